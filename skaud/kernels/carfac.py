@@ -1,0 +1,170 @@
+"""CARFAC's recursion as scalar steps, called by every loop on every device.
+
+Symbols are those of R. F. Lyon, Human and Machine Hearing (2017), and of CARFAC v2 (2024): z1, z2 the rotating state
+of a resonator, g the gain of a stage, za the delayed z2 from which the velocity is taken, zb the undamping of the pole.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skaud.kernels._compile import step
+
+JUST_HWR, ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN = range(4)
+
+# Literals in float32 that float32 holds exactly: they do not promote float32 arithmetic, and float64 stays exact.
+ZERO = np.float32(0)
+ONE = np.float32(1)
+TWO = np.float32(2)
+SIXTY_FOURTH = np.float32(1 / 64)
+
+TAYLOR_TERMS = 17  # 1/17! is below the rounding of float64
+
+
+class Constants(NamedTuple):
+    """Scalars of the recursion, in the dtype of the computation; those of other hair cells are 0."""
+
+    velocity_scale: float
+    v_offset: float
+    ac_coeff: float
+    ihc_offset: float
+    ihc_knee: float
+    lpf: float
+    out1: float
+    in1: float
+    out2: float
+    in2: float
+    gain: float
+    rest: float
+    cap1_rest: float
+    syn_per_width: float  # 1 / v_width
+    syn_res: float
+    syn_lpf: float
+    spont_sub: float
+    detect_scale: float
+    stage_gain: float
+    ramp: float  # 1 / first decimation: the AGC's corrections are spread over that many samples
+    taylor: tuple  # 1/n!, the highest n first
+
+
+@step
+def half_wave(x):
+    """max(0, x), also for complex numbers with a small imaginary part."""
+    return x if x.real > 0 else x * ZERO
+
+
+@step
+def resonator_step(z1, z2, za, zb, r1, a0, c0, velocity_scale, v_offset):
+    """Rotate and damp one resonator (Lyon 2017, fig. 16.2); returns z1 (before its input), z2."""
+    v = (z2 - za) * velocity_scale + v_offset
+    r = r1 + zb / (ONE + v * v)
+    p = r * z1
+    q = r * z2
+    return a0 * p - c0 * q, c0 * p + a0 * q
+
+
+@step
+def stage_output(s, z2, g, h):
+    """Output of a stage whose input is s."""
+    return g * (s + h * z2)
+
+
+@step
+def just_hwr_step(bm):
+    """Hair cell that only rectifies, and saturates at 2."""
+    rectified = half_wave(bm)
+    return rectified if rectified.real < 2 else TWO + ZERO * rectified
+
+
+@step
+def high_pass_step(out, ac, ac_coeff):
+    """Remove DC; returns the BM output and the new DC estimate."""
+    bm = out - ac
+    return bm, ac + ac_coeff * bm
+
+
+@step
+def conductance(bm, offset, knee):
+    """Conductance of the hair cell (Lyon 2017, eq. 18.4)."""
+    z = half_wave(bm + offset)
+    z_squared = z * z
+    z_cubed = z_squared * z
+    return z_cubed / (z_cubed + z_squared + knee)
+
+
+@step
+def one_cap_step(bm, cap, lpf1, lpf2, c):
+    """One sample of the hair cell of v1; returns cap, lpf1, lpf2."""
+    y = conductance(bm, c.ihc_offset, c.ihc_knee) * cap
+    cap = cap + ((ONE - cap) * c.in1 - y * c.out1)
+    lpf1 = lpf1 + c.lpf * (y * c.gain - lpf1)
+    return cap, lpf1, lpf2 + c.lpf * (lpf1 - lpf2)
+
+
+@step
+def two_cap_step(bm, cap1, cap2, lpf, c):
+    """One sample of the hair cell of v2; returns cap1, cap2, lpf. The receptor potential is 1 - cap1."""
+    cap1 = cap1 + ((ONE - cap1) * c.in1 - conductance(bm, c.ihc_offset, c.ihc_knee) * cap1 * c.out1)
+    y = (ONE - cap1) * cap2
+    cap2 = cap2 + ((ONE - cap2) * c.in2 - y * c.out2)
+    return cap1, cap2, lpf + c.lpf * (y * c.gain - lpf)
+
+
+@step
+def exponential(x, taylor):
+    """exp(x) = exp(x / 64)^64 for |x| < 64, real or complex; `taylor` holds 1/n!, the highest n first."""
+    y = x * SIXTY_FOURTH
+    e = y * taylor[0] + taylor[1]
+    for n in range(2, TAYLOR_TERMS):
+        e = y * e + taylor[n]
+    e = e * e
+    e = e * e
+    e = e * e
+    e = e * e
+    e = e * e
+    return e * e
+
+
+@step
+def synapse_step(v, reservoir, release, v_half, a1, a2, c):
+    """One sample of one class of fibres; returns reservoir, release (firing probability a fibre and sample)."""
+    s = ONE / (ONE + exponential((v_half - v) * c.syn_per_width, c.taylor))
+    r = (ONE - reservoir) * s
+    release = release + c.syn_lpf * (a2 * r - release)
+    return reservoir + c.syn_res * (a1 * r - reservoir), release
+
+
+@step
+def agc_filter_step(memory, epsilon, x):
+    """First-order smoothing of one AGC stage."""
+    return memory + epsilon * (x - memory)
+
+
+@step
+def spatial_step(basal, here, apical, fir_basal, fir_here, fir_apical):
+    """Smoothing over neighbouring channels."""
+    return fir_basal * basal + fir_here * here + fir_apical * apical
+
+
+@step
+def ear_mix_step(memory, mean, mix):
+    """Share one AGC stage between the ears."""
+    return memory + mix * (mean - memory)
+
+
+@step
+def relative_undamping(memory, health):
+    """How far the outer hair cells undamp, given the AGC's fastest stage."""
+    return (ONE - memory) * health
+
+
+@step
+def stage_gain(undamping, ga, gb, gc):
+    """Gain that keeps a stage's gain at DC at 1."""
+    return (ga * undamping + gb) * undamping + gc
+
+
+@step
+def ramp_step(now, goal, ramp):
+    """Increment a sample that leads from now to goal by the AGC's next update."""
+    return (goal - now) * ramp

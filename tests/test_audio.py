@@ -1,0 +1,338 @@
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from scipy import signal
+
+from skaud import audio
+
+
+def tone(frequency_hz=1000.3, sample_rate=22050, seconds=1.0, dtype="float64"):
+    return np.sin(2 * np.pi * frequency_hz * np.arange(int(seconds * sample_rate)) / sample_rate).astype(dtype)
+
+
+def error(kind, *words):
+    """The message holds these words, in this order."""
+    return pytest.raises(kind, match="(?s)" + ".*".join(re.escape(word) for word in words))
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("suffix", "subtype", "worst"),
+    [("wav", "FLOAT", 0), ("wav", "PCM_16", 2**-15), ("wav", "PCM_U8", 2**-7), ("flac", "PCM_24", 2**-23)],
+)
+def test_what_is_written_is_read(tmp_path, suffix, subtype, worst):
+    path = tmp_path / f"tone.{suffix}"
+    x = 0.9 * tone(dtype="float32")
+    soundfile.write(path, x, 22050, subtype=subtype)
+    y, sample_rate = audio.read(path)
+    assert (y.dtype, y.shape, sample_rate) == (np.float32, x.shape, 22050)
+    assert np.abs(y - x).max() <= worst
+
+
+@pytest.mark.parametrize("suffix", ["ogg", "mp3"])
+def test_lossy_files_keep_the_tone_and_its_level(tmp_path, suffix):
+    path = tmp_path / f"tone.{suffix}"
+    x = 0.5 * tone(sample_rate=44100)
+    soundfile.write(path, x, 44100)
+    y, sample_rate = audio.read(path, dtype="float64")
+    assert sample_rate == 44100
+    middle = y[8820:35280]
+    assert np.argmax(np.abs(np.fft.rfft(middle * np.hanning(middle.size)))) == round(1000.3 * 0.6)
+    assert audio.rms_db_spl(middle) == pytest.approx(audio.rms_db_spl(x), abs=0.1)
+
+
+def test_stereo_files_are_two_ears_and_mono_is_their_mean(tmp_path):
+    path = tmp_path / "two.wav"
+    ears = np.stack([tone(500), 0.25 * tone(800)])
+    soundfile.write(path, ears.T, 22050, subtype="DOUBLE")
+    x, _ = audio.read(path, dtype="float64")
+    assert x.flags.c_contiguous
+    np.testing.assert_array_equal(x, ears)
+    x, _ = audio.read(path, mono=True, dtype="float64")
+    np.testing.assert_allclose(x, ears.mean(axis=0), atol=1e-15)
+
+
+def test_a_file_is_read_at_another_rate(tmp_path):
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, np.stack([tone(), tone()], axis=1), 22050, subtype="FLOAT")
+    x, sample_rate = audio.read(path, sample_rate=16000)
+    assert (x.shape, x.dtype, sample_rate) == ((2, 16000), np.float32, 16000)
+    assert isinstance(sample_rate, int)
+    np.testing.assert_allclose(x[0, 1000:-1000], tone(sample_rate=16000)[1000:-1000], atol=1e-5)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    with error(FileNotFoundError, "absent.wav", "no such file"):
+        audio.read(tmp_path / "absent.wav")
+    (tmp_path / "notes.wav").write_text("not a sound at all")
+    with error(ValueError, "notes.wav", "libsndfile says: Format not recognised."):
+        audio.read(tmp_path / "notes.wav")
+    (tmp_path / "nothing.wav").touch()
+    with error(ValueError, "nothing.wav", "cannot be read"):
+        audio.read(tmp_path / "nothing.wav")
+    with error(ValueError, tmp_path.name, "cannot be read"):
+        audio.read(tmp_path)
+    soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
+    with error(ValueError, "empty.wav", "holds no samples"):
+        audio.read(tmp_path / "empty.wav")
+    soundfile.write(tmp_path / "good.wav", np.zeros(10), 8000)
+    with error(ValueError, "sample_rate=0", "positive"):
+        audio.read(tmp_path / "good.wav", sample_rate=0)
+    with error(ValueError, "sample_rate=8000.5", "whole number"):
+        audio.read(tmp_path / "good.wav", sample_rate=8000.5)
+    with error(ValueError, "dtype=int16", "float32 or float64"):
+        audio.read(tmp_path / "good.wav", dtype="int16")
+
+
+def test_importing_audio_loads_no_heavy_package():
+    code = "import sys, skaud.audio; print([m for m in ('soundfile', 'soxr', 'sklearn', 'pandas') if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+# Sample rate
+
+
+@pytest.mark.parametrize(("dtype", "worst_db"), [("float32", -120), ("float64", -170)])
+@pytest.mark.parametrize(("old", "new"), [(22050, 16000), (8000, 22050), (44100, 48000), (16000, 12345.6)])
+def test_resampling_keeps_frequency_phase_and_level_of_a_tone(old, new, dtype, worst_db):
+    y = audio.resample(tone(sample_rate=old, dtype=dtype), old, new)
+    wanted = np.sin(2 * np.pi * 1000.3 * np.arange(y.size) / new)
+    middle = slice(y.size // 10, -y.size // 10)  # the ends differ: outside, the tone is silent
+    assert y.dtype == dtype
+    assert audio.rms_db_spl((y - wanted)[middle], 3) < worst_db
+
+
+@pytest.mark.parametrize(("old", "new"), [(22050, 16000), (8000, 22050), (48000, 16000)])
+def test_resampling_keeps_the_level_of_tones_up_to_nine_tenths_of_the_band(old, new):
+    for part, worst_db in ((0.45, 1e-4), (0.91, 0.01)):
+        x = tone(part * min(old, new) / 2, old, 3)
+        y = audio.resample(x, old, new)
+        assert audio.rms_db_spl(y[new:-new]) == pytest.approx(audio.rms_db_spl(x[old:-old]), abs=worst_db)
+
+
+def test_resampling_removes_what_the_new_rate_cannot_carry():
+    y = audio.resample(tone(9000), 22050, 16000)
+    assert audio.rms_db_spl(y[1600:-1600], 3) < -140
+
+
+@pytest.mark.parametrize("shape", [(441,), (3, 441), (2, 2, 441)])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_each_row_is_resampled_by_itself(shape, order):
+    x = np.asarray(np.random.default_rng(0).standard_normal(shape), order=order)
+    y = audio.resample(x, 44100, 16000)
+    assert y.shape == (*shape[:-1], 160)
+    for index in np.ndindex(shape[:-1]):
+        np.testing.assert_array_equal(y[index], audio.resample(x[index].copy(), 44100, 16000))
+
+
+def test_resampled_length_is_rounded():
+    for n in (2, 3, 7, 100, 333, 22050):
+        for old, new in ((22050, 16000), (8000, 22050), (16000, 24000)):
+            assert audio.resample(np.ones(n), old, new).size == int(np.floor(n * new / old + 0.5))
+
+
+def test_equal_rates_return_the_sound_itself():
+    x = tone()
+    assert audio.resample(x, 8000, 8000.0) is x
+
+
+@pytest.mark.parametrize("rates", [(0, 8000), (8000, -1), (8000, np.nan), (np.inf, 8000)])
+def test_impossible_rates_are_named(rates):
+    with error(ValueError, "sample_rate=", "positive and finite"):
+        audio.resample(tone(), *rates)
+
+
+# What is a sound
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: audio.resample(x, 8000, 16000),
+        audio.rms_db_spl,
+        lambda x: audio.set_level(x, 60),
+        lambda x: audio.add_noise(x, 10),
+    ],
+)
+def test_every_function_refuses_what_is_no_sound(call):
+    with error(TypeError, "x holds int16", "from_pcm"):
+        call(np.ones(10, "int16"))
+    with error(TypeError, "x holds complex128", "astype"):
+        call(np.ones(10, complex))
+    with error(ValueError, "x has shape (2, 0)", "at least one sample"):
+        call(np.ones((2, 0)))
+    with error(ValueError, "x has 2 samples that are NaN or infinite"):
+        call(np.array([0.5, np.nan, np.inf]))
+
+
+def test_lists_of_sounds_are_refused_where_one_is_wanted():
+    with error(ValueError, "x is a list of sounds of different lengths", "one by one"):
+        audio.set_level([np.ones(3), np.ones(4)], 60)
+
+
+def test_too_short_a_sound_cannot_be_resampled():
+    with error(ValueError, "x has 1 samples", "less than one at new_sample_rate=8000"):
+        audio.resample(np.ones(1), 44100, 8000)
+
+
+# Integer samples
+
+
+@pytest.mark.parametrize(
+    ("dtype", "lowest", "silence", "half"),
+    [
+        ("int8", -(2**7), 0, 2**6),
+        ("int16", -(2**15), 0, 2**14),
+        ("int32", -(2**31), 0, 2**30),
+        ("int64", -(2**63), 0, 2**62),
+        ("uint8", 0, 2**7, 2**7 + 2**6),
+        ("uint16", 0, 2**15, 2**15 + 2**14),
+    ],
+)
+def test_integers_are_scaled_by_their_range(dtype, lowest, silence, half):
+    y = audio.from_pcm(np.array([lowest, silence, half], dtype))
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y, [-1, 0, 0.5])
+
+
+def test_integers_are_scaled_as_in_files(tmp_path):
+    path = tmp_path / "tone.wav"
+    x = np.round(30000 * tone()).astype("int16")
+    soundfile.write(path, x, 22050)
+    np.testing.assert_array_equal(audio.from_pcm(x), audio.read(path)[0])
+    np.testing.assert_array_equal(audio.from_pcm(x, "float64"), audio.read(path, dtype="float64")[0])
+
+
+@pytest.mark.parametrize("x", [np.zeros(3), np.zeros(3, bool), np.zeros(3, complex)])
+def test_only_integers_are_pcm(x):
+    with error(TypeError, f"x holds {x.dtype}", "takes integers", "set_level"):
+        audio.from_pcm(x)
+
+
+# Level
+
+
+def test_an_rms_of_one_has_the_level_it_stands_for():
+    assert audio.rms_db_spl(np.ones(10)) == 107
+    assert audio.rms_db_spl(np.ones(10), rms_one_db_spl=100) == 100
+    assert audio.rms_db_spl(np.sqrt(2) * tone(1000)) == pytest.approx(107, abs=1e-9)
+    assert audio.rms_db_spl(np.full(10, 0.1, "float32")) == pytest.approx(87, abs=1e-6)
+
+
+def test_silence_is_infinitely_soft():
+    np.testing.assert_array_equal(audio.rms_db_spl(np.zeros((2, 10))), [-np.inf, -np.inf])
+
+
+@pytest.mark.parametrize(("dtype", "tolerance_db"), [("float32", 1e-5), ("float64", 1e-9)])
+def test_set_level_gives_the_level(dtype, tolerance_db):
+    x = np.random.default_rng(0).standard_normal((3, 5000)).astype(dtype) * [[1e-6], [1], [1e6]]
+    x = x.astype(dtype)
+    before = x.copy()
+    y = audio.set_level(x, 63.21, rms_one_db_spl=100)
+    assert y.dtype == dtype
+    np.testing.assert_allclose(audio.rms_db_spl(y, 100), 63.21, atol=tolerance_db)
+    np.testing.assert_array_equal(x, before)
+
+
+def test_ears_scaled_together_keep_their_level_difference():
+    ears = np.stack([tone(), 0.5 * tone()])
+    assert np.ptp(audio.rms_db_spl(audio.set_level(ears, 60))) == pytest.approx(0, abs=1e-9)
+    together = audio.set_level(ears, 60, axis=(-2, -1))
+    assert np.ptp(audio.rms_db_spl(together)) == pytest.approx(20 * np.log10(2), abs=1e-9)
+    assert audio.rms_db_spl(together, axis=None) == pytest.approx(60, abs=1e-9)
+
+
+def test_levels_that_cannot_be_set_are_named():
+    with error(ValueError, "x is silent", "db_spl=60"):
+        audio.set_level(np.stack([tone(), 0 * tone()]), 60)
+    for db_spl in (np.inf, np.nan, np.array([60.0, 70.0])):
+        with error(ValueError, "db_spl=", "one finite number"):
+            audio.set_level(tone(), db_spl)
+
+
+# Noise
+
+
+@pytest.mark.parametrize(("color", "slope_db"), [("white", 0), ("pink", -3.01), ("brown", -6.02)])
+def test_noise_falls_by_its_slope_per_octave(color, slope_db):
+    x = audio.make_noise(2**18, color, random_state=0)
+    frequency, density = signal.welch(x, 32000, nperseg=4096)
+    bands_hz = 62.5 * 2.0 ** np.arange(8)
+    level_db = [10 * np.log10(density[(frequency >= f) & (frequency < 2 * f)].mean()) for f in bands_hz]
+    slope, _ = np.polyfit(np.arange(8), level_db, 1)
+    assert slope == pytest.approx(slope_db, abs=0.1)
+
+
+@pytest.mark.parametrize("color", ["white", "pink", "brown"])
+@pytest.mark.parametrize("n_samples", [2, 3, 1000])
+def test_noise_has_an_rms_of_one(color, n_samples):
+    x = audio.make_noise(n_samples, color, random_state=1)
+    assert x.shape == (n_samples,)
+    assert audio.rms_db_spl(x, 0) == pytest.approx(0, abs=1e-9)
+
+
+def test_noise_repeats_with_its_seed_only():
+    np.testing.assert_array_equal(audio.make_noise(100, random_state=3), audio.make_noise(100, random_state=3))
+    assert not np.array_equal(audio.make_noise(100, random_state=3), audio.make_noise(100, random_state=4))
+    stream = np.random.RandomState(0)
+    assert not np.array_equal(audio.make_noise(100, random_state=stream), audio.make_noise(100, random_state=stream))
+
+
+@pytest.mark.parametrize("shape", [(5001,), (2, 5001)])
+@pytest.mark.parametrize("snr_db", [-5, 0, 12.5])
+def test_noise_is_added_at_the_snr(shape, snr_db):
+    x = np.random.default_rng(1).standard_normal(shape) * 1e-3
+    noise = audio.add_noise(x, snr_db, random_state=0) - x
+    difference = audio.rms_db_spl(x, axis=None) - audio.rms_db_spl(noise, axis=None)
+    assert difference == pytest.approx(snr_db, abs=1e-9)
+
+
+def test_each_ear_has_its_own_noise_at_the_same_level():
+    noise = audio.add_noise(np.ones((2, 20000)), 0, "white", random_state=0) - 1
+    assert abs(np.corrcoef(noise)[0, 1]) < 0.03
+    assert np.ptp(audio.rms_db_spl(noise)) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_noise_of_a_clip_does_not_depend_on_the_others():
+    clips = [tone(seconds=0.1, dtype="float32"), tone(seconds=0.2, dtype="float32"), np.ones((2, 50))]
+    noisy = audio.add_noise(clips, 6, random_state=5)
+    assert [(y.shape, y.dtype) for y in noisy] == [(x.shape, x.dtype) for x in clips]
+    alone = audio.add_noise([np.ones(7), clips[1]], 6, random_state=5)
+    np.testing.assert_array_equal(noisy[1], alone[1])
+    np.testing.assert_array_equal(noisy[0], audio.add_noise(clips[0], 6, random_state=5))
+    assert not np.array_equal(*(y - 1 for y in audio.add_noise([np.ones(50)] * 2, 6, random_state=5)))
+
+
+def test_added_noise_is_unrelated_to_a_noise_of_the_same_seed():
+    x = audio.make_noise(20000, "white", random_state=0)
+    noise = audio.add_noise(x, 0, "white", random_state=0) - x
+    assert abs(np.corrcoef(x, noise)[0, 1]) < 0.03
+
+
+def test_infinite_snr_leaves_a_copy():
+    x = tone()
+    y = audio.add_noise(x, np.inf, random_state=0)
+    np.testing.assert_array_equal(x, y)
+    assert not np.shares_memory(x, y)
+
+
+def test_noise_that_cannot_be_made_is_named():
+    for snr_db in (np.nan, -np.inf):
+        with error(ValueError, f"snr_db={snr_db}", "make_noise"):
+            audio.add_noise(tone(), snr_db)
+    with error(ValueError, "x[1] is silent", "snr_db=3"):
+        audio.add_noise([tone(), np.zeros(10)], 3)
+    with error(ValueError, "x has shape (2, 2, 9)", "list(x)"):
+        audio.add_noise(np.ones((2, 2, 9)), 3)
+    with error(ValueError, "color='green'", "['brown', 'pink', 'white']"):
+        audio.make_noise(100, "green")
+    for n_samples in (1, 10.5, -3):
+        with error(ValueError, f"n_samples={n_samples}", "at least 2"):
+            audio.make_noise(n_samples)
