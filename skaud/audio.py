@@ -14,16 +14,13 @@ import numpy.typing as npt
 __all__ = ["add_noise", "from_pcm", "make_noise", "read", "resample", "rms_db_spl", "set_level"]
 
 RandomState = int | np.random.RandomState | None
+Axis = int | tuple[int, ...] | None
 
-# Slope of the amplitude spectrum: amplitude is proportional to frequency to this power.
-_NOISE_EXPONENT = {"white": 0.0, "pink": -0.5, "brown": -1.0}
+_NOISE_EXPONENT = {"white": 0.0, "pink": -0.5, "brown": -1.0}  # amplitude goes with frequency to this power
 
 
 def read(
-    path: str | os.PathLike[str],
-    sample_rate: float | None = None,
-    mono: bool = False,
-    dtype: npt.DTypeLike = "float32",
+    path: str | os.PathLike[str], sample_rate: float | None = None, mono: bool = False, dtype: npt.DTypeLike = "float32"
 ) -> tuple[np.ndarray, int]:
     """Read a sound file, full scale being 1.0.
 
@@ -67,23 +64,17 @@ def read(
     name = os.fspath(path)
     dtype = _float_type(dtype)
     if sample_rate is not None and _sample_rate("sample_rate", sample_rate) % 1:
-        raise ValueError(
-            f"sample_rate={sample_rate} must be a whole number of Hz; round it, or resample after reading."
-        )
+        raise ValueError(f"sample_rate={sample_rate} must be a whole number of Hz; round it, or resample later.")
     if not os.path.exists(name):
         raise FileNotFoundError(f"path={name!r}: there is no such file; check the path (now in {os.getcwd()!r}).")
     try:
         frames, file_rate = soundfile.read(name, dtype=dtype.name, always_2d=True)
     except soundfile.SoundFileError as error:
         said = getattr(error, "error_string", str(error))
-        raise ValueError(
-            f"path={name!r} cannot be read as sound, libsndfile says: {said} Convert it to wav or flac."
-        ) from error
+        raise ValueError(f"path={name!r} cannot be read, libsndfile says: {said} Convert it to wav or flac.") from error
     if not frames.shape[0]:
         raise ValueError(f"path={name!r} holds no samples; leave it out or record it anew.")
-    x = frames.mean(axis=1) if mono else np.ascontiguousarray(frames.T)
-    if x.shape[0] == 1 and x.ndim == 2:
-        x = x[0]
+    x = frames.mean(axis=1) if mono or frames.shape[1] == 1 else np.ascontiguousarray(frames.T)
     if sample_rate is None:
         return x, file_rate
     return resample(x, file_rate, sample_rate), int(sample_rate)
@@ -114,9 +105,8 @@ def resample(x: npt.ArrayLike, sample_rate: float, new_sample_rate: float) -> np
 
     Notes
     -----
-    soxr's linear-phase resampler at its quality "VHQ". Up to 0.91 of the lower of the two Nyquist frequencies the level
-    of a tone changes by less than 0.01 dB; in the lower half of that band the error is below -100 dB. What lies above
-    the new Nyquist frequency is removed.
+    By soxr, linear-phase, quality "VHQ". Up to 0.91 of the lower Nyquist frequency a tone's level changes by less than
+    0.01 dB; in the lower half of that band the error is below -100 dB. What lies above the new one is removed.
 
     Examples
     --------
@@ -179,17 +169,14 @@ def from_pcm(x: npt.ArrayLike, dtype: npt.DTypeLike = "float32") -> np.ndarray:
     x = np.asarray(x)
     if x.dtype.kind not in "iu":
         raise TypeError(
-            f"x holds {x.dtype}, from_pcm takes integers (int8, int16, int32, uint8, ...); floating-point samples are "
-            "used as they are, and their level is set with set_level."
+            f"x holds {x.dtype}, from_pcm takes integers; use floating-point samples as they are, or set_level on them."
         )
     half_range = 2.0 ** (8 * x.dtype.itemsize - 1)
     silence = half_range if x.dtype.kind == "u" else 0.0
     return ((x.astype(np.float64) - silence) / half_range).astype(dtype)
 
 
-def rms_db_spl(
-    x: npt.ArrayLike, rms_one_db_spl: float = 107.0, axis: int | tuple[int, ...] | None = -1
-) -> np.floating | np.ndarray:
+def rms_db_spl(x: npt.ArrayLike, rms_one_db_spl: float = 107.0, axis: Axis = -1) -> np.floating | np.ndarray:
     """Level of a sound in dB SPL, from its RMS.
 
     Parameters
@@ -215,8 +202,7 @@ def rms_db_spl(
 
     References
     ----------
-    .. [1] R. F. Lyon, R. Schonberger, M. Slaney, M. Velimirović, H. Yu, "The CARFAC v2 cochlear model in MATLAB, NumPy,
-       and JAX", arXiv:2404.17490, 2024.
+    .. [1] R. F. Lyon et al., "The CARFAC v2 cochlear model in MATLAB, NumPy, and JAX", arXiv:2404.17490, 2024.
     .. [2] A. Osses Vecchi, A. Kohlrausch, "Perceptual similarity between piano notes: Simulations with a
        template-based perception model", J. Acoust. Soc. Am. 149, 3534-3552, 2021.
 
@@ -232,9 +218,7 @@ def rms_db_spl(
         return 20 * np.log10(rms) + rms_one_db_spl
 
 
-def set_level(
-    x: npt.ArrayLike, db_spl: float, rms_one_db_spl: float = 107.0, axis: int | tuple[int, ...] | None = -1
-) -> np.ndarray:
+def set_level(x: npt.ArrayLike, db_spl: float, rms_one_db_spl: float = 107.0, axis: Axis = -1) -> np.ndarray:
     """Scale a sound to a level in dB SPL.
 
     Parameters
@@ -353,27 +337,19 @@ def add_noise(x: Any, snr_db: float, color: str = "pink", random_state: RandomSt
     --------
     >>> import numpy as np
     >>> from skaud import audio
-    >>> clips = [np.ones(300), np.ones(500)]
-    >>> [len(noisy) for noisy in audio.add_noise(clips, snr_db=10, random_state=0)]
+    >>> [len(noisy) for noisy in audio.add_noise([np.ones(300), np.ones(500)], snr_db=10, random_state=0)]
     [300, 500]
     """
     seed = draw_seed(random_state)
     if isinstance(x, np.ndarray) and x.dtype != object:
-        return _add_noise_to_clip(x, snr_db, color, generator(seed, "added noise", 0), "x")
-    return [
-        _add_noise_to_clip(clip, snr_db, color, generator(seed, "added noise", i), f"x[{i}]")
-        for i, clip in enumerate(x)
-    ]
+        return _noisy_clip(x, snr_db, color, generator(seed, "added noise", 0), "x")
+    return [_noisy_clip(clip, snr_db, color, generator(seed, "added noise", i), f"x[{i}]") for i, clip in enumerate(x)]
 
 
-def _add_noise_to_clip(
-    clip: npt.ArrayLike, snr_db: float, color: str, random: np.random.Generator, name: str
-) -> np.ndarray:
+def _noisy_clip(clip: npt.ArrayLike, snr_db: float, color: str, random: np.random.Generator, name: str) -> np.ndarray:
     clip = _sound(clip, name)
     if clip.ndim > 2:
-        raise ValueError(
-            f"{name} has shape {clip.shape}, a clip is (n_samples,) or (n_ears, n_samples); give list({name})."
-        )
+        raise ValueError(f"{name} has shape {clip.shape}, not (n_samples,) or (n_ears, n_samples); give list({name}).")
     if not snr_db > -np.inf:
         raise ValueError(f"snr_db={snr_db} must be a number of dB or inf; for noise alone use make_noise.")
     if snr_db == np.inf:
@@ -409,7 +385,7 @@ def generator(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
     return np.random.default_rng([seed, *purpose.encode(), *numbers])
 
 
-def _rms(x: np.ndarray, axis: int | Sequence[int] | None, keepdims: bool) -> Any:
+def _rms(x: np.ndarray, axis: Axis, keepdims: bool) -> Any:
     return np.sqrt(np.mean(np.square(x, dtype=np.float64), axis=axis, keepdims=keepdims))
 
 

@@ -14,8 +14,13 @@ def step(function: Callable) -> Any:
     return numba.njit(inline="always", fastmath=FASTMATH, error_model="numpy")(function)
 
 
+def loop(function: Callable) -> Any:
+    """Compile a loop over steps; LLVM copies it into the kernels that call it, arguments and all."""
+    return numba.njit(forceinline=True, fastmath=FASTMATH, error_model="numpy")(function)
+
+
 def kernel(function: Callable) -> Any:
-    """Compile a loop over steps: without the GIL, cached on disk where a cache folder can be written."""
+    """Compile a whole run: without the GIL, cached on disk where a cache folder can be written."""
     options: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)

@@ -29,28 +29,29 @@ class Constants(NamedTuple):
     ac_coeff: float
     ihc_offset: float
     ihc_knee: float
-    lpf: float
-    out1: float
+    keep1: float  # 1 - in1: share of its charge that a capacitor keeps
     in1: float
-    out2: float
+    out1: float
+    keep2: float
     in2: float
-    gain: float
-    rest: float
+    out2: float
+    keep_lpf: float  # 1 - lpf
+    lpf: float
+    lpf_gain: float  # lpf times the output gain
+    lpf_rest: float  # lpf times the output at rest
     cap1_rest: float
     syn_per_width: float  # 1 / v_width
     syn_res: float
     syn_lpf: float
     spont_sub: float
-    detect_scale: float
-    stage_gain: float
     ramp: float  # 1 / first decimation: the AGC's corrections are spread over that many samples
     taylor: tuple  # 1/n!, the highest n first
 
 
 @step
 def half_wave(x):
-    """max(0, x), also for complex numbers with a small imaginary part."""
-    return x if x.real > 0 else x * ZERO
+    """max(0, x), also for complex numbers with a small imaginary part; NaN stays NaN."""
+    return x - x if x.real <= ZERO else x
 
 
 @step
@@ -58,9 +59,7 @@ def resonator_step(z1, z2, za, zb, r1, a0, c0, velocity_scale, v_offset):
     """Rotate and damp one resonator (Lyon 2017, fig. 16.2); returns z1 (before its input), z2."""
     v = (z2 - za) * velocity_scale + v_offset
     r = r1 + zb / (ONE + v * v)
-    p = r * z1
-    q = r * z2
-    return a0 * p - c0 * q, c0 * p + a0 * q
+    return r * (a0 * z1 - c0 * z2), r * (c0 * z1 + a0 * z2)
 
 
 @step
@@ -93,21 +92,24 @@ def conductance(bm, offset, knee):
 
 
 @step
-def one_cap_step(bm, cap, lpf1, lpf2, c):
-    """One sample of the hair cell of v1; returns cap, lpf1, lpf2."""
+def one_cap_step(bm, cap, lpf, nap, c):
+    """One sample of the hair cell of v1; returns cap, and both smoothing filters' outputs above rest."""
     y = conductance(bm, c.ihc_offset, c.ihc_knee) * cap
-    cap = cap + ((ONE - cap) * c.in1 - y * c.out1)
-    lpf1 = lpf1 + c.lpf * (y * c.gain - lpf1)
-    return cap, lpf1, lpf2 + c.lpf * (lpf1 - lpf2)
+    cap = cap * c.keep1 + c.in1 - y * c.out1
+    lpf = lpf * c.keep_lpf + (y * c.lpf_gain - c.lpf_rest)
+    return cap, lpf, nap * c.keep_lpf + lpf * c.lpf
 
 
 @step
-def two_cap_step(bm, cap1, cap2, lpf, c):
-    """One sample of the hair cell of v2; returns cap1, cap2, lpf. The receptor potential is 1 - cap1."""
-    cap1 = cap1 + ((ONE - cap1) * c.in1 - conductance(bm, c.ihc_offset, c.ihc_knee) * cap1 * c.out1)
+def two_cap_step(bm, cap1, cap2, nap, c):
+    """One sample of the hair cell of v2; returns cap1, cap2, and the smoothed output above rest, the NAP.
+
+    The receptor potential is 1 - cap1.
+    """
+    cap1 = cap1 * (c.keep1 - conductance(bm, c.ihc_offset, c.ihc_knee) * c.out1) + c.in1
     y = (ONE - cap1) * cap2
-    cap2 = cap2 + ((ONE - cap2) * c.in2 - y * c.out2)
-    return cap1, cap2, lpf + c.lpf * (y * c.gain - lpf)
+    cap2 = cap2 * c.keep2 + c.in2 - y * c.out2
+    return cap1, cap2, nap * c.keep_lpf + (y * c.lpf_gain - c.lpf_rest)
 
 
 @step

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.kernels._compile import kernel
+from skaud.kernels._compile import kernel, loop
 from skaud.kernels.carfac import (
     ONE_CAP,
     TAYLOR_TERMS,
@@ -40,36 +40,30 @@ from skaud.kernels.carfac import (
 
 LANES = 16
 N_CLASSES = 3  # spontaneous-rate classes of the synapse
+CACHE_LINE = 64  # bytes
+# Columns of the AGC's table, which has a row a stage; FEEDBACK is the gain of the deeper stage's memory at the input.
+DECIMATION, INPUT_SCALE, EPSILON, FEEDBACK, BASAL, HERE, APICAL, MIX = range(8)
 SEGMENT = 64  # samples between two visits to the output arrays
 
 # Rows of a group. Cascade: coefficients, state, and what it passes on.
 A0, C0, H, R1, Z1, Z2, ZA, ZB, DZB, G, DG, AC, OUT, BM = (row * LANES for row in range(14))
 # Composite of a lane's channels so far: out = SLOPE * input of the lane + INTERCEPT.
 SLOPE, INTERCEPT = 14 * LANES, 15 * LANES
-# Hair cell, and the sum of the NAP since the AGC last looked.
-CAP1, CAP2, LPF, LPF2, NAP, NAP_SUM = (row * LANES for row in range(16, 22))
+# Hair cell.
+CAP1, CAP2, LPF, NAP = (row * LANES for row in range(16, 20))
 # Synapse, a row a class.
-RESERVOIR, RELEASE, N_FIBERS, V_HALF, A1, A2, WEIGHT = ((22 + N_CLASSES * row) * LANES for row in range(7))
+RESERVOIR, RELEASE, N_FIBERS, V_HALF, A1, A2, WEIGHT = ((20 + N_CLASSES * row) * LANES for row in range(7))
 # What closes the AGC's loop.
-ZR, GA, GB, GC, HEALTH = ((22 + 7 * N_CLASSES + row) * LANES for row in range(5))
-N_ROWS = 22 + 7 * N_CLASSES + 5
+ZR, GA, GB, GC, HEALTH = ((20 + 7 * N_CLASSES + row) * LANES for row in range(5))
+N_ROWS = 20 + 7 * N_CLASSES + 5
 GROUP = N_ROWS * LANES  # from one group to the next
 
 
-class AGC(NamedTuple):
-    """Arrays of the AGC, a row a stage."""
-
-    decimation: np.ndarray
-    epsilon: np.ndarray
-    spatial_fir: np.ndarray
-    mix: np.ndarray
-
-
 class State(NamedTuple):
-    """Everything a run changes, for one signal.
+    """Everything a run changes. A row is an ear of a signal, the ears of a signal one after the other.
 
-    lines : (n_ears, (n_groups + 1) * GROUP), memory and pending : (n_stages, n_ears, n_groups * LANES), phase : (n_stages,),
-    frame_sum : (n_taps, n_ears, n_groups * LANES), frame_filled : (1,), samples that frame_sum holds.
+    lines : (n_rows, (n_groups + 1) * GROUP), memory and pending : (n_rows, n_stages, n_groups * LANES), phase : (n_stages,),
+    frame_sum : (n_rows, n_outputs, n_groups * LANES), frame_filled : (1,), samples that frame_sum holds.
     """
 
     lines: np.ndarray
@@ -81,22 +75,42 @@ class State(NamedTuple):
 
     def copy(self) -> "State":
         """Copy that shares nothing."""
-        return State(*(array.copy() for array in self))
+        return State(*(aligned(array) for array in self))
 
 
 class Plan(NamedTuple):
-    """What a run reads and never changes."""
+    """What a run reads and never changes, apart from the AGC's table: numba counts references to arrays, at a price."""
 
     n_groups: int
     n_channels: int
+    last: int  # position of the last channel
+    after: int  # position behind it
+    n_ears: int
     style: int
     delay: bool
     closed: bool
+    first_decimation: int
     constants: Constants
-    agc: AGC
 
 
 # --- layout ---------------------------------------------------------------------------------------------------------
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """Copy of an array that begins at a cache line, so that no SIMD access straddles two."""
+    raw = np.empty(array.nbytes + CACHE_LINE, np.uint8)
+    begin = -raw.ctypes.data % CACHE_LINE
+    copy = raw[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+@loop
+def aligned_empty(n, like):
+    """Uninitialised 1-D array that begins at a cache line."""
+    raw = np.empty(n + CACHE_LINE // like.itemsize, like.dtype)
+    begin = -raw.ctypes.data % CACHE_LINE // like.itemsize
+    return raw[begin : begin + n]
 
 
 def n_groups_for(n_channels: int) -> int:
@@ -104,53 +118,65 @@ def n_groups_for(n_channels: int) -> int:
     return -(-n_channels // LANES)
 
 
-def lane_position(n_channels: int) -> np.ndarray:
-    """Index into (group, lane), flattened, of every channel."""
-    channel = np.arange(n_channels)
+def lane_position(n_channels: int, *, beyond: int = 0) -> np.ndarray:
+    """Index into (group, lane), flattened, of every channel, and of so many empty ones beyond the last."""
+    channel = np.arange(n_channels + beyond)
     n_groups = n_groups_for(n_channels)
     return channel % n_groups * LANES + channel // n_groups
 
 
-def plan(coefficients: Any, style: int, dtype: Any, *, delay: bool, closed: bool) -> Plan:
-    """Constants of a run from a design (`skaud.design.carfac.CARFACCoefficients`)."""
+def plan(coefficients: Any, style: int, dtype: Any, *, n_ears: int = 1, delay: bool = False, closed: bool = True) -> tuple[Plan, np.ndarray]:
+    """Constants of a run, and its AGC table, from a design (`skaud.design.carfac.CARFACCoefficients`)."""
     car, hair, synapse, agc = coefficients
     scalar = np.dtype(dtype).type
     cell = hair._asdict() if hair is not None else {}
+    lpf, in1 = cell.get("lpf", 0.0), cell.get("in1", cell.get("into", 0.0))
     values = {
         "velocity_scale": car.velocity_scale,
         "v_offset": car.v_offset,
         "ac_coeff": car.ac_coeff,
         "ihc_offset": cell.get("offset", 0.0),
         "ihc_knee": cell.get("knee", 0.0),
-        "lpf": cell.get("lpf", 0.0),
+        "keep1": 1 - in1,
+        "in1": in1,
         "out1": cell.get("out1", cell.get("out", 0.0)),
-        "in1": cell.get("in1", cell.get("into", 0.0)),
-        "out2": cell.get("out2", 0.0),
+        "keep2": 1 - cell.get("in2", 0.0),
         "in2": cell.get("in2", 0.0),
-        "gain": cell.get("gain", 0.0),
-        "rest": cell.get("rest", 0.0),
+        "out2": cell.get("out2", 0.0),
+        "keep_lpf": 1 - lpf,
+        "lpf": lpf,
+        "lpf_gain": lpf * cell.get("gain", 0.0),
+        "lpf_rest": lpf * cell.get("rest", 0.0),
         "cap1_rest": cell.get("cap1_rest", cell.get("cap_rest", 0.0)),
         "syn_per_width": 1 / synapse.v_width if synapse else 0.0,
         "syn_res": synapse.res if synapse else 0.0,
         "syn_lpf": synapse.lpf if synapse else 0.0,
         "spont_sub": synapse.spont_sub if synapse else 0.0,
-        "detect_scale": agc.detect_scale / agc.decimation[0],
-        "stage_gain": agc.stage_gain,
         "ramp": 1 / agc.decimation[0],
     }
+    input_scale = 1 / agc.decimation
+    input_scale[0] *= agc.detect_scale
+    feedback = np.full(len(agc.epsilon), agc.stage_gain)
+    feedback[-1] = 0.0
+    position = lane_position(len(car.pole_hz), beyond=1)
     taylor = tuple(scalar(1 / factorial(TAYLOR_TERMS - 1 - n)) for n in range(TAYLOR_TERMS))
-    return Plan(
+    fixed = Plan(
         n_groups=n_groups_for(len(car.pole_hz)),
         n_channels=len(car.pole_hz),
+        last=int(position[-2]),
+        after=int(position[-1]),
+        n_ears=n_ears,
         style=style,
         delay=delay,
         closed=closed,
+        first_decimation=int(agc.decimation[0]),
         constants=Constants(**{name: scalar(value) for name, value in values.items()}, taylor=taylor),
-        agc=AGC(agc.decimation.copy(), *(array.astype(dtype) for array in (agc.epsilon, agc.spatial_fir, agc.mix))),
     )
+    columns = (agc.decimation, input_scale, agc.epsilon, feedback, *agc.spatial_fir.T, agc.mix)
+    return fixed, aligned(np.stack(columns, axis=1).astype(dtype))
 
 
-def initial_state(coefficients: Any, dtype: Any, n_ears: int, *, n_taps: int = 1, open_loop: bool = False) -> State:
+def initial_state(coefficients: Any, dtype: Any, n_rows: int, *, n_outputs: int = 1, open_loop: bool = False) -> State:
     """State at rest. The lines carry a copy of the coefficients of their channels."""
     car, hair, synapse, agc = coefficients
     n_channels = len(car.pole_hz)
@@ -173,8 +199,8 @@ def initial_state(coefficients: Any, dtype: Any, n_ears: int, *, n_taps: int = 1
         HEALTH: car.ohc_health,
     }
     if hair is not None:
-        rows |= {LPF: hair.rest, CAP1: getattr(hair, "cap1_rest", getattr(hair, "cap_rest", 0.0))}
-        rows |= {CAP2: hair.cap2_rest} if hasattr(hair, "cap2_rest") else {LPF2: hair.rest}
+        rows |= {CAP1: getattr(hair, "cap1_rest", getattr(hair, "cap_rest", 0.0))}
+        rows |= {CAP2: getattr(hair, "cap2_rest", 0.0)}
     for k in range(N_CLASSES if synapse else 0):
         rows |= {
             RESERVOIR + k * LANES: synapse.q0[k],
@@ -189,21 +215,22 @@ def initial_state(coefficients: Any, dtype: Any, n_ears: int, *, n_taps: int = 1
         lines[group + 1, row // LANES, lane] = values
     lines[0, SLOPE // LANES] = 1
     n_stages, width = len(agc.epsilon), n_groups * LANES
-    return State(
-        lines=np.tile(lines.reshape(1, -1), (n_ears, 1)),
-        memory=np.zeros((n_stages, n_ears, width), dtype),
-        pending=np.zeros((n_stages, n_ears, width), dtype),
+    arrays = State(
+        lines=np.tile(lines.reshape(1, -1), (n_rows, 1)),
+        memory=np.zeros((n_rows, n_stages, width), dtype),
+        pending=np.zeros((n_rows, n_stages, width), dtype),
         phase=np.zeros(n_stages, np.int64),
-        frame_sum=np.zeros((n_taps, n_ears, width), dtype),
+        frame_sum=np.zeros((n_rows, n_outputs, width), dtype),
         frame_filled=np.zeros(1, np.int64),
     )
+    return arrays.copy()
 
 
-# --- one sample of one ear ------------------------------------------------------------------------------------------
+# --- one sample of one row ------------------------------------------------------------------------------------------
 
 
-@kernel
-def resonate(lines, n_groups, velocity_scale, v_offset):
+@loop
+def resonate(lines, row, n_groups, velocity_scale, v_offset):
     """Step every resonator, and compose each lane's channels into one affine map of the lane's input.
 
     The input of a stage reaches its z1 here, one sample later, when it has been known for long.
@@ -211,341 +238,368 @@ def resonate(lines, n_groups, velocity_scale, v_offset):
     for k in range(n_groups):
         for l in range(LANES):
             i = k * GROUP + l
-            g = lines[i + (GROUP + G)] + lines[i + (GROUP + DG)]
-            zb = lines[i + (GROUP + ZB)] + lines[i + (GROUP + DZB)]
-            z1 = lines[i + (GROUP + Z1)] + lines[i + OUT]
-            z2 = lines[i + (GROUP + Z2)]
+            g = lines[row, i + (GROUP + G)] + lines[row, i + (GROUP + DG)]
+            zb = lines[row, i + (GROUP + ZB)] + lines[row, i + (GROUP + DZB)]
+            z1 = lines[row, i + (GROUP + Z1)] + lines[row, i + OUT]
+            z2 = lines[row, i + (GROUP + Z2)]
             z1_next, z2_next = resonator_step(
                 z1,
                 z2,
-                lines[i + (GROUP + ZA)],
+                lines[row, i + (GROUP + ZA)],
                 zb,
-                lines[i + (GROUP + R1)],
-                lines[i + (GROUP + A0)],
-                lines[i + (GROUP + C0)],
+                lines[row, i + (GROUP + R1)],
+                lines[row, i + (GROUP + A0)],
+                lines[row, i + (GROUP + C0)],
                 velocity_scale,
                 v_offset,
             )
-            lines[i + (GROUP + G)] = g
-            lines[i + (GROUP + ZB)] = zb
-            lines[i + (GROUP + ZA)] = z2
-            lines[i + (GROUP + Z1)] = z1_next
-            lines[i + (GROUP + Z2)] = z2_next
-            lines[i + (GROUP + INTERCEPT)] = stage_output(lines[i + INTERCEPT], z2_next, g, lines[i + (GROUP + H)])
-            lines[i + (GROUP + SLOPE)] = g * lines[i + SLOPE]
+            lines[row, i + (GROUP + G)] = g
+            lines[row, i + (GROUP + ZB)] = zb
+            lines[row, i + (GROUP + ZA)] = z2
+            lines[row, i + (GROUP + Z1)] = z1_next
+            lines[row, i + (GROUP + Z2)] = z2_next
+            lines[row, i + (GROUP + INTERCEPT)] = stage_output(lines[row, i + INTERCEPT], z2_next, g, lines[row, i + (GROUP + H)])
+            lines[row, i + (GROUP + SLOPE)] = g * lines[row, i + SLOPE]
 
 
-@kernel
-def enter(x, lines, entry, n_groups):
+@loop
+def enter(x, lines, row, entry, n_groups):
     """Send the sample x from lane to lane; entry is what flows into each."""
     last = n_groups * GROUP
     s = x
     for l in range(LANES):
-        entry[l] = s
-        lines[OUT + l] = s
-        s = lines[last + SLOPE + l] * s + lines[last + INTERCEPT + l]
+        entry[row, l] = s
+        lines[row, OUT + l] = s
+        s = lines[row, last + SLOPE + l] * s + lines[row, last + INTERCEPT + l]
 
 
-@kernel
-def resonate_delayed(x, lines, entry, n_groups, velocity_scale, v_offset):
+@loop
+def resonate_delayed(x, lines, row, entry, n_groups, velocity_scale, v_offset):
     """As resonate and enter, with a stage's input the output of the stage before one sample ago."""
     last = n_groups * GROUP
     for l in range(LANES - 1):
-        entry[l + 1] = lines[last + OUT + l]
-    entry[0] = x
+        entry[row, l + 1] = lines[row, last + OUT + l]
+    entry[row, 0] = x
     for l in range(LANES):
-        lines[OUT + l] = entry[l]
-    for back in range(n_groups):  # from the last group on, so that the outputs before are still those of one sample ago
-        k = n_groups - 1 - back
+        lines[row, OUT + l] = entry[row, l]
+    for k in range(n_groups):
         for l in range(LANES):
             i = k * GROUP + l
-            g = lines[i + (GROUP + G)] + lines[i + (GROUP + DG)]
-            zb = lines[i + (GROUP + ZB)] + lines[i + (GROUP + DZB)]
-            z2 = lines[i + (GROUP + Z2)]
-            s = lines[i + OUT]
+            g = lines[row, i + (GROUP + G)] + lines[row, i + (GROUP + DG)]
+            zb = lines[row, i + (GROUP + ZB)] + lines[row, i + (GROUP + DZB)]
+            z2 = lines[row, i + (GROUP + Z2)]
+            s = lines[row, i + OUT]
             z1_next, z2_next = resonator_step(
-                lines[i + (GROUP + Z1)],
+                lines[row, i + (GROUP + Z1)],
                 z2,
-                lines[i + (GROUP + ZA)],
+                lines[row, i + (GROUP + ZA)],
                 zb,
-                lines[i + (GROUP + R1)],
-                lines[i + (GROUP + A0)],
-                lines[i + (GROUP + C0)],
+                lines[row, i + (GROUP + R1)],
+                lines[row, i + (GROUP + A0)],
+                lines[row, i + (GROUP + C0)],
                 velocity_scale,
                 v_offset,
             )
-            lines[i + (GROUP + G)] = g
-            lines[i + (GROUP + ZB)] = zb
-            lines[i + (GROUP + ZA)] = z2
-            lines[i + (GROUP + Z1)] = z1_next + s
-            lines[i + (GROUP + Z2)] = z2_next
-            out = stage_output(s, z2_next, g, lines[i + (GROUP + H)])
-            lines[i + (GROUP + OUT)] = out
-            lines[i + (GROUP + INTERCEPT)] = out
-            lines[i + (GROUP + SLOPE)] = g - g
+            lines[row, i + (GROUP + G)] = g
+            lines[row, i + (GROUP + ZB)] = zb
+            lines[row, i + (GROUP + ZA)] = z2
+            lines[row, i + (GROUP + Z1)] = z1_next + s
+            lines[row, i + (GROUP + Z2)] = z2_next
+            lines[row, i + (GROUP + INTERCEPT)] = stage_output(s, z2_next, g, lines[row, i + (GROUP + H)])
+            lines[row, i + (GROUP + SLOPE)] = g - g
 
 
-@kernel
-def leave_just_hwr(lines, entry, n_groups, c):
+@loop
+def leave_just_hwr(lines, row, entry, scratch, t, n_groups, c):
     """Outputs of all stages, and the hair cell that only rectifies."""
     for k in range(n_groups):
         for l in range(LANES):
             i = k * GROUP + l
-            out = lines[i + (GROUP + SLOPE)] * entry[l] + lines[i + (GROUP + INTERCEPT)]
-            bm, ac = high_pass_step(out, lines[i + (GROUP + AC)], c.ac_coeff)
-            nap = just_hwr_step(bm)
-            lines[i + (GROUP + OUT)] = out
-            lines[i + (GROUP + BM)] = bm
-            lines[i + (GROUP + AC)] = ac
-            lines[i + (GROUP + NAP)] = nap
-            lines[i + (GROUP + NAP_SUM)] += nap
+            out = lines[row, i + (GROUP + SLOPE)] * entry[row, l] + lines[row, i + (GROUP + INTERCEPT)]
+            bm, ac = high_pass_step(out, lines[row, i + (GROUP + AC)], c.ac_coeff)
+            lines[row, i + (GROUP + OUT)] = out
+            lines[row, i + (GROUP + BM)] = bm
+            lines[row, i + (GROUP + AC)] = ac
+            scratch[0, row, t, k * LANES + l] = just_hwr_step(bm)
 
 
-@kernel
-def leave_one_cap(lines, entry, n_groups, c):
+@loop
+def leave_one_cap(lines, row, entry, scratch, t, n_groups, c):
     """Outputs of all stages, and the hair cell of v1."""
     for k in range(n_groups):
         for l in range(LANES):
             i = k * GROUP + l
-            out = lines[i + (GROUP + SLOPE)] * entry[l] + lines[i + (GROUP + INTERCEPT)]
-            bm, ac = high_pass_step(out, lines[i + (GROUP + AC)], c.ac_coeff)
-            cap, lpf1, lpf2 = one_cap_step(
-                bm, lines[i + (GROUP + CAP1)], lines[i + (GROUP + LPF)], lines[i + (GROUP + LPF2)], c
+            out = lines[row, i + (GROUP + SLOPE)] * entry[row, l] + lines[row, i + (GROUP + INTERCEPT)]
+            bm, ac = high_pass_step(out, lines[row, i + (GROUP + AC)], c.ac_coeff)
+            cap, lpf, nap = one_cap_step(
+                bm, lines[row, i + (GROUP + CAP1)], lines[row, i + (GROUP + LPF)], lines[row, i + (GROUP + NAP)], c
             )
-            nap = lpf2 - c.rest
-            lines[i + (GROUP + OUT)] = out
-            lines[i + (GROUP + BM)] = bm
-            lines[i + (GROUP + AC)] = ac
-            lines[i + (GROUP + CAP1)] = cap
-            lines[i + (GROUP + LPF)] = lpf1
-            lines[i + (GROUP + LPF2)] = lpf2
-            lines[i + (GROUP + NAP)] = nap
-            lines[i + (GROUP + NAP_SUM)] += nap
+            lines[row, i + (GROUP + OUT)] = out
+            lines[row, i + (GROUP + BM)] = bm
+            lines[row, i + (GROUP + AC)] = ac
+            lines[row, i + (GROUP + CAP1)] = cap
+            lines[row, i + (GROUP + LPF)] = lpf
+            lines[row, i + (GROUP + NAP)] = nap
+            scratch[0, row, t, k * LANES + l] = nap
 
 
-@kernel
-def leave_two_cap(lines, entry, n_groups, c):
+@loop
+def leave_two_cap(lines, row, entry, scratch, t, n_groups, c):
     """Outputs of all stages, and the hair cell of v2."""
     for k in range(n_groups):
         for l in range(LANES):
             i = k * GROUP + l
-            out = lines[i + (GROUP + SLOPE)] * entry[l] + lines[i + (GROUP + INTERCEPT)]
-            bm, ac = high_pass_step(out, lines[i + (GROUP + AC)], c.ac_coeff)
-            cap1, cap2, lpf = two_cap_step(
-                bm, lines[i + (GROUP + CAP1)], lines[i + (GROUP + CAP2)], lines[i + (GROUP + LPF)], c
+            out = lines[row, i + (GROUP + SLOPE)] * entry[row, l] + lines[row, i + (GROUP + INTERCEPT)]
+            bm, ac = high_pass_step(out, lines[row, i + (GROUP + AC)], c.ac_coeff)
+            cap1, cap2, nap = two_cap_step(
+                bm, lines[row, i + (GROUP + CAP1)], lines[row, i + (GROUP + CAP2)], lines[row, i + (GROUP + NAP)], c
             )
-            nap = lpf - c.rest
-            lines[i + (GROUP + OUT)] = out
-            lines[i + (GROUP + BM)] = bm
-            lines[i + (GROUP + AC)] = ac
-            lines[i + (GROUP + CAP1)] = cap1
-            lines[i + (GROUP + CAP2)] = cap2
-            lines[i + (GROUP + LPF)] = lpf
-            lines[i + (GROUP + NAP)] = nap
-            lines[i + (GROUP + NAP_SUM)] += nap
+            lines[row, i + (GROUP + OUT)] = out
+            lines[row, i + (GROUP + BM)] = bm
+            lines[row, i + (GROUP + AC)] = ac
+            lines[row, i + (GROUP + CAP1)] = cap1
+            lines[row, i + (GROUP + CAP2)] = cap2
+            lines[row, i + (GROUP + NAP)] = nap
+            scratch[0, row, t, k * LANES + l] = nap
 
 
-@kernel
-def synapse(lines, n_groups, c):
-    """Fibres of every class, driven by the receptor potential; they replace what the hair cell added to the NAP."""
-    for k in range(n_groups):
-        for l in range(LANES):
-            i = k * GROUP + l
-            before = lines[i + (GROUP + NAP)]
-            v = c.cap1_rest - lines[i + (GROUP + CAP1)]
-            nap = -c.spont_sub
-            for f in range(0, N_CLASSES * LANES, LANES):
+@loop
+def release_transmitter(lines, row, scratch, t, n_groups, c):
+    """Fibres of every class, driven by the receptor potential; they replace the hair cell's NAP."""
+    for i in range(n_groups * LANES):
+        scratch[0, row, t, i] = -c.spont_sub
+    for f in range(0, N_CLASSES * LANES, LANES):
+        for k in range(n_groups):
+            for l in range(LANES):
+                i = k * GROUP + f + l
                 reservoir, release = synapse_step(
-                    v,
-                    lines[i + f + (GROUP + RESERVOIR)],
-                    lines[i + f + (GROUP + RELEASE)],
-                    lines[i + f + (GROUP + V_HALF)],
-                    lines[i + f + (GROUP + A1)],
-                    lines[i + f + (GROUP + A2)],
+                    c.cap1_rest - lines[row, k * GROUP + l + (GROUP + CAP1)],
+                    lines[row, i + (GROUP + RESERVOIR)],
+                    lines[row, i + (GROUP + RELEASE)],
+                    lines[row, i + (GROUP + V_HALF)],
+                    lines[row, i + (GROUP + A1)],
+                    lines[row, i + (GROUP + A2)],
                     c,
                 )
-                lines[i + f + (GROUP + RESERVOIR)] = reservoir
-                lines[i + f + (GROUP + RELEASE)] = release
-                nap += lines[i + f + (GROUP + N_FIBERS)] * release * lines[i + f + (GROUP + WEIGHT)]
-            lines[i + (GROUP + NAP)] = nap
-            lines[i + (GROUP + NAP_SUM)] += nap - before
+                lines[row, i + (GROUP + RESERVOIR)] = reservoir
+                lines[row, i + (GROUP + RELEASE)] = release
+                scratch[0, row, t, k * LANES + l] += lines[row, i + (GROUP + N_FIBERS)] * release * lines[row, i + (GROUP + WEIGHT)]
 
 
 # --- the AGC, whenever its first decimation has passed --------------------------------------------------------------
 
 
-@kernel
-def smooth(memory, pending, smoothed, fir, n_groups, n_channels):
-    """Spatial filter of one stage of one ear, from smoothed (its temporal filter's output) into memory."""
+@loop
+def add_samples(scratch, source, row, start, stop, total, target):
+    """Add samples start to stop of scratch[source, row] to total[row, target], one after the other."""
+    t = start
+    while stop - t >= 8:
+        for i in range(total.shape[2]):
+            total[row, target, i] = (
+                total[row, target, i]
+                + scratch[source, row, t, i]
+                + scratch[source, row, t + 1, i]
+                + scratch[source, row, t + 2, i]
+                + scratch[source, row, t + 3, i]
+                + scratch[source, row, t + 4, i]
+                + scratch[source, row, t + 5, i]
+                + scratch[source, row, t + 6, i]
+                + scratch[source, row, t + 7, i]
+            )
+        t += 8
+    while t < stop:
+        for i in range(total.shape[2]):
+            total[row, target, i] += scratch[source, row, t, i]
+        t += 1
+
+
+@loop
+def smooth(memory, pending, row, s, smoothed, table, n_groups, last, after):
+    """Stage s of one row: what it gathered and the deeper stage's memory, smoothed in time, then over channels."""
     width = n_groups * LANES
-    if n_channels < width:  # the edge repeats: the first empty channel takes the last real one's value
-        last, after = n_channels - 1, n_channels
-        smoothed[(after % n_groups + 1) * LANES + after // n_groups] = smoothed[
-            (last % n_groups + 1) * LANES + last // n_groups
-        ]
+    epsilon, scale, feedback = table[s, EPSILON], table[s, INPUT_SCALE], table[s, FEEDBACK]
+    basal, here, apical = table[s, BASAL], table[s, HERE], table[s, APICAL]
+    deeper = min(s + 1, memory.shape[1] - 1)
+    for i in range(width):
+        smoothed[i + LANES] = agc_filter_step(
+            memory[row, s, i], epsilon, pending[row, s, i] * scale + feedback * memory[row, deeper, i]
+        )
+        pending[row, s, i] = ZERO
+    if last + 1 < width:  # the edge repeats: the first empty channel takes the last real one's value
+        smoothed[after + LANES] = smoothed[last + LANES]
     smoothed[0] = smoothed[LANES]
     smoothed[width + LANES + LANES - 1] = smoothed[width + LANES - 1]
     for l in range(LANES - 1):  # neighbours of a lane's ends lie in the lanes beside it
         smoothed[l + 1] = smoothed[width + l]
         smoothed[width + LANES + l] = smoothed[LANES + l + 1]
     for i in range(width):
-        memory[i] = spatial_step(smoothed[i], smoothed[i + LANES], smoothed[i + 2 * LANES], fir[0], fir[1], fir[2])
-        pending[i] = ZERO
+        memory[row, s, i] = spatial_step(smoothed[i], smoothed[i + LANES], smoothed[i + 2 * LANES], basal, here, apical)
 
 
-@kernel
-def update_agc(lines, state, smoothed, p):
-    """Hand the summed NAP to the AGC's stages, deeper ones first, and aim the cascade's ramps at the new undamping."""
-    memory, pending, phase, agc, c = state.memory, state.pending, state.phase, p.agc, p.constants
-    n_stages, n_ears, width = memory.shape
-    for ear in range(n_ears):
-        line, waiting = lines[ear], pending[0, ear]
-        for k in range(p.n_groups):
-            for l in range(LANES):
-                waiting[k * LANES + l] = line[k * GROUP + l + (GROUP + NAP_SUM)] * c.detect_scale
-                line[k * GROUP + l + (GROUP + NAP_SUM)] = ZERO
-    updated = 1
-    for s in range(1, n_stages):
+@loop
+def mix_ears(memory, first, n_ears, s, mix):
+    """Share stage s between the ears of the signal whose first row is given."""
+    for i in range(memory.shape[2]):
+        mean = memory[first, s, i]
+        for ear in range(1, n_ears):
+            mean += memory[first + ear, s, i]
+        mean = mean / np.float32(n_ears)
         for ear in range(n_ears):
-            above, waiting = pending[s - 1, ear], pending[s, ear]
+            memory[first + ear, s, i] = ear_mix_step(memory[first + ear, s, i], mean, mix)
+
+
+@loop
+def aim(lines, row, memory, n_groups, ramp):
+    """Let the cascade's damping and gain run towards what the AGC's fastest stage asks for."""
+    for k in range(n_groups):
+        for l in range(LANES):
+            i = k * GROUP + l
+            u = relative_undamping(memory[row, 0, k * LANES + l], lines[row, i + (GROUP + HEALTH)])
+            g = stage_gain(
+                u, lines[row, i + (GROUP + GA)], lines[row, i + (GROUP + GB)], lines[row, i + (GROUP + GC)]
+            )
+            lines[row, i + (GROUP + DZB)] = ramp_step(
+                lines[row, i + (GROUP + ZB)], lines[row, i + (GROUP + ZR)] * u, ramp
+            )
+            lines[row, i + (GROUP + DG)] = ramp_step(lines[row, i + (GROUP + G)], g, ramp)
+
+
+@loop
+def update_agc(lines, memory, pending, phase, table, p, smoothed):
+    """Hand the summed NAP to the stages whose time has come, deeper ones first; close the loop."""
+    n_rows, n_stages, width = memory.shape
+    due = 1
+    while due < n_stages:
+        scale = table[due - 1, INPUT_SCALE]
+        for row in range(n_rows):
+            for i in range(width):  # by way of smoothed: LLVM cannot see that two rows of one array do not overlap
+                smoothed[i] = pending[row, due - 1, i] * scale
             for i in range(width):
-                waiting[i] += above[i]
-        phase[s] += 1
-        if phase[s] < agc.decimation[s]:
+                pending[row, due, i] += smoothed[i]
+        phase[due] += 1
+        if phase[due] < table[due, DECIMATION]:
             break
-        phase[s] = 0
-        n_inputs = np.float32(agc.decimation[s])
-        for ear in range(n_ears):
-            waiting = pending[s, ear]
-            for i in range(width):
-                waiting[i] /= n_inputs
-        updated = s + 1
-    for s in range(updated - 1, -1, -1):
-        for ear in range(n_ears):
-            m, waiting = memory[s, ear], pending[s, ear]
-            if s + 1 < n_stages:
-                deeper = memory[s + 1, ear]
-                for i in range(width):
-                    waiting[i] += c.stage_gain * deeper[i]
-            for i in range(width):
-                smoothed[i + LANES] = agc_filter_step(m[i], agc.epsilon[s], waiting[i])
-            smooth(m, waiting, smoothed, agc.spatial_fir[s], p.n_groups, p.n_channels)
-    if n_ears > 1:
-        for s in range(updated):
-            for i in range(width):
-                mean = memory[s, 0, i]
-                for ear in range(1, n_ears):
-                    mean += memory[s, ear, i]
-                mean = mean / np.float32(n_ears)
-                for ear in range(n_ears):
-                    memory[s, ear, i] = ear_mix_step(memory[s, ear, i], mean, agc.mix[s])
-    for ear in range(n_ears):
-        line, m = lines[ear], memory[0, ear]
-        for k in range(p.n_groups):
-            for l in range(LANES):
-                i = k * GROUP + l
-                u = relative_undamping(m[k * LANES + l], line[i + (GROUP + HEALTH)])
-                g = stage_gain(u, line[i + (GROUP + GA)], line[i + (GROUP + GB)], line[i + (GROUP + GC)])
-                line[i + (GROUP + DZB)] = ramp_step(line[i + (GROUP + ZB)], line[i + (GROUP + ZR)] * u, c.ramp)
-                line[i + (GROUP + DG)] = ramp_step(line[i + (GROUP + G)], g, c.ramp)
+        phase[due] = 0
+        due += 1
+    for s in range(due - 1, -1, -1):
+        for row in range(n_rows):
+            smooth(memory, pending, row, s, smoothed, table, p.n_groups, p.last, p.after)
+    if p.n_ears > 1:
+        for s in range(due):
+            for first in range(0, n_rows, p.n_ears):
+                mix_ears(memory, first, p.n_ears, s, table[s, MIX])
+    for row in range(n_rows):
+        aim(lines, row, memory, p.n_groups, p.constants.ramp)
 
 
 # --- runs -----------------------------------------------------------------------------------------------------------
 
 
-@kernel
-def advance(x, start, stop, state, p, taps, scratch, entry, smoothed):
-    """Run samples start to stop of x (n_ears, n_samples); scratch takes the tapped rows, (n_taps, n_ears, SEGMENT, width)."""
-    lines, c, style, n_groups = state.lines, p.constants, p.style, p.n_groups
-    for t in range(start, stop):
-        for ear in range(x.shape[0]):
-            line = lines[ear]
-            if p.delay:
-                resonate_delayed(x[ear, t], line, entry, n_groups, c.velocity_scale, c.v_offset)
-            else:
-                resonate(line, n_groups, c.velocity_scale, c.v_offset)
-                enter(x[ear, t], line, entry, n_groups)
-            if style >= TWO_CAP:
-                leave_two_cap(line, entry, n_groups, c)
-                if style == TWO_CAP_WITH_SYN:
-                    synapse(line, n_groups, c)
-            elif style == ONE_CAP:
-                leave_one_cap(line, entry, n_groups, c)
-            else:
-                leave_just_hwr(line, entry, n_groups, c)
-            for tap in range(len(taps)):
-                row, target = taps[tap], scratch[tap, ear, t - start]
+@loop
+def advance(x, start, stop, state, table, p, taps, scratch, entry, smoothed):
+    """Run samples start to stop of x (n_rows, n_samples).
+
+    scratch (1 + n_taps, n_rows, SEGMENT, width) takes the NAP, then the tapped rows. Rows take turns in every phase of a
+    sample, so that one computes while another waits for its ripple.
+    """
+    lines, memory, pending, phase = state.lines, state.memory, state.pending, state.phase
+    c, style, n_groups, n_rows = p.constants, p.style, p.n_groups, x.shape[0]
+    summed = 0
+    for t in range(stop - start):
+        if p.delay:
+            for row in range(n_rows):
+                resonate_delayed(x[row, start + t], lines, row, entry, n_groups, c.velocity_scale, c.v_offset)
+        else:
+            for row in range(n_rows):
+                resonate(lines, row, n_groups, c.velocity_scale, c.v_offset)
+            for row in range(n_rows):
+                enter(x[row, start + t], lines, row, entry, n_groups)
+        if style >= TWO_CAP:
+            for row in range(n_rows):
+                leave_two_cap(lines, row, entry, scratch, t, n_groups, c)
+            if style == TWO_CAP_WITH_SYN:
+                for row in range(n_rows):
+                    release_transmitter(lines, row, scratch, t, n_groups, c)
+        elif style == ONE_CAP:
+            for row in range(n_rows):
+                leave_one_cap(lines, row, entry, scratch, t, n_groups, c)
+        else:
+            for row in range(n_rows):
+                leave_just_hwr(lines, row, entry, scratch, t, n_groups, c)
+        for tap in range(len(taps)):
+            for row in range(n_rows):
                 for k in range(n_groups):
                     for l in range(LANES):
-                        target[k * LANES + l] = line[k * GROUP + l + (GROUP + row)]
+                        scratch[1 + tap, row, t, k * LANES + l] = lines[row, k * GROUP + l + (GROUP + taps[tap])]
         if p.closed:
-            state.phase[0] += 1
-            if state.phase[0] == p.agc.decimation[0]:
-                state.phase[0] = 0
-                update_agc(lines, state, smoothed, p)
+            phase[0] += 1
+            due = phase[0] == p.first_decimation
+            if due or t + 1 == stop - start:
+                for row in range(n_rows):
+                    add_samples(scratch, 0, row, summed, t + 1, pending, 0)
+                summed = t + 1
+            if due:
+                phase[0] = 0
+                update_agc(lines, memory, pending, phase, table, p, smoothed)
 
 
 @kernel
-def run(x, state, p, taps, out):
-    """Full rate: out is (n_taps, n_ears, n_channels, n_samples)."""
-    n_ears, n_samples = x.shape
+def run(x, state, table, p, taps, first, out):
+    """Full rate: out (n_rows, n_outputs, n_channels, n_samples) takes the NAP and the taps, from number `first` on."""
+    n_rows, n_samples = x.shape
     width = p.n_groups * LANES
-    scratch = np.empty((len(taps), n_ears, SEGMENT, width), x.dtype)
-    entry = np.empty(LANES, x.dtype)
-    smoothed = np.empty(width + 2 * LANES, x.dtype)
+    n_sources = 1 + len(taps)
+    scratch = aligned_empty(n_sources * n_rows * SEGMENT * width, x).reshape(n_sources, n_rows, SEGMENT, width)
+    entry = aligned_empty(n_rows * LANES, x).reshape(n_rows, LANES)
+    smoothed = aligned_empty(width + 2 * LANES, x)
     for start in range(0, n_samples, SEGMENT):
         stop = min(start + SEGMENT, n_samples)
-        advance(x, start, stop, state, p, taps, scratch, entry, smoothed)
-        for tap in range(len(taps)):
-            for ear in range(n_ears):
-                source = scratch[tap, ear]
+        advance(x, start, stop, state, table, p, taps, scratch, entry, smoothed)
+        for row in range(n_rows):
+            for output in range(out.shape[1]):
                 for channel in range(p.n_channels):
                     position = channel % p.n_groups * LANES + channel // p.n_groups
-                    target = out[tap, ear, channel]
                     for t in range(stop - start):
-                        target[start + t] = source[t, position]
+                        out[row, output, channel, start + t] = scratch[first + output, row, t, position]
 
 
 @kernel
-def run_frames(x, state, p, taps, frame_length, out):
-    """Averages over frames: out is (n_taps, n_ears, n_channels, n_frames); returns how many frames were completed.
+def close_frame(state, p, out, frame):
+    """Write the mean of what the frame holds, and start a new one."""
+    count = np.float32(state.frame_filled[0])
+    n_rows, n_outputs, width = state.frame_sum.shape
+    for row in range(n_rows):
+        for output in range(n_outputs):
+            for channel in range(p.n_channels):
+                position = channel % p.n_groups * LANES + channel // p.n_groups
+                out[row, output, channel, frame] = state.frame_sum[row, output, position] / count
+            for i in range(width):
+                state.frame_sum[row, output, i] = ZERO
+    state.frame_filled[0] = 0
+
+
+@kernel
+def run_frames(x, state, table, p, taps, first, frame_length, out):
+    """As run, averaged over frames of frame_length samples; returns how many frames were completed.
 
     A frame that x leaves unfinished stays in state.frame_sum.
     """
-    n_ears, n_samples = x.shape
+    n_rows, n_samples = x.shape
     width = p.n_groups * LANES
-    scratch = np.empty((len(taps), n_ears, SEGMENT, width), x.dtype)
-    entry = np.empty(LANES, x.dtype)
-    smoothed = np.empty(width + 2 * LANES, x.dtype)
+    n_sources = 1 + len(taps)
+    scratch = aligned_empty(n_sources * n_rows * SEGMENT * width, x).reshape(n_sources, n_rows, SEGMENT, width)
+    entry = aligned_empty(n_rows * LANES, x).reshape(n_rows, LANES)
+    smoothed = aligned_empty(width + 2 * LANES, x)
     start, n_frames = 0, 0
     while start < n_samples:
         stop = min(start + SEGMENT, n_samples, start + frame_length - state.frame_filled[0])
-        advance(x, start, stop, state, p, taps, scratch, entry, smoothed)
-        for tap in range(len(taps)):
-            for ear in range(n_ears):
-                total = state.frame_sum[tap, ear]
-                for t in range(stop - start):
-                    row = scratch[tap, ear, t]
-                    for i in range(width):
-                        total[i] += row[i]
+        advance(x, start, stop, state, table, p, taps, scratch, entry, smoothed)
+        for row in range(n_rows):
+            for output in range(out.shape[1]):
+                add_samples(scratch, first + output, row, 0, stop - start, state.frame_sum, output)
         state.frame_filled[0] += stop - start
         if state.frame_filled[0] == frame_length:
-            close_frame(state, p, frame_length, out, n_frames)
+            close_frame(state, p, out, n_frames)
             n_frames += 1
         start = stop
     return n_frames
-
-
-@kernel
-def close_frame(state, p, n_samples, out, frame):
-    """Write the mean over n_samples, and start a new sum."""
-    count = np.float32(n_samples)
-    n_taps, n_ears, width = state.frame_sum.shape
-    for tap in range(n_taps):
-        for ear in range(n_ears):
-            total = state.frame_sum[tap, ear]
-            for channel in range(p.n_channels):
-                out[tap, ear, channel, frame] = total[channel % p.n_groups * LANES + channel // p.n_groups] / count
-            for i in range(width):
-                total[i] = ZERO
-    state.frame_filled[0] = 0

@@ -1,0 +1,112 @@
+"""What an audiogram is made of: numbers and labels of frequencies, read and checked."""
+
+import re
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+LIMITS_HZ = 20, 20000
+LIMITS_DB_HL = -20, 130  # clinical audiograms reach from -10 to 120 dB HL
+_LABEL = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(k?)\s*(?:hz)?\s*", re.IGNORECASE)
+
+
+def numbers(name: str, value: Any) -> np.ndarray:
+    """Copy to a read-only float64 array, NaN for None, for pandas' NA and for what a mask hides."""
+    if isinstance(value, np.ma.MaskedArray):
+        value = np.ma.filled(value.astype(float), np.nan)
+    try:
+        if np.asarray(value).dtype.kind not in "iufO":
+            raise TypeError
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"{name}={value!r} must be numbers; leave out units, use NaN where a number is missing."
+        ) from None
+    if array.ndim != 1:
+        raise ValueError(f"{name} has shape {array.shape}, an audiogram has one axis; make an audiogram of each row.")
+    array += 0.0  # -0.0 prints and hashes as 0.0
+    array.setflags(write=False)
+    return array
+
+
+def check_frequencies(frequency: np.ndarray) -> None:
+    if frequency.size < 2:
+        raise ValueError(f"frequencies_hz={frequency.tolist()} must hold at least 2 frequencies; add one.")
+    bad = frequency[~((frequency >= LIMITS_HZ[0]) & (frequency <= LIMITS_HZ[1]))]
+    if bad.size:
+        raise ValueError(
+            f"frequencies_hz={bad[0]:g} must lie between {LIMITS_HZ[0]} and {LIMITS_HZ[1]} Hz; correct it, or give "
+            "Hz instead of kHz."
+        )
+    step = np.flatnonzero(np.diff(frequency) <= 0)
+    if step.size:
+        before, after = frequency[step[0] : step[0] + 2]
+        if before == after:
+            raise ValueError(f"frequencies_hz has {after:g} Hz twice, it must increase; keep one of the thresholds.")
+        raise ValueError(
+            f"frequencies_hz has {after:g} after {before:g} Hz, it must increase; sort it together with the "
+            "thresholds, or use Audiogram.from_dict."
+        )
+
+
+def check_thresholds(threshold: np.ndarray, frequency: np.ndarray) -> None:
+    if threshold.size != frequency.size:
+        raise ValueError(
+            f"thresholds_db_hl has {threshold.size} values, frequencies_hz has {frequency.size}; give one threshold "
+            "for each frequency, NaN where it is missing."
+        )
+    for hz, db in zip(frequency, threshold):
+        if np.isinf(db):
+            raise ValueError(
+                f"thresholds_db_hl={db} at {hz:g} Hz must be finite; use NaN where a threshold is missing, or the "
+                "highest level tried where there was no response."
+            )
+        if not np.isnan(db) and not LIMITS_DB_HL[0] <= db <= LIMITS_DB_HL[1]:
+            raise ValueError(
+                f"thresholds_db_hl={db:g} at {hz:g} Hz must lie between {LIMITS_DB_HL[0]} and {LIMITS_DB_HL[1]} dB "
+                "HL; use NaN where a threshold is missing, or skaud.hearing.spl_to_hl if this is dB SPL."
+            )
+    if np.count_nonzero(~np.isnan(threshold)) < 2:
+        raise ValueError(
+            f"thresholds_db_hl={threshold.tolist()} must hold at least 2 thresholds besides NaN; leave this ear out."
+        )
+
+
+def points(items: Iterable[tuple[Any, Any]]) -> tuple[list[float], list[Any]]:
+    """Sort pairs of a frequency's label and a threshold by frequency."""
+    pairs = []
+    for label, value in items:
+        hz = _label_hz(label)
+        if hz is None:
+            raise ValueError(
+                f"{label!r} is no frequency; write 500, '500', '500 Hz' or '0.5 kHz', or name columns in from_row."
+            )
+        pairs.append((hz, None if type(value).__name__ == "NAType" else value))  # pandas' NA is no float
+    pairs.sort(key=lambda pair: pair[0])
+    return [hz for hz, _ in pairs], [value for _, value in pairs]
+
+
+def items_of_row(row: Any, columns: Any) -> list[tuple[Any, Any]]:
+    """Pick from a row, a Series or dict, what `columns` names, see `Audiogram.from_row`."""
+    if getattr(row, "ndim", 1) != 1:
+        raise ValueError(f"row has shape {row.shape}; give one row of the table, such as frame.iloc[0].")
+    labels = list(row.keys())
+    if columns is None:
+        columns = [name for name in labels if LIMITS_HZ[0] <= (_label_hz(name) or 0) <= LIMITS_HZ[1]]
+        if not columns:
+            raise ValueError(f"row has no column named after a frequency in Hz, it has {labels}; give columns.")
+    absent = [name for name in columns if name not in labels]
+    if absent:
+        raise ValueError(f"columns={absent} must be columns of row, which has {labels}; correct or add them.")
+    hz = columns if isinstance(columns, Mapping) else {name: name for name in columns}
+    return [(hz[name], value) for name, value in row.items() if name in hz]
+
+
+def _label_hz(label: Any) -> float | None:
+    """Frequency in Hz that a key or a column's name stands for, None if it is no frequency."""
+    if isinstance(label, Real) and not isinstance(label, bool):
+        return float(label)
+    match = _LABEL.fullmatch(label) if isinstance(label, str) else None
+    return float(match[1]) * (1000 if match[2] else 1) if match else None
