@@ -8,9 +8,10 @@ __version__ = "0.1.0"
 # Public name -> module that defines it; imported when first asked for.
 _HOME = {
     "CARFAC": "skaud.models.carfac",
+    "Audiogram": "skaud.hearing.audiogram",
     "TemporalPooling": "skaud.stages.pooling",
 }
-_SUBMODULES = ("audio", "datasets", "design", "hearing", "models", "stages", "testing")
+_SUBMODULES = ("audio", "datasets", "design", "hearing", "models", "stages")
 
 __all__ = ["__version__", *_HOME, *_SUBMODULES]
 

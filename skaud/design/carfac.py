@@ -109,7 +109,12 @@ def erb_hz(frequency_hz: Any, erb_break_hz: float, erb_q: float) -> Any:
 
 
 def pole_frequencies(
-    sample_rate: float, first_pole_theta: float, min_pole_hz: float, erb_per_step: float, erb_break_hz: float, erb_q: float
+    sample_rate: float,
+    first_pole_theta: float,
+    min_pole_hz: float,
+    erb_per_step: float,
+    erb_break_hz: float,
+    erb_q: float,
 ) -> np.ndarray:
     """Pole frequencies in Hz, base to apex: from first_pole_theta down in steps of erb_per_step."""
     poles = []

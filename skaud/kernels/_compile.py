@@ -1,12 +1,18 @@
 """The one place that sets numba options."""
 
 from collections.abc import Callable
+from hashlib import sha1
+from pathlib import Path
 from typing import Any
 
 import numba
 
 # No "nnan", "ninf": a NaN must stay one. No "reassoc": a sum must not depend on how it was vectorised.
 FASTMATH = {"contract", "arcp", "nsz"}
+
+# numba finds a cached kernel by its name and by the date of its own file; a step in another file may have changed.
+_SOURCES = sorted(Path(__file__).parent.glob("*.py"))
+FINGERPRINT = sha1(b"".join(path.read_bytes() for path in _SOURCES), usedforsecurity=False).hexdigest()[:12]
 
 
 def step(function: Callable) -> Any:
@@ -21,6 +27,7 @@ def loop(function: Callable) -> Any:
 
 def kernel(function: Callable) -> Any:
     """Compile a whole run: without the GIL, cached on disk where a cache folder can be written."""
+    function.__qualname__ += f"_{FINGERPRINT}"
     options: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)

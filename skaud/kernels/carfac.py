@@ -116,9 +116,12 @@ def two_cap_step(bm, cap1, cap2, nap, c):
 def exponential(x, taylor):
     """exp(x) = exp(x / 64)^64 for |x| < 64, real or complex; `taylor` holds 1/n!, the highest n first."""
     y = x * SIXTY_FOURTH
-    e = y * taylor[0] + taylor[1]
-    for n in range(2, TAYLOR_TERMS):
-        e = y * e + taylor[n]
+    # Written out: LLVM vectorises the loop around it only when it sees no loop and no table here.
+    e = ((y * taylor[0] + taylor[1]) * y + taylor[2]) * y + taylor[3]
+    e = (((e * y + taylor[4]) * y + taylor[5]) * y + taylor[6]) * y + taylor[7]
+    e = (((e * y + taylor[8]) * y + taylor[9]) * y + taylor[10]) * y + taylor[11]
+    e = (((e * y + taylor[12]) * y + taylor[13]) * y + taylor[14]) * y + taylor[15]
+    e = e * y + taylor[16]
     e = e * e
     e = e * e
     e = e * e

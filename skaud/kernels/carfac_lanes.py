@@ -125,7 +125,9 @@ def lane_position(n_channels: int, *, beyond: int = 0) -> np.ndarray:
     return channel % n_groups * LANES + channel // n_groups
 
 
-def plan(coefficients: Any, style: int, dtype: Any, *, n_ears: int = 1, delay: bool = False, closed: bool = True) -> tuple[Plan, np.ndarray]:
+def plan(
+    coefficients: Any, style: int, dtype: Any, *, n_ears: int = 1, delay: bool = False, closed: bool = True
+) -> tuple[Plan, np.ndarray]:
     """Constants of a run, and its AGC table, from a design (`skaud.design.carfac.CARFACCoefficients`)."""
     car, hair, synapse, agc = coefficients
     scalar = np.dtype(dtype).type
@@ -258,7 +260,9 @@ def resonate(lines, row, n_groups, velocity_scale, v_offset):
             lines[row, i + (GROUP + ZA)] = z2
             lines[row, i + (GROUP + Z1)] = z1_next
             lines[row, i + (GROUP + Z2)] = z2_next
-            lines[row, i + (GROUP + INTERCEPT)] = stage_output(lines[row, i + INTERCEPT], z2_next, g, lines[row, i + (GROUP + H)])
+            lines[row, i + (GROUP + INTERCEPT)] = stage_output(
+                lines[row, i + INTERCEPT], z2_next, g, lines[row, i + (GROUP + H)]
+            )
             lines[row, i + (GROUP + SLOPE)] = g * lines[row, i + SLOPE]
 
 
@@ -366,24 +370,26 @@ def leave_two_cap(lines, row, entry, scratch, t, n_groups, c):
 @loop
 def release_transmitter(lines, row, scratch, t, n_groups, c):
     """Fibres of every class, driven by the receptor potential; they replace the hair cell's NAP."""
-    for i in range(n_groups * LANES):
-        scratch[0, row, t, i] = -c.spont_sub
-    for f in range(0, N_CLASSES * LANES, LANES):
-        for k in range(n_groups):
-            for l in range(LANES):
-                i = k * GROUP + f + l
+    for k in range(n_groups):
+        for l in range(LANES):
+            i = k * GROUP + l
+            v = c.cap1_rest - lines[row, i + (GROUP + CAP1)]
+            nap = -c.spont_sub
+            for f in range(N_CLASSES):
+                j = i + GROUP + f * LANES
                 reservoir, release = synapse_step(
-                    c.cap1_rest - lines[row, k * GROUP + l + (GROUP + CAP1)],
-                    lines[row, i + (GROUP + RESERVOIR)],
-                    lines[row, i + (GROUP + RELEASE)],
-                    lines[row, i + (GROUP + V_HALF)],
-                    lines[row, i + (GROUP + A1)],
-                    lines[row, i + (GROUP + A2)],
+                    v,
+                    lines[row, j + RESERVOIR],
+                    lines[row, j + RELEASE],
+                    lines[row, j + V_HALF],
+                    lines[row, j + A1],
+                    lines[row, j + A2],
                     c,
                 )
-                lines[row, i + (GROUP + RESERVOIR)] = reservoir
-                lines[row, i + (GROUP + RELEASE)] = release
-                scratch[0, row, t, k * LANES + l] += lines[row, i + (GROUP + N_FIBERS)] * release * lines[row, i + (GROUP + WEIGHT)]
+                lines[row, j + RESERVOIR] = reservoir
+                lines[row, j + RELEASE] = release
+                nap += lines[row, j + N_FIBERS] * release * lines[row, j + WEIGHT]
+            scratch[0, row, t, k * LANES + l] = nap
 
 
 # --- the AGC, whenever its first decimation has passed --------------------------------------------------------------
@@ -455,9 +461,7 @@ def aim(lines, row, memory, n_groups, ramp):
         for l in range(LANES):
             i = k * GROUP + l
             u = relative_undamping(memory[row, 0, k * LANES + l], lines[row, i + (GROUP + HEALTH)])
-            g = stage_gain(
-                u, lines[row, i + (GROUP + GA)], lines[row, i + (GROUP + GB)], lines[row, i + (GROUP + GC)]
-            )
+            g = stage_gain(u, lines[row, i + (GROUP + GA)], lines[row, i + (GROUP + GB)], lines[row, i + (GROUP + GC)])
             lines[row, i + (GROUP + DZB)] = ramp_step(
                 lines[row, i + (GROUP + ZB)], lines[row, i + (GROUP + ZR)] * u, ramp
             )
@@ -544,23 +548,24 @@ def advance(x, start, stop, state, table, p, taps, scratch, entry, smoothed):
 
 
 @kernel
-def run(x, state, table, p, taps, first, out):
-    """Full rate: out (n_rows, n_outputs, n_channels, n_samples) takes the NAP and the taps, from number `first` on."""
-    n_rows, n_samples = x.shape
-    width = p.n_groups * LANES
-    n_sources = 1 + len(taps)
+def run(x, start, stop, state, table, p, taps, first, out):
+    """Samples start to stop of x at full rate.
+
+    out (n_rows, n_outputs, n_channels, n_samples) takes the NAP and the taps, from number `first` on.
+    """
+    n_rows, width, n_sources = x.shape[0], p.n_groups * LANES, 1 + len(taps)
     scratch = aligned_empty(n_sources * n_rows * SEGMENT * width, x).reshape(n_sources, n_rows, SEGMENT, width)
     entry = aligned_empty(n_rows * LANES, x).reshape(n_rows, LANES)
     smoothed = aligned_empty(width + 2 * LANES, x)
-    for start in range(0, n_samples, SEGMENT):
-        stop = min(start + SEGMENT, n_samples)
-        advance(x, start, stop, state, table, p, taps, scratch, entry, smoothed)
+    for begin in range(start, stop, SEGMENT):
+        end = min(begin + SEGMENT, stop)
+        advance(x, begin, end, state, table, p, taps, scratch, entry, smoothed)
         for row in range(n_rows):
             for output in range(out.shape[1]):
                 for channel in range(p.n_channels):
                     position = channel % p.n_groups * LANES + channel // p.n_groups
-                    for t in range(stop - start):
-                        out[row, output, channel, start + t] = scratch[first + output, row, t, position]
+                    for t in range(end - begin):
+                        out[row, output, channel, begin + t] = scratch[first + output, row, t, position]
 
 
 @kernel
@@ -579,27 +584,25 @@ def close_frame(state, p, out, frame):
 
 
 @kernel
-def run_frames(x, state, table, p, taps, first, frame_length, out):
-    """As run, averaged over frames of frame_length samples; returns how many frames were completed.
+def run_frames(x, start, stop, state, table, p, taps, first, frame_length, out, n_frames):
+    """As run, averaged over frames of frame_length samples; out has n_frames already, returns how many it has then.
 
     A frame that x leaves unfinished stays in state.frame_sum.
     """
-    n_rows, n_samples = x.shape
-    width = p.n_groups * LANES
-    n_sources = 1 + len(taps)
+    n_rows, width, n_sources = x.shape[0], p.n_groups * LANES, 1 + len(taps)
     scratch = aligned_empty(n_sources * n_rows * SEGMENT * width, x).reshape(n_sources, n_rows, SEGMENT, width)
     entry = aligned_empty(n_rows * LANES, x).reshape(n_rows, LANES)
     smoothed = aligned_empty(width + 2 * LANES, x)
-    start, n_frames = 0, 0
-    while start < n_samples:
-        stop = min(start + SEGMENT, n_samples, start + frame_length - state.frame_filled[0])
-        advance(x, start, stop, state, table, p, taps, scratch, entry, smoothed)
+    begin = start
+    while begin < stop:
+        end = min(begin + SEGMENT, stop, begin + frame_length - state.frame_filled[0])
+        advance(x, begin, end, state, table, p, taps, scratch, entry, smoothed)
         for row in range(n_rows):
             for output in range(out.shape[1]):
-                add_samples(scratch, first + output, row, 0, stop - start, state.frame_sum, output)
-        state.frame_filled[0] += stop - start
+                add_samples(scratch, first + output, row, 0, end - begin, state.frame_sum, output)
+        state.frame_filled[0] += end - begin
         if state.frame_filled[0] == frame_length:
             close_frame(state, p, out, n_frames)
             n_frames += 1
-        start = stop
+        begin = end
     return n_frames

@@ -1,0 +1,449 @@
+"""AudioTransformer: what every auditory model inherits."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn import get_config
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Bunch, InputTags, Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
+
+from skaud._array_api import on_gpu
+from skaud._sounds import Sounds, check_rates, check_sounds
+from skaud.audio import resample
+from skaud.stages.pooling import TemporalPooling, pool, pooled_names, resolve_statistics
+
+
+@dataclass
+class AudioInputTags(InputTags):
+    """Input tags of the models: audio, whose signals may differ in length."""
+
+    audio: bool = True
+    ragged: bool = True
+
+
+@dataclass
+class StreamState:
+    """Where a stream stands: what `transform_chunk` takes and returns.
+
+    Attributes
+    ----------
+    model : str
+        Class and design that the state belongs to; another model refuses it.
+    n_signals, n_ears : int
+        Signals side by side, and their ears; n_ears is None where X has no axis of ears.
+    arrays : list
+        The model's own arrays, one entry a signal.
+    """
+
+    model: str
+    n_signals: int
+    n_ears: int | None
+    arrays: list[Any]
+
+
+class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):
+    """Base of all models: sound in, features out.
+
+    A model implements the methods below "What a model implements", and says in `_outputs` what `simulate` can return
+    and in `_rms_one_db_spl` what level it takes RMS 1.0 for.
+    """
+
+    _outputs: tuple[str, ...] = ()
+    _rms_one_db_spl: float = 100.0
+    _signals_at_once = 1  # how many signals a model's kernel runs side by side
+
+    # fit and transform take the rate of the clips as metadata, and ask for it wherever they stand in a pipeline.
+    __metadata_request__fit = {"sample_rate": True}  # noqa: RUF012
+    __metadata_request__transform = {"sample_rate": True}  # noqa: RUF012
+
+    _parameter_constraints: dict = {
+        "sample_rate": [Interval(Real, 0, None, closed="neither")],
+        "output": [str],
+        "pooling": [str, callable, "array-like", TemporalPooling, None],
+        "frame_length": [Interval(Real, 0, None, closed="neither"), None],
+        "rms_one_db_spl": [Interval(Real, None, None, closed="neither"), None],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # scikit-learn would wrap whatever transform returns; frames and lists of them must stay what they are.
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
+
+    # --- scikit-learn's methods ---
+
+    def fit(self, X: Any, y: Any = None, sample_rate: Any = None) -> "AudioTransformer":
+        """Design the model from its parameters.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+            Sound; the clips of a list, ``(n_samples,)`` or ``(n_ears, n_samples)``, may differ in length. It is
+            validated.
+        y : array-like of shape (n_signals,), default=None
+            Ignored.
+        sample_rate : float or sequence of float, default=None
+            Rate of the clips in Hz, one for all or one a clip; None stands for the parameter `sample_rate`.
+
+        Returns
+        -------
+        AudioTransformer
+            The fitted model.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or X is not what the model can work with; the message says what to change.
+        """
+        self._validate_params()
+        self._check_parameters()
+        self.n_ears_in_: int | None = None
+        if not on_gpu(X):
+            sounds = check_sounds(self, X, reset=True)
+            check_rates(sample_rate, len(sounds.clips), self.sample_rate)
+            self.n_ears_in_ = sounds.clips[0].shape[0] if sounds.has_ears else None
+        self._design()
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, sample_rate: Any = None) -> Any:
+        """Fit, then transform the same signals.
+
+        Parameters
+        ----------
+        X : array or list of clips
+            As for `fit`.
+        y : array-like of shape (n_signals,), default=None
+            Passed to `fit`.
+        sample_rate : float or sequence of float, default=None
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray, list of ndarray, or data frame
+            As `transform` returns it.
+        """
+        return self.fit(X, y, sample_rate=sample_rate).transform(X, sample_rate=sample_rate)
+
+    def transform(self, X: Any, sample_rate: Any = None) -> Any:
+        """Compute features.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+            Sound. A 2-D array must be as long as the one that `fit` saw, as everywhere in scikit-learn; the clips of a
+            list may have any length.
+        sample_rate : float or sequence of float, default=None
+            Rate of the clips in Hz, one for all or one a clip; where it is not the model's, they are resampled.
+
+        Returns
+        -------
+        ndarray of shape (n_signals, n_features), or data frame
+            With pooling; see `get_feature_names_out`.
+        ndarray of shape (n_signals, [n_ears,] n_channels, n_frames), or list of arrays
+            With ``pooling=None``; a list where X is one.
+        """
+        check_is_fitted(self)
+        frame_length = self._frame_samples()
+        if on_gpu(X):
+            return self._transform_on_gpu(X, frame_length)
+        sounds = self._sounds(X, sample_rate, fixed_length=True)
+        if (sounds.clips[0].shape[0] if sounds.has_ears else None) != self.n_ears_in_:
+            raise ValueError(
+                f"X has {sounds.clips[0].shape[0] if sounds.has_ears else 'no axis of'} ears, fit saw "
+                f"{self.n_ears_in_ or 'no axis of'} ears; pass signals with the same ears, or fit again."
+            )
+        responses = self._map(self._run_frames, sounds.clips, self._batches(sounds.clips), frame_length)
+        if not sounds.has_ears:
+            responses = [response[0] for response in responses]
+        if self.pooling is None:
+            return np.stack(responses) if sounds.is_array else responses
+        statistics, segments = self._pooling()
+        features = np.stack([pool(response, statistics, segments) for response in responses])
+        return self._as_container(features, sounds.index)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the features.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored: samples have no names.
+
+        Returns
+        -------
+        ndarray of str
+            Such as ``nap_1055hz_mean``; the channels' names, ``nap_1055hz``, with ``pooling=None``. Where X had ears
+            in fit, ``ear0_`` and so on stand in front.
+        """
+        check_is_fitted(self)
+        ears = [""] if self.n_ears_in_ is None else [f"ear{e}_" for e in range(self.n_ears_in_)]
+        channels = [f"{ear}{self.output}_{name}" for ear in ears for name in self._channel_names()]
+        if self.pooling is None:
+            return np.asarray(channels, dtype=object)
+        return pooled_names(channels, *self._pooling())
+
+    def set_output(self, *, transform: str | None = None) -> "AudioTransformer":
+        """Choose what pooled features come in.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Container of `transform`; None leaves it as it is. Time-resolved output stays as it is, always.
+
+        Returns
+        -------
+        AudioTransformer
+            The model itself.
+        """
+        if transform not in (None, "default", "pandas", "polars"):
+            raise ValueError(
+                f"transform={transform!r} must be 'default', 'pandas' or 'polars', or None to change nothing."
+            )
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}  # the name that clone carries over
+        return self
+
+    # --- the models' own methods ---
+
+    def simulate(self, X: Any, outputs: str | Sequence[str] | None = None, sample_rate: Any = None) -> Bunch:
+        """Responses of the model's stages at full rate.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+            Sound, of any length.
+        outputs : str or sequence of str, default=None
+            Names of the responses; None stands for all that the model has.
+        sample_rate : float or sequence of float, default=None
+            Rate of the clips in Hz, as for `transform`.
+
+        Returns
+        -------
+        Bunch
+            Arrays ``(n_signals, [n_ears,] n_channels, n_samples)`` by name; lists of arrays where X is a list.
+
+        Raises
+        ------
+        ValueError
+            If the model has no output of that name.
+        """
+        check_is_fitted(self)
+        names = self._check_outputs(outputs)
+        if on_gpu(X):
+            return Bunch(**{name: self._simulate_on_gpu(X, name) for name in names})
+        sounds = self._sounds(X, sample_rate)
+        responses = self._map(self._run_full, sounds.clips, [[i] for i in range(len(sounds.clips))], names)
+        bunch = Bunch()
+        for k, name in enumerate(names):
+            arrays = [response[k] if sounds.has_ears else response[k][0] for response in responses]
+            bunch[name] = np.stack(arrays) if sounds.is_array and len(arrays) > 1 else arrays
+            if sounds.is_array and len(arrays) == 1:
+                bunch[name] = arrays[0][np.newaxis]
+        return bunch
+
+    def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
+        """State of a stream before its first sample.
+
+        Parameters
+        ----------
+        n_signals : int, default=1
+            Signals that the stream carries side by side.
+        n_ears : int, default=None
+            Ears of each, where the chunks have an axis for them.
+
+        Returns
+        -------
+        StreamState
+            For `transform_chunk`.
+        """
+        check_is_fitted(self)
+        for name, value in (("n_signals", n_signals), ("n_ears", 1 if n_ears is None else n_ears)):
+            if not isinstance(value, Integral) or value < 1:
+                raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
+        arrays = [self._initial_arrays(1 if n_ears is None else int(n_ears)) for _ in range(n_signals)]
+        return StreamState(self._stream_key(), int(n_signals), n_ears, arrays)
+
+    def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
+        """Go on with a stream.
+
+        Chunk by chunk gives what the whole gives: to the bit at full rate (``frame_length=None``); frames come with the
+        chunk that completes them. Nothing is pooled.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples)
+            Next samples, at the model's sample rate.
+        state : StreamState
+            From `initial_state` or the chunk before; it is not changed.
+
+        Returns
+        -------
+        Y : ndarray of shape (n_signals, [n_ears,] n_channels, n_frames)
+            Response to the chunk.
+        state : StreamState
+            For the next chunk.
+
+        Raises
+        ------
+        ValueError
+            If X has another shape than the stream, or samples that are not finite, or state is another model's.
+        """
+        if not isinstance(state, StreamState):
+            raise TypeError(
+                f"state is {type(state).__name__}; it must be what initial_state or transform_chunk returned."
+            )
+        if state.model != self._stream_key():
+            raise ValueError(
+                f"state belongs to {state.model!r}, this model is {self._stream_key()!r}; begin a new stream with "
+                "initial_state()."
+            )
+        shape = (state.n_signals,) if state.n_ears is None else (state.n_signals, state.n_ears)
+        X = np.asarray(X)
+        if X.dtype.kind not in "fiu":
+            raise TypeError(f"X is {X.dtype}; a chunk must hold real numbers.")
+        if X.shape[:-1] != shape or X.ndim < 2:
+            raise ValueError(
+                f"X has shape {X.shape}; this stream takes chunks of shape {(*shape, 'n_samples')}, as initial_state was "
+                "told."
+            )
+        if not np.isfinite(X).all():
+            raise ValueError(
+                f"X has {np.sum(~np.isfinite(X))} samples that are NaN or infinite; every sample must be finite."
+            )
+        clips = self._to_level(X.reshape(state.n_signals, -1, X.shape[-1]))
+        frame_length = self._frame_samples()
+        results = [self._run_chunk(clip, arrays, frame_length) for clip, arrays in zip(clips, state.arrays)]
+        response = results[0][0][np.newaxis] if len(results) == 1 else np.stack([r for r, _ in results])
+        if state.n_ears is None:
+            response = response[:, 0]
+        return response, StreamState(state.model, state.n_signals, state.n_ears, [arrays for _, arrays in results])
+
+    @property
+    def frame_rate_hz_(self) -> float:
+        """Frames a second of the time-resolved output."""
+        check_is_fitted(self)
+        return self.sample_rate / (self._frame_samples() or 1)
+
+    # --- what a model implements ---
+
+    def _check_parameters(self) -> None:
+        """Refuse parameters that `_parameter_constraints` cannot judge."""
+        if self.output not in self._check_outputs(None):
+            raise ValueError(
+                f"output={self.output!r} is not an output of this model; it must be one of {self._check_outputs(None)}."
+            )
+        if self.pooling is not None:
+            resolve_statistics(self._pooling()[0])
+
+    @abstractmethod
+    def _design(self) -> None:
+        """Set the fitted attributes."""
+
+    @abstractmethod
+    def _channel_names(self) -> list[str]:
+        """Name of every channel, such as 1055hz."""
+
+    @abstractmethod
+    def _run_frames(self, clips: list[np.ndarray], frame_length: int | None) -> list[np.ndarray]:
+        """Frames (n_ears, n_channels, n_frames) of self.output for clips of equal ears; None: every sample."""
+
+    @abstractmethod
+    def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
+        """Full-rate responses (n_ears, n_channels, n_samples) by name, a tuple a clip."""
+
+    @abstractmethod
+    def _initial_arrays(self, n_ears: int) -> Any:
+        """Arrays of one signal's state."""
+
+    @abstractmethod
+    def _run_chunk(self, clip: np.ndarray, arrays: Any, frame_length: int | None) -> tuple[np.ndarray, Any]:
+        """Response to a chunk (n_ears, n_samples), and the state after it; arrays stay as they are."""
+
+    def _available_outputs(self) -> tuple[str, ...]:
+        return self._outputs
+
+    def _transform_on_gpu(self, X: Any, frame_length: int | None) -> Any:
+        raise TypeError(f"X is on a GPU, and {type(self).__name__} has no kernel there; pass a NumPy array.")
+
+    def _simulate_on_gpu(self, X: Any, name: str) -> Any:
+        raise TypeError(f"X is on a GPU, and {type(self).__name__} has no kernel there; pass a NumPy array.")
+
+    # --- shared machinery ---
+
+    def _frame_samples(self) -> int | None:
+        """Samples of a frame, or None for every sample."""
+        return None if self.frame_length is None else max(1, round(self.frame_length * self.sample_rate))
+
+    def _pooling(self) -> tuple[Any, int]:
+        if isinstance(self.pooling, TemporalPooling):
+            return self.pooling.statistics, self.pooling.segments
+        return self.pooling, 1
+
+    def _check_outputs(self, outputs: str | Sequence[str] | None) -> tuple[str, ...]:
+        available = self._available_outputs()
+        names = available if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs)
+        for name in names:
+            if name not in available:
+                raise ValueError(f"outputs has {name!r}; {type(self).__name__} has {available} with these parameters.")
+        return names
+
+    def _sounds(self, X: Any, sample_rate: Any, *, fixed_length: bool = False) -> Sounds:
+        """Clips at the model's rate and level, in its dtype."""
+        sounds = check_sounds(self, X, fixed_length=fixed_length)
+        rates = check_rates(sample_rate, len(sounds.clips), self.sample_rate)
+        if any(rate != self.sample_rate for rate in rates):
+            clips = [resample(clip, rate, self.sample_rate) for clip, rate in zip(sounds.clips, rates)]
+            sounds = sounds._replace(clips=clips, is_array=sounds.is_array and len({c.shape for c in clips}) == 1)
+        return sounds._replace(clips=[self._to_level(clip) for clip in sounds.clips])
+
+    def _to_level(self, clip: np.ndarray) -> np.ndarray:
+        """In the model's dtype, and scaled so that RMS 1.0 stands for the level that the model expects."""
+        clip = np.ascontiguousarray(clip, dtype=self.dtype)
+        if self.rms_one_db_spl is None or self.rms_one_db_spl == self._rms_one_db_spl:
+            return clip
+        return clip * np.dtype(self.dtype).type(10 ** ((self.rms_one_db_spl - self._rms_one_db_spl) / 20))
+
+    def _batches(self, clips: list[np.ndarray]) -> list[list[int]]:
+        """Indices of clips that run side by side: neighbours in length."""
+        order = sorted(range(len(clips)), key=lambda i: clips[i].shape[-1])
+        size = max(1, self._signals_at_once // clips[0].shape[0])
+        return [order[i : i + size] for i in range(0, len(order), size)]
+
+    def _map(self, run: Any, clips: list[np.ndarray], batches: list[list[int]], argument: Any) -> list[Any]:
+        """Results of run(clips of a batch, argument), in threads, in the order of the clips."""
+        results: list[Any] = [None] * len(clips)
+        jobs = (delayed(run)([clips[i] for i in batch], argument) for batch in batches)
+        for batch, responses in zip(batches, Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)):
+            for i, response in zip(batch, responses):
+                results[i] = response
+        return results
+
+    def _stream_key(self) -> str:
+        return f"{type(self).__name__}({self.sample_rate:g} Hz, {self.output}, {self.dtype}, {self._fingerprint_})"
+
+    def _as_container(self, features: np.ndarray, index: Any) -> Any:
+        """Features as set_output, or scikit-learn's configuration, asks for them."""
+        container = getattr(self, "_sklearn_output_config", {}).get("transform", get_config()["transform_output"])
+        if container == "pandas":
+            import pandas as pd
+
+            return pd.DataFrame(features, columns=self.get_feature_names_out(), index=index)
+        if container == "polars":
+            import polars as pl
+
+            return pl.DataFrame(features, schema=list(self.get_feature_names_out()), orient="row")
+        return features
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        inherited = {name: getattr(tags.input_tags, name) for name in InputTags.__dataclass_fields__}
+        tags.input_tags = AudioInputTags(**inherited | {"three_d_array": True})
+        tags.transformer_tags.preserves_dtype = []  # the parameter dtype decides
+        return tags

@@ -1,0 +1,221 @@
+"""Statistics over time: frames of any model to one row of features a signal."""
+
+import re
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+Statistic = str | Callable[..., np.ndarray]
+
+_NAMED: dict[str, Callable[..., np.ndarray]] = {
+    "mean": np.mean,
+    "std": np.std,
+    "min": np.min,
+    "max": np.max,
+    "median": np.median,
+}
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
+
+
+class TemporalPooling(TransformerMixin, BaseEstimator):
+    """Pool time-resolved features over time, in one or several consecutive parts.
+
+    Parameters
+    ----------
+    statistics : str, callable, or sequence of these, default=("mean", "std")
+        "mean", "std", "min", "max", "median", a percentile such as "p95", any of these of the difference between
+        neighbouring frames, such as "delta_std", or a callable ``f(frames, axis=-1)`` that reduces the last axis.
+    segments : int, default=1
+        Number of equal parts, in order, that are pooled apart: 5 keep the course of a word.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of frames, where X is a 2-D array.
+    channel_shape_ : tuple of int
+        Shape of one frame of X, () or (n_channels,) or (n_ears, n_channels).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import TemporalPooling
+    >>> frames = [np.arange(10.0).reshape(2, 5), np.ones((2, 3))]  # two signals, two channels, 5 and 3 frames
+    >>> TemporalPooling(("mean", "max")).fit_transform(frames)
+    array([[2., 7., 4., 9.],
+           [1., 1., 1., 1.]])
+    """
+
+    _parameter_constraints: dict = {
+        "statistics": [str, callable, "array-like"],
+        "segments": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(self, statistics: Statistic | Sequence[Statistic] = ("mean", "std"), segments: int = 1) -> None:
+        self.statistics = statistics
+        self.segments = segments
+
+    def fit(self, X: Any, y: Any = None) -> "TemporalPooling":
+        """Check the parameters and remember the channels of X.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, [n_ears,] [n_channels,] n_frames), or list of arrays that differ in n_frames
+            Time-resolved features, as the models return them with ``pooling=None``.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        TemporalPooling
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If a statistic is unknown, or X is empty or not finite.
+        """
+        self._validate_params()
+        resolve_statistics(self.statistics)
+        self.channel_shape_ = self._check(X, reset=True)[0].shape[:-1]
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Pool every signal.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, [n_ears,] [n_channels,] n_frames), or list of arrays that differ in n_frames
+            Time-resolved features.
+
+        Returns
+        -------
+        ndarray of shape (n_signals, segments * n_statistics * n_ears * n_channels)
+            Ordered by part, statistic, ear, channel.
+
+        Raises
+        ------
+        ValueError
+            If the channels of X are not those of fit.
+        """
+        check_is_fitted(self)
+        signals = self._check(X, reset=False)
+        for i, frames in enumerate(signals):
+            if frames.shape[:-1] != self.channel_shape_:
+                raise ValueError(
+                    f"X[{i}] has frames of shape {frames.shape[:-1]}, fit saw {self.channel_shape_}; pool the output of "
+                    "the same model, or fit again."
+                )
+        return np.stack([pool(frames, self.statistics, self.segments) for frames in signals])
+
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
+        """Names of the features.
+
+        Parameters
+        ----------
+        input_features : sequence of str, default=None
+            Names of the channels, as a model's ``get_feature_names_out`` returns them with ``pooling=None``.
+
+        Returns
+        -------
+        ndarray of str
+            Such as ``nap_1055hz_mean``, or ``nap_1055hz_mean_part2of5`` with several segments.
+        """
+        check_is_fitted(self)
+        n_channels = int(np.prod(self.channel_shape_, dtype=int))
+        if input_features is None or (self.channel_shape_ == () and len(input_features) != 1):
+            input_features = [f"channel{c}" for c in range(n_channels)] if self.channel_shape_ else ["x"]
+        if len(input_features) != n_channels:
+            raise ValueError(
+                f"input_features has {len(input_features)} names for {n_channels} channels; pass the names that the "
+                "model before returns."
+            )
+        return pooled_names(input_features, self.statistics, self.segments)
+
+    def _check(self, X: Any, *, reset: bool) -> list[np.ndarray]:
+        if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) >= 2:
+            signals = [np.asarray(frames) for frames in X]
+        elif isinstance(X, np.ndarray) and X.ndim in (3, 4):
+            signals = list(X)
+        else:
+            return list(validate_data(self, X, reset=reset, dtype=(np.float64, np.float32)))
+        if not signals:
+            raise ValueError(f"X has shape {np.shape(X)}, no signals; pass at least 1.")
+        for i, frames in enumerate(signals):
+            if frames.ndim not in (2, 3) or frames.shape[-1] == 0 or frames.dtype.kind not in "fiub":
+                raise ValueError(
+                    f"X[{i}] is {frames.dtype} of shape {frames.shape}; it must be real, (n_channels, n_frames) or "
+                    "(n_ears, n_channels, n_frames), with at least 1 frame."
+                )
+            if not np.isfinite(frames).all():
+                raise ValueError(f"X[{i}] has features that are NaN or infinite; every feature must be finite.")
+        return signals
+
+
+def resolve_statistics(statistics: Statistic | Sequence[Statistic]) -> list[tuple[str, Callable[..., np.ndarray]]]:
+    """Names and functions ``f(frames, axis=-1)`` of the statistics; ValueError for an unknown one."""
+    if isinstance(statistics, str) or callable(statistics):
+        statistics = (statistics,)
+    if not len(statistics):
+        raise ValueError("statistics=() is empty; name at least one, such as 'mean', or use pooling=None for frames.")
+    return [_resolve(statistic) for statistic in statistics]
+
+
+def pool(frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segments: int = 1) -> np.ndarray:
+    """Pool one signal, (..., n_frames), into (segments * n_statistics * ...,)."""
+    n_frames = frames.shape[-1]
+    pooled = []
+    for part in range(segments):
+        start = min(part * n_frames // segments, n_frames - 1)
+        stop = max((part + 1) * n_frames // segments, start + 1)
+        for _, function in resolve_statistics(statistics):
+            pooled.append(np.ravel(function(frames[..., start:stop], axis=-1)))
+    return np.concatenate(pooled)
+
+
+def pooled_names(channels: Sequence[str], statistics: Statistic | Sequence[Statistic], segments: int = 1) -> np.ndarray:
+    """Names in the order of `pool`."""
+    names = [
+        f"{channel}_{name}" + (f"_part{part + 1}of{segments}" if segments > 1 else "")
+        for part in range(segments)
+        for name, _ in resolve_statistics(statistics)
+        for channel in channels
+    ]
+    return np.asarray(names, dtype=object)
+
+
+def _resolve(statistic: Any) -> tuple[str, Callable[..., np.ndarray]]:
+    if callable(statistic):
+        return getattr(statistic, "__name__", type(statistic).__name__.lower()), statistic
+    if isinstance(statistic, str):
+        if statistic.startswith("delta_"):
+            name, function = _resolve(statistic.removeprefix("delta_"))
+            return f"delta_{name}", _of_differences(function)
+        if statistic in _NAMED:
+            return statistic, _NAMED[statistic]
+        if match := _PERCENTILE.fullmatch(statistic):
+            return statistic, _percentile(float(match[1]))
+    raise ValueError(
+        f"statistics has {statistic!r}; it must be one of {sorted(_NAMED)}, a percentile such as 'p95', one of these "
+        "after 'delta_', or a callable f(frames, axis=-1)."
+    )
+
+
+def _percentile(percent: float) -> Callable[..., np.ndarray]:
+    def percentile(frames: np.ndarray, axis: int = -1) -> np.ndarray:
+        return np.percentile(frames, percent, axis=axis).astype(frames.dtype)
+
+    return percentile
+
+
+def _of_differences(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    def of_differences(frames: np.ndarray, axis: int = -1) -> np.ndarray:
+        if frames.shape[axis] == 1:  # nothing changes within a single frame
+            return function(np.zeros_like(frames), axis=axis)
+        return function(np.diff(frames, axis=axis), axis=axis)
+
+    return of_differences
