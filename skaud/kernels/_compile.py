@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 # No "nnan", "ninf": a NaN must stay one. No "reassoc": a sum must not depend on how it was vectorised.
 FASTMATH = {"contract", "arcp", "nsz"}
@@ -33,3 +36,18 @@ def kernel(function: Callable) -> Any:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder it may write to
         return numba.njit(**options)(function)
+
+
+@intrinsic
+def borrowed(typing_context, array):  # noqa: ARG001
+    """View of an array whose references numba does not count: every call in a loop would pay for counting.
+
+    The kernel that borrows must hold the array itself for as long.
+    """
+
+    def generate(context, builder, signature, arguments):
+        view = make_array(array)(context, builder, value=arguments[0])
+        view.meminfo = cgutils.get_null_value(view.meminfo.type)
+        return view._getvalue()
+
+    return types.Array(array.dtype, array.ndim, array.layout)(array), generate

@@ -10,12 +10,12 @@ handful of operations, since LLVM unrolls shorter ones before it tries.
 A signal's result does not depend on the signals beside it: every signal is a run of its own.
 """
 
-from math import factorial
+from math import factorial, prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.kernels._compile import kernel, loop
+from skaud.kernels._compile import borrowed, kernel, loop
 from skaud.kernels.carfac import (
     ONE_CAP,
     TAYLOR_TERMS,
@@ -96,21 +96,19 @@ class Plan(NamedTuple):
 # --- layout ---------------------------------------------------------------------------------------------------------
 
 
-def aligned(array: np.ndarray) -> np.ndarray:
-    """Copy of an array that begins at a cache line, so that no SIMD access straddles two."""
-    raw = np.empty(array.nbytes + CACHE_LINE, np.uint8)
+def aligned_empty(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Uninitialised array that begins at a cache line, so that no SIMD access straddles two."""
+    n_bytes = prod(shape) * np.dtype(dtype).itemsize
+    raw = np.empty(n_bytes + CACHE_LINE, np.uint8)
     begin = -raw.ctypes.data % CACHE_LINE
-    copy = raw[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+    return raw[begin : begin + n_bytes].view(dtype).reshape(shape)
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """Copy of an array that begins at a cache line."""
+    copy = aligned_empty(array.shape, array.dtype)
     copy[...] = array
     return copy
-
-
-@loop
-def aligned_empty(n, like):
-    """Uninitialised 1-D array that begins at a cache line."""
-    raw = np.empty(n + CACHE_LINE // like.itemsize, like.dtype)
-    begin = -raw.ctypes.data % CACHE_LINE // like.itemsize
-    return raw[begin : begin + n]
 
 
 def n_groups_for(n_channels: int) -> int:
@@ -226,6 +224,22 @@ def initial_state(coefficients: Any, dtype: Any, n_rows: int, *, n_outputs: int 
         frame_filled=np.zeros(1, np.int64),
     )
     return arrays.copy()
+
+
+def workspace(p: Plan, n_rows: int, n_taps: int, dtype: Any) -> np.ndarray:
+    """Memory that a run needs besides its state."""
+    width = p.n_groups * LANES
+    return aligned_empty(((1 + n_taps) * n_rows * SEGMENT * width + n_rows * LANES + width + 2 * LANES,), dtype)
+
+
+@loop
+def split(work, n_rows, n_sources, width):
+    """The workspace's parts: scratch, entry, smoothed."""
+    work = borrowed(work)
+    a = n_sources * n_rows * SEGMENT * width
+    b = a + n_rows * LANES
+    scratch = work[:a].reshape(n_sources, n_rows, SEGMENT, width)
+    return scratch, work[a:b].reshape(n_rows, LANES), work[b : b + width + 2 * LANES]
 
 
 # --- one sample of one row ------------------------------------------------------------------------------------------
@@ -500,13 +514,12 @@ def update_agc(lines, memory, pending, phase, table, p, smoothed):
 
 
 @loop
-def advance(x, start, stop, state, table, p, taps, scratch, entry, smoothed):
+def advance(x, start, stop, lines, memory, pending, phase, table, p, taps, scratch, entry, smoothed):
     """Run samples start to stop of x (n_rows, n_samples).
 
-    scratch (1 + n_taps, n_rows, SEGMENT, width) takes the NAP, then the tapped rows. Rows take turns in every phase of a
-    sample, so that one computes while another waits for its ripple.
+    scratch (1 + n_taps, n_rows, SEGMENT, width) takes the NAP, then the tapped rows. Rows take turns in every phase of
+    a sample, so that one computes while another waits for its ripple.
     """
-    lines, memory, pending, phase = state.lines, state.memory, state.pending, state.phase
     c, style, n_groups, n_rows = p.constants, p.style, p.n_groups, x.shape[0]
     summed = 0
     for t in range(stop - start):
@@ -548,18 +561,19 @@ def advance(x, start, stop, state, table, p, taps, scratch, entry, smoothed):
 
 
 @kernel
-def run(x, start, stop, state, table, p, taps, first, out):
+def run(x, start, stop, state, table, p, taps, first, work, out):
     """Samples start to stop of x at full rate.
 
     out (n_rows, n_outputs, n_channels, n_samples) takes the NAP and the taps, from number `first` on.
     """
     n_rows, width, n_sources = x.shape[0], p.n_groups * LANES, 1 + len(taps)
-    scratch = aligned_empty(n_sources * n_rows * SEGMENT * width, x).reshape(n_sources, n_rows, SEGMENT, width)
-    entry = aligned_empty(n_rows * LANES, x).reshape(n_rows, LANES)
-    smoothed = aligned_empty(width + 2 * LANES, x)
+    scratch, entry, smoothed = split(work, n_rows, n_sources, width)
+    x, table, taps = borrowed(x), borrowed(table), borrowed(taps)
+    lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
+    phase = borrowed(state.phase)
     for begin in range(start, stop, SEGMENT):
         end = min(begin + SEGMENT, stop)
-        advance(x, begin, end, state, table, p, taps, scratch, entry, smoothed)
+        advance(x, begin, end, lines, memory, pending, phase, table, p, taps, scratch, entry, smoothed)
         for row in range(n_rows):
             for output in range(out.shape[1]):
                 for channel in range(p.n_channels):
@@ -584,19 +598,20 @@ def close_frame(state, p, out, frame):
 
 
 @kernel
-def run_frames(x, start, stop, state, table, p, taps, first, frame_length, out, n_frames):
+def run_frames(x, start, stop, state, table, p, taps, first, frame_length, work, out, n_frames):
     """As run, averaged over frames of frame_length samples; out has n_frames already, returns how many it has then.
 
     A frame that x leaves unfinished stays in state.frame_sum.
     """
     n_rows, width, n_sources = x.shape[0], p.n_groups * LANES, 1 + len(taps)
-    scratch = aligned_empty(n_sources * n_rows * SEGMENT * width, x).reshape(n_sources, n_rows, SEGMENT, width)
-    entry = aligned_empty(n_rows * LANES, x).reshape(n_rows, LANES)
-    smoothed = aligned_empty(width + 2 * LANES, x)
+    scratch, entry, smoothed = split(work, n_rows, n_sources, width)
+    x, table, taps = borrowed(x), borrowed(table), borrowed(taps)
+    lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
+    phase = borrowed(state.phase)
     begin = start
     while begin < stop:
         end = min(begin + SEGMENT, stop, begin + frame_length - state.frame_filled[0])
-        advance(x, begin, end, state, table, p, taps, scratch, entry, smoothed)
+        advance(x, begin, end, lines, memory, pending, phase, table, p, taps, scratch, entry, smoothed)
         for row in range(n_rows):
             for output in range(out.shape[1]):
                 add_samples(scratch, first + output, row, 0, end - begin, state.frame_sum, output)

@@ -459,7 +459,8 @@ class CARFAC(AudioTransformer):
         n_outputs = sum(len(t) for t in taps) + (first == 0)
         out = np.empty((clip.shape[0], n_outputs, self.n_channels_, clip.shape[1]), self.dtype)
         rows = np.concatenate(taps).astype(np.int64)
-        lanes.run(clip, 0, clip.shape[1], self._state(clip.shape[0]), table, plan, rows, first, out)
+        work = lanes.workspace(plan, clip.shape[0], len(rows), self.dtype)
+        lanes.run(clip, 0, clip.shape[1], self._state(clip.shape[0]), table, plan, rows, first, work, out)
         responses, at = [], 1 - first
         for name, tap in zip(names, taps):
             part = out[:, :1] if name == "nap" else out[:, at : at + len(tap)]
@@ -482,6 +483,7 @@ class CARFAC(AudioTransformer):
         taps, first = self._taps(self.output)
         state = self._state(len(x))
         out = np.empty((len(x), 1, self.n_channels_, max(1, lengths[-1] // frame_length)), self.dtype)
+        work = lanes.workspace(plan, len(x), len(taps), self.dtype)
         responses, begin, n_frames = [], 0, 0
         for i, length in enumerate(lengths):
             rest = slice(i * n_ears, None)
@@ -493,7 +495,7 @@ class CARFAC(AudioTransformer):
             )
             if length > begin:
                 n_frames = lanes.run_frames(
-                    x[rest], begin, length, remaining, table, plan, taps, first, frame_length, out[rest], n_frames
+                    x[rest], begin, length, remaining, table, plan, taps, first, frame_length, work, out[rest], n_frames
                 )
                 begin = length
             own = slice(i * n_ears, (i + 1) * n_ears)
@@ -513,11 +515,12 @@ class CARFAC(AudioTransformer):
         taps, first = self._taps(self.output)
         state = arrays.copy()
         n_samples = clip.shape[1]
+        work = lanes.workspace(plan, clip.shape[0], len(taps), self.dtype)
         if frame_length is None:
             out = np.empty((clip.shape[0], 1, self.n_channels_, n_samples), self.dtype)
-            lanes.run(clip, 0, n_samples, state, table, plan, taps, first, out)
+            lanes.run(clip, 0, n_samples, state, table, plan, taps, first, work, out)
         else:
             n_frames = (int(state.frame_filled[0]) + n_samples) // frame_length
             out = np.empty((clip.shape[0], 1, self.n_channels_, n_frames), self.dtype)
-            lanes.run_frames(clip, 0, n_samples, state, table, plan, taps, first, frame_length, out, 0)
+            lanes.run_frames(clip, 0, n_samples, state, table, plan, taps, first, frame_length, work, out, 0)
         return self._finish(self.output, out), state
