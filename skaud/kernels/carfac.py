@@ -44,7 +44,6 @@ class Constants(NamedTuple):
     syn_res: float
     syn_lpf: float
     spont_sub: float
-    ramp: float  # 1 / first decimation: the AGC's corrections are spread over that many samples
     taylor: tuple  # 1/n!, the highest n first
 
 
@@ -170,6 +169,12 @@ def stage_gain(undamping, ga, gb, gc):
 
 
 @step
-def ramp_step(now, goal, ramp):
+def slope_step(now, goal, decimation):
     """Increment a sample that leads from now to goal by the AGC's next update."""
-    return (goal - now) * ramp
+    return (goal - now) / decimation
+
+
+@step
+def ramp_step(begin, slope, elapsed):
+    """Where a ramp stands that many samples after the AGC's last update."""
+    return begin + slope * elapsed

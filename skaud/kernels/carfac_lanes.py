@@ -29,6 +29,7 @@ from skaud.kernels.carfac import (
     just_hwr_step,
     one_cap_step,
     ramp_step,
+    slope_step,
     relative_undamping,
     resonator_step,
     spatial_step,
@@ -152,7 +153,6 @@ def plan(
         "syn_res": synapse.res if synapse else 0.0,
         "syn_lpf": synapse.lpf if synapse else 0.0,
         "spont_sub": synapse.spont_sub if synapse else 0.0,
-        "ramp": 1 / agc.decimation[0],
     }
     input_scale = 1 / agc.decimation
     input_scale[0] *= agc.detect_scale
@@ -246,7 +246,7 @@ def split(work, n_rows, n_sources, width):
 
 
 @loop
-def resonate(lines, row, n_groups, velocity_scale, v_offset):
+def resonate(lines, row, n_groups, elapsed, velocity_scale, v_offset):
     """Step every resonator, and compose each lane's channels into one affine map of the lane's input.
 
     The input of a stage reaches its z1 here, one sample later, when it has been known for long.
@@ -254,8 +254,8 @@ def resonate(lines, row, n_groups, velocity_scale, v_offset):
     for k in range(n_groups):
         for l in range(LANES):
             i = k * GROUP + l
-            g = lines[row, i + (GROUP + G)] + lines[row, i + (GROUP + DG)]
-            zb = lines[row, i + (GROUP + ZB)] + lines[row, i + (GROUP + DZB)]
+            g = ramp_step(lines[row, i + (GROUP + G)], lines[row, i + (GROUP + DG)], elapsed)
+            zb = ramp_step(lines[row, i + (GROUP + ZB)], lines[row, i + (GROUP + DZB)], elapsed)
             z1 = lines[row, i + (GROUP + Z1)] + lines[row, i + OUT]
             z2 = lines[row, i + (GROUP + Z2)]
             z1_next, z2_next = resonator_step(
@@ -269,8 +269,6 @@ def resonate(lines, row, n_groups, velocity_scale, v_offset):
                 velocity_scale,
                 v_offset,
             )
-            lines[row, i + (GROUP + G)] = g
-            lines[row, i + (GROUP + ZB)] = zb
             lines[row, i + (GROUP + ZA)] = z2
             lines[row, i + (GROUP + Z1)] = z1_next
             lines[row, i + (GROUP + Z2)] = z2_next
@@ -292,7 +290,7 @@ def enter(x, lines, row, entry, n_groups):
 
 
 @loop
-def resonate_delayed(x, lines, row, entry, n_groups, velocity_scale, v_offset):
+def resonate_delayed(x, lines, row, entry, n_groups, elapsed, velocity_scale, v_offset):
     """As resonate and enter, with a stage's input the output of the stage before one sample ago."""
     last = n_groups * GROUP
     for l in range(LANES - 1):
@@ -303,8 +301,8 @@ def resonate_delayed(x, lines, row, entry, n_groups, velocity_scale, v_offset):
     for k in range(n_groups):
         for l in range(LANES):
             i = k * GROUP + l
-            g = lines[row, i + (GROUP + G)] + lines[row, i + (GROUP + DG)]
-            zb = lines[row, i + (GROUP + ZB)] + lines[row, i + (GROUP + DZB)]
+            g = ramp_step(lines[row, i + (GROUP + G)], lines[row, i + (GROUP + DG)], elapsed)
+            zb = ramp_step(lines[row, i + (GROUP + ZB)], lines[row, i + (GROUP + DZB)], elapsed)
             z2 = lines[row, i + (GROUP + Z2)]
             s = lines[row, i + OUT]
             z1_next, z2_next = resonator_step(
@@ -318,8 +316,6 @@ def resonate_delayed(x, lines, row, entry, n_groups, velocity_scale, v_offset):
                 velocity_scale,
                 v_offset,
             )
-            lines[row, i + (GROUP + G)] = g
-            lines[row, i + (GROUP + ZB)] = zb
             lines[row, i + (GROUP + ZA)] = z2
             lines[row, i + (GROUP + Z1)] = z1_next + s
             lines[row, i + (GROUP + Z2)] = z2_next
@@ -469,17 +465,21 @@ def mix_ears(memory, first, n_ears, s, mix):
 
 
 @loop
-def aim(lines, row, memory, n_groups, ramp):
+def aim(lines, row, memory, n_groups, decimation):
     """Let the cascade's damping and gain run towards what the AGC's fastest stage asks for."""
     for k in range(n_groups):
         for l in range(LANES):
             i = k * GROUP + l
             u = relative_undamping(memory[row, 0, k * LANES + l], lines[row, i + (GROUP + HEALTH)])
-            g = stage_gain(u, lines[row, i + (GROUP + GA)], lines[row, i + (GROUP + GB)], lines[row, i + (GROUP + GC)])
-            lines[row, i + (GROUP + DZB)] = ramp_step(
-                lines[row, i + (GROUP + ZB)], lines[row, i + (GROUP + ZR)] * u, ramp
+            g_goal = stage_gain(
+                u, lines[row, i + (GROUP + GA)], lines[row, i + (GROUP + GB)], lines[row, i + (GROUP + GC)]
             )
-            lines[row, i + (GROUP + DG)] = ramp_step(lines[row, i + (GROUP + G)], g, ramp)
+            g = ramp_step(lines[row, i + (GROUP + G)], lines[row, i + (GROUP + DG)], decimation)
+            zb = ramp_step(lines[row, i + (GROUP + ZB)], lines[row, i + (GROUP + DZB)], decimation)
+            lines[row, i + (GROUP + G)] = g
+            lines[row, i + (GROUP + ZB)] = zb
+            lines[row, i + (GROUP + DG)] = slope_step(g, g_goal, decimation)
+            lines[row, i + (GROUP + DZB)] = slope_step(zb, lines[row, i + (GROUP + ZR)] * u, decimation)
 
 
 @loop
@@ -507,7 +507,7 @@ def update_agc(lines, memory, pending, phase, table, p, smoothed):
             for first in range(0, n_rows, p.n_ears):
                 mix_ears(memory, first, p.n_ears, s, table[s, MIX])
     for row in range(n_rows):
-        aim(lines, row, memory, p.n_groups, p.constants.ramp)
+        aim(lines, row, memory, p.n_groups, table[0, DECIMATION])
 
 
 # --- runs -----------------------------------------------------------------------------------------------------------
@@ -523,12 +523,13 @@ def advance(x, start, stop, lines, memory, pending, phase, table, p, taps, scrat
     c, style, n_groups, n_rows = p.constants, p.style, p.n_groups, x.shape[0]
     summed = 0
     for t in range(stop - start):
+        elapsed = np.float32(phase[0] + 1)  # samples since the AGC's last update, this one included
         if p.delay:
             for row in range(n_rows):
-                resonate_delayed(x[row, start + t], lines, row, entry, n_groups, c.velocity_scale, c.v_offset)
+                resonate_delayed(x[row, start + t], lines, row, entry, n_groups, elapsed, c.velocity_scale, c.v_offset)
         else:
             for row in range(n_rows):
-                resonate(lines, row, n_groups, c.velocity_scale, c.v_offset)
+                resonate(lines, row, n_groups, elapsed, c.velocity_scale, c.v_offset)
             for row in range(n_rows):
                 enter(x[row, start + t], lines, row, entry, n_groups)
         if style >= TWO_CAP:
@@ -547,7 +548,10 @@ def advance(x, start, stop, lines, memory, pending, phase, table, p, taps, scrat
             for row in range(n_rows):
                 for k in range(n_groups):
                     for l in range(LANES):
-                        scratch[1 + tap, row, t, k * LANES + l] = lines[row, k * GROUP + l + (GROUP + taps[tap])]
+                        value = lines[row, k * GROUP + l + (GROUP + taps[tap])]
+                        if taps[tap] == ZB:
+                            value = ramp_step(value, lines[row, k * GROUP + l + (GROUP + DZB)], elapsed)
+                        scratch[1 + tap, row, t, k * LANES + l] = value
         if p.closed:
             phase[0] += 1
             due = phase[0] == p.first_decimation
