@@ -1,7 +1,7 @@
 """What callers pass as X, turned into clips: arrays, lists of different lengths, several ears."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Number, Real
 from typing import Any, NamedTuple
 
@@ -22,6 +22,11 @@ class Sounds(NamedTuple):
     is_array: bool
     index: Any
 
+    @property
+    def n_ears(self) -> int | None:
+        """Ears of every clip, None where X has no axis for them."""
+        return self.clips[0].shape[0] if self.has_ears else None
+
 
 def check_sounds(estimator: Any, X: Any, *, reset: bool = False, fixed_length: bool = False) -> Sounds:
     """Validate X, whatever form it has.
@@ -33,17 +38,16 @@ def check_sounds(estimator: Any, X: Any, *, reset: bool = False, fixed_length: b
             f"Sparse X ({type(X).__name__}) was passed to {type(estimator).__name__}, but samples of sound are dense: "
             "pass X.toarray()."
         )
-    index = getattr(X, "index", None) if hasattr(X, "iloc") else None
-    if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2 and X.shape[1] == 1 and X.dtypes.iloc[0] == object:
-        X = X.iloc[:, 0]  # a data frame with one column of clips
-    if hasattr(X, "iloc") and getattr(X, "ndim", 0) == 1:
-        X = list(X)
-    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
-        X = list(X)
     if isinstance(X, (str, bytes)):
         raise TypeError(
             f"X is {type(X).__name__}, not sound: read the file with skaud.audio.read and pass a list of clips."
         )
+    is_pandas = hasattr(X, "iloc")
+    index = X.index if is_pandas else None
+    if is_pandas and X.ndim == 2 and X.shape[1] == 1 and X.dtypes.iloc[0] == object:
+        X = X.iloc[:, 0]  # a data frame with one column of clips
+    if (is_pandas or getattr(X, "dtype", None) == object) and X.ndim == 1:
+        X = list(X)
     if isinstance(X, (list, tuple)):
         if len(X) == 0:
             raise ValueError(
@@ -53,33 +57,34 @@ def check_sounds(estimator: Any, X: Any, *, reset: bool = False, fixed_length: b
             raise ValueError(_one_axis(len(X)))
         if not _is_table(X):
             _forget_length(estimator, reset)
-            return _check_list(X, index)
+            return _check_clips(X, index)
     array = X if hasattr(X, "iloc") else np.asarray(X)
-    ndim = getattr(array, "ndim", 0)
-    if ndim == 1:
+    if array.ndim == 1:
         raise ValueError(_one_axis(array.shape[0]))
-    if ndim not in (2, 3):
+    if array.ndim not in (2, 3):
         raise ValueError(
-            f"X has {ndim} axes, shape {np.shape(array)}; it must be (n_signals, n_samples), (n_signals, n_ears, n_samples) "
-            "or a list of clips. Reshape your data, X.reshape(1, -1) for a single clip."
+            f"X has {array.ndim} axes, shape {array.shape}; it must be (n_signals, n_samples), (n_signals, n_ears, "
+            "n_samples) or a list of clips. Reshape your data, X.reshape(1, -1) for a single clip."
         )
-    if ndim == 3:
+    if array.ndim == 3:
         _forget_length(estimator, reset)
         if 0 in array.shape:
             raise ValueError(
                 f"X has shape {array.shape}, with an axis of length 0: pass at least one sample of one ear of one signal."
             )
-        sounds = _check_list(list(array), index)
-        return sounds._replace(is_array=True)
-    _warn_integers(getattr(array, "dtype", None))
+        return _check_clips(list(array), index)._replace(is_array=True)
+    dtypes = list(array.dtypes) if hasattr(array, "iloc") else [array.dtype]
+    for dtype in dtypes:
+        if dtype != object:  # scikit-learn tries to make numbers of objects
+            _check_kind(dtype, "X")
+    _warn_integers(dtypes)
     options = {"dtype": (np.float64, np.float32), "ensure_all_finite": False}
     if reset or (fixed_length and hasattr(estimator, "n_features_in_")):
         values = validate_data(estimator, array, reset=reset, **options)
     else:
         values = check_array(array, estimator=estimator, **options)
-    for i, clip in enumerate(values):
-        _check_finite(clip, i)
-    return Sounds([clip[np.newaxis] for clip in values], has_ears=False, is_array=True, index=index)
+    clips = [_as_float(clip, f"X[{i}]")[np.newaxis] for i, clip in enumerate(values)]
+    return Sounds(clips, has_ears=False, is_array=True, index=index)
 
 
 def check_rates(sample_rate: Any, n_signals: int, default: float) -> list[float]:
@@ -121,19 +126,18 @@ def _forget_length(estimator: Any, reset: bool) -> None:
         del estimator.n_features_in_
 
 
-def _check_list(X: Sequence[Any], index: Any) -> Sounds:
-    clips = []
+def _check_clips(X: Sequence[Any], index: Any) -> Sounds:
+    """Sounds of a list of clips, whose lengths may differ."""
+    clips: list[np.ndarray] = []
     for i, item in enumerate(X):
-        clip = np.asarray(item)
-        if clip.dtype.kind in "USOV":
-            raise TypeError(
-                f"X[{i}] holds {clip.dtype.name} data, not samples of sound; read files with skaud.audio.read and pass "
-                "arrays of numbers."
-            )
-        if clip.dtype.kind == "c":
+        try:
+            clip = np.asarray(item)
+        except ValueError as error:  # such as the pair that skaud.audio.read returns
             raise ValueError(
-                f"Complex data not supported: X[{i}] is {clip.dtype}; pass its real part or its magnitude."
-            )
+                f"X[{i}], a {type(item).__name__}, is not an array of samples ({error}); pass (n_samples,) or (n_ears, "
+                "n_samples), and the rate as sample_rate."
+            ) from error
+        _check_kind(clip.dtype, f"X[{i}]")
         if clip.ndim not in (1, 2):
             raise ValueError(
                 f"X[{i}] has shape {clip.shape}; a clip is (n_samples,), or (n_ears, n_samples) with several ears. "
@@ -141,36 +145,59 @@ def _check_list(X: Sequence[Any], index: Any) -> Sounds:
             )
         if clip.size == 0:
             raise ValueError(f"X[{i}] has shape {clip.shape}, no samples; a clip needs at least 1: leave it out.")
-        if clip.ndim != np.ndim(X[0]) or (clip.ndim == 2 and clip.shape[0] != np.shape(X[0])[0]):
+        if clip.shape[:-1] != np.shape(X[0])[:-1]:
             raise ValueError(
                 f"X[{i}] has shape {clip.shape} and X[0] {np.shape(X[0])}: all clips of one call must have the same ears; "
                 "average the ears, or call once for each kind."
             )
-        _warn_integers(clip.dtype)
-        if clip.dtype not in (np.float32, np.float64):
-            clip = clip.astype(np.float64)
-        _check_finite(clip, i)
-        clips.append(clip[np.newaxis] if clip.ndim == 1 else clip)
-    return Sounds(clips, has_ears=np.ndim(X[0]) == 2, is_array=False, index=index)
+        clips.append(clip)
+    _warn_integers([clip.dtype for clip in clips])
+    has_ears = clips[0].ndim == 2
+    clips = [np.atleast_2d(_as_float(clip, f"X[{i}]")) for i, clip in enumerate(clips)]
+    return Sounds(clips, has_ears=has_ears, is_array=False, index=index)
 
 
-def _check_finite(clip: np.ndarray, i: int) -> None:
-    # The sum is finite only if all samples are, or if they overflow it: cheap enough to try first.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(clip.sum()):
-            return
-    bad = np.flatnonzero(~np.isfinite(clip))
-    if len(bad):
-        raise ValueError(
-            f"X[{i}] has {len(bad)} samples that are NaN or infinity (inf), the first at sample {bad[0] % clip.shape[-1]}: "
-            f"{clip.ravel()[bad[0]]}; every sample must be finite. Cut them out, or numpy.nan_to_num them."
+def check_samples(X: np.ndarray, name: str) -> np.ndarray:
+    """Samples of any shape as floats; an error where they are not real and finite."""
+    _check_kind(X.dtype, name)
+    _warn_integers([X.dtype])
+    return _as_float(X, name)
+
+
+def _check_kind(dtype: Any, name: str) -> None:
+    """Refuse what is not real numbers."""
+    kind = getattr(dtype, "kind", "O")
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: {name} is {dtype}; pass its real part or its magnitude.")
+    if kind not in "fiub":
+        raise TypeError(
+            f"{name} holds {dtype} data, not samples of sound; read files with skaud.audio.read and pass arrays of "
+            "numbers."
         )
 
 
-def _warn_integers(dtype: Any) -> None:
-    if dtype is not None and getattr(dtype, "kind", "f") in "iu":
+def _as_float(samples: np.ndarray, name: str) -> np.ndarray:
+    """Samples in float64, or float32 where they were; an error where one is not finite."""
+    if samples.dtype not in (np.float32, np.float64):
+        samples = samples.astype(np.float64)
+    # The sum is finite only if all samples are, or if they overflow it: cheap enough to try first.
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(samples.sum()):
+            return samples
+    bad = np.argwhere(~np.isfinite(samples))
+    if len(bad):
+        raise ValueError(
+            f"{name} has {len(bad)} samples that are NaN or infinity (inf), the first at sample {bad[0][-1]}: "
+            f"{samples[tuple(bad[0])]}; every sample must be finite. Cut them out, or numpy.nan_to_num them."
+        )
+    return samples
+
+
+def _warn_integers(dtypes: Iterable[Any]) -> None:
+    integers = next((dtype for dtype in dtypes if getattr(dtype, "kind", "f") in "iu"), None)
+    if integers is not None:
         warnings.warn(
-            f"X holds {dtype} samples, which are taken as they are; if they are PCM, scale them to -1..1 with "
+            f"X holds {integers} samples, which are taken as they are; if they are PCM, scale them to -1..1 with "
             "skaud.audio.from_pcm first.",
             UserWarning,
             stacklevel=4,

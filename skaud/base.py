@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaud._array_api import on_gpu
 from skaud._sounds import Sounds, check_rates, check_sounds
+from skaud._stream import StreamState
 from skaud.audio import resample
 from skaud.stages.pooling import TemporalPooling, pool, pooled_names, resolve_statistics
 
@@ -26,26 +27,6 @@ class AudioInputTags(InputTags):
 
     audio: bool = True
     ragged: bool = True
-
-
-@dataclass
-class StreamState:
-    """Where a stream stands: what `transform_chunk` takes and returns.
-
-    Attributes
-    ----------
-    model : str
-        Class and design that the state belongs to; another model refuses it.
-    n_signals, n_ears : int
-        Signals side by side, and their ears; n_ears is None where X has no axis of ears.
-    arrays : list
-        The model's own arrays, one entry a signal.
-    """
-
-    model: str
-    n_signals: int
-    n_ears: int | None
-    arrays: list[Any]
 
 
 class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):
@@ -108,7 +89,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         if not on_gpu(X):
             sounds = check_sounds(self, X, reset=True)
             check_rates(sample_rate, len(sounds.clips), self.sample_rate)
-            self.n_ears_in_ = sounds.clips[0].shape[0] if sounds.has_ears else None
+            self.n_ears_in_ = sounds.n_ears
         self._design()
         return self
 
@@ -154,16 +135,16 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         if on_gpu(X):
             return self._transform_on_gpu(X, frame_length)
         sounds = self._sounds(X, sample_rate, fixed_length=True)
-        if (sounds.clips[0].shape[0] if sounds.has_ears else None) != self.n_ears_in_:
+        if sounds.n_ears != self.n_ears_in_:
+            n_ears, n_ears_in_fit = ("no axis of" if n is None else n for n in (sounds.n_ears, self.n_ears_in_))
             raise ValueError(
-                f"X has {sounds.clips[0].shape[0] if sounds.has_ears else 'no axis of'} ears, fit saw "
-                f"{self.n_ears_in_ or 'no axis of'} ears; pass signals with the same ears, or fit again."
+                f"X has {n_ears} ears and had {n_ears_in_fit} ears in fit; pass signals with the same ears, or fit again."
             )
         responses = self._map(self._run_frames, sounds.clips, self._batches(sounds.clips), frame_length)
         if not sounds.has_ears:
             responses = [response[0] for response in responses]
         if self.pooling is None:
-            return np.stack(responses) if sounds.is_array else responses
+            return _stack(responses) if sounds.is_array else responses
         statistics, segments = self._pooling()
         features = np.stack([pool(response, statistics, segments) for response in responses])
         return self._as_container(features, sounds.index)
@@ -243,9 +224,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         bunch = Bunch()
         for k, name in enumerate(names):
             arrays = [response[k] if sounds.has_ears else response[k][0] for response in responses]
-            bunch[name] = np.stack(arrays) if sounds.is_array and len(arrays) > 1 else arrays
-            if sounds.is_array and len(arrays) == 1:
-                bunch[name] = arrays[0][np.newaxis]
+            bunch[name] = _stack(arrays) if sounds.is_array else arrays
         return bunch
 
     def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
@@ -299,31 +278,12 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             raise TypeError(
                 f"state is {type(state).__name__}; it must be what initial_state or transform_chunk returned."
             )
-        if state.model != self._stream_key():
-            raise ValueError(
-                f"state belongs to {state.model!r}, this model is {self._stream_key()!r}; begin a new stream with "
-                "initial_state()."
-            )
-        shape = (state.n_signals,) if state.n_ears is None else (state.n_signals, state.n_ears)
-        X = np.asarray(X)
-        if X.dtype.kind not in "fiu":
-            raise TypeError(f"X is {X.dtype}; a chunk must hold real numbers.")
-        if X.shape[:-1] != shape or X.ndim < 2:
-            raise ValueError(
-                f"X has shape {X.shape}; this stream takes chunks of shape {(*shape, 'n_samples')}, as initial_state was "
-                "told."
-            )
-        if not np.isfinite(X).all():
-            raise ValueError(
-                f"X has {np.sum(~np.isfinite(X))} samples that are NaN or infinite; every sample must be finite."
-            )
-        clips = self._to_level(X.reshape(state.n_signals, -1, X.shape[-1]))
+        clips = self._to_level(state.check_chunk(X, self._stream_key()))
         frame_length = self._frame_samples()
         results = [self._run_chunk(clip, arrays, frame_length) for clip, arrays in zip(clips, state.arrays)]
-        response = results[0][0][np.newaxis] if len(results) == 1 else np.stack([r for r, _ in results])
-        if state.n_ears is None:
-            response = response[:, 0]
-        return response, StreamState(state.model, state.n_signals, state.n_ears, [arrays for _, arrays in results])
+        responses = [response if state.n_ears is not None else response[0] for response, _ in results]
+        self._check_responses(responses, clips)
+        return _stack(responses), replace(state, arrays=[arrays for _, arrays in results])
 
     @property
     def frame_rate_hz_(self) -> float:
@@ -339,12 +299,14 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             raise ValueError(
                 f"output={self.output!r} is not an output of this model; it must be one of {self._check_outputs(None)}."
             )
+        if isinstance(self.pooling, TemporalPooling):
+            self.pooling._validate_params()
         if self.pooling is not None:
             resolve_statistics(self._pooling()[0])
 
     @abstractmethod
     def _design(self) -> None:
-        """Set the fitted attributes."""
+        """Set the fitted attributes, and `_fingerprint_`, a text that tells one design from another."""
 
     @abstractmethod
     def _channel_names(self) -> list[str]:
@@ -405,7 +367,8 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
 
     def _to_level(self, clip: np.ndarray) -> np.ndarray:
         """In the model's dtype, and scaled so that RMS 1.0 stands for the level that the model expects."""
-        clip = np.ascontiguousarray(clip, dtype=self.dtype)
+        # A kernel would compile anew for arrays that lie in memory in another way, or that it may not write to.
+        clip = np.require(clip, self.dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE", "ENSUREARRAY"])
         if self.rms_one_db_spl is None or self.rms_one_db_spl == self._rms_one_db_spl:
             return clip
         return clip * np.dtype(self.dtype).type(10 ** ((self.rms_one_db_spl - self._rms_one_db_spl) / 20))

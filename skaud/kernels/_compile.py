@@ -39,7 +39,7 @@ def kernel(function: Callable) -> Any:
 
 
 @intrinsic
-def borrowed(typing_context, array):  # noqa: ARG001
+def borrowed(typing_context, array):
     """View of an array whose references numba does not count: every call in a loop would pay for counting.
 
     The kernel that borrows must hold the array itself for as long.

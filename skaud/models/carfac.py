@@ -13,13 +13,14 @@ from sklearn.utils.validation import check_is_fitted
 from skaud.base import AudioTransformer
 from skaud.design import carfac as design
 from skaud.kernels import carfac_lanes as lanes
+from skaud.kernels import carfac_layout as layout
 from skaud.stages.pooling import TemporalPooling
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
 
 # Where an output comes from: the row of the kernel's lines that holds it, and the affine map from there.
-_ROWS = {"nap": None, "bm": lanes.BM, "receptor_potential": lanes.CAP1, "agc": lanes.ZB, "ohc": lanes.ZA}
+_ROWS = {"nap": None, "bm": layout.BM, "receptor_potential": layout.CAP1, "agc": layout.ZB, "ohc": layout.ZA}
 
 
 class CARFAC(AudioTransformer):
@@ -326,7 +327,7 @@ class CARFAC(AudioTransformer):
             )
         for name in ("healthy_n_fibers", "spont_rates", "agc_weights"):
             values = np.asarray(getattr(self, name), dtype=float)
-            if values.shape != (lanes.N_CLASSES,) or not np.isfinite(values).all() or (values <= 0).any():
+            if values.shape != (layout.N_CLASSES,) or not np.isfinite(values).all() or (values <= 0).any():
                 raise ValueError(f"{name}={getattr(self, name)!r} must be 3 numbers above 0, one a class of fibres.")
         if np.max(self.spont_rates) >= self.saturated_rate / 2:
             raise ValueError(
@@ -363,14 +364,14 @@ class CARFAC(AudioTransformer):
         self.characteristic_gains_db_ = peaks.gain_db
         self.bandwidths_hz_ = peaks.bandwidth_hz
         self.q_ = peaks.q
-        self._plan_ = lanes.plan(
+        self._plan_ = layout.make_plan(
             self.coefficients_,
             design.IHC_STYLES.index(self.ihc_style),
             self.dtype,
             delay=bool(self.use_delay_buffer),
             closed=not self.open_loop,
         )
-        self._fingerprint_ = sha1(repr(self._plan_).encode() + self._state(1).lines.tobytes()).hexdigest()[:10]
+        self._fingerprint_ = sha1(b"".join(array.tobytes() for array in (*self._plan_, self._state(1).lines))).hexdigest()[:10]
 
     def _health(self, pole_hz: np.ndarray) -> np.ndarray:
         """ohc_health of every channel."""
@@ -427,19 +428,18 @@ class CARFAC(AudioTransformer):
     def _channel_names(self) -> list[str]:
         return [f"{hz:.0f}hz" for hz in self.pole_frequencies_hz_]
 
-    def _kernel_plan(self, n_ears: int) -> tuple[lanes.Plan, np.ndarray]:
-        plan, table = self._plan_
-        return (plan if n_ears == 1 else plan._replace(n_ears=n_ears)), table
+    def _kernel_plan(self, n_ears: int) -> layout.Plan:
+        return self._plan_ if n_ears == 1 else self._plan_.with_ears(n_ears)
 
-    def _state(self, n_rows: int) -> lanes.State:
-        return lanes.initial_state(self.coefficients_, self.dtype, n_rows, open_loop=self.open_loop)
+    def _state(self, n_rows: int) -> layout.State:
+        return layout.initial_state(self.coefficients_, self.dtype, n_rows, open_loop=self.open_loop)
 
     def _taps(self, name: str) -> tuple[np.ndarray, int]:
         """Rows that the kernel must tap for an output, and the number of the first source that belongs to it."""
         if name == "nap":
             return np.empty(0, np.int64), 0
         if name == "firings":
-            return lanes.RELEASE + lanes.LANES * np.arange(lanes.N_CLASSES), 1
+            return layout.RELEASE + layout.LANES * np.arange(layout.N_CLASSES), 1
         return np.array([_ROWS[name]]), 1
 
     def _finish(self, name: str, response: np.ndarray) -> np.ndarray:
@@ -453,14 +453,14 @@ class CARFAC(AudioTransformer):
 
     def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
         (clip,) = clips
-        plan, table = self._kernel_plan(clip.shape[0])
+        plan = self._kernel_plan(clip.shape[0])
         taps = [self._taps(name)[0] for name in names]
         first = 0 if "nap" in names else 1
         n_outputs = sum(len(t) for t in taps) + (first == 0)
         out = np.empty((clip.shape[0], n_outputs, self.n_channels_, clip.shape[1]), self.dtype)
         rows = np.concatenate(taps).astype(np.int64)
-        work = lanes.workspace(plan, clip.shape[0], len(rows), self.dtype)
-        lanes.run(clip, 0, clip.shape[1], self._state(clip.shape[0]), table, plan, rows, first, work, out)
+        work = layout.workspace(plan, clip.shape[0], len(rows))
+        lanes.run(clip, 0, clip.shape[1], self._state(clip.shape[0]), plan, rows, first, work, out)
         responses, at = [], 1 - first
         for name, tap in zip(names, taps):
             part = out[:, :1] if name == "nap" else out[:, at : at + len(tap)]
@@ -479,11 +479,11 @@ class CARFAC(AudioTransformer):
             x = np.zeros((len(clips) * n_ears, lengths[-1]), self.dtype)
             for i, clip in enumerate(clips):
                 x[i * n_ears : (i + 1) * n_ears, : lengths[i]] = clip
-        plan, table = self._kernel_plan(n_ears)
+        plan = self._kernel_plan(n_ears)
         taps, first = self._taps(self.output)
         state = self._state(len(x))
         out = np.empty((len(x), 1, self.n_channels_, max(1, lengths[-1] // frame_length)), self.dtype)
-        work = lanes.workspace(plan, len(x), len(taps), self.dtype)
+        work = layout.workspace(plan, len(x), len(taps))
         responses, begin, n_frames = [], 0, 0
         for i, length in enumerate(lengths):
             rest = slice(i * n_ears, None)
@@ -495,7 +495,7 @@ class CARFAC(AudioTransformer):
             )
             if length > begin:
                 n_frames = lanes.run_frames(
-                    x[rest], begin, length, remaining, table, plan, taps, first, frame_length, work, out[rest], n_frames
+                    x[rest], begin, length, remaining, plan, taps, first, frame_length, work, out[rest], n_frames
                 )
                 begin = length
             own = slice(i * n_ears, (i + 1) * n_ears)
@@ -505,22 +505,22 @@ class CARFAC(AudioTransformer):
             responses.append(self._finish(self.output, out[own, ..., : max(1, n_frames)]))
         return responses
 
-    def _initial_arrays(self, n_ears: int) -> lanes.State:
+    def _initial_arrays(self, n_ears: int) -> layout.State:
         return self._state(n_ears)
 
     def _run_chunk(
-        self, clip: np.ndarray, arrays: lanes.State, frame_length: int | None
-    ) -> tuple[np.ndarray, lanes.State]:
-        plan, table = self._kernel_plan(clip.shape[0])
+        self, clip: np.ndarray, arrays: layout.State, frame_length: int | None
+    ) -> tuple[np.ndarray, layout.State]:
+        plan = self._kernel_plan(clip.shape[0])
         taps, first = self._taps(self.output)
         state = arrays.copy()
         n_samples = clip.shape[1]
-        work = lanes.workspace(plan, clip.shape[0], len(taps), self.dtype)
+        work = layout.workspace(plan, clip.shape[0], len(taps))
         if frame_length is None:
             out = np.empty((clip.shape[0], 1, self.n_channels_, n_samples), self.dtype)
-            lanes.run(clip, 0, n_samples, state, table, plan, taps, first, work, out)
+            lanes.run(clip, 0, n_samples, state, plan, taps, first, work, out)
         else:
             n_frames = (int(state.frame_filled[0]) + n_samples) // frame_length
             out = np.empty((clip.shape[0], 1, self.n_channels_, n_frames), self.dtype)
-            lanes.run_frames(clip, 0, n_samples, state, table, plan, taps, first, frame_length, work, out, 0)
+            lanes.run_frames(clip, 0, n_samples, state, plan, taps, first, frame_length, work, out, 0)
         return self._finish(self.output, out), state

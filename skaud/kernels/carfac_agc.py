@@ -1,0 +1,141 @@
+"""CARFAC's automatic gain control on the CPU, whenever its first decimation has passed."""
+
+import numpy as np
+
+from skaud.kernels._compile import loop
+from skaud.kernels.carfac import (
+    ZERO,
+    agc_filter_step,
+    ear_mix_step,
+    ramp_step,
+    relative_undamping,
+    slope_step,
+    spatial_step,
+    stage_gain,
+)
+from skaud.kernels.carfac_layout import (
+    APICAL,
+    BASAL,
+    DECIMATION,
+    DG,
+    DZB,
+    EPSILON,
+    FEEDBACK,
+    GA,
+    GB,
+    GC,
+    GROUP,
+    HEALTH,
+    HERE,
+    INPUT_SCALE,
+    LANES,
+    MIX,
+    ZB,
+    ZR,
+    G,
+)
+
+
+@loop
+def add_samples(scratch, source, row, start, stop, total, target):
+    """Add samples start to stop of scratch[source, row] to total[row, target], one after the other."""
+    t = start
+    while stop - t >= 8:
+        for i in range(total.shape[2]):
+            total[row, target, i] = (
+                total[row, target, i]
+                + scratch[source, row, t, i]
+                + scratch[source, row, t + 1, i]
+                + scratch[source, row, t + 2, i]
+                + scratch[source, row, t + 3, i]
+                + scratch[source, row, t + 4, i]
+                + scratch[source, row, t + 5, i]
+                + scratch[source, row, t + 6, i]
+                + scratch[source, row, t + 7, i]
+            )
+        t += 8
+    while t < stop:
+        for i in range(total.shape[2]):
+            total[row, target, i] += scratch[source, row, t, i]
+        t += 1
+
+
+@loop
+def smooth(memory, pending, row, s, smoothed, table, n_groups, last, after):
+    """Stage s of one row: what it gathered and the deeper stage's memory, smoothed in time, then over channels."""
+    width = n_groups * LANES
+    epsilon, scale, feedback = table[s, EPSILON], table[s, INPUT_SCALE], table[s, FEEDBACK]
+    basal, here, apical = table[s, BASAL], table[s, HERE], table[s, APICAL]
+    deeper = min(s + 1, memory.shape[1] - 1)
+    for i in range(width):
+        smoothed[i + LANES] = agc_filter_step(
+            memory[row, s, i], epsilon, pending[row, s, i] * scale + feedback * memory[row, deeper, i]
+        )
+        pending[row, s, i] = ZERO
+    if last + 1 < width:  # the edge repeats: the first empty channel takes the last real one's value
+        smoothed[after + LANES] = smoothed[last + LANES]
+    smoothed[0] = smoothed[LANES]
+    smoothed[width + LANES + LANES - 1] = smoothed[width + LANES - 1]
+    for l in range(LANES - 1):  # neighbours of a lane's ends lie in the lanes beside it
+        smoothed[l + 1] = smoothed[width + l]
+        smoothed[width + LANES + l] = smoothed[LANES + l + 1]
+    for i in range(width):
+        memory[row, s, i] = spatial_step(smoothed[i], smoothed[i + LANES], smoothed[i + 2 * LANES], basal, here, apical)
+
+
+@loop
+def mix_ears(memory, first, n_ears, s, mix):
+    """Share stage s between the ears of the signal whose first row is given."""
+    for i in range(memory.shape[2]):
+        mean = memory[first, s, i]
+        for ear in range(1, n_ears):
+            mean += memory[first + ear, s, i]
+        mean = mean / np.float32(n_ears)
+        for ear in range(n_ears):
+            memory[first + ear, s, i] = ear_mix_step(memory[first + ear, s, i], mean, mix)
+
+
+@loop
+def aim(lines, row, memory, n_groups, decimation):
+    """Let the cascade's damping and gain run towards what the AGC's fastest stage asks for."""
+    for k in range(n_groups):
+        for l in range(LANES):
+            i = k * GROUP + l
+            u = relative_undamping(memory[row, 0, k * LANES + l], lines[row, i + (GROUP + HEALTH)])
+            g_goal = stage_gain(
+                u, lines[row, i + (GROUP + GA)], lines[row, i + (GROUP + GB)], lines[row, i + (GROUP + GC)]
+            )
+            g = ramp_step(lines[row, i + (GROUP + G)], lines[row, i + (GROUP + DG)], decimation)
+            zb = ramp_step(lines[row, i + (GROUP + ZB)], lines[row, i + (GROUP + DZB)], decimation)
+            lines[row, i + (GROUP + G)] = g
+            lines[row, i + (GROUP + ZB)] = zb
+            lines[row, i + (GROUP + DG)] = slope_step(g, g_goal, decimation)
+            lines[row, i + (GROUP + DZB)] = slope_step(zb, lines[row, i + (GROUP + ZR)] * u, decimation)
+
+
+@loop
+def update_agc(lines, memory, pending, phase, table, p, smoothed):
+    """Hand the summed NAP to the stages whose time has come, deeper ones first; close the loop."""
+    n_rows, n_stages, width = memory.shape
+    due = 1
+    while due < n_stages:
+        scale = table[due - 1, INPUT_SCALE]
+        for row in range(n_rows):
+            for i in range(width):  # by way of smoothed: LLVM cannot see that two rows of one array do not overlap
+                smoothed[i] = pending[row, due - 1, i] * scale
+            for i in range(width):
+                pending[row, due, i] += smoothed[i]
+        phase[due] += 1
+        if phase[due] < table[due, DECIMATION]:
+            break
+        phase[due] = 0
+        due += 1
+    for s in range(due - 1, -1, -1):
+        for row in range(n_rows):
+            smooth(memory, pending, row, s, smoothed, table, p.n_groups, p.last, p.after)
+    if p.n_ears > 1:
+        for s in range(due):
+            for first in range(0, n_rows, p.n_ears):
+                mix_ears(memory, first, p.n_ears, s, table[s, MIX])
+    for row in range(n_rows):
+        aim(lines, row, memory, p.n_groups, table[0, DECIMATION])

@@ -1,0 +1,211 @@
+"""How CARFAC's channels lie in memory on the CPU.
+
+Channel c lies in lane c // n_groups and group c % n_groups, so a lane holds n_groups neighbours. Everything of one
+channel lies in one flat array, the lines: (group, row, lane), with a group more in front, the header, which holds what
+flows into the first channel of each lane. Constant strides in one array let LLVM prove that nothing overlaps.
+"""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from math import factorial, prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skaud.kernels.carfac import TAYLOR_TERMS, Constants
+
+LANES = 16
+N_CLASSES = 3  # spontaneous-rate classes of the synapse
+CACHE_LINE = 64  # bytes
+# Columns of the AGC's table, which has a row a stage; FEEDBACK is the gain of the deeper stage's memory at the input.
+DECIMATION, INPUT_SCALE, EPSILON, FEEDBACK, BASAL, HERE, APICAL, MIX = range(8)
+SEGMENT = 64  # samples between two visits to the output arrays
+
+# Rows of a group. Cascade: coefficients, state, and what it passes on.
+A0, C0, H, R1, Z1, Z2, ZA, ZB, DZB, G, DG, AC, OUT, BM = (row * LANES for row in range(14))
+# Composite of a lane's channels so far: out = SLOPE * input of the lane + INTERCEPT.
+SLOPE, INTERCEPT = 14 * LANES, 15 * LANES
+# Hair cell.
+CAP1, CAP2, LPF, NAP = (row * LANES for row in range(16, 20))
+# Synapse, a row a class.
+RESERVOIR, RELEASE, N_FIBERS, V_HALF, A1, A2, WEIGHT = ((20 + N_CLASSES * row) * LANES for row in range(7))
+# What closes the AGC's loop.
+ZR, GA, GB, GC, HEALTH = ((20 + 7 * N_CLASSES + row) * LANES for row in range(5))
+N_ROWS = 20 + 7 * N_CLASSES + 5
+GROUP = N_ROWS * LANES  # from one group to the next
+
+
+class State(NamedTuple):
+    """Everything a run changes. A row is an ear of a signal, the ears of a signal one after the other.
+
+    lines : (n_rows, (n_groups + 1) * GROUP), memory and pending : (n_rows, n_stages, n_groups * LANES),
+    frame_sum : (n_rows, n_outputs, n_groups * LANES), phase : (n_stages,), frame_filled : (1,), samples in frame_sum.
+    """
+
+    lines: np.ndarray
+    memory: np.ndarray
+    pending: np.ndarray
+    frame_sum: np.ndarray
+    phase: np.ndarray
+    frame_filled: np.ndarray
+
+    def copy(self) -> "State":
+        """Copy that shares nothing."""
+        return State(*aligned_copies(self[:4]), self.phase.copy(), self.frame_filled.copy())
+
+
+class Sizes(NamedTuple):
+    """Integers that fix a run."""
+
+    n_groups: int
+    n_channels: int
+    last: int  # position of the last channel
+    after: int  # position behind it
+    n_ears: int
+    style: int
+    delay: int
+    closed: int
+    first_decimation: int
+
+
+class Plan(NamedTuple):
+    """What a run reads and never changes: `Sizes`, `Constants`, and the AGC's table; arrays, which numba takes fast."""
+
+    sizes: np.ndarray
+    constants: np.ndarray
+    table: np.ndarray
+
+    def with_ears(self, n_ears: int) -> "Plan":
+        """Plan for signals of so many ears."""
+        return self._replace(sizes=np.array(Sizes(*self.sizes)._replace(n_ears=n_ears)))
+
+
+def aligned_empty(*shapes: tuple[int, ...], dtype: Any) -> list[np.ndarray]:
+    """Uninitialised arrays that begin at cache lines, so that no SIMD access straddles two; in one allocation."""
+    item = np.dtype(dtype).itemsize
+    starts = [0, *accumulate(-(-prod(shape) * item // CACHE_LINE) * CACHE_LINE for shape in shapes)]
+    raw = np.empty(starts[-1] + CACHE_LINE, np.uint8)
+    begin = -raw.__array_interface__["data"][0] % CACHE_LINE
+    return [np.ndarray(shape, dtype, raw, begin + start) for shape, start in zip(shapes, starts)]
+
+
+def aligned_copies(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Copies that begin at cache lines, of arrays of one dtype."""
+    copies = aligned_empty(*(array.shape for array in arrays), dtype=arrays[0].dtype)
+    for copy, array in zip(copies, arrays):
+        copy[...] = array
+    return copies
+
+
+def n_groups_for(n_channels: int) -> int:
+    """Groups that hold so many channels; the last lanes may stay empty."""
+    return -(-n_channels // LANES)
+
+
+def lane_position(n_channels: int, *, beyond: int = 0) -> np.ndarray:
+    """Index into (group, lane), flattened, of every channel, and of so many empty ones beyond the last."""
+    channel = np.arange(n_channels + beyond)
+    n_groups = n_groups_for(n_channels)
+    return channel % n_groups * LANES + channel // n_groups
+
+
+def make_plan(coefficients: Any, style: int, dtype: Any, *, delay: bool = False, closed: bool = True) -> Plan:
+    """Plan of a run, for one ear, from a design (`skaud.design.carfac.CARFACCoefficients`)."""
+    car, hair, synapse, agc = coefficients
+    cell = hair._asdict() if hair is not None else {}
+    lpf, in1 = cell.get("lpf", 0.0), cell.get("in1", cell.get("into", 0.0))
+    constants = Constants(
+        velocity_scale=car.velocity_scale,
+        v_offset=car.v_offset,
+        ac_coeff=car.ac_coeff,
+        ihc_offset=cell.get("offset", 0.0),
+        ihc_knee=cell.get("knee", 0.0),
+        keep1=1 - in1,
+        in1=in1,
+        out1=cell.get("out1", cell.get("out", 0.0)),
+        keep2=1 - cell.get("in2", 0.0),
+        in2=cell.get("in2", 0.0),
+        out2=cell.get("out2", 0.0),
+        keep_lpf=1 - lpf,
+        lpf=lpf,
+        lpf_gain=lpf * cell.get("gain", 0.0),
+        lpf_rest=lpf * cell.get("rest", 0.0),
+        cap1_rest=cell.get("cap1_rest", 0.0),
+        syn_per_width=1 / synapse.v_width if synapse else 0.0,
+        syn_res=synapse.res if synapse else 0.0,
+        syn_lpf=synapse.lpf if synapse else 0.0,
+        spont_sub=synapse.spont_sub if synapse else 0.0,
+        taylor=(),
+    )
+    taylor = [1 / factorial(TAYLOR_TERMS - 1 - n) for n in range(TAYLOR_TERMS)]
+    n_channels = len(car.pole_hz)
+    last, after = lane_position(n_channels, beyond=1)[-2:]
+    first_decimation = int(agc.decimation[0])
+    sizes = Sizes(n_groups_for(n_channels), n_channels, last, after, 1, style, delay, closed, first_decimation)
+    input_scale = 1 / agc.decimation
+    input_scale[0] *= agc.detect_scale
+    feedback = np.full(len(agc.epsilon), agc.stage_gain)
+    feedback[-1] = 0.0
+    columns = (agc.decimation, input_scale, agc.epsilon, feedback, *agc.spatial_fir.T, agc.mix)
+    return Plan(
+        sizes=np.array(sizes, np.int64),
+        constants=np.array([*constants[:-1], *taylor], dtype),
+        table=np.stack(columns, axis=1).astype(dtype),
+    )
+
+
+def initial_state(coefficients: Any, dtype: Any, n_rows: int, *, n_outputs: int = 1, open_loop: bool = False) -> State:
+    """State at rest. The lines carry a copy of the coefficients of their channels."""
+    car, hair, synapse, agc = coefficients
+    n_channels = len(car.pole_hz)
+    n_groups = n_groups_for(n_channels)
+    group, lane = np.divmod(lane_position(n_channels), LANES)
+    lines = np.zeros((n_groups + 1, N_ROWS, LANES), dtype)
+    # A closed loop starts at full undamping and lets the AGC bring in the health; an open one stays where it starts.
+    start = car.ohc_health if open_loop else np.ones(n_channels)
+    rows = {
+        A0: car.a0,
+        C0: car.c0,
+        H: car.h,
+        R1: car.r1,
+        ZB: car.zr * start,
+        G: car.stage_gain(start),
+        ZR: car.zr,
+        GA: car.ga,
+        GB: car.gb,
+        GC: car.gc,
+        HEALTH: car.ohc_health,
+    }
+    if hair is not None:
+        rows |= {CAP1: getattr(hair, "cap1_rest", getattr(hair, "cap_rest", 0.0))}
+        rows |= {CAP2: getattr(hair, "cap2_rest", 0.0)}
+    for k in range(N_CLASSES if synapse else 0):
+        rows |= {
+            RESERVOIR + k * LANES: synapse.q0[k],
+            RELEASE + k * LANES: synapse.spont_p[k],
+            N_FIBERS + k * LANES: synapse.n_fibers[:, k],
+            V_HALF + k * LANES: synapse.v_half[k],
+            A1 + k * LANES: synapse.a1[k],
+            A2 + k * LANES: synapse.a2[k],
+            WEIGHT + k * LANES: synapse.agc_weight[k],
+        }
+    for row, values in rows.items():
+        lines[group + 1, row // LANES, lane] = values
+    lines[0, SLOPE // LANES] = 1
+    n_stages, width = len(agc.epsilon), n_groups * LANES
+    arrays = State(
+        lines=np.tile(lines.reshape(1, -1), (n_rows, 1)),
+        memory=np.zeros((n_rows, n_stages, width), dtype),
+        pending=np.zeros((n_rows, n_stages, width), dtype),
+        phase=np.zeros(n_stages, np.int64),
+        frame_sum=np.zeros((n_rows, n_outputs, width), dtype),
+        frame_filled=np.zeros(1, np.int64),
+    )
+    return arrays.copy()
+
+
+def workspace(plan: Plan, n_rows: int, n_taps: int) -> np.ndarray:
+    """Memory that a run needs besides its state."""
+    width = int(plan.sizes[0]) * LANES
+    size = (1 + n_taps) * n_rows * SEGMENT * width + n_rows * LANES + width + 2 * LANES
+    return aligned_empty((size,), dtype=plan.constants.dtype)[0]
