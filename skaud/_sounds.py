@@ -44,21 +44,22 @@ def check_sounds(estimator: Any, X: Any, *, reset: bool = False, fixed_length: b
         )
     is_pandas = hasattr(X, "iloc")
     index = X.index if is_pandas else None
-    if is_pandas and X.ndim == 2 and X.shape[1] == 1 and X.dtypes.iloc[0] == object:
+    if is_pandas and X.ndim == 2 and X.shape[1] == 1 and X.dtypes.iloc[0].kind == "O":
         X = X.iloc[:, 0]  # a data frame with one column of clips
-    if (is_pandas or getattr(X, "dtype", None) == object) and X.ndim == 1:
+    if (is_pandas or (isinstance(X, np.ndarray) and X.dtype.kind == "O")) and X.ndim == 1:
         X = list(X)
     if isinstance(X, (list, tuple)):
         if len(X) == 0:
             raise ValueError(
-                "X is an empty list, Found array with 0 sample(s) while a minimum of 1 is required: pass at least one clip."
+                "X is an empty list, Found array with 0 sample(s) while a minimum of 1 is required: pass at least one "
+                "clip."
             )
         if any(isinstance(clip, Number) for clip in X):
             raise ValueError(_one_axis(len(X)))
         if not _is_table(X):
             _forget_length(estimator, reset)
             return _check_clips(X, index)
-    array = X if hasattr(X, "iloc") else np.asarray(X)
+    array = X if is_pandas else np.asarray(X)
     if array.ndim == 1:
         raise ValueError(_one_axis(array.shape[0]))
     if array.ndim not in (2, 3):
@@ -70,12 +71,13 @@ def check_sounds(estimator: Any, X: Any, *, reset: bool = False, fixed_length: b
         _forget_length(estimator, reset)
         if 0 in array.shape:
             raise ValueError(
-                f"X has shape {array.shape}, with an axis of length 0: pass at least one sample of one ear of one signal."
+                f"X has shape {array.shape}, with an axis of length 0: pass at least one sample of one ear of one "
+                "signal."
             )
         return _check_clips(list(array), index)._replace(is_array=True)
-    dtypes = list(array.dtypes) if hasattr(array, "iloc") else [array.dtype]
+    dtypes = list(array.dtypes) if is_pandas else [array.dtype]
     for dtype in dtypes:
-        if dtype != object:  # scikit-learn tries to make numbers of objects
+        if dtype.kind != "O":  # scikit-learn tries to make numbers of objects
             _check_kind(dtype, "X")
     _warn_integers(dtypes)
     options = {"dtype": (np.float64, np.float32), "ensure_all_finite": False}
@@ -109,8 +111,8 @@ def check_rates(sample_rate: Any, n_signals: int, default: float) -> list[float]
 
 def _one_axis(n: int) -> str:
     return (
-        f"Expected 2D array, got 1D array instead: X has one axis, shape ({n},), and could be one clip or {n} clips of one "
-        "sample. Reshape your data, X.reshape(1, -1) for a single clip, or pass a list of clips, [x]."
+        f"Expected 2D array, got 1D array instead: X has one axis, shape ({n},), and could be one clip or {n} clips of "
+        "one sample. Reshape your data, X.reshape(1, -1) for a single clip, or pass a list of clips, [x]."
     )
 
 
@@ -147,14 +149,21 @@ def _check_clips(X: Sequence[Any], index: Any) -> Sounds:
             raise ValueError(f"X[{i}] has shape {clip.shape}, no samples; a clip needs at least 1: leave it out.")
         if clip.shape[:-1] != np.shape(X[0])[:-1]:
             raise ValueError(
-                f"X[{i}] has shape {clip.shape} and X[0] {np.shape(X[0])}: all clips of one call must have the same ears; "
-                "average the ears, or call once for each kind."
+                f"X[{i}] has shape {clip.shape} and X[0] {np.shape(X[0])}: all clips of one call must have the same "
+                "ears; average the ears, or call once for each kind."
             )
         clips.append(clip)
     _warn_integers([clip.dtype for clip in clips])
     has_ears = clips[0].ndim == 2
     clips = [np.atleast_2d(_as_float(clip, f"X[{i}]")) for i, clip in enumerate(clips)]
     return Sounds(clips, has_ears=has_ears, is_array=False, index=index)
+
+
+def all_finite(x: np.ndarray) -> bool:
+    """Whether no element is NaN or infinite."""
+    # The sum is finite only if all elements are, or if they overflow it: cheap enough to try first.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(x.sum()) or np.isfinite(x).all())
 
 
 def check_samples(X: np.ndarray, name: str) -> np.ndarray:
@@ -180,12 +189,8 @@ def _as_float(samples: np.ndarray, name: str) -> np.ndarray:
     """Samples in float64, or float32 where they were; an error where one is not finite."""
     if samples.dtype not in (np.float32, np.float64):
         samples = samples.astype(np.float64)
-    # The sum is finite only if all samples are, or if they overflow it: cheap enough to try first.
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(samples.sum()):
-            return samples
-    bad = np.argwhere(~np.isfinite(samples))
-    if len(bad):
+    if not all_finite(samples):
+        bad = np.argwhere(~np.isfinite(samples))
         raise ValueError(
             f"{name} has {len(bad)} samples that are NaN or infinity (inf), the first at sample {bad[0][-1]}: "
             f"{samples[tuple(bad[0])]}; every sample must be finite. Cut them out, or numpy.nan_to_num them."

@@ -37,7 +37,7 @@ class StreamState:
         X = np.asarray(X)
         if X.shape[:-1] != shape:
             raise ValueError(
-                f"X has shape {X.shape}; this stream takes chunks of shape {(*shape, 'n_samples')}, as initial_state was "
-                "told."
+                f"X has shape {X.shape}; this stream takes chunks of shape {(*shape, 'n_samples')}, as initial_state "
+                "was told."
             )
         return check_samples(X, "X").reshape(self.n_signals, self.n_ears or 1, X.shape[-1])

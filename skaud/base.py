@@ -1,7 +1,7 @@
 """AudioTransformer: what every auditory model inherits."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
@@ -12,10 +12,10 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Bunch, InputTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skaud._array_api import on_gpu
-from skaud._sounds import Sounds, check_rates, check_sounds
+from skaud._sounds import Sounds, all_finite, check_rates, check_sounds
 from skaud._stream import StreamState
 from skaud.audio import resample
 from skaud.stages.pooling import TemporalPooling, pool, pooled_names, resolve_statistics
@@ -41,8 +41,8 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     _signals_at_once = 1  # how many signals a model's kernel runs side by side
 
     # fit and transform take the rate of the clips as metadata, and ask for it wherever they stand in a pipeline.
-    __metadata_request__fit = {"sample_rate": True}  # noqa: RUF012
-    __metadata_request__transform = {"sample_rate": True}  # noqa: RUF012
+    __metadata_request__fit = {"sample_rate": True}
+    __metadata_request__transform = {"sample_rate": True}
 
     _parameter_constraints: dict = {
         "sample_rate": [Interval(Real, 0, None, closed="neither")],
@@ -138,7 +138,8 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         if sounds.n_ears != self.n_ears_in_:
             n_ears, n_ears_in_fit = ("no axis of" if n is None else n for n in (sounds.n_ears, self.n_ears_in_))
             raise ValueError(
-                f"X has {n_ears} ears and had {n_ears_in_fit} ears in fit; pass signals with the same ears, or fit again."
+                f"X has {n_ears} ears and had {n_ears_in_fit} ears in fit; pass signals with the same ears, or fit "
+                "again."
             )
         responses = self._map(self._run_frames, sounds.clips, self._batches(sounds.clips), frame_length)
         if not sounds.has_ears:
@@ -155,7 +156,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         Parameters
         ----------
         input_features : None
-            Ignored: samples have no names.
+            Samples have no names; where there are names for them, scikit-learn's rules for their number hold.
 
         Returns
         -------
@@ -164,6 +165,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             in fit, ``ear0_`` and so on stand in front.
         """
         check_is_fitted(self)
+        _check_feature_names_in(self, input_features, generate_names=False)
         ears = [""] if self.n_ears_in_ is None else [f"ear{e}_" for e in range(self.n_ears_in_)]
         channels = [f"{ear}{self.output}_{name}" for ear in ears for name in self._channel_names()]
         if self.pooling is None:
@@ -351,9 +353,12 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     def _check_outputs(self, outputs: str | Sequence[str] | None) -> tuple[str, ...]:
         available = self._available_outputs()
         names = available if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs)
-        for name in names:
+        for name in names or ("nothing",):
             if name not in available:
-                raise ValueError(f"outputs has {name!r}; {type(self).__name__} has {available} with these parameters.")
+                raise ValueError(
+                    f"outputs has {name!r}; {type(self).__name__} has {available} with these parameters, choose among "
+                    "them."
+                )
         return names
 
     def _sounds(self, X: Any, sample_rate: Any, *, fixed_length: bool = False) -> Sounds:
@@ -368,7 +373,8 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     def _to_level(self, clip: np.ndarray) -> np.ndarray:
         """In the model's dtype, and scaled so that RMS 1.0 stands for the level that the model expects."""
         # A kernel would compile anew for arrays that lie in memory in another way, or that it may not write to.
-        clip = np.require(clip, self.dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE", "ENSUREARRAY"])
+        with np.errstate(over="ignore"):  # found in the response
+            clip = np.require(clip, self.dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE", "ENSUREARRAY"])
         if self.rms_one_db_spl is None or self.rms_one_db_spl == self._rms_one_db_spl:
             return clip
         return clip * np.dtype(self.dtype).type(10 ** ((self.rms_one_db_spl - self._rms_one_db_spl) / 20))
@@ -386,10 +392,23 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         for batch, responses in zip(batches, Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)):
             for i, response in zip(batch, responses):
                 results[i] = response
+        self._check_responses(results, clips)
         return results
 
+    def _check_responses(self, responses: list[Any], clips: Iterable[np.ndarray]) -> None:
+        """Refuse NaN: samples far beyond any sound take a recursion out of the range of its dtype."""
+        for i, (response, clip) in enumerate(zip(responses, clips)):
+            if not all(map(all_finite, response if isinstance(response, tuple) else (response,))):
+                raise ValueError(
+                    f"X[{i}] reaches {np.abs(clip).max():.3g}, beyond what {type(self).__name__} can compute in "
+                    f"{self.dtype}; scale it (RMS 1.0 is {self._rms_one_db_spl:g} dB SPL there), or check the parameters."
+                )
+
     def _stream_key(self) -> str:
-        return f"{type(self).__name__}({self.sample_rate:g} Hz, {self.output}, {self.dtype}, {self._fingerprint_})"
+        return (
+            f"{type(self).__name__}({self.sample_rate:g} Hz, {self.output}, {self.dtype}, frames of "
+            f"{self._frame_samples() or 1}, {self._fingerprint_})"
+        )
 
     def _as_container(self, features: np.ndarray, index: Any) -> Any:
         """Features as set_output, or scikit-learn's configuration, asks for them."""
@@ -410,3 +429,8 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         tags.input_tags = AudioInputTags(**inherited | {"three_d_array": True})
         tags.transformer_tags.preserves_dtype = []  # the parameter dtype decides
         return tags
+
+
+def _stack(arrays: list[np.ndarray]) -> np.ndarray:
+    """np.stack, without a copy of a single one."""
+    return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays)
