@@ -51,7 +51,8 @@ class State(NamedTuple):
 
     def copy(self) -> "State":
         """Copy that shares nothing."""
-        return State(*aligned_copies(self[:4]), self.phase.copy(), self.frame_filled.copy())
+        lines, memory, pending, frame_sum = aligned_copies(self[:4])
+        return State(lines, memory, pending, frame_sum, self.phase.copy(), self.frame_filled.copy())
 
 
 class Sizes(NamedTuple):
@@ -138,7 +139,8 @@ def make_constants(coefficients: Any, dtype: Any) -> Constants:
         taylor=tuple(1 / factorial(TAYLOR_TERMS - 1 - n) for n in range(TAYLOR_TERMS)),
     )
     scalar = np.dtype(dtype).type
-    return Constants(*(scalar(value) for value in values[:-1]), taylor=tuple(scalar(term) for term in values.taylor))
+    cast = {name: scalar(value) for name, value in values._asdict().items() if name != "taylor"}
+    return Constants(**cast, taylor=tuple(scalar(term) for term in values.taylor))
 
 
 def make_plan(coefficients: Any, style: int, dtype: Any, *, delay: bool = False, closed: bool = True) -> Plan:

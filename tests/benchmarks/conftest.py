@@ -1,24 +1,13 @@
 """Ratios to a yardstick measured in the same run, and a table of them at the end."""
 
-import time
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from scipy import signal
+from stopwatch import best_s
 
 ROWS: list[tuple[str, float, str, str]] = []
-
-
-def best_s(function: Callable[[], object], repeats: int = 9) -> float:
-    """Shortest time of a call, after one to warm up."""
-    function()
-    times = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 @pytest.fixture

@@ -64,3 +64,26 @@ except ValueError as error:
     print(error)
 """
     assert message in run_simulated(program)
+
+
+COMPILE = """
+import numba
+import numpy as np
+from numba import cuda
+from skaud.kernels.carfac import TAYLOR_TERMS, Constants
+from skaud.kernels.cuda import two_cap_kernel
+
+for real, scalar in ((numba.float32, np.float32), (numba.float64, np.float64)):
+    constants = Constants(*[scalar(0)] * (len(Constants._fields) - 1), taylor=(scalar(0),) * TAYLOR_TERMS)
+    arrays = real[:, :], real[:, :], real[:, :], real[:]
+    signature = numba.void(*arrays, numba.typeof(constants), numba.int64, real[:, :, :])
+    print(cuda.compile(two_cap_kernel(real), signature, cc=(8, 0), output="ptx")[0])
+"""
+
+
+def test_gpu_kernel_compiles_to_ptx():
+    done = subprocess.run([sys.executable, "-c", COMPILE], capture_output=True, text=True, check=False)
+    if "NvvmSupportError" in done.stderr or "NVVM" in done.stderr:
+        pytest.skip("no CUDA toolkit: install the extra gpu")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(".target sm_80") == 2
