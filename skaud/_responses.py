@@ -27,7 +27,7 @@ def check_responses(
 
 
 def stack(arrays: list[np.ndarray]) -> np.ndarray:
-    """np.stack, without a copy of a single array."""
+    """Stack arrays, a single one without a copy."""
     return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays)
 
 
