@@ -1,0 +1,77 @@
+"""Adaptation loops: each divides its input by its own smoothed output.
+
+Symbols are those of T. Dau et al. (1996), JASA 99:3615.
+"""
+
+import numpy as np
+
+from skaud.kernels._compile import loop, step
+from skaud.kernels.osses_layout import DIVISORS, GROUP, LANES
+from skaud.kernels.one_pole import ONE, ZERO
+
+LOWEST = np.float32(-40)  # exp(-40) is below the rounding of float64
+THIRTY_SECOND = np.float32(1 / 32)
+TAYLOR_TERMS = 9
+
+
+@step
+def decay(x, c):
+    """exp(x) = exp(x / 32)^32 for x up to 2, to 1e-12 of 1, real or complex; c.taylor holds 1/n!, the highest n first."""
+    x = x if x.real > LOWEST else LOWEST + ZERO * x
+    y = x * THIRTY_SECOND
+    e = ((y * c.taylor[0] + c.taylor[1]) * y + c.taylor[2]) * y + c.taylor[3]
+    e = (((e * y + c.taylor[4]) * y + c.taylor[5]) * y + c.taylor[6]) * y + c.taylor[7]
+    e = e * y + c.taylor[8]
+    e = e * e
+    e = e * e
+    e = e * e
+    e = e * e
+    return e * e
+
+
+@step
+def floor_step(x, floor):
+    """max(floor, x); NaN stays NaN."""
+    return x if x.real > floor else floor + (x - x)
+
+
+@step
+def limit_step(x, excess, slope, c):
+    """1 + M tanh((x - 1) / M) above 1: a loop's output exceeds 1 by at most M (Muenkner 1993); slope is -2 / M."""
+    e = decay(slope * (x - ONE), c)
+    return ONE + excess * (ONE - e) / (ONE + e) if x.real > ONE else x
+
+
+@step
+def adaptation_step(x, divisor, smoothing):
+    """Low-pass of a loop: its new divisor, from its output x."""
+    return divisor + smoothing * (x - divisor)
+
+
+@loop
+def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c):
+    """Adapt block, in place; loops (n_loops, 3) holds smoothing, M and -2 / M of each."""
+    for t in range(n_samples):
+        for k in range(n_groups):
+            j = (t * n_groups + k) * LANES
+            for l in range(LANES):
+                block[j + l] = floor_step(block[j + l], c.floor)
+        for n in range(n_loops):
+            smoothing, excess, slope = loops[n, 0], loops[n, 1], loops[n, 2]
+            for k in range(n_groups):
+                j = (t * n_groups + k) * LANES
+                i = k * GROUP + n * LANES + DIVISORS
+                if limited:
+                    for l in range(LANES):
+                        y = limit_step(block[j + l] / lines[row, i + l], excess, slope, c)
+                        lines[row, i + l] = adaptation_step(y, lines[row, i + l], smoothing)
+                        block[j + l] = y
+                else:
+                    for l in range(LANES):
+                        y = block[j + l] / lines[row, i + l]
+                        lines[row, i + l] = adaptation_step(y, lines[row, i + l], smoothing)
+                        block[j + l] = y
+        for k in range(n_groups):
+            j = (t * n_groups + k) * LANES
+            for l in range(LANES):
+                block[j + l] = (block[j + l] - c.offset) * c.scale
