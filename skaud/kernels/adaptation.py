@@ -50,28 +50,24 @@ def adaptation_step(x, divisor, smoothing):
 
 @loop
 def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c):
-    """Adapt block, in place; loops (n_loops, 3) holds smoothing, M and -2 / M of each."""
+    """Adapt block, in place; loops (n_loops, 4) holds smoothing, M, -2 / M and floor."""
     for t in range(n_samples):
-        for k in range(n_groups):
-            j = (t * n_groups + k) * LANES
-            for l in range(LANES):
-                block[j + l] = floor_step(block[j + l], c.floor)
         for n in range(n_loops):
-            smoothing, excess, slope = loops[n, 0], loops[n, 1], loops[n, 2]
+            smoothing, excess, slope, floor = loops[n, 0], loops[n, 1], loops[n, 2], loops[n, 3]
             for k in range(n_groups):
-                j = (t * n_groups + k) * LANES
-                i = k * GROUP + n * LANES + DIVISORS
+                x = block[(t * n_groups + k) * LANES :][:LANES]
+                divisor = lines[row, k * GROUP + n * LANES + DIVISORS :][:LANES]
                 if limited:
                     for l in range(LANES):
-                        y = limit_step(block[j + l] / lines[row, i + l], excess, slope, c)
-                        lines[row, i + l] = adaptation_step(y, lines[row, i + l], smoothing)
-                        block[j + l] = y
+                        y = limit_step(floor_step(x[l], floor) / divisor[l], excess, slope, c)
+                        divisor[l] = adaptation_step(y, divisor[l], smoothing)
+                        x[l] = y
                 else:
                     for l in range(LANES):
-                        y = block[j + l] / lines[row, i + l]
-                        lines[row, i + l] = adaptation_step(y, lines[row, i + l], smoothing)
-                        block[j + l] = y
+                        y = floor_step(x[l], floor) / divisor[l]
+                        divisor[l] = adaptation_step(y, divisor[l], smoothing)
+                        x[l] = y
         for k in range(n_groups):
-            j = (t * n_groups + k) * LANES
+            x = block[(t * n_groups + k) * LANES :][:LANES]
             for l in range(LANES):
-                block[j + l] = (block[j + l] - c.offset) * c.scale
+                x[l] = (x[l] - c.offset) * c.scale

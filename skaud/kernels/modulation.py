@@ -52,35 +52,23 @@ def filter_modulation(row, begin, end, cells, block, n_groups, groups, n_linear)
     """Samples begin to end of block through all cells, added to the cells' sums."""
     for t in range(begin, end):
         for cell in range(n_linear):
-            j = (t * n_groups + groups[cell]) * LANES
+            x = block[(t * n_groups + groups[cell]) * LANES :][:LANES]
+            f = cells[row, cell * CELL :][:CELL]
             for l in range(LANES):
-                i = cell * CELL + l
-                x = block[j + l]
                 re, im = complex_one_pole_step(
-                    cells[row, i + CELL_RE],
-                    cells[row, i + CELL_IM],
-                    cells[row, i + CELL_B] * x,
-                    ZERO,
-                    cells[row, i + CELL_STEP_RE],
-                    cells[row, i + CELL_STEP_IM],
+                    f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_B] * x[l], ZERO, f[l + CELL_STEP_RE], f[l + CELL_STEP_IM]
                 )
-                cells[row, i + CELL_RE] = re
-                cells[row, i + CELL_IM] = im
-                cells[row, i + CELL_SUM] += linear_output_step(
-                    x, re, im, cells[row, i + DIRECT], cells[row, i + MIX_RE], cells[row, i + MIX_IM]
-                )
+                y = linear_output_step(x[l], re, im, f[l + DIRECT], f[l + MIX_RE], f[l + MIX_IM])
+                f[l + CELL_RE] = re
+                f[l + CELL_IM] = im
+                f[l + CELL_SUM] += y
         for cell in range(n_linear, len(groups)):
-            j = (t * n_groups + groups[cell]) * LANES
+            x = block[(t * n_groups + groups[cell]) * LANES :][:LANES]
+            f = cells[row, cell * CELL :][:CELL]
             for l in range(LANES):
-                i = cell * CELL + l
                 re, im = complex_one_pole_step(
-                    cells[row, i + CELL_RE],
-                    cells[row, i + CELL_IM],
-                    cells[row, i + CELL_B] * block[j + l],
-                    ZERO,
-                    cells[row, i + CELL_STEP_RE],
-                    cells[row, i + CELL_STEP_IM],
+                    f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_B] * x[l], ZERO, f[l + CELL_STEP_RE], f[l + CELL_STEP_IM]
                 )
-                cells[row, i + CELL_RE] = re
-                cells[row, i + CELL_IM] = im
-                cells[row, i + CELL_SUM] += envelope_output_step(re, im, cells[row, i + MIX_RE])
+                f[l + CELL_RE] = re
+                f[l + CELL_IM] = im
+                f[l + CELL_SUM] += envelope_output_step(re, im, f[l + MIX_RE])

@@ -30,8 +30,8 @@ def unfold(plan):
     """Sizes and constants of a plan."""
     s, v = plan.sizes, plan.constants
     sizes = Sizes(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8])
-    taylor = (v[7], v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15])
-    return sizes, Constants(v[0], v[1], v[2], v[3], v[4], v[5], v[6], taylor)
+    taylor = (v[6], v[7], v[8], v[9], v[10], v[11], v[12], v[13], v[14])
+    return sizes, Constants(v[0], v[1], v[2], v[3], v[4], v[5], taylor)
 
 
 @loop

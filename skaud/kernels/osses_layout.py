@@ -37,7 +37,6 @@ class Constants(NamedTuple):
     hair_a: float
     envelope_b: float
     envelope_a: float
-    floor: float
     offset: float
     scale: float
     taylor: tuple  # 1/n!, the highest n first
@@ -60,7 +59,7 @@ class Sizes(NamedTuple):
 class Plan(NamedTuple):
     """What a run reads and never changes.
 
-    sizes : `Sizes`, constants : `Constants`, loops : (n_loops, 3), groups : (n_cells,), group of a cell,
+    sizes : `Sizes`, constants : `Constants`, loops : (n_loops, 4), groups : (n_cells,), group of a cell,
     positions : (n_features,), where in the cells a feature's first row is.
     """
 
@@ -123,13 +122,14 @@ def make_plan(design: Any, first: int, last: int, dtype: Any) -> Plan:
         hair_a,
         envelope_b,
         envelope_a,
-        *((0.0, 0.0, 1.0) if adaptation is None else (adaptation.floor, adaptation.offset, adaptation.scale)),
+        *((0.0, 1.0) if adaptation is None else (adaptation.offset, adaptation.scale)),
         *(1 / factorial(TAYLOR_TERMS - 1 - n) for n in range(TAYLOR_TERMS)),
     )
-    loops = np.zeros((0, 3))
+    loops = np.zeros((0, 4))
     if adaptation is not None:
         slope = -2 / np.where(adaptation.range > 0, adaptation.range, 1)
-        loops = np.stack([adaptation.smoothing, adaptation.range, slope], axis=1)
+        floors = np.where(np.arange(len(slope)) == 0, adaptation.floor, 0)  # what comes out of a loop is above 0
+        loops = np.stack([adaptation.smoothing, adaptation.range, slope, floors], axis=1)
     return Plan(
         np.array(sizes, np.int64),
         np.array(constants, dtype),
