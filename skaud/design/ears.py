@@ -9,12 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import signal
 
 ORDER = 512
 AMT_ADVANCE = 257  # ceil(513 / 2): samples by which the toolbox brings the output of its FIRs forward
 PHASES = ("minimum", "zero", "amt")
-_GRID = 1025  # points of the frequency sampling
 _FLOOR = 1e-5  # of the largest magnitude: a zero has no logarithm
 MIDDLE_EARS = ("jepsen2008", "lopezpoveda2001")
 
@@ -124,7 +122,9 @@ def linear_phase_fir(table: Table, sample_rate: float) -> np.ndarray:
     last = table.gains[-1] if table.frequencies_hz[-1] == nyquist else 0.0
     frequencies = np.concatenate([[0.0], table.frequencies_hz[below], [nyquist]])
     gains = np.concatenate([[0.0], table.gains[below], [last]])
-    return signal.firwin2(ORDER + 1, frequencies, gains, nfreqs=_GRID, fs=sample_rate, window="hamming")
+    sampled = np.interp(np.linspace(0, nyquist, ORDER + 1), frequencies, gains)
+    response = np.roll(np.fft.irfft(sampled), ORDER // 2)[: ORDER + 1]
+    return response * np.hamming(ORDER + 1)
 
 
 def minimum_phase(fir: np.ndarray, n_fft: int = 8192) -> np.ndarray:
@@ -152,7 +152,7 @@ def design_ear(
     amt_minimum: phase="amt" means the toolbox's minimum-phase FIR, not its linear-phase one.
     """
     if phase == "zero":  # half the gain in dB, forward and backward
-        grid = np.linspace(table.frequencies_hz[0], min(table.frequencies_hz[-1], sample_rate / 2), _GRID)
+        grid = np.linspace(table.frequencies_hz[0], min(table.frequencies_hz[-1], sample_rate / 2), ORDER)
         root = np.sqrt(np.interp(grid, *table))  # the gains between the table's, not their roots, are on a line
         half = linear_phase_fir(Table(grid, root), sample_rate)
         fir, advance = np.convolve(half, half[::-1]), ORDER

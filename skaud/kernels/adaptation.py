@@ -51,11 +51,12 @@ def adaptation_step(x, divisor, smoothing):
 @loop
 def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c):
     """Adapt block, in place; loops (n_loops, 4) holds smoothing, M, -2 / M and floor."""
-    for t in range(n_samples):
-        for n in range(n_loops):
+    # A wavefront: loop n works on the sample n behind that of loop 0, so that the loops need not wait for each other.
+    for wave in range(n_samples + n_loops - 1):
+        for n in range(max(0, wave - n_samples + 1), min(n_loops, wave + 1)):
             smoothing, excess, slope, floor = loops[n, 0], loops[n, 1], loops[n, 2], loops[n, 3]
             for k in range(n_groups):
-                x = block[(t * n_groups + k) * LANES :][:LANES]
+                x = block[((wave - n) * n_groups + k) * LANES :][:LANES]
                 divisor = lines[row, k * GROUP + n * LANES + DIVISORS :][:LANES]
                 if limited:
                     for l in range(LANES):
@@ -67,6 +68,7 @@ def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c):
                         y = floor_step(x[l], floor) / divisor[l]
                         divisor[l] = adaptation_step(y, divisor[l], smoothing)
                         x[l] = y
+    for t in range(n_samples):
         for k in range(n_groups):
             x = block[(t * n_groups + k) * LANES :][:LANES]
             for l in range(LANES):
