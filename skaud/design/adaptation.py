@@ -28,10 +28,10 @@ def design_adaptation(
     """Loops for a floor of minimum_level_db, where an input of 1 stands for full_scale_db."""
     time_constants = np.asarray(time_constants_s, dtype=float)
     floor = 10 ** ((minimum_level_db - full_scale_db) / 20)
-    start = floor ** 0.5 ** np.arange(1, len(time_constants) + 1)  # each divisor the root of the one before
-    unlimited = limit is None or limit <= 1
-    excess = np.zeros(len(start)) if unlimited else (1 - start**2) * limit - 1
-    if not unlimited and (excess <= 0).any():
+    start = floor**0.5 ** np.arange(1, len(time_constants) + 1)  # each divisor the root of the one before
+    limited = limit is not None and limit > 1
+    excess = (1 - start**2) * (limit or 0) - 1 if limited else np.zeros(len(start))
+    if limited and (excess <= 0).any():
         raise ValueError(
             f"adaptation_limit={limit} must exceed {1 / (1 - start.max() ** 2):.3g} with {len(start)} loops and "
             f"minimum_level_db={minimum_level_db}; raise it, or pass None for no limit."

@@ -1,8 +1,8 @@
 """Headphone, outer ear and middle ear as FIR filters of order 512.
 
 Sources: D. Pralong, S. Carlile (1996), J. Acoust. Soc. Am. 100:3785 (headphone and outer ear); M. Jepsen et al. (2008),
-JASA 124:422, and E. Lopez-Poveda, R. Meddis (2001), JASA 110:3107, after R. Goode et al. (1994), Am. J. Otol. 15:145 (middle ear); as
-the Auditory Modeling Toolbox (P. Majdak et al., 2022) makes filters of them.
+JASA 124:422, and E. Lopez-Poveda, R. Meddis (2001), JASA 110:3107, after R. Goode et al. (1994), Am. J. Otol. 15:145
+(middle ear); as the Auditory Modeling Toolbox (P. Majdak et al., 2022) makes filters of them.
 """
 
 from typing import NamedTuple
@@ -16,40 +16,41 @@ PHASES = ("minimum", "zero", "amt")
 _FLOOR = 1e-5  # of the largest magnitude: a zero has no logarithm
 MIDDLE_EARS = ("jepsen2008", "lopezpoveda2001")
 
+# fmt: off
 # Hz, linear gain.
-_HEADPHONE = np.array(
-    """125 1 250 1 500 1 1000 .994850557 1237.384651 .994850557 1531.120775 .994850557 1894.585346 1.114513162
-    2002.467159 1.235743262 2344.330828 1.867671314 2721.273584 2.822751493 3001.403462 2.180544843
-    3589.453635 1.442755787 4001.342781 1.173563859 4441.534834 1.37016005 5004.212211 1.599690164
-    5495.887031 1.37016005 5997.423738 1.114513162 6800.526258 .648125625 6946.931144 .631609176
-    7995.508928 .276505667 8414.866811 .084335217 9008.422743 .084335217""".split(),
-    dtype=float,
-).reshape(-1, 2)
+_HEADPHONE = np.array([
+    (125, 1), (250, 1), (500, 1), (1000, 0.994850557), (1237.384651, 0.994850557), (1531.120775, 0.994850557),
+    (1894.585346, 1.114513162), (2002.467159, 1.235743262), (2344.330828, 1.867671314), (2721.273584, 2.822751493),
+    (3001.403462, 2.180544843), (3589.453635, 1.442755787), (4001.342781, 1.173563859), (4441.534834, 1.37016005),
+    (5004.212211, 1.599690164), (5495.887031, 1.37016005), (5997.423738, 1.114513162), (6800.526258, 0.648125625),
+    (6946.931144, 0.631609176), (7995.508928, 0.276505667), (8414.866811, 0.084335217), (9008.422743, 0.084335217),
+])
 
 # Hz, impedance; its inverse is the amplitude.
-_JEPSEN2008 = np.array(
-    """50 48046.39731 100 24023.19865 200 12011.59933 400 6005.799663 600 3720.406871 800 2866.404385 1000 3363.247811
-    1200 4379.228921 1400 4804.639731 1600 5732.808769 1800 6228.236688 2000 7206.959596 2200 9172.494031
-    2400 9554.681282 2600 10779.64042 2800 12011.59933 3000 14013.53255 3500 16015.46577 4000 18017.39899
-    4500 23852.82136 5000 21020.29882 5500 22931.23508 6000 28027.06509 6500 28745.70779 7000 32098.9 7500 34504.4
-    8000 36909.9 8500 39315.4 9000 41720.9 9500 44126.4 10000 46531.9""".split(),
-    dtype=float,
-).reshape(-1, 2)
+_JEPSEN2008 = np.array([
+    (50, 48046.39731), (100, 24023.19865), (200, 12011.59933), (400, 6005.799663), (600, 3720.406871),
+    (800, 2866.404385), (1000, 3363.247811), (1200, 4379.228921), (1400, 4804.639731), (1600, 5732.808769),
+    (1800, 6228.236688), (2000, 7206.959596), (2200, 9172.494031), (2400, 9554.681282), (2600, 10779.64042),
+    (2800, 12011.59933), (3000, 14013.53255), (3500, 16015.46577), (4000, 18017.39899), (4500, 23852.82136),
+    (5000, 21020.29882), (5500, 22931.23508), (6000, 28027.06509), (6500, 28745.70779), (7000, 32098.9),
+    (7500, 34504.4), (8000, 36909.9), (8500, 39315.4), (9000, 41720.9), (9500, 44126.4), (10000, 46531.9),
+])
 
 # Hz, displacement of the stapes in 1e-6 m at 104 dB SPL: Goode et al. 1994, fig. 1.
-_GOODE1994 = np.array(
-    """400 .19953 600 .22909 800 .21878 1000 .15136 1200 .1 1400 .07943 1600 .05754 1800 .04365 2000 .03311 2200 .02754
-    2400 .02188 2600 .0182 2800 .01445 3000 .01259 3500 .009 4000 .007 4500 .00457 5000 .005 5500 .004 6000 .003
-    6500 .00275""".split(),
-    dtype=float,
-).reshape(-1, 2)
+_GOODE1994 = np.array([
+    (400, 0.19953), (600, 0.22909), (800, 0.21878), (1000, 0.15136), (1200, 0.1), (1400, 0.07943), (1600, 0.05754),
+    (1800, 0.04365), (2000, 0.03311), (2200, 0.02754), (2400, 0.02188), (2600, 0.0182), (2800, 0.01445),
+    (3000, 0.01259), (3500, 0.009), (4000, 0.007), (4500, 0.00457), (5000, 0.005), (5500, 0.004), (6000, 0.003),
+    (6500, 0.00275),
+])
 
 # Hz, peak velocity of the stapes in m/s at 0 dB SPL, where Lopez-Poveda & Meddis 2001, fig. 2b, extrapolate Goode's.
 _EXTRAPOLATED_LOW = np.array([[100, 1.181e-9], [200, 2.363e-9]])
-_EXTRAPOLATED_HIGH = np.array(
-    """7000 8.705e-10 7500 8e-10 8000 7.577e-10 8500 7.168e-10 9000 6.781e-10 9500 6.24e-10 10000 6e-10""".split(),
-    dtype=float,
-).reshape(-1, 2)
+_EXTRAPOLATED_HIGH = np.array([
+    (7000, 8.705e-10), (7500, 8e-10), (8000, 7.577e-10), (8500, 7.168e-10), (9000, 6.781e-10), (9500, 6.24e-10),
+    (10000, 6e-10),
+])
+# fmt: on
 
 
 class EarFilter(NamedTuple):
@@ -95,8 +96,8 @@ def user_table(frequencies_hz: ArrayLike, gains_db: ArrayLike) -> Table:
     frequencies, gains = np.asarray(frequencies_hz, dtype=float), np.asarray(gains_db, dtype=float)
     if frequencies.ndim != 1 or frequencies.shape != gains.shape or len(frequencies) < 2:
         raise ValueError(
-            f"gains_db has shape {gains.shape} and frequencies_hz {frequencies.shape}; both must be one axis of at least 2 "
-            "numbers, a gain a frequency."
+            f"gains_db has shape {gains.shape} and frequencies_hz {frequencies.shape}; both must be one axis of at "
+            "least 2 numbers, a gain a frequency."
         )
     if not np.isfinite(frequencies).all() or not np.isfinite(gains).all():
         raise ValueError("frequencies_hz and gains_db must be finite; replace what is NaN or infinite.")
@@ -116,8 +117,8 @@ def linear_phase_fir(table: Table, sample_rate: float) -> np.ndarray:
     below = table.frequencies_hz < nyquist
     if not below.any():
         raise ValueError(
-            f"frequencies_hz={table.frequencies_hz[0]:g}, the lowest, must lie below half the sample rate, {nyquist:g} Hz; "
-            "raise sample_rate."
+            f"frequencies_hz={table.frequencies_hz[0]:g}, the lowest, must lie below half the sample rate, {nyquist:g} "
+            "Hz; raise sample_rate."
         )
     last = table.gains[-1] if table.frequencies_hz[-1] == nyquist else 0.0
     frequencies = np.concatenate([[0.0], table.frequencies_hz[below], [nyquist]])
@@ -128,7 +129,7 @@ def linear_phase_fir(table: Table, sample_rate: float) -> np.ndarray:
 
 
 def minimum_phase(fir: np.ndarray, n_fft: int = 8192) -> np.ndarray:
-    """Causal filter with the magnitude of fir: its log magnitude's cepstrum, folded (Oppenheim & Schafer, chapter 13)."""
+    """Causal filter with the magnitude of fir: folds the cepstrum (Oppenheim & Schafer 2010, section 13.6)."""
     magnitude = np.abs(np.fft.fft(fir, n_fft))
     cepstrum = np.fft.ifft(np.log(np.maximum(magnitude, _FLOOR * magnitude.max()))).real
     fold = np.zeros(n_fft)

@@ -59,7 +59,7 @@ def design_modulation(frequencies_hz: np.ndarray, sample_rate: float, q: float, 
 
 
 def _lowest(sample_rate: float) -> tuple[complex, float, float, complex]:
-    """Second-order Butterworth low-pass as one complex pole: b0 (1 + w)^2 / ((1 - p w)(1 - p* w)) in partial fractions."""
+    """Second-order Butterworth low-pass b0 (1 + w)^2 / ((1 - p w)(1 - p* w)) in partial fractions: one complex pole."""
     warped = np.tan(np.pi * LOWEST_HZ / sample_rate)
     analog = warped * np.exp(0.75j * np.pi)  # Butterworth pole in the upper half plane
     step = 2 * analog / (1 - analog)  # pole - 1 of the bilinear transform (1 + s) / (1 - s)

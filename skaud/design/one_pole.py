@@ -3,7 +3,7 @@
 import numpy as np
 
 # Kind of inner hair cell -> corner in Hz of each low-pass, and how many there are.
-# breebaart2001: 770 Hz over all, J. Breebaart et al. (2001), JASA 110:1074; dau1996: T. Dau et al. (1996), JASA 99:3615.
+# breebaart2001, 770 Hz over all: J. Breebaart et al. (2001), JASA 110:1074; dau1996: T. Dau et al., JASA 99:3615.
 HAIR_CELLS = {"breebaart2001": (2000.0, 5), "dau1996": (1000.0, 1)}
 
 

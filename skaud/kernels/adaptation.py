@@ -6,17 +6,16 @@ Symbols are those of T. Dau et al. (1996), JASA 99:3615.
 import numpy as np
 
 from skaud.kernels._compile import loop, step
-from skaud.kernels.osses_layout import DIVISORS, GROUP, LANES
 from skaud.kernels.one_pole import ONE, ZERO
+from skaud.kernels.osses_layout import DIVISORS, GROUP, LANES
 
 LOWEST = np.float32(-40)  # exp(-40) is below the rounding of float64
 THIRTY_SECOND = np.float32(1 / 32)
-TAYLOR_TERMS = 9
 
 
 @step
 def decay(x, c):
-    """exp(x) = exp(x / 32)^32 for x up to 2, to 1e-12 of 1, real or complex; c.taylor holds 1/n!, the highest n first."""
+    """exp(x) = exp(x / 32)^32 for x up to 2, to 1e-12 of 1, real or complex; c.taylor holds 1/n!, highest n first."""
     x = x if x.real > LOWEST else LOWEST + ZERO * x
     y = x * THIRTY_SECOND
     e = ((y * c.taylor[0] + c.taylor[1]) * y + c.taylor[2]) * y + c.taylor[3]

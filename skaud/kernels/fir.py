@@ -17,7 +17,7 @@ def prepare_taps(fir: np.ndarray, dtype: str) -> np.ndarray:
 
 @kernel
 def convolve(x, taps, out):
-    """Filter x (n_rows, len(taps) - 1 + n_samples), the samples before the first in front, into out (n_rows, n_samples)."""
+    """Filter x (n_rows, len(taps) - 1 + n_samples), what came before in front, into out (n_rows, n_samples)."""
     n_taps, n_samples = len(taps), out.shape[1]
     window_array, total_array = np.empty(WIDTH + n_taps, x.dtype), np.empty(WIDTH, x.dtype)
     window, total = borrowed(window_array), borrowed(total_array)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from skaud.kernels._compile import loop, step
-from skaud.kernels.osses_layout import GROUP, LANES, SECTION_B, SECTIONS, STEP_IM, STEP_RE
 from skaud.kernels.one_pole import TWO, ZERO, complex_one_pole_step
+from skaud.kernels.osses_layout import GROUP, LANES, SECTION_B, SECTIONS, STEP_IM, STEP_RE
 
 # In every input: states that decay towards 0 in silence stay clear of denormal numbers, whose arithmetic is slow.
 TINY = np.float32(1e-20)

@@ -1,8 +1,8 @@
 """Inner hair cell: half-wave rectification, then low-passes in a row."""
 
 from skaud.kernels._compile import loop, step
-from skaud.kernels.osses_layout import GROUP, LANES, SMOOTHING
 from skaud.kernels.one_pole import ZERO, low_pass_step
+from skaud.kernels.osses_layout import GROUP, LANES, SMOOTHING
 
 
 @step

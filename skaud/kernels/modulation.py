@@ -6,6 +6,7 @@ A cell is one filter of one group of channels. The cells of the linear filters c
 import numpy as np
 
 from skaud.kernels._compile import loop, step
+from skaud.kernels.one_pole import ZERO, complex_one_pole_step, low_pass_step
 from skaud.kernels.osses_layout import (
     CELL,
     CELL_B,
@@ -21,7 +22,6 @@ from skaud.kernels.osses_layout import (
     MIX_IM,
     MIX_RE,
 )
-from skaud.kernels.one_pole import ZERO, complex_one_pole_step, low_pass_step
 
 
 @step

@@ -84,7 +84,8 @@ class State(NamedTuple):
 
     def copy(self) -> "State":
         """Copy that shares nothing."""
-        return State(*aligned_copies(self[:3]), self.filled.copy())
+        lines, cells, sums = aligned_copies(self[:3])
+        return State(lines, cells, sums, self.filled.copy())
 
 
 def make_plan(design: Any, first: int, last: int, dtype: Any) -> Plan:

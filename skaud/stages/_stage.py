@@ -78,9 +78,9 @@ class Stage(AudioTransformer):
     """A stage as a transformer of its own."""
 
     # At full rate and unpooled, unless a stage has these as parameters: what the next stage takes.
-    pooling = None
-    frame_length = None
-    rms_one_db_spl = None
+    pooling: Any = None
+    frame_length: float | None = None
+    rms_one_db_spl: float | None = None
     sample_rate: float
 
     def _check_parameters(self) -> None:
@@ -171,9 +171,13 @@ class ChannelStage(ChainStage):
             For `transform_chunk`.
         """
         if n_ears is not None:
-            raise ValueError(f"n_ears={n_ears!r} must be None: {type(self).__name__} takes channels, one ear at a time.")
+            raise ValueError(
+                f"n_ears={n_ears!r} must be None: {type(self).__name__} takes channels, one ear at a time."
+            )
         state = super().initial_state(n_signals)
-        return StreamState(state.model, state.n_signals, self.n_channels_in_ if self._has_channels_ else None, state.arrays)
+        return StreamState(
+            state.model, state.n_signals, self.n_channels_in_ if self._has_channels_ else None, state.arrays
+        )
 
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
         """Go on with a stream.

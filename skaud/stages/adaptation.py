@@ -48,8 +48,8 @@ class AdaptationLoops(ChannelStage):
 
     References
     ----------
-    .. [1] T. Dau, D. Pueschel, A. Kohlrausch, "A quantitative model of the 'effective' signal processing in the auditory
-       system. I", J. Acoust. Soc. Am. 99:3615, 1996.
+    .. [1] T. Dau, D. Pueschel, A. Kohlrausch, "A quantitative model of the 'effective' signal processing in the
+       auditory system. I", J. Acoust. Soc. Am. 99:3615, 1996.
     .. [2] A. Osses, A. Kohlrausch, "Perceptual similarity between piano notes", J. Acoust. Soc. Am. 149:3534, 2021.
 
     Examples
@@ -99,23 +99,23 @@ class AdaptationLoops(ChannelStage):
         limit, time_constants = self.adaptation_limit, np.asarray(self.adaptation_time_constants_s, dtype=float)
         if limit is not None and not (limit == 0 or 1 <= limit < np.inf):
             raise ValueError(
-                f"adaptation_limit={limit} must be above 1, or None (or 0, or 1) for no limit; the published ones are 5 "
-                "and 10."
+                f"adaptation_limit={limit} must be above 1, or None (or 0, or 1) for no limit; the published "
+                "ones are 5 and 10."
             )
         if time_constants.ndim != 1 or not 1 <= len(time_constants) <= MAX_LOOPS:
             raise ValueError(
-                f"adaptation_time_constants_s has shape {time_constants.shape}; it must be one axis of 1 to {MAX_LOOPS} "
-                "time constants, one a loop."
+                f"adaptation_time_constants_s has shape {time_constants.shape}; it must be one axis of 1 to "
+                f"{MAX_LOOPS} time constants, one a loop."
             )
         if not np.isfinite(time_constants).all() or (time_constants <= 0).any():
             raise ValueError(
-                f"adaptation_time_constants_s={self.adaptation_time_constants_s!r} must be finite and above 0 s; leave out "
-                "a loop that is not wanted."
+                f"adaptation_time_constants_s={self.adaptation_time_constants_s!r} must be finite and above 0 s; leave "
+                "out a loop that is not wanted."
             )
         if not -1000 < self.minimum_level_db < self._rms_one_db_spl:
             raise ValueError(
-                f"minimum_level_db={self.minimum_level_db} must lie below {self._rms_one_db_spl:g} dB SPL, the level of 1.0, "
-                "and above -1000; the published one is 0."
+                f"minimum_level_db={self.minimum_level_db} must lie below {self._rms_one_db_spl:g} dB SPL, the level "
+                "of 1.0, and above -1000; the published one is 0."
             )
         self._make_loops()
 

@@ -55,13 +55,15 @@ class EarStage(Stage):
         super()._check_parameters()
         if (self.frequencies_hz is None) != (self.gains_db is None):
             missing = "frequencies_hz" if self.frequencies_hz is None else "gains_db"
-            raise ValueError(f"{missing}=None must be given where the other is: a table has both; None for both is the ear's own.")
+            raise ValueError(
+                f"{missing}=None must be given where the other is: a table has both; None for both is the ear's own."
+            )
 
     def _design(self) -> None:
         if self.frequencies_hz is None:
             table = self._published_table()
         else:
-            table = design.user_table(self.frequencies_hz, self.gains_db)
+            table = design.user_table(np.asarray(self.frequencies_hz), np.asarray(self.gains_db))
         self.filter_ = self._filter(table)
         self._fingerprint_ = sha1(self.filter_.fir.tobytes()).hexdigest()[:10]
 
@@ -136,16 +138,15 @@ class EarStage(Stage):
 
     def _stream(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Filtered blocks of one clip, as long as the clip and ahead by the filter's advance."""
-        early, history, n_rows = self.filter_.advance, None, 1
-        for block in blocks:
-            n_rows = len(block)
-            out, history = self._go_on(block, self._history(n_rows) if history is None else history)
+        early, history = self.filter_.advance, self._history(1)
+        for i, block in enumerate(blocks):
+            out, history = self._go_on(block, history if i else self._history(len(block)))
             skipped = min(early, out.shape[1])
             early -= skipped
             if skipped < out.shape[1]:
                 yield out[:, skipped:]
         if self.filter_.advance:  # zeros follow the clip; one shorter than the advance drops the rest of it
-            out, _ = self._go_on(np.zeros((n_rows, self.filter_.advance), self.dtype), history)
+            out, _ = self._go_on(np.zeros((len(history), self.filter_.advance), self.dtype), history)
             yield out[:, early:]
 
 
@@ -157,7 +158,7 @@ class HeadphoneFilter(EarStage):
     sample_rate : float, default=44100
         Rate of the stage in Hz, 8 to 192 kHz.
     phase : {"minimum", "zero", "amt"}, default="minimum"
-        Causal; without phase shift; or linear phase, brought forward by 257 samples, as in the Auditory Modeling Toolbox.
+        Causal; without phase shift; or as in the Auditory Modeling Toolbox: linear phase, forward by 257 samples.
     frequencies_hz, gains_db : array-like of shape (n_frequencies,) or None, default=None
         Gains of another ear; None for both means the published ones.
     dtype : {"float32", "float64"}, default="float32"
@@ -181,7 +182,7 @@ class HeadphoneFilter(EarStage):
     >>> X = datasets.make_tone([500, 2700], duration_s=0.2, sample_rate=44100)
     >>> Y = HeadphoneFilter(sample_rate=44100).fit_transform(X)
     >>> (Y.std(axis=1) / X.std(axis=1)).round(1)
-    array([1. , 2.8])
+    array([1. , 2.7])
     """
 
     _outputs = ("headphone",)
@@ -267,6 +268,6 @@ def check_causal(phase: str) -> None:
     """Refuse to filter chunks with a filter that looks ahead."""
     if phase != "minimum":
         raise ValueError(
-            f"phase={phase!r} needs samples that a chunk does not hold yet, its ear filters look ahead; use phase='minimum' "
-            "for chunks, or transform the whole signal."
+            f"phase={phase!r} needs samples that a chunk does not hold yet, its ear filters look ahead; use "
+            "phase='minimum' for chunks, or transform the whole signal."
         )

@@ -50,7 +50,8 @@ class GammatoneFilterbank(ChainStage):
 
     References
     ----------
-    .. [1] B. Glasberg, B. Moore, "Derivation of auditory filter shapes from notched-noise data", Hear. Res. 47:103, 1990.
+    .. [1] B. Glasberg, B. Moore, "Derivation of auditory filter shapes from notched-noise data", Hear. Res. 47:103,
+       1990.
 
     Examples
     --------

@@ -54,8 +54,8 @@ class ModulationFilterbank(ChannelStage):
 
     References
     ----------
-    .. [1] T. Dau, B. Kollmeier, A. Kohlrausch, "Modeling auditory processing of amplitude modulation. I", J. Acoust. Soc.
-       Am. 102:2892, 1997.
+    .. [1] T. Dau, B. Kollmeier, A. Kohlrausch, "Modeling auditory processing of amplitude modulation. I", J. Acoust.
+       Soc. Am. 102:2892, 1997.
     .. [2] M. Jepsen, S. Ewert, T. Dau, "A computational model of human auditory signal processing and perception",
        J. Acoust. Soc. Am. 124:422, 2008.
 
@@ -113,8 +113,8 @@ class ModulationFilterbank(ChannelStage):
         check_range(self.low_hz, self.high_hz, self.sample_rate)
         if not 0.5 < self.modulation_q < np.inf:
             raise ValueError(
-                f"modulation_q={self.modulation_q} must be above 0.5, where filters side by side would reach 0 Hz; raise it, "
-                "the published one is 2."
+                f"modulation_q={self.modulation_q} must be above 0.5, where filters side by side would reach 0 Hz; "
+                "raise it, the published one is 2."
             )
 
     def _make_design(self) -> Design:
@@ -129,9 +129,10 @@ class ModulationFilterbank(ChannelStage):
         pairs = [(fc, mf) for fc, channel in zip(center_hz.round(6), frequencies) for mf in channel]
         self.modulation_index_ = pd.MultiIndex.from_tuples(pairs, names=["center_hz", "modulation_hz"])
         longest = max(frequencies, key=len)
+        low_passed = self.modulation == "jepsen2008"
         return Design(
             n_channels=len(center_hz),
-            envelope_low_pass=low_pass(design.LOW_PASS_HZ, self.sample_rate) if self.modulation == "jepsen2008" else None,
+            envelope_low_pass=low_pass(design.LOW_PASS_HZ, self.sample_rate) if low_passed else None,
             modulation=design.design_modulation(longest, self.sample_rate, self.modulation_q, self.modulation),
             n_filters=tuple(len(channel) for channel in frequencies),
         )
