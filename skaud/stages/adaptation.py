@@ -15,7 +15,8 @@ from skaud.stages.pooling import TemporalPooling
 
 
 class AdaptationLoops(ChannelStage):
-    """Divisive feedback loops, channel by channel, in model units: steady sounds come out near their level in dB.
+    """Divisive feedback loops, channel by channel, in model units: steady sounds come out near
+    their level in dB SPL.
 
     Parameters
     ----------
@@ -56,9 +57,9 @@ class AdaptationLoops(ChannelStage):
     --------
     >>> import numpy as np
     >>> from skaud import AdaptationLoops
-    >>> steady = np.full((1, 1, 2 * 44100), 10 ** ((60 - 100) / 20))  # 60 dB
+    >>> steady = np.full((1, 1, 2 * 44100), 10 ** ((60 - 100) / 20))  # 60 dB SPL
     >>> AdaptationLoops().fit_transform(steady)[0, 0, -1].round()
-    np.float32(60.0)
+    np.float32(56.0)
     """
 
     _outputs = ("adaptation",)
