@@ -15,8 +15,9 @@ from skaud.stages.pooling import TemporalPooling
 
 
 class AdaptationLoops(ChannelStage):
-    """Divisive feedback loops, channel by channel, in model units: steady sounds come out near
-    their level in dB SPL.
+    """Divisive feedback loops, channel by channel.
+
+    The output is in model units: steady sounds come out near their level in dB SPL, changes well above or below.
 
     Parameters
     ----------
