@@ -6,7 +6,7 @@ Symbols are those of T. Dau et al. (1996), JASA 99:3615.
 import numpy as np
 
 from skaud.kernels._compile import loop, step
-from skaud.kernels.one_pole import ONE, ZERO
+from skaud.kernels.one_pole import ONE, TINY, ZERO
 from skaud.kernels.osses_layout import DIVISORS, GROUP, LANES
 
 LOWEST = np.float32(-40)  # exp(-40) is below the rounding of float64
@@ -71,4 +71,4 @@ def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c):
         for k in range(n_groups):
             x = block[(t * n_groups + k) * LANES :][:LANES]
             for l in range(LANES):
-                x[l] = (x[l] - c.offset) * c.scale
+                x[l] = (x[l] - c.offset) * c.scale + TINY

@@ -1,13 +1,8 @@
 """Gammatone filterbank: four equal complex one-pole sections a channel, channels side by side."""
 
-import numpy as np
-
 from skaud.kernels._compile import loop, step
-from skaud.kernels.one_pole import TWO, ZERO, complex_one_pole_step
+from skaud.kernels.one_pole import TINY, TWO, ZERO, complex_one_pole_step
 from skaud.kernels.osses_layout import GROUP, LANES, SECTION_B, SECTIONS, STEP_IM, STEP_RE
-
-# In every input: states that decay towards 0 in silence stay clear of denormal numbers, whose arithmetic is slow.
-TINY = np.float32(1e-20)
 
 
 @step

@@ -1,7 +1,7 @@
 """Inner hair cell: half-wave rectification, then low-passes in a row."""
 
 from skaud.kernels._compile import loop, step
-from skaud.kernels.one_pole import ZERO, low_pass_step
+from skaud.kernels.one_pole import TINY, ZERO, low_pass_step
 from skaud.kernels.osses_layout import GROUP, LANES, SMOOTHING
 
 
@@ -20,7 +20,7 @@ def smooth_hair_cells(row, n_samples, lines, block, n_groups, n_passes, b, a):
             if n_passes == 5:  # breebaart2001; written out, so that the samples stay in registers
                 for l in range(LANES):
                     z = k * GROUP + SMOOTHING + l
-                    y = rectify_step(block[j + l])
+                    y = rectify_step(block[j + l]) + TINY
                     y, lines[row, z] = low_pass_step(y, lines[row, z], b, a)
                     y, lines[row, z + LANES] = low_pass_step(y, lines[row, z + LANES], b, a)
                     y, lines[row, z + 2 * LANES] = low_pass_step(y, lines[row, z + 2 * LANES], b, a)
@@ -30,4 +30,5 @@ def smooth_hair_cells(row, n_samples, lines, block, n_groups, n_passes, b, a):
             else:
                 for l in range(LANES):
                     z = k * GROUP + SMOOTHING + l
-                    block[j + l], lines[row, z] = low_pass_step(rectify_step(block[j + l]), lines[row, z], b, a)
+                    y = rectify_step(block[j + l]) + TINY
+                    block[j + l], lines[row, z] = low_pass_step(y, lines[row, z], b, a)
