@@ -91,6 +91,8 @@ def run(x, state, plan, block, filterbank, hair_cell, adaptation, modulation):
     p, c = unfold(plan)
     lines, cells, block = borrowed(state.lines), borrowed(state.cells), borrowed(block)
     loops, groups, positions = borrowed(plan.loops), borrowed(plan.groups), borrowed(plan.positions)
+    features_array = np.empty((SEGMENT, len(positions)), x.dtype)
+    features = borrowed(features_array)
     for row in range(len(lines)):
         for begin in range(0, x.shape[1], SEGMENT):
             end = min(begin + SEGMENT, x.shape[1])
@@ -100,8 +102,12 @@ def run(x, state, plan, block, filterbank, hair_cell, adaptation, modulation):
                     restart_sums(cells, row, len(groups))
                     filter_modulation(row, t, t + 1, cells, block, p.n_groups, groups, p.n_linear)
                     for f in range(len(positions)):
-                        modulation[row, f, begin + t] = cells[row, positions[f] + CELL_SUM]
+                        features[t, f] = cells[row, positions[f] + CELL_SUM]
                 restart_sums(cells, row, len(groups))
+                for f in range(len(positions)):
+                    for t in range(end - begin):
+                        modulation[row, f, begin + t] = features[t, f]
+    features_array[0] = ZERO  # holds the array to here
 
 
 @kernel
