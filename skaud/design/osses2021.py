@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from skaud.design.adaptation import AdaptationCoefficients
 from skaud.design.gammatone import GammatoneCoefficients
 from skaud.design.modulation import N_LINEAR, ModulationCoefficients
@@ -26,7 +24,3 @@ class Design(NamedTuple):
         """Numbers of the stages that it has, in `skaud.kernels.osses_layout`."""
         parts = (self.gammatone, self.hair_cell, self.adaptation, self.modulation)
         return [i for i, part in enumerate(parts) if part is not None]
-
-    def channels_of(self, features: np.ndarray) -> np.ndarray:
-        """Channel of every feature of the modulation filterbank."""
-        return np.repeat(np.arange(self.n_channels), self.n_filters)[features]

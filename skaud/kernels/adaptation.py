@@ -15,7 +15,7 @@ THIRTY_SECOND = np.float32(1 / 32)
 
 @step
 def decay(x, c):
-    """exp(x) = exp(x / 32)^32 for x up to 2, to 1e-12 of 1, real or complex; c.taylor holds 1/n!, highest n first."""
+    """Exponential, exp(x / 32)^32, of x up to 2, to 1e-12 of 1, real or complex; c.taylor is 1/n!, highest n first."""
     x = x if x.real > LOWEST else LOWEST + ZERO * x
     y = x * THIRTY_SECOND
     e = ((y * c.taylor[0] + c.taylor[1]) * y + c.taylor[2]) * y + c.taylor[3]
@@ -30,13 +30,13 @@ def decay(x, c):
 
 @step
 def floor_step(x, floor):
-    """max(floor, x); NaN stays NaN."""
+    """The larger of floor and x; NaN stays NaN."""
     return x if x.real > floor else floor + (x - x)
 
 
 @step
 def limit_step(x, excess, slope, c):
-    """1 + M tanh((x - 1) / M) above 1: a loop's output exceeds 1 by at most M (Muenkner 1993); slope is -2 / M."""
+    """Above 1, 1 + M tanh((x - 1) / M): a loop's output exceeds 1 by at most M (Muenkner 1993); slope is -2 / M."""
     e = decay(slope * (x - ONE), c)
     return ONE + excess * (ONE - e) / (ONE + e) if x.real > ONE else x
 

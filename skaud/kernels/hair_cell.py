@@ -7,7 +7,7 @@ from skaud.kernels.osses_layout import GROUP, LANES, SMOOTHING
 
 @step
 def rectify_step(x):
-    """max(0, x), also for complex numbers with a small imaginary part; NaN stays NaN."""
+    """The larger of 0 and x, also for complex numbers with a small imaginary part; NaN stays NaN."""
     return x - x if x.real <= ZERO else x
 
 
@@ -27,7 +27,7 @@ def smooth_hair_cells(row, n_samples, lines, block, n_groups, n_passes, b, a):
                     y, lines[row, z + 3 * LANES] = low_pass_step(y, lines[row, z + 3 * LANES], b, a)
                     y, lines[row, z + 4 * LANES] = low_pass_step(y, lines[row, z + 4 * LANES], b, a)
                     block[j + l] = y
-            else:
+            else:  # dau1996, a single one
                 for l in range(LANES):
                     z = k * GROUP + SMOOTHING + l
                     y = rectify_step(block[j + l]) + TINY

@@ -21,7 +21,7 @@ def low_pass_step(x, z, b, a):
 
 @step
 def complex_one_pole_step(re, im, x_re, x_im, step_re, step_im):
-    """z' = p z + x for a pole p = 1 + step; by the step, since float32 holds poles close to 1 too coarsely."""
+    """State p z + x for a pole p = 1 + step; by the step, since float32 holds poles close to 1 too coarsely."""
     return (
         re + (step_re * re - step_im * im + x_re),
         im + (step_re * im + step_im * re + x_im),

@@ -28,23 +28,6 @@ class EarStage(Stage):
     frequencies_hz: ArrayLike | None
     gains_db: ArrayLike | None
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        *,
-        phase: str = "minimum",
-        frequencies_hz: ArrayLike | None = None,
-        gains_db: ArrayLike | None = None,
-        dtype: str = "float32",
-        n_jobs: int | None = None,
-    ) -> None:
-        self.sample_rate = sample_rate
-        self.phase = phase
-        self.frequencies_hz = frequencies_hz
-        self.gains_db = gains_db
-        self.dtype = dtype
-        self.n_jobs = n_jobs
-
     def _published_table(self) -> design.Table:
         raise NotImplementedError
 
@@ -188,6 +171,23 @@ class HeadphoneFilter(EarStage):
     _outputs = ("headphone",)
     output = "headphone"
 
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        *,
+        phase: str = "minimum",
+        frequencies_hz: ArrayLike | None = None,
+        gains_db: ArrayLike | None = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.phase = phase
+        self.frequencies_hz = frequencies_hz
+        self.gains_db = gains_db
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
     def _published_table(self) -> design.Table:
         return design.headphone_table()
 
@@ -245,10 +245,13 @@ class MiddleEarFilter(EarStage):
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
-        super().__init__(
-            sample_rate, phase=phase, frequencies_hz=frequencies_hz, gains_db=gains_db, dtype=dtype, n_jobs=n_jobs
-        )
+        self.sample_rate = sample_rate
         self.middle_ear = middle_ear
+        self.phase = phase
+        self.frequencies_hz = frequencies_hz
+        self.gains_db = gains_db
+        self.dtype = dtype
+        self.n_jobs = n_jobs
 
     def _published_table(self) -> design.Table:
         return design.middle_ear_table(self.middle_ear, self.sample_rate)

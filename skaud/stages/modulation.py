@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from numbers import Real
 
-import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -15,6 +14,8 @@ from skaud.design.osses2021 import Design
 from skaud.stages._stage import ChannelStage
 from skaud.stages.gammatone import GammatoneFilterbank, check_range
 from skaud.stages.pooling import TemporalPooling
+
+MAX_Q = 50  # already 250 filters a channel
 
 
 class ModulationFilterbank(ChannelStage):
@@ -111,10 +112,10 @@ class ModulationFilterbank(ChannelStage):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_range(self.low_hz, self.high_hz, self.sample_rate)
-        if not 0.5 < self.modulation_q < np.inf:
+        if not 0.5 < self.modulation_q <= MAX_Q:
             raise ValueError(
-                f"modulation_q={self.modulation_q} must be above 0.5, where filters side by side would reach 0 Hz; "
-                "raise it, the published one is 2."
+                f"modulation_q={self.modulation_q} must be above 0.5, where filters side by side would reach 0 Hz, and "
+                f"at most {MAX_Q}; the published one is 2."
             )
 
     def _make_design(self) -> Design:

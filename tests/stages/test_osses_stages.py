@@ -114,6 +114,14 @@ def test_both_ears_pass_the_filterbank_apart():
     assert_same(found[1, 1], bank.simulate(X[:, 1]).filterbank[1], "one ear alone")
 
 
+def test_ear_filters_take_ears_and_lists():
+    X = noise(2, 2, 500)
+    stage = HeadphoneFilter().fit(X)
+    assert stage.transform(X).shape == X.shape
+    assert_same(stage.transform(list(X))[1], stage.transform(X)[1], "a list of two ears")
+    assert_same(HeadphoneFilter().fit_transform([X[0, 1], X[0, 0, :99]])[0], stage.transform(X)[0, 1], "one ear")
+
+
 def test_other_channels_are_refused():
     stage = HairCellEnvelope().fit(noise(1, 31, 100))
     with error(ValueError, "X has 5 channels", "had 31 in fit"):
@@ -241,7 +249,8 @@ def test_modulation_is_passed_best_by_the_filter_at_its_frequency():
         ({"adaptation_time_constants_s": (0.005, 0)}, ("adaptation_time_constants_s", "above 0 s")),
         ({"adaptation_time_constants_s": ()}, ("adaptation_time_constants_s", "1 to 8")),
         ({"minimum_level_db": 120}, ("minimum_level_db=120", "below 100 dB SPL")),
-        ({"modulation_q": 0.5}, ("modulation_q=0.5", "above 0.5", "raise it")),
+        ({"modulation_q": 0.5}, ("modulation_q=0.5", "above 0.5", "published one is 2")),
+        ({"modulation_q": 1e6}, ("modulation_q=1000000.0", "at most 50")),
     ],
 )
 def test_bad_parameters_are_named(parameters, words):
