@@ -128,8 +128,8 @@ def linear_phase_fir(table: Table, sample_rate: float) -> np.ndarray:
     return response * np.hamming(ORDER + 1)
 
 
-def minimum_phase(fir: np.ndarray, n_fft: int = 8192) -> np.ndarray:
-    """Causal filter with the magnitude of fir: folds the cepstrum (Oppenheim & Schafer 2010, section 13.6)."""
+def minimum_phase(fir: np.ndarray, n_fft: int = 8192, power: float = 1.0) -> np.ndarray:
+    """Causal filter with that power of fir's magnitude; folds the cepstrum (Oppenheim & Schafer 2010, section 13.6)."""
     magnitude = np.abs(np.fft.fft(fir, n_fft))
     cepstrum = np.fft.ifft(np.log(np.maximum(magnitude, _FLOOR * magnitude.max()))).real
     fold = np.zeros(n_fft)
@@ -137,7 +137,7 @@ def minimum_phase(fir: np.ndarray, n_fft: int = 8192) -> np.ndarray:
     fold[1 : (n_fft + 1) // 2] = 2
     if n_fft % 2 == 0:
         fold[n_fft // 2] = 1
-    return np.fft.ifft(np.exp(np.fft.fft(fold * cepstrum))).real[: len(fir)]
+    return np.fft.ifft(np.exp(np.fft.fft(power * fold * cepstrum))).real[: len(fir)]
 
 
 def unit_peak(fir: np.ndarray) -> np.ndarray:
@@ -152,15 +152,12 @@ def design_ear(
 
     amt_minimum: phase="amt" means the toolbox's minimum-phase FIR, not its linear-phase one.
     """
-    if phase == "zero":  # half the gain in dB, forward and backward
-        grid = np.linspace(table.frequencies_hz[0], min(table.frequencies_hz[-1], sample_rate / 2), ORDER)
-        root = np.sqrt(np.interp(grid, *table))  # the gains between the table's, not their roots, are on a line
-        half = linear_phase_fir(Table(grid, root), sample_rate)
-        fir, advance = np.convolve(half, half[::-1]), ORDER
+    fir, advance = linear_phase_fir(table, sample_rate), 0
+    if phase == "minimum":
+        fir = minimum_phase(fir)
+    elif phase == "zero":  # the root of the amplitude, forward and backward
+        root = minimum_phase(fir, power=0.5)
+        fir, advance = np.convolve(root, root[::-1]), ORDER
     else:
-        fir, advance = linear_phase_fir(table, sample_rate), 0
-        if phase == "minimum":
-            fir = minimum_phase(fir)
-        else:
-            fir, advance = minimum_phase(fir, ORDER + 1) if amt_minimum else fir, AMT_ADVANCE
+        fir, advance = minimum_phase(fir, ORDER + 1) if amt_minimum else fir, AMT_ADVANCE
     return EarFilter(unit_peak(fir) if normalise else fir, advance)

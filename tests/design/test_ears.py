@@ -48,6 +48,20 @@ def test_minimum_phase_keeps_the_magnitude_and_brings_energy_first():
     assert (linear[:196] ** 2).sum() < 0.01 * (linear**2).sum()
 
 
+@pytest.mark.parametrize("sample_rate", [8000, 44100, 192000])
+def test_phases_share_their_gains(sample_rate):
+    below = np.linspace(100, min(9000, 0.45 * sample_rate), 500)
+    for table in (
+        design.headphone_table(),
+        *(design.middle_ear_table(kind, sample_rate) for kind in design.MIDDLE_EARS),
+    ):
+        minimum, zero, amt = (
+            gain_db(design.design_ear(table, sample_rate, phase).fir, below, sample_rate) for phase in design.PHASES
+        )
+        np.testing.assert_allclose(minimum, amt, atol=1e-3)
+        np.testing.assert_allclose(zero, amt, atol=1e-3)
+
+
 def test_zero_phase_is_symmetric_about_its_advance():
     fir, advance = design.design_ear(design.headphone_table(), RATE, "zero")
     np.testing.assert_allclose(fir, fir[::-1], atol=1e-15)
