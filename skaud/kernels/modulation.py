@@ -36,6 +36,20 @@ def envelope_output_step(re, im, mix_re):
     return mix_re * np.sqrt(re * re + im * im)
 
 
+@step
+def linear_step(f, l, x, re, im, total):
+    """One sample of lane l of a linear cell f; returns its state, and total plus its output."""
+    re, im = complex_one_pole_step(re, im, f[l + CELL_B] * x, ZERO, f[l + CELL_STEP_RE], f[l + CELL_STEP_IM])
+    return re, im, total + linear_output_step(x, re, im, f[l + DIRECT], f[l + MIX_RE], f[l + MIX_IM])
+
+
+@step
+def envelope_step(f, l, x, re, im, total):
+    """One sample of lane l of a cell f that gives its envelope, as linear_step."""
+    re, im = complex_one_pole_step(re, im, f[l + CELL_B] * x, ZERO, f[l + CELL_STEP_RE], f[l + CELL_STEP_IM])
+    return re, im, total + envelope_output_step(re, im, f[l + MIX_RE])
+
+
 @loop
 def smooth_envelopes(row, n_samples, lines, block, n_groups, b, a):
     """Low-pass block, in place."""
@@ -49,26 +63,42 @@ def smooth_envelopes(row, n_samples, lines, block, n_groups, b, a):
 
 @loop
 def filter_modulation(row, begin, end, cells, block, n_groups, groups, n_linear):
-    """Samples begin to end of block through all cells, added to the cells' sums."""
-    for t in range(begin, end):
+    """Samples begin to end of block through all cells, added to the cells' sums.
+
+    Four samples at a time, whose states stay in registers; what is left over one by one.
+    """
+    width = n_groups * LANES
+    t = begin
+    while t < end:
+        at_once = 4 if end - t >= 4 else 1
         for cell in range(n_linear):
-            x = block[(t * n_groups + groups[cell]) * LANES :][:LANES]
+            x = block[t * width + groups[cell] * LANES :]
             f = cells[row, cell * CELL :][:CELL]
-            for l in range(LANES):
-                re, im = complex_one_pole_step(
-                    f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_B] * x[l], ZERO, f[l + CELL_STEP_RE], f[l + CELL_STEP_IM]
-                )
-                y = linear_output_step(x[l], re, im, f[l + DIRECT], f[l + MIX_RE], f[l + MIX_IM])
-                f[l + CELL_RE] = re
-                f[l + CELL_IM] = im
-                f[l + CELL_SUM] += y
+            if at_once == 4:
+                x1, x2, x3 = x[width:][:LANES], x[2 * width :][:LANES], x[3 * width :][:LANES]
+                for l in range(LANES):
+                    re, im, total = linear_step(f, l, x[l], f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_SUM])
+                    re, im, total = linear_step(f, l, x1[l], re, im, total)
+                    re, im, total = linear_step(f, l, x2[l], re, im, total)
+                    re, im, total = linear_step(f, l, x3[l], re, im, total)
+                    f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_SUM] = re, im, total
+            else:
+                for l in range(LANES):
+                    re, im, total = linear_step(f, l, x[l], f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_SUM])
+                    f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_SUM] = re, im, total
         for cell in range(n_linear, len(groups)):
-            x = block[(t * n_groups + groups[cell]) * LANES :][:LANES]
+            x = block[t * width + groups[cell] * LANES :]
             f = cells[row, cell * CELL :][:CELL]
-            for l in range(LANES):
-                re, im = complex_one_pole_step(
-                    f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_B] * x[l], ZERO, f[l + CELL_STEP_RE], f[l + CELL_STEP_IM]
-                )
-                f[l + CELL_RE] = re
-                f[l + CELL_IM] = im
-                f[l + CELL_SUM] += envelope_output_step(re, im, f[l + MIX_RE])
+            if at_once == 4:
+                x1, x2, x3 = x[width:][:LANES], x[2 * width :][:LANES], x[3 * width :][:LANES]
+                for l in range(LANES):
+                    re, im, total = envelope_step(f, l, x[l], f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_SUM])
+                    re, im, total = envelope_step(f, l, x1[l], re, im, total)
+                    re, im, total = envelope_step(f, l, x2[l], re, im, total)
+                    re, im, total = envelope_step(f, l, x3[l], re, im, total)
+                    f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_SUM] = re, im, total
+            else:
+                for l in range(LANES):
+                    re, im, total = envelope_step(f, l, x[l], f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_SUM])
+                    f[l + CELL_RE], f[l + CELL_IM], f[l + CELL_SUM] = re, im, total
+        t += at_once
