@@ -8,6 +8,13 @@ __version__ = "0.1.0"
 # Public name -> module that defines it; imported when first asked for.
 _HOME = {
     "CARFAC": "skaud.models.carfac",
+    "Osses2021": "skaud.models.osses2021",
+    "HeadphoneFilter": "skaud.stages.ears",
+    "MiddleEarFilter": "skaud.stages.ears",
+    "GammatoneFilterbank": "skaud.stages.gammatone",
+    "HairCellEnvelope": "skaud.stages.hair_cell",
+    "AdaptationLoops": "skaud.stages.adaptation",
+    "ModulationFilterbank": "skaud.stages.modulation",
     "Audiogram": "skaud.hearing.audiogram",
     "TemporalPooling": "skaud.stages.pooling",
 }

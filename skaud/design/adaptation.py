@@ -1,0 +1,46 @@
+"""Adaptation loops: time constants, limit and floor.
+
+Sources: T. Dau et al. (1996), JASA 99:3615 (loops); A. Osses, A. Kohlrausch (2021), JASA 149:3534 (limit 5).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+TIME_CONSTANTS_S = (0.005, 0.050, 0.129, 0.253, 0.500)
+
+
+class AdaptationCoefficients(NamedTuple):
+    """Coefficients of the loops; arrays are (n_loops,)."""
+
+    smoothing: np.ndarray  # 1 - exp(-1 / (tau fs)): share of its input that a loop's divisor takes up in a sample
+    start: np.ndarray  # divisors after a long silence at the floor
+    range: np.ndarray  # M: by how much a loop's output may exceed 1; 0 without a limit
+    floor: float  # smallest input
+    offset: float  # model units: (out - offset) * scale is 0 at the floor and 100 at an input of 1
+    scale: float
+
+
+def design_adaptation(
+    sample_rate: float, time_constants_s: ArrayLike, limit: float | None, minimum_level_db: float, full_scale_db: float
+) -> AdaptationCoefficients:
+    """Loops for a floor of minimum_level_db, where an input of 1 stands for full_scale_db."""
+    time_constants = np.asarray(time_constants_s, dtype=float)
+    floor = 10 ** ((minimum_level_db - full_scale_db) / 20)
+    start = floor**0.5 ** np.arange(1, len(time_constants) + 1)  # each divisor the root of the one before
+    limited = limit is not None and limit > 1
+    excess = (1 - start**2) * (limit or 0) - 1 if limited else np.zeros(len(start))
+    if limited and (excess <= 0).any():
+        raise ValueError(
+            f"adaptation_limit={limit} must exceed {1 / (1 - start.max() ** 2):.3g} with {len(start)} loops and "
+            f"minimum_level_db={minimum_level_db}; raise it, or pass None for no limit."
+        )
+    return AdaptationCoefficients(
+        smoothing=-np.expm1(-1 / (time_constants * sample_rate)),
+        start=start,
+        range=excess,
+        floor=floor,
+        offset=float(start[-1]),
+        scale=float(100 / (1 - start[-1])),
+    )

@@ -1,0 +1,59 @@
+"""Gammatone filterbank: 4th order, complex, channels a step apart on the ERB scale.
+
+Sources: R. Patterson et al. (1987), APU report 2341; B. Glasberg, B. Moore (1990), Hear. Res. 47:103; V. Hohmann
+(2002), Acustica 88:433.
+"""
+
+from math import factorial
+from typing import NamedTuple
+
+import numpy as np
+
+ORDER = 4
+SPACINGS = ("endpoints", "centered")
+# Width of the filter's pole over its equivalent rectangular bandwidth (Patterson et al. 1987).
+ERB_TO_POLE = factorial(ORDER - 1) ** 2 / (np.pi * factorial(2 * ORDER - 2) * 2.0 ** -(2 * ORDER - 2))
+
+
+class GammatoneCoefficients(NamedTuple):
+    """One of four equal sections z' = (1 + step) z + b x; arrays are (n_channels,). The output is 2 Re of the last."""
+
+    center_hz: np.ndarray
+    step: np.ndarray  # pole - 1, so that float32 keeps poles close to 1
+    b: np.ndarray
+
+
+def erb_number(frequency_hz: np.ndarray | float) -> np.ndarray:
+    """Number of equivalent rectangular bandwidths below a frequency (Glasberg & Moore 1990)."""
+    return 9.2645 * np.log(1 + 0.00437 * np.asarray(frequency_hz))
+
+
+def erb_number_to_hz(number: np.ndarray | float) -> np.ndarray:
+    """Frequency that so many bandwidths lie below."""
+    return (np.exp(np.asarray(number) / 9.2645) - 1) / 0.00437
+
+
+def erb_hz(frequency_hz: np.ndarray | float) -> np.ndarray:
+    """Equivalent rectangular bandwidth; 24.7 Hz and 1/9.265: Glasberg & Moore 1990."""
+    return 24.7 + np.asarray(frequency_hz) / 9.265
+
+
+def center_frequencies(low_hz: float, high_hz: float, spacing: str) -> np.ndarray:
+    """Centre frequencies in Hz, low to high.
+
+    endpoints: evenly from low_hz to high_hz, both included, about 1 ERB apart. centered: exactly 1 ERB apart, what is
+    left over split between both ends.
+    """
+    low, high = erb_number(low_hz), erb_number(high_hz)
+    # 1e-9: a distance of whole bandwidths must not lose a channel to rounding.
+    n_steps = int(np.floor(high - low + 1e-9))
+    if spacing == "endpoints":
+        return erb_number_to_hz(np.linspace(low, high, n_steps + 1))
+    return erb_number_to_hz(low + (high - low - n_steps) / 2 + np.arange(n_steps + 1))
+
+
+def design_gammatone(center_hz: np.ndarray, sample_rate: float, bandwidth_factor: float = 1.0) -> GammatoneCoefficients:
+    """Filters at the given frequencies; bandwidth_factor scales their width."""
+    decay = 2 * np.pi * bandwidth_factor * ERB_TO_POLE * erb_hz(center_hz) / sample_rate
+    step = np.expm1(-decay - 2j * np.pi * center_hz / sample_rate)
+    return GammatoneCoefficients(center_hz, step, -np.expm1(-decay))

@@ -1,0 +1,74 @@
+"""Adaptation loops: each divides its input by its own smoothed output.
+
+Symbols are those of T. Dau et al. (1996), JASA 99:3615.
+"""
+
+import numpy as np
+
+from skaud.kernels._compile import loop, step
+from skaud.kernels.one_pole import ONE, TINY, ZERO
+from skaud.kernels.osses_layout import DIVISORS, GROUP, LANES
+
+LOWEST = np.float32(-40)  # exp(-40) is below the rounding of float64
+THIRTY_SECOND = np.float32(1 / 32)
+
+
+@step
+def decay(x, c):
+    """Exponential, exp(x / 32)^32, of x up to 2, to 1e-12 of 1, real or complex; c.taylor is 1/n!, highest n first."""
+    x = x if x.real > LOWEST else LOWEST + ZERO * x
+    y = x * THIRTY_SECOND
+    e = ((y * c.taylor[0] + c.taylor[1]) * y + c.taylor[2]) * y + c.taylor[3]
+    e = (((e * y + c.taylor[4]) * y + c.taylor[5]) * y + c.taylor[6]) * y + c.taylor[7]
+    e = e * y + c.taylor[8]
+    e = e * e
+    e = e * e
+    e = e * e
+    e = e * e
+    return e * e
+
+
+@step
+def floor_step(x, floor):
+    """The larger of floor and x; NaN stays NaN."""
+    return x if x.real > floor else floor + (x - x)
+
+
+@step
+def limit_step(x, excess, slope, c):
+    """Above 1, 1 + M tanh((x - 1) / M): a loop's output exceeds 1 by at most M (Muenkner 1993); slope is -2 / M."""
+    e = decay(slope * (x - ONE), c)
+    return ONE + excess * (ONE - e) / (ONE + e) if x.real > ONE else x
+
+
+@step
+def adaptation_step(x, divisor, smoothing):
+    """Low-pass of a loop: its new divisor, from its output x."""
+    return divisor + smoothing * (x - divisor)
+
+
+@loop
+def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c):
+    """Adapt block, in place; loops (n_loops, 4) holds smoothing, M, -2 / M and floor."""
+    # A wavefront: loop n works on the sample n behind that of loop 0, so that the loops need not wait for each other.
+    for wave in range(n_samples + n_loops - 1):
+        for n in range(max(0, wave - n_samples + 1), min(n_loops, wave + 1)):
+            smoothing, excess, slope, floor = loops[n, 0], loops[n, 1], loops[n, 2], loops[n, 3]
+            for k in range(n_groups):
+                x = block[((wave - n) * n_groups + k) * LANES :][:LANES]
+                divisor = lines[row, k * GROUP + n * LANES + DIVISORS :][:LANES]
+                if limited:
+                    for l in range(LANES):
+                        y = limit_step(floor_step(x[l], floor) / divisor[l], excess, slope, c)
+                        divisor[l] = adaptation_step(y, divisor[l], smoothing)
+                        x[l] = y
+                else:
+                    for l in range(LANES):
+                        y = floor_step(x[l], floor) / divisor[l]
+                        divisor[l] = adaptation_step(y, divisor[l], smoothing)
+                        x[l] = y
+    for t in range(n_samples):
+        for k in range(n_groups):
+            x = block[(t * n_groups + k) * LANES :][:LANES]
+            for l in range(LANES):
+                x[l] = (x[l] - c.offset) * c.scale + TINY

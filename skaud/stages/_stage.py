@@ -1,0 +1,212 @@
+"""What the stages of Osses et al. (2021) have in common as transformers."""
+
+from collections.abc import Iterator
+from hashlib import sha1
+from typing import Any
+
+import numpy as np
+
+from skaud._sounds import Sounds
+from skaud._stream import StreamState
+from skaud.base import AudioTransformer
+from skaud.design.osses2021 import Design
+from skaud.kernels import osses2021 as kernels
+from skaud.kernels import osses_layout as layout
+
+OUTPUTS = ("filterbank", "hair_cell", "adaptation", "modulation")  # in the order of the kernel's stages
+MIN_RATE_HZ, MAX_RATE_HZ = 8000, 192000
+BLOCK = 8192  # samples between two calls of a kernel
+
+
+class Chain:
+    """A run of stages on coefficients of one dtype; what the stages and the model share."""
+
+    def __init__(self, design: Design, output: str, dtype: str) -> None:
+        self.first = design.stages[0]
+        self.design, self.dtype = design, dtype
+        self.plan = self.plan_to(output)
+
+    def plan_to(self, output: str) -> layout.Plan:
+        """Plan of the run that ends with an output."""
+        return layout.make_plan(self.design, self.first, OUTPUTS.index(output), self.dtype)
+
+    def fingerprint(self) -> str:
+        """Text that tells one design from another."""
+        return sha1(b"".join(a.tobytes() for a in (*self.plan, *self.initial_state(1)))).hexdigest()[:10]
+
+    def initial_state(self, n_rows: int) -> layout.State:
+        """State after a long silence."""
+        return layout.initial_state(self.design, self.dtype, n_rows)
+
+    def n_outputs(self, output: str) -> int:
+        """Rows of an output."""
+        return sum(self.design.n_filters) if output == "modulation" else self.design.n_channels
+
+    def full(self, x: np.ndarray, state: layout.State, names: tuple[str, ...]) -> list[np.ndarray]:
+        """Outputs at full rate, (n_rows, n_outputs, n_samples) each; state goes on."""
+        plan = self.plan_to(max(names, key=OUTPUTS.index))
+        n_rows, n_samples = len(state.lines), x.shape[-1]
+        arrays = {
+            name: np.empty((n_rows if name in names else 0, self.n_outputs(name), n_samples), self.dtype)
+            for name in OUTPUTS
+        }
+        kernels.run(x, state, plan, layout.workspace(plan), *arrays.values())
+        return [arrays[name] for name in names]
+
+    def frames(
+        self, blocks: Iterator[np.ndarray], state: layout.State, n_samples: int, frame_length: int
+    ) -> tuple[np.ndarray, int]:
+        """Frames of the last stage, (n_rows, n_outputs, n_frames), and their number; state goes on."""
+        output = OUTPUTS[int(self.plan.sizes[-1])]
+        n_frames = (int(state.filled[0]) + n_samples) // frame_length
+        out = np.empty((len(state.lines), self.n_outputs(output), max(1, n_frames)), self.dtype)
+        work, done = layout.workspace(self.plan), 0
+        for block in blocks:
+            done = kernels.run_frames(block, state, self.plan, work, frame_length, out, done)
+        return out, done
+
+    def clip_frames(self, blocks: Iterator[np.ndarray], n_rows: int, n_samples: int, frame_length: int) -> np.ndarray:
+        """Frames of a whole clip; of one shorter than a frame, the mean of what there is."""
+        state = self.initial_state(n_rows)
+        out, n_frames = self.frames(blocks, state, n_samples, frame_length)
+        if n_frames == 0:
+            kernels.close_frame(state, self.plan, out, 0)
+        return out
+
+
+class Stage(AudioTransformer):
+    """A stage as a transformer of its own."""
+
+    # At full rate and unpooled, unless a stage has these as parameters: what the next stage takes.
+    pooling: Any = None
+    frame_length: float | None = None
+    rms_one_db_spl: float | None = None
+    sample_rate: float
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_rate(self.sample_rate)
+
+
+class ChainStage(Stage):
+    """A stage that runs in a chain."""
+
+    _chain_: Chain
+
+    def _make_design(self) -> Design:
+        raise NotImplementedError
+
+    def _design(self) -> None:
+        self.coefficients_ = self._make_design()
+        self._chain_ = Chain(self.coefficients_, self.output, self.dtype)
+        self._fingerprint_ = self._chain_.fingerprint()
+
+    def _rows(self, clip: np.ndarray) -> int:
+        return len(clip)
+
+    def _initial_arrays(self, n_ears: int) -> layout.State:
+        return self._chain_.initial_state(n_ears)
+
+    def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
+        return [tuple(self._chain_.full(c, self._chain_.initial_state(self._rows(c)), names)) for c in clips]
+
+    def _run_frames(self, clips: list[np.ndarray], frame_length: int | None) -> list[np.ndarray]:
+        if frame_length is None:
+            return [responses[0] for responses in self._run_full(clips, (self.output,))]
+        return [self._chain_.clip_frames(iter([c]), self._rows(c), c.shape[-1], frame_length) for c in clips]
+
+    def _run_chunk(self, clip: np.ndarray, arrays: layout.State, frame_length: int | None) -> tuple[np.ndarray, Any]:
+        state = arrays.copy()
+        if frame_length is None:
+            return self._chain_.full(clip, state, (self.output,))[0], state
+        out, n_frames = self._chain_.frames(iter([clip]), state, clip.shape[-1], frame_length)
+        return out[..., :n_frames], state
+
+
+class ChannelStage(ChainStage):
+    """A stage whose input has channels already: (n_signals, n_channels, n_samples), or one channel without the axis.
+
+    Attributes
+    ----------
+    n_channels_in_ : int
+        Channels of X in `fit`.
+    """
+
+    def _design(self) -> None:
+        # To the base class an axis between signals and samples is one of ears.
+        self._has_channels_ = self.n_ears_in_ is not None
+        self.n_channels_in_ = self.n_ears_in_ or 1
+        self.n_ears_in_ = None
+        super()._design()
+
+    def _rows(self, clip: np.ndarray) -> int:
+        return 1
+
+    def _initial_arrays(self, n_ears: int) -> layout.State:
+        return self._chain_.initial_state(1)
+
+    def _sounds(self, X: Any, sample_rate: Any, *, fixed_length: bool = False) -> Sounds:
+        sounds = super()._sounds(X, sample_rate, fixed_length=fixed_length)
+        n_channels = len(sounds.clips[0])
+        if n_channels != self.n_channels_in_:
+            raise ValueError(
+                f"X has {n_channels} channels and had {self.n_channels_in_} in fit; pass the response of the same "
+                "filterbank, or fit again."
+            )
+        return sounds._replace(has_ears=False)
+
+    def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
+        """State of a stream before its first sample.
+
+        Parameters
+        ----------
+        n_signals : int, default=1
+            Signals that the stream carries side by side.
+        n_ears : None
+            The stage has no axis of ears.
+
+        Returns
+        -------
+        StreamState
+            For `transform_chunk`.
+        """
+        if n_ears is not None:
+            raise ValueError(
+                f"n_ears={n_ears!r} must be None: {type(self).__name__} takes channels, one ear at a time."
+            )
+        state = super().initial_state(n_signals)
+        return StreamState(
+            state.model, state.n_signals, self.n_channels_in_ if self._has_channels_ else None, state.arrays
+        )
+
+    def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
+        """Go on with a stream.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_signals, n_channels, n_samples)
+            Next samples, at the stage's sample rate; without the axis of channels where `fit` saw none.
+        state : StreamState
+            From `initial_state` or the chunk before; it is not changed.
+
+        Returns
+        -------
+        Y : ndarray of shape (n_signals, n_outputs, n_frames)
+            Response to the chunk.
+        state : StreamState
+            For the next chunk.
+        """
+        Y, state = super().transform_chunk(X, state)
+        return (Y[:, 0] if self._has_channels_ else Y), state
+
+    def _channel_names(self) -> list[str]:
+        return [f"channel{c}" for c in range(self.n_channels_in_)]
+
+
+def check_rate(sample_rate: float) -> None:
+    """Refuse rates that the design was not made for."""
+    if not MIN_RATE_HZ <= sample_rate <= MAX_RATE_HZ:
+        raise ValueError(
+            f"sample_rate={sample_rate} must lie between {MIN_RATE_HZ} and {MAX_RATE_HZ} Hz, where the filters are "
+            "defined; choose a rate within, clips at other rates are resampled to it."
+        )

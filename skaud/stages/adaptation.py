@@ -1,0 +1,135 @@
+"""Adaptation loops as a transformer."""
+
+from collections.abc import Callable, Sequence
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skaud.base import AudioTransformer
+from skaud.design.adaptation import TIME_CONSTANTS_S, design_adaptation
+from skaud.design.osses2021 import Design
+from skaud.kernels.osses_layout import MAX_LOOPS
+from skaud.stages._stage import ChannelStage
+from skaud.stages.pooling import TemporalPooling
+
+
+class AdaptationLoops(ChannelStage):
+    """Divisive feedback loops, channel by channel.
+
+    The output is in model units: steady sounds come out near their level in dB SPL, changes well above or below.
+
+    Parameters
+    ----------
+    sample_rate : float, default=44100
+        Rate of the stage in Hz, 8 to 192 kHz.
+    adaptation_limit : float or None, default=5.0
+        By how much the onset may exceed the steady state in every loop; 10 is that of Dau et al. (1997), None (or 1, or
+        0) is no limit.
+    adaptation_time_constants_s : sequence of float, default=(0.005, 0.050, 0.129, 0.253, 0.500)
+        Time constants of the loops, 1 to 8.
+    minimum_level_db : float, default=0.0
+        Floor of the input in dB SPL.
+    pooling : str, callable, sequence, TemporalPooling or None, default=None
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    frame_length : float or None, default=None
+        Length of a frame in s, averaged inside the kernel; None keeps every sample.
+    rms_one_db_spl : float or None, default=None
+        Level in dB SPL that 1.0 stands for in X; None means 100 dB SPL.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the computation and of the output.
+    n_jobs : int or None, default=None
+        Threads over signals.
+
+    Attributes
+    ----------
+    n_channels_in_ : int
+        Channels of X in `fit`.
+    coefficients_ : Design
+        Coefficients, in float64.
+
+    References
+    ----------
+    .. [1] T. Dau, D. Pueschel, A. Kohlrausch, "A quantitative model of the 'effective' signal processing in the
+       auditory system. I", J. Acoust. Soc. Am. 99:3615, 1996.
+    .. [2] A. Osses, A. Kohlrausch, "Perceptual similarity between piano notes", J. Acoust. Soc. Am. 149:3534, 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import AdaptationLoops
+    >>> steady = np.full((1, 1, 2 * 44100), 10 ** ((60 - 100) / 20))  # 60 dB SPL
+    >>> AdaptationLoops().fit_transform(steady)[0, 0, -1].round()
+    np.float32(56.0)
+    """
+
+    _outputs = ("adaptation",)
+    output = "adaptation"
+
+    _parameter_constraints: dict = {
+        **AudioTransformer._parameter_constraints,
+        "adaptation_limit": [Real, None],
+        "adaptation_time_constants_s": ["array-like"],
+        "minimum_level_db": [Real],
+    }
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        *,
+        adaptation_limit: float | None = 5.0,
+        adaptation_time_constants_s: ArrayLike = TIME_CONSTANTS_S,
+        minimum_level_db: float = 0.0,
+        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        frame_length: float | None = None,
+        rms_one_db_spl: float | None = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.adaptation_limit = adaptation_limit
+        self.adaptation_time_constants_s = adaptation_time_constants_s
+        self.minimum_level_db = minimum_level_db
+        self.pooling = pooling
+        self.frame_length = frame_length
+        self.rms_one_db_spl = rms_one_db_spl
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        limit, time_constants = self.adaptation_limit, np.asarray(self.adaptation_time_constants_s, dtype=float)
+        if limit is not None and not (limit == 0 or 1 <= limit < np.inf):
+            raise ValueError(
+                f"adaptation_limit={limit} must be above 1, or None (or 0, or 1) for no limit; the published "
+                "ones are 5 and 10."
+            )
+        if time_constants.ndim != 1 or not 1 <= len(time_constants) <= MAX_LOOPS:
+            raise ValueError(
+                f"adaptation_time_constants_s has shape {time_constants.shape}; it must be one axis of 1 to "
+                f"{MAX_LOOPS} time constants, one a loop."
+            )
+        if not np.isfinite(time_constants).all() or (time_constants <= 0).any():
+            raise ValueError(
+                f"adaptation_time_constants_s={self.adaptation_time_constants_s!r} must be finite and above 0 s; leave "
+                "out a loop that is not wanted."
+            )
+        if not -1000 < self.minimum_level_db < self._rms_one_db_spl:
+            raise ValueError(
+                f"minimum_level_db={self.minimum_level_db} must lie below {self._rms_one_db_spl:g} dB SPL, the level "
+                "of 1.0, and above -1000; the published one is 0."
+            )
+        self._make_loops()
+
+    def _make_loops(self) -> Design:
+        coefficients = design_adaptation(
+            self.sample_rate,
+            self.adaptation_time_constants_s,
+            self.adaptation_limit,
+            self.minimum_level_db,
+            self._rms_one_db_spl,
+        )
+        return Design(1, adaptation=coefficients)
+
+    def _make_design(self) -> Design:
+        return self._make_loops()._replace(n_channels=self.n_channels_in_)

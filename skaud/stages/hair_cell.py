@@ -1,0 +1,80 @@
+"""Inner hair cell as a transformer: the envelope of every channel."""
+
+from collections.abc import Callable, Sequence
+
+from sklearn.utils._param_validation import StrOptions
+
+from skaud.base import AudioTransformer
+from skaud.design.one_pole import HAIR_CELLS, low_pass
+from skaud.design.osses2021 import Design
+from skaud.stages._stage import ChannelStage
+from skaud.stages.pooling import TemporalPooling
+
+
+class HairCellEnvelope(ChannelStage):
+    """Half-wave rectification and low-passes, channel by channel.
+
+    Parameters
+    ----------
+    sample_rate : float, default=44100
+        Rate of the stage in Hz, 8 to 192 kHz.
+    hair_cell : {"breebaart2001", "dau1996"}, default="breebaart2001"
+        Five first-order low-passes at 2000 Hz, 770 Hz over all; or a single one at 1000 Hz.
+    pooling : str, callable, sequence, TemporalPooling or None, default=None
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    frame_length : float or None, default=None
+        Length of a frame in s, averaged inside the kernel; None keeps every sample.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the computation and of the output.
+    n_jobs : int or None, default=None
+        Threads over signals.
+
+    Attributes
+    ----------
+    n_channels_in_ : int
+        Channels of X in `fit`.
+    coefficients_ : Design
+        Coefficients, in float64.
+
+    References
+    ----------
+    .. [1] J. Breebaart, S. van de Par, A. Kohlrausch, "Binaural processing model based on contralateral inhibition. I",
+       J. Acoust. Soc. Am. 110:1074, 2001.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import HairCellEnvelope
+    >>> filtered = np.sin(2 * np.pi * 4000 * np.arange(441) / 44100) * np.ones((1, 3, 1))
+    >>> HairCellEnvelope().fit_transform(filtered).shape
+    (1, 3, 441)
+    """
+
+    _outputs = ("hair_cell",)
+    output = "hair_cell"
+
+    _parameter_constraints: dict = {
+        **AudioTransformer._parameter_constraints,
+        "hair_cell": [StrOptions(set(HAIR_CELLS))],
+    }
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        *,
+        hair_cell: str = "breebaart2001",
+        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        frame_length: float | None = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.hair_cell = hair_cell
+        self.pooling = pooling
+        self.frame_length = frame_length
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    def _make_design(self) -> Design:
+        corner_hz, n_passes = HAIR_CELLS[self.hair_cell]
+        return Design(self.n_channels_in_, hair_cell=(*low_pass(corner_hz, self.sample_rate), n_passes))

@@ -1,0 +1,262 @@
+"""The stages of Osses et al. (2021) as transformers: alone, in pipelines, in chunks."""
+
+import itertools
+
+import numpy as np
+import pytest
+from audio_checks import assert_same, error
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skaud import (
+    AdaptationLoops,
+    GammatoneFilterbank,
+    HairCellEnvelope,
+    HeadphoneFilter,
+    MiddleEarFilter,
+    ModulationFilterbank,
+    Osses2021,
+)
+
+RATE = 44100
+EARS = (HeadphoneFilter(), MiddleEarFilter(), MiddleEarFilter(middle_ear="lopezpoveda2001"))
+CHANNELS = (HairCellEnvelope(), HairCellEnvelope(hair_cell="dau1996"), AdaptationLoops(), ModulationFilterbank())
+STAGES = (*EARS, GammatoneFilterbank(), *CHANNELS)
+
+
+def noise(*shape, seed=0):
+    return (np.random.default_rng(seed).standard_normal(shape) * 0.05).astype(np.float32)
+
+
+def sound_for(stage, n_samples=3000, n_signals=2):
+    """X that the stage takes, and no more channels than it must have."""
+    return np.abs(noise(n_signals, 31, n_samples)) if stage in CHANNELS else noise(n_signals, n_samples)
+
+
+def tone(frequency_hz, seconds=0.3, sample_rate=RATE):
+    return np.sin(2 * np.pi * frequency_hz * np.arange(round(seconds * sample_rate)) / sample_rate)
+
+
+# What every stage promises
+
+
+@parametrize_with_checks(
+    [
+        HeadphoneFilter(),
+        MiddleEarFilter(phase="amt"),
+        GammatoneFilterbank(frame_length=0.01, pooling="mean"),
+        HairCellEnvelope(),
+        AdaptationLoops(),
+        ModulationFilterbank(low_hz=1000, high_hz=1010),  # one channel, as scikit-learn's data have
+    ]
+)
+def test_it_is_a_scikit_learn_transformer(estimator, check):
+    check(estimator)
+
+
+def test_stages_in_a_pipeline_are_the_model():
+    X = noise(2, 4000)
+    stages = [clone(stage) for stage in (EARS[0], EARS[1], STAGES[3], CHANNELS[0], CHANNELS[2], CHANNELS[3])]
+    found = make_pipeline(*stages).fit_transform(X)
+    assert_same(found, Osses2021(pooling=None, frame_length=None).fit_transform(X), "pipeline of the stages")
+
+
+def test_clips_of_different_lengths_pass_through_a_pipeline():
+    X = [noise(1000), noise(2500), noise(300)]
+    found = make_pipeline(GammatoneFilterbank(), HairCellEnvelope(frame_length=0.005, pooling="mean")).fit_transform(X)
+    assert found.shape == (3, 31)
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=repr)
+def test_simulate_names_the_response_after_the_stage(stage):
+    X = sound_for(stage)
+    fitted = clone(stage).fit(X)
+    (response,) = fitted.simulate(X).values()
+    assert list(fitted.simulate(X)) == [stage.output]
+    transformed = fitted.transform(X)
+    assert_same(response if stage not in EARS else response[:, 0], transformed, stage.output)
+    assert transformed.dtype == np.float32
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=repr)
+def test_chunks_equal_the_whole(stage):
+    X = sound_for(stage)
+    fitted = clone(stage).fit(X)
+    state, parts = fitted.initial_state(len(X)), []
+    for begin, end in itertools.pairwise((0, 1, 2, 2, 130, 1000, 1441, X.shape[-1])):
+        part, state = fitted.transform_chunk(X[..., begin:end], state)
+        parts.append(part)
+    assert_same(np.concatenate(parts, axis=-1), fitted.transform(X), "chunks and the whole")
+
+
+@pytest.mark.parametrize("stage", [GammatoneFilterbank(), *CHANNELS], ids=repr)
+def test_frames_are_means_of_the_response(stage):
+    X = sound_for(stage)
+    full = clone(stage).fit_transform(X)
+    framed = clone(stage).set_params(frame_length=0.005).fit(X)
+    frames = framed.transform(X)
+    n = round(0.005 * RATE)
+    wanted = full[..., : X.shape[-1] // n * n].reshape(*full.shape[:2], -1, n).mean(axis=-1)
+    np.testing.assert_allclose(frames, wanted, atol=1e-5 * np.abs(wanted).max())
+    stream, parts = framed.initial_state(len(X)), []
+    for begin, end in itertools.pairwise((0, 100, 300, 2000, X.shape[-1])):
+        part, stream = framed.transform_chunk(X[..., begin:end], stream)
+        parts.append(part)
+    assert_same(np.concatenate(parts, axis=-1), frames, "frames chunk by chunk")
+
+
+def test_both_ears_pass_the_filterbank_apart():
+    X = noise(2, 2, 2000)
+    bank = GammatoneFilterbank().fit(X)
+    found = bank.transform(X)
+    assert found.shape == (2, 2, 31, 2000)
+    assert_same(found[1, 1], bank.simulate(X[:, 1]).filterbank[1], "one ear alone")
+
+
+def test_ear_filters_take_ears_and_lists():
+    X = noise(2, 2, 500)
+    stage = HeadphoneFilter().fit(X)
+    assert stage.transform(X).shape == X.shape
+    assert_same(stage.transform(list(X))[1], stage.transform(X)[1], "a list of two ears")
+    assert_same(HeadphoneFilter().fit_transform([X[0, 1], X[0, 0, :99]])[0], stage.transform(X)[0, 1], "one ear")
+
+
+def test_other_channels_are_refused():
+    stage = HairCellEnvelope().fit(noise(1, 31, 100))
+    with error(ValueError, "X has 5 channels", "had 31 in fit"):
+        stage.transform(noise(1, 5, 100))
+    with error(ValueError, "X has 5 channels", "make 31", "pass those of the filterbank"):
+        ModulationFilterbank().fit(noise(1, 5, 100))
+    with error(ValueError, "n_ears=2 must be None"):
+        stage.initial_state(1, 2)
+
+
+# Ears
+
+
+@pytest.mark.parametrize("stage", EARS, ids=repr)
+def test_minimum_phase_answers_at_once_and_never_before(stage):
+    X = np.zeros((1, 3000))
+    X[0, 1000] = 1
+    Y = clone(stage).fit_transform(X)
+    assert Y.shape == X.shape
+    assert not Y[0, :1000].any()
+    assert np.abs(Y[0, 1000:1030]).max() > 0.5 * np.abs(Y).max()
+
+
+def test_zero_phase_shifts_nothing():
+    X = tone(1000)[np.newaxis]
+    Y = HeadphoneFilter(phase="zero", dtype="float64").fit_transform(X)
+    middle = slice(2000, -2000)
+    gain = (Y[0, middle] @ X[0, middle]) / (X[0, middle] @ X[0, middle])
+    assert np.abs(Y[0, middle] - gain * X[0, middle]).max() < 1e-3 * gain
+
+
+@pytest.mark.parametrize("n_samples", [1, 100, 257, 600, 9000])
+@pytest.mark.parametrize("phase", ["minimum", "zero", "amt"])
+def test_every_length_is_that_of_the_convolution(phase, n_samples):
+    X = noise(1, n_samples)
+    stage = HeadphoneFilter(phase=phase, dtype="float64").fit(X)
+    fir, advance = stage.filter_
+    wanted = np.convolve(X[0].astype(float), fir)[advance : advance + n_samples]
+    np.testing.assert_allclose(stage.transform(X)[0], wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("phase", ["zero", "amt"])
+def test_filters_that_look_ahead_refuse_chunks(phase):
+    for model in (HeadphoneFilter(phase=phase), Osses2021(phase=phase)):
+        with error(ValueError, f"phase='{phase}'", "look ahead", "use phase='minimum'"):
+            model.fit(noise(1, 100)).initial_state()
+
+
+def test_a_table_of_ones_own_replaces_the_ear():
+    X = np.stack([tone(500), tone(4000)])
+    flat = HeadphoneFilter(frequencies_hz=[100, 1000, 3000, 20000], gains_db=[0, 0, -20, -20]).fit(X)
+    gain_db = 20 * np.log10(flat.transform(X).std(axis=1) / X.std(axis=1))
+    np.testing.assert_allclose(gain_db, [0, -20], atol=0.2)
+    with error(ValueError, "gains_db=None must be given"):
+        HeadphoneFilter(frequencies_hz=[100, 1000]).fit(X)
+
+
+# Published behaviour
+
+
+def test_hair_cell_corner_is_770_hz_over_all():
+    # Breebaart et al. 2001. A carrier above 10 kHz lets through only the envelope of what is rectified.
+    t = np.arange(RATE // 2) / RATE
+    gains = []
+    for frequency_hz in (10, 770):
+        envelope = 1 + np.sin(2 * np.pi * frequency_hz * t)  # positive: rectification changes nothing
+        response = HairCellEnvelope(dtype="float64").fit_transform(envelope[np.newaxis, np.newaxis])[0, 0, RATE // 10 :]
+        gains.append(np.ptp(response))
+    assert 20 * np.log10(gains[1] / gains[0]) == pytest.approx(-3, abs=0.1)
+
+
+@pytest.mark.parametrize("level_db", [20, 40, 60, 80, 100])
+def test_steady_levels_come_out_near_their_db(level_db):
+    # Dau et al. 1996: five loops leave the 32nd root, close to a logarithm between 0 and 100 dB.
+    steady = np.full((1, 1, 5 * RATE), 10 ** ((level_db - 100) / 20))
+    loops = AdaptationLoops(dtype="float64", frame_length=0.1).fit(steady)
+    found = loops.transform(steady)[0, 0, -1]
+    floor = 1e-5 ** (1 / 32)
+    exact = 100 * (10 ** ((level_db - 100) / 20 / 32) - floor) / (1 - floor)
+    assert found == pytest.approx(exact, abs=0.1)
+    assert found == pytest.approx(level_db, abs=5)
+
+
+@pytest.mark.parametrize("limit", [5.0, 10.0])
+def test_onsets_are_limited_by_the_factor(limit):
+    step = np.full((1, 1, RATE // 10), 0.1)  # 80 dB from silence
+    overshoot = AdaptationLoops(adaptation_limit=limit, dtype="float64").fit_transform(step).max()
+    free = AdaptationLoops(adaptation_limit=None, dtype="float64").fit_transform(step).max()
+    last = 1e-5 ** (1 / 32)
+    most = ((1 - last**2) * limit - last) * 100 / (1 - last)  # 1 + M of the last loop, in model units
+    assert 0.5 * most < overshoot <= most
+    assert free > 5 * overshoot
+
+
+def test_onsets_are_higher_with_limit_10():
+    step = np.full((1, 1, RATE // 10), 0.1)
+    five, ten = (AdaptationLoops(adaptation_limit=limit).fit_transform(step).max() for limit in (5, 10))
+    assert 1.8 < ten / five < 3.5
+
+
+def test_modulation_is_passed_best_by_the_filter_at_its_frequency():
+    bank = ModulationFilterbank(low_hz=4000, high_hz=4010, max_modulation_hz=None, modulation="dau1997")
+    t = np.arange(2 * RATE) / RATE
+    bank.fit(t[np.newaxis, np.newaxis])
+    centers = bank.modulation_index_.get_level_values("modulation_hz").to_numpy()
+    gains = []
+    for mf in centers[1:]:
+        response = bank.transform(np.sin(2 * np.pi * mf * t)[np.newaxis, np.newaxis])[0, :, RATE:]
+        gains.append(np.sqrt((response**2).mean(axis=1)) * np.where(centers > 10, 1, np.sqrt(2)))
+    assert (np.argmax(gains, axis=1) == np.arange(1, len(centers))).all()
+
+
+# Bad parameters
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"low_hz": 9000}, ("low_hz=9000", "below high_hz=8000", "lower it")),
+        ({"high_hz": 23000}, ("high_hz=23000", "22050", "lower it")),
+        ({"sample_rate": 8000}, ("high_hz=8000", "4000", "sample_rate=8000")),
+        ({"sample_rate": 4000}, ("sample_rate=4000", "between 8000 and 192000 Hz", "choose a rate")),
+        ({"adaptation_limit": 0.5}, ("adaptation_limit=0.5", "above 1", "None")),
+        ({"adaptation_limit": 1.2}, ("adaptation_limit=1.2", "must exceed 1.95", "raise it")),
+        ({"adaptation_time_constants_s": (0.005, 0)}, ("adaptation_time_constants_s", "above 0 s")),
+        ({"adaptation_time_constants_s": ()}, ("adaptation_time_constants_s", "1 to 8")),
+        ({"minimum_level_db": 120}, ("minimum_level_db=120", "below 100 dB SPL")),
+        ({"modulation_q": 0.5}, ("modulation_q=0.5", "above 0.5", "published one is 2")),
+        ({"modulation_q": 1e6}, ("modulation_q=1000000.0", "at most 50")),
+    ],
+)
+def test_bad_parameters_are_named(parameters, words):
+    with error(ValueError, *words):
+        Osses2021(**parameters).fit(noise(1, 100))
+    for stage in STAGES:
+        if set(parameters) <= set(stage.get_params()) and "sample_rate" not in parameters:
+            with error(ValueError, *words):
+                clone(stage).set_params(**parameters).fit(sound_for(stage, 100))
