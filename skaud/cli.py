@@ -21,6 +21,7 @@ import skaud
 # Name on the command line -> module and class.
 MODELS = {
     "carfac": ("skaud.models.carfac", "CARFAC"),
+    "osses2021": ("skaud.models.osses2021", "Osses2021"),
 }
 
 ALL_FINE, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
