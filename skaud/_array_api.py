@@ -3,6 +3,8 @@
 import sys
 from typing import Any
 
+import numpy as np
+
 
 def on_gpu(x: Any) -> bool:
     """Whether x lives on a CUDA device: cupy's arrays, numba's, those of numba's simulator, any that says so itself."""
@@ -17,3 +19,50 @@ def array_namespace(x: Any) -> Any:
     import array_api_compat
 
     return array_api_compat.array_namespace(x)
+
+
+def is_foreign(x: Any) -> bool:
+    """Whether x is an array, but not NumPy's: cupy's, torch's, JAX's, any with the array API."""
+    import array_api_compat
+
+    return array_api_compat.is_array_api_obj(x) and not isinstance(x, (np.ndarray, np.generic))
+
+
+def fft_namespace(x: Any) -> Any:
+    """Module with the FFTs for x: SciPy's for NumPy, which keep float32 in every version, else its namespace's own."""
+    if is_foreign(x):
+        return array_namespace(x).fft
+    import scipy.fft
+
+    return scipy.fft
+
+
+def constant(values: np.ndarray, x: Any) -> Any:
+    """NumPy values as an array beside x: of its kind, on its device, in its precision."""
+    import array_api_compat
+
+    xp = array_namespace(x)
+    single = x.dtype in (xp.float32, xp.complex64)
+    if np.iscomplexobj(values):
+        dtype, host = (xp.complex64, np.complex64) if single else (xp.complex128, np.complex128)
+    else:
+        dtype, host = (xp.float32, np.float32) if single else (xp.float64, np.float64)
+    if not is_foreign(x):
+        return np.asarray(values, host)
+    return xp.asarray(np.asarray(values, host), dtype=dtype, device=array_api_compat.device(x))
+
+
+def zeros(shape: tuple[int, ...], x: Any) -> Any:
+    """Zeros beside x: of its kind, on its device, of its dtype."""
+    import array_api_compat
+
+    return array_namespace(x).zeros(shape, dtype=x.dtype, device=array_api_compat.device(x))
+
+
+def to_numpy(x: Any) -> np.ndarray:
+    """Copy of x in the memory of the host."""
+    if hasattr(x, "get"):  # cupy refuses an implicit copy
+        return x.get()
+    if hasattr(x, "detach"):  # torch
+        return x.detach().cpu().numpy()
+    return np.asarray(x)
