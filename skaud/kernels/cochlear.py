@@ -42,63 +42,52 @@ def compress(x: Any, exponents: np.ndarray) -> Any:
     if (exponents == 1).all():
         return x
     # sign(x) |x| ** a = x |x| ** (a - 1), one exponential
-    return x * _power(_log_magnitude(x), exponents - 1)
+    power = constant(exponents[:, np.newaxis] - 1, x) * _log_magnitude(x)
+    return x * array_namespace(x).exp(power)
 
 
-def compress_adjoint(out_bar: Any, x: Any, exponents: np.ndarray) -> tuple[Any, Any]:
-    """Adjoint of `compress` for x and, summed over signals and samples, for the exponents.
+def compress_adjoint(out_bar: Any, x: Any, out: Any, exponents: np.ndarray) -> tuple[Any, Any]:
+    """Adjoint of `compress` for x and, over all signals and samples, for the exponents; out is what it returned.
 
     At 0 the slope of an exponent below 1 is infinite; 0 stands for it, so that silence has no gradient.
     """
     xp = array_namespace(x)
-    log_magnitude = _log_magnitude(x)
-    power = _power(log_magnitude, exponents - 1)
-    # out = x * exp((exponents - 1) * log_magnitude)
-    out_bar_power = out_bar * power
-    exponents_bar = xp.sum(out_bar_power * x * log_magnitude, axis=(0, -1))
+    # out = sign(x) * exp(exponents * log_magnitude)
+    relative_bar = out_bar * out
+    exponents_bar = xp.sum(xp.vecdot(relative_bar, _log_magnitude(x), axis=-1), axis=0)
     if (exponents == 1).all():
         return out_bar, exponents_bar
-    x_bar = out_bar_power * constant(exponents[:, np.newaxis], x)
-    silent = xp.abs(x) < _smallest(x)
-    return xp.where(silent & (constant(exponents[:, np.newaxis], x) != 1), xp.zeros_like(x), x_bar), exponents_bar
+    at_0 = x == 0
+    x_bar = constant(exponents[:, np.newaxis], x) * relative_bar / xp.where(at_0, xp.ones_like(x), x)
+    if (exponents == 1).any():
+        x_bar = xp.where(at_0, out_bar * constant((exponents == 1)[:, np.newaxis], x), x_bar)
+    return x_bar, exponents_bar
 
 
 def inhibit(x: Any, kernel: np.ndarray) -> Any:
     """max(0, w0 x[k] + w1 x[k + 1]) over channels; x : (..., n_channels, n_samples)."""
-    return array_namespace(x).clip(_difference(x, kernel), 0, None)
-
-
-def inhibit_adjoint(out_bar: Any, x: Any, kernel: np.ndarray) -> tuple[Any, tuple[float, float]]:
-    """Adjoint of `inhibit` for x and for the kernel; the slope of max(0, .) at 0 is 0."""
-    xp = array_namespace(x)
-    # out = max(0, difference)
-    difference_bar = xp.where(_difference(x, kernel) > 0, out_bar, xp.zeros_like(out_bar))
-    # difference = w0 * x[:-1] + w1 * x[1:]
-    w0, w1 = float(kernel[0]), float(kernel[1])
-    edge = zeros((*x.shape[:-2], 1, x.shape[-1]), x)
-    x_bar = xp.concat([w0 * difference_bar, edge], axis=-2) + xp.concat([edge, w1 * difference_bar], axis=-2)
-    return x_bar, tuple(
-        float(xp.sum(difference_bar * part)) for part in (x[..., :-1, :], x[..., 1:, :])
-    )
-
-
-def _difference(x: Any, kernel: np.ndarray) -> Any:
     w0, w1 = float(kernel[0]), float(kernel[1])
     near = x[..., :-1, :] if w0 == 1 else w0 * x[..., :-1, :]
-    return near - x[..., 1:, :] if w1 == -1 else near + w1 * x[..., 1:, :]
+    difference = near - x[..., 1:, :] if w1 == -1 else near + w1 * x[..., 1:, :]
+    return array_namespace(x).clip(difference, 0, None)
 
 
-def _smallest(x: Any) -> float:
-    return float(array_namespace(x).finfo(x.dtype).smallest_normal)
+def inhibit_adjoint(out_bar: Any, x: Any, out: Any, kernel: np.ndarray) -> tuple[Any, np.ndarray]:
+    """Adjoint of `inhibit` for x and for the kernel; out is what it returned; the slope of max(0, .) at 0 is 0."""
+    xp = array_namespace(x)
+    # out = max(0, difference)
+    difference_bar = out_bar * xp.astype(out > 0, out_bar.dtype)
+    # difference = w0 * x[:-1] + w1 * x[1:]
+    near_bar, far_bar = float(kernel[0]) * difference_bar, float(kernel[1]) * difference_bar
+    inner_bar = near_bar[..., 1:, :] + far_bar[..., :-1, :]
+    x_bar = xp.concat([near_bar[..., :1, :], inner_bar, far_bar[..., -1:, :]], axis=-2)
+    parts = (x[..., :-1, :], x[..., 1:, :])
+    return x_bar, np.array([float(xp.sum(xp.vecdot(difference_bar, part, axis=-1))) for part in parts])
 
 
 def _log_magnitude(x: Any) -> Any:
     xp = array_namespace(x)
-    return xp.log(xp.clip(xp.abs(x), _smallest(x), None))
-
-
-def _power(log_magnitude: Any, exponents: np.ndarray) -> Any:
-    return array_namespace(log_magnitude).exp(log_magnitude * constant(exponents[:, np.newaxis], log_magnitude))
+    return xp.log(xp.clip(xp.abs(x), float(xp.finfo(x.dtype).smallest_normal), None))
 
 
 # --- runs ---
@@ -165,7 +154,7 @@ def run_adjoint(
         x_hat = fourier.block_spectrum(x, begin, blocks)
         frames = slice(begin // period, (begin + n_new) // period)
 
-        def reverse(g: int) -> tuple[Any, Any, Any, float]:
+        def reverse(g: int) -> tuple[Any, tuple[slice, Any], Any, float]:
             channels = slice(groups[g].start, groups[g].stop + 1)
             own = channels if g == len(groups) - 1 or depth >= 2 else groups[g]
             here = slice(begin, begin + n_new)
@@ -182,10 +171,11 @@ def run_adjoint(
                 bar = out_bar[:, groups[g] if depth == 2 else own, here]
             # inhibited = inhibit(compressed)
             if depth >= 2:
-                bar, kernel_bar = inhibit_adjoint(bar, forward["compressed"], cochlea.kernel)
+                bar, kernel_bar = inhibit_adjoint(bar, forward["compressed"], forward["inhibited"], cochlea.kernel)
             # compressed = compress(cochlea)
             if depth >= 1:
-                bar, compression_bar = compress_adjoint(bar, forward["cochlea"], cochlea.compression[own])
+                exponents = cochlea.compression[own]
+                bar, compression_bar = compress_adjoint(bar, forward["cochlea"], forward["compressed"], exponents)
             # cochlea = filter_block(x_hat)
             x_hat_bar = fourier.filter_block_adjoint(bar, spectra[own], blocks.n_fft) if for_x else None
             return x_hat_bar, (own, compression_bar), kernel_bar, decay_bar

@@ -111,7 +111,7 @@ def run_adjoint(response_bar: Any, spectrogram: Any, cortex: Cortex, *, n_thread
 
 
 def _transfer(cortex: Cortex, k: int, spectrum: Any) -> Any:
-    return constant(cortex.scales[k, :, np.newaxis] * cortex.rates[k], spectrum)
+    return constant(cortex.scales[k] + 0j, spectrum)[:, None] * constant(cortex.rates[k], spectrum)
 
 
 def _half(spectrum: Any, cortex: Cortex, k: int) -> Any:

@@ -7,10 +7,11 @@ matrix.
 from typing import Any
 
 import numpy as np
+from scipy.linalg import toeplitz
 
 from skaud._array_api import array_namespace, constant, zeros
 
-FRAMES_AT_ONCE = 256  # side of the triangular matrix
+FRAMES_AT_ONCE = 128  # side of the triangular matrix
 
 
 def integrate(x: Any, decay: float, period: int, y_before: Any = None) -> Any:
@@ -19,7 +20,7 @@ def integrate(x: Any, decay: float, period: int, y_before: Any = None) -> Any:
     x : (..., n_frames * period); y_before : (...), the last y of the block before; returns (..., n_frames)
     """
     xp = array_namespace(x)
-    sums = _periods(x, period) @ constant(decay ** np.arange(period - 1.0, -1, -1), x)
+    sums = _weigh(x, decay ** np.arange(period - 1.0, -1, -1))
     pieces = []
     for begin in range(0, sums.shape[-1], FRAMES_AT_ONCE):
         piece = sums[..., begin : begin + FRAMES_AT_ONCE]
@@ -50,7 +51,7 @@ def integrate_adjoint(y_bar: Any, decay: float, period: int, y_before_bar: Any =
         pieces.append(piece @ constant(recursion.T, y_bar))
         y_before_bar = piece @ constant(memory, y_bar)
     sums_bar = xp.concat(pieces[::-1], axis=-1) if len(pieces) > 1 else pieces[0]
-    # sums = periods(x) @ weights
+    # sums = weigh(x, weights)
     x_bar = sums_bar[..., None] * constant(decay ** np.arange(period - 1.0, -1, -1), y_bar)
     return xp.reshape(x_bar, (*x_bar.shape[:-2], -1)), y_before_bar, sums_bar
 
@@ -61,20 +62,23 @@ def decay_adjoint(sums_bar: Any, x: Any, y: Any, decay: float, period: int, y_be
     if y_before is None:
         y_before = zeros(tuple(y.shape[:-1]), y)
     previous = xp.concat([y_before[..., None], y[..., :-1]], axis=-1)
-    # sums = periods(x) @ decay ** lag
+    # sums = weigh(x, decay ** lag)
     lag = np.arange(period - 1.0, -1, -1)
-    slope = _periods(x, period) @ constant(lag * decay ** np.maximum(lag - 1, 0), x)
+    slope = _weigh(x, lag * decay ** np.maximum(lag - 1, 0))
     # y = decay ** period * previous + sums
     slope = slope + period * decay ** (period - 1) * previous
     return float(xp.sum(sums_bar * slope))
 
 
-def _periods(x: Any, period: int) -> Any:
-    return array_namespace(x).reshape(x, (*x.shape[:-1], x.shape[-1] // period, period))
+def _weigh(x: Any, weights: np.ndarray) -> Any:
+    """Weighted sum of every period."""
+    xp = array_namespace(x)
+    period = len(weights)
+    sums = xp.reshape(x, (-1, period)) @ constant(weights, x)
+    return xp.reshape(sums, (*x.shape[:-1], x.shape[-1] // period))
 
 
 def _recursion(n_frames: int, decay: float) -> tuple[np.ndarray, np.ndarray]:
     """decay ** (column - row) on and above the diagonal, and decay ** (1, 2, ...)."""
-    frames = np.arange(n_frames)
-    lag = frames - frames[:, np.newaxis]
-    return np.where(lag >= 0, decay ** np.maximum(lag, 0.0), 0.0), decay ** (frames + 1.0)
+    powers = decay ** np.arange(n_frames + 1.0)
+    return np.triu(toeplitz(powers[:-1])), powers[1:]
