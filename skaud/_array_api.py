@@ -1,17 +1,13 @@
 """Kinds of arrays: the one place that decides where an array is computed."""
 
-import sys
 from typing import Any
 
 import numpy as np
 
 
 def on_gpu(x: Any) -> bool:
-    """Whether x lives on a CUDA device: cupy's arrays, numba's, those of numba's simulator, any that says so itself."""
-    if hasattr(x, "__cuda_array_interface__"):
-        return True
-    cuda = sys.modules.get("numba.cuda")  # what nobody imported nobody can have made an array with
-    return cuda is not None and cuda.is_cuda_array(x)
+    """Whether x lives on a CUDA device: an array of cupy, of numba, or of numba's simulator."""
+    return hasattr(x, "__cuda_array_interface__") or getattr(x, "__cuda_ndarray__", False)
 
 
 def array_namespace(x: Any) -> Any:
