@@ -7,8 +7,15 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it; imported when first asked for.
 _HOME = {
+    "AuditorySpectrogram": "skaud.models.auditory_spectrogram",
+    "BiomimeticFrontend": "skaud.models.biomimetic",
     "CARFAC": "skaud.models.carfac",
     "Audiogram": "skaud.hearing.audiogram",
+    "CochlearFilterbank": "skaud.stages.cochlear",
+    "CorticalSTRF": "skaud.stages.cortical",
+    "LateralInhibition": "skaud.stages.cochlear",
+    "LeakyIntegrator": "skaud.stages.cochlear",
+    "PowerLawCompression": "skaud.stages.cochlear",
     "TemporalPooling": "skaud.stages.pooling",
 }
 _SUBMODULES = ("audio", "datasets", "design", "hearing", "models", "stages")

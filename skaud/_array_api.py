@@ -40,12 +40,11 @@ def constant(values: np.ndarray, x: Any) -> Any:
     xp = array_namespace(x)
     single = x.dtype in (xp.float32, xp.complex64)
     if np.iscomplexobj(values):
-        dtype, host = (xp.complex64, np.complex64) if single else (xp.complex128, np.complex128)
+        dtype = "complex64" if single else "complex128"
     else:
-        dtype, host = (xp.float32, np.float32) if single else (xp.float64, np.float64)
-    if not is_foreign(x):
-        return np.asarray(values, host)
-    return xp.asarray(np.asarray(values, host), dtype=dtype, device=array_api_compat.device(x))
+        dtype = "float32" if single else "float64"
+    values = np.asarray(values, dtype)
+    return xp.asarray(values, device=array_api_compat.device(x)) if is_foreign(x) else values
 
 
 def zeros(shape: tuple[int, ...], x: Any) -> Any:

@@ -61,11 +61,13 @@ def rational_filters(numerator: np.ndarray, denominator: np.ndarray, tolerance: 
     B, A = np.asarray(numerator, dtype=float), np.asarray(denominator, dtype=float)
     if B.ndim != 2 or B.shape != A.shape or B.shape[0] != N_CHANNELS:
         raise ValueError(
-            f"filters has arrays of shape {B.shape} and {A.shape}; B and A must both be ({N_CHANNELS}, n_coefficients): "
-            "pad the shorter rows with zeros."
+            f"filters has arrays of shape {B.shape} and {A.shape}; B and A must both be ({N_CHANNELS}, "
+            "n_coefficients): pad the shorter rows with zeros."
         )
     if not (np.isfinite(B).all() and np.isfinite(A).all()) or (A[:, 0] == 0).any():
-        raise ValueError("filters has coefficients that are NaN or infinite, or a row of A that starts with 0; mend it.")
+        raise ValueError(
+            "filters has coefficients that are NaN or infinite, or a row of A that starts with 0; mend it."
+        )
     radius = pole_radii(A)
     if (radius > MAX_POLE_RADIUS).any():
         k = int(radius.argmax())
@@ -92,7 +94,8 @@ def read_nsl(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     if "COCHBA" not in content or not np.iscomplexobj(content["COCHBA"]):
         names = sorted(name for name in content if not name.startswith("__"))
         raise ValueError(
-            f"filters={str(path)!r} holds {names}, not the complex matrix COCHBA of the NSL toolbox; pass its aud24.mat."
+            f"filters={str(path)!r} holds {names}, not the complex matrix COCHBA of the NSL toolbox; "
+            "pass its aud24.mat."
         )
     table = content["COCHBA"]
     order = table[0].real.astype(int)

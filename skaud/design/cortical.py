@@ -33,7 +33,8 @@ def padded_length(n: int) -> int:
 class RateFilters(NamedTuple):
     """Transfer functions over the half of the bins that the sign of the rate chooses.
 
-    transfer : (n_strfs, n_padded) complex; peak_bin : (n_strfs,), where it is 1 in magnitude; peak : its magnitude before
+    transfer : (n_strfs, n_padded) complex; peak_bin : (n_strfs,), where it is 1 in magnitude; peak : (n_strfs,), its
+    magnitude before
     """
 
     transfer: np.ndarray
@@ -80,9 +81,7 @@ def rate_filters_adjoint(
     return np.sign(rates_hz) * w_bar
 
 
-def scale_filters(
-    scales_cycles_per_octave: np.ndarray, n_padded: int, channels_per_octave: float
-) -> np.ndarray:
+def scale_filters(scales_cycles_per_octave: np.ndarray, n_padded: int, channels_per_octave: float) -> np.ndarray:
     """Transfer functions R exp(1 - R), (n_strfs, n_padded), R = (bin's scale / |scale|)^2."""
     R = _relative_scale(scales_cycles_per_octave, n_padded, channels_per_octave) ** 2
     return R * np.exp(1 - R)

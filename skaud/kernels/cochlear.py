@@ -4,6 +4,7 @@ Array-API code. A long sound goes through in blocks, and on the CPU a few channe
 little but what is asked for; the reverse sweep computes the forward one again, block by block.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,46 +103,49 @@ def run(x: Any, cochlea: Cochlea, outputs: tuple[str, ...], n_threads: int = 1) 
     xp = array_namespace(x)
     n_samples = x.shape[-1]
     depth = max(OUTPUTS.index(name) for name in outputs)
-    x = _whole_periods(x, cochlea.period, crop=outputs == ("spectrogram",))
+    x = whole_periods(x, cochlea.period, crop=outputs == ("spectrogram",))
     blocks = fourier.cut(x.shape[-1], cochlea.filters.response.shape[1], cochlea.period)
     spectra = cochlea.filters.spectra(blocks, x)
     groups = fourier.channel_groups(x, spectra.shape[0] - 1)
     pieces: dict[str, list] = {name: [] for name in outputs}
     before: list[Any] = [None] * len(groups)
+
+    def respond(x_hat: Any, n_new: int, g: int) -> dict[str, Any]:
+        # Inhibition needs one channel more than it returns.
+        channels = slice(groups[g].start, groups[g].stop + 1)
+        own = slice(None) if g == len(groups) - 1 else slice(-1)
+        responses = _forward(x_hat, spectra[channels], n_new, blocks.n_fft, cochlea, channels, depth)
+        if depth == 3:
+            responses["spectrogram"] = integrate(responses["inhibited"], cochlea.decay, cochlea.period, before[g])
+            before[g] = responses["spectrogram"][..., -1]
+        return {name: responses[name][:, own if OUTPUTS.index(name) < 2 else slice(None)] for name in outputs}
+
     for begin in range(0, x.shape[-1], blocks.hop):
         n_new = min(blocks.hop, x.shape[-1] - begin)
         x_hat = fourier.block_spectrum(x, begin, blocks)
-
-        def respond(g: int) -> dict[str, Any]:
-            # Inhibition needs one channel more than it returns.
-            channels = slice(groups[g].start, groups[g].stop + 1)
-            own = slice(None) if g == len(groups) - 1 else slice(-1)
-            responses = _forward(x_hat, spectra[channels], n_new, blocks.n_fft, cochlea, channels, depth)
-            if depth == 3:
-                responses["spectrogram"] = integrate(
-                    responses["inhibited"], cochlea.decay, cochlea.period, before[g]
-                )
-                before[g] = responses["spectrogram"][..., -1]
-            return {name: responses[name][:, own if OUTPUTS.index(name) < 2 else slice(None)] for name in outputs}
-
-        responses = fourier.in_threads(respond, range(len(groups)), n_threads)
+        responses = fourier.in_threads(partial(respond, x_hat, n_new), range(len(groups)), n_threads)
         for name in outputs:
             pieces[name].append(_join([response[name] for response in responses], 1, xp))
-    return {
-        name: _join(pieces[name], -1, xp)[..., : None if name == "spectrogram" else n_samples] for name in outputs
-    }
+    return {name: _join(pieces[name], -1, xp)[..., : None if name == "spectrogram" else n_samples] for name in outputs}
 
 
 def run_adjoint(
-    out_bar: Any, output: str, x: Any, cochlea: Cochlea, spectrogram: Any = None, n_threads: int = 1, *, for_x: bool = True
+    out_bar: Any,
+    output: str,
+    x: Any,
+    cochlea: Cochlea,
+    spectrogram: Any = None,
+    n_threads: int = 1,
+    *,
+    for_x: bool = True,
 ) -> Gradients:
     """Adjoint of `run` for one output; `spectrogram` is what it returned, where that is the output."""
     xp = array_namespace(x)
     n_samples, period = x.shape[-1], cochlea.period
     depth = OUTPUTS.index(output)
-    x = _whole_periods(x, period, crop=depth == 3)
+    x = whole_periods(x, period, crop=depth == 3)
     if depth < 3:
-        out_bar = _whole_periods(out_bar, period)
+        out_bar = whole_periods(out_bar, period)
     blocks = fourier.cut(x.shape[-1], cochlea.filters.response.shape[1], period)
     spectra = cochlea.filters.spectra(blocks, x)
     groups = fourier.channel_groups(x, spectra.shape[0] - 1)
@@ -149,38 +153,37 @@ def run_adjoint(
     before_bar: list[Any] = [None] * len(groups)
     x_bars: list[Any] = []
     past_bar = None
+
+    def reverse(x_hat: Any, begin: int, n_new: int, g: int) -> tuple[Any, tuple[slice, Any], Any, float]:
+        channels = slice(groups[g].start, groups[g].stop + 1)
+        own = channels if g == len(groups) - 1 or depth >= 2 else groups[g]
+        here, frames = slice(begin, begin + n_new), slice(begin // period, (begin + n_new) // period)
+        forward = _forward(x_hat, spectra[own], n_new, blocks.n_fft, cochlea, own, min(depth, 2))
+        decay_bar, kernel_bar, compression_bar = 0.0, np.zeros(2), None
+        # spectrogram = integrate(inhibited)
+        if depth == 3:
+            y_bar = out_bar[:, groups[g], frames]
+            bar, before_bar[g], sums_bar = integrate_adjoint(y_bar, cochlea.decay, period, before_bar[g])
+            y = spectrogram[:, groups[g], frames]
+            y_before = spectrogram[:, groups[g], frames.start - 1] if frames.start else None
+            decay_bar = decay_adjoint(sums_bar, forward["inhibited"], y, cochlea.decay, period, y_before)
+        else:
+            bar = out_bar[:, groups[g] if depth == 2 else own, here]
+        # inhibited = inhibit(compressed)
+        if depth >= 2:
+            bar, kernel_bar = inhibit_adjoint(bar, forward["compressed"], forward["inhibited"], cochlea.kernel)
+        # compressed = compress(cochlea)
+        if depth >= 1:
+            exponents = cochlea.compression[own]
+            bar, compression_bar = compress_adjoint(bar, forward["cochlea"], forward["compressed"], exponents)
+        # cochlea = filter_block(x_hat)
+        x_hat_bar = fourier.filter_block_adjoint(bar, spectra[own], blocks.n_fft) if for_x else None
+        return x_hat_bar, (own, compression_bar), kernel_bar, decay_bar
+
     for begin in reversed(range(0, x.shape[-1], blocks.hop)):
         n_new = min(blocks.hop, x.shape[-1] - begin)
         x_hat = fourier.block_spectrum(x, begin, blocks)
-        frames = slice(begin // period, (begin + n_new) // period)
-
-        def reverse(g: int) -> tuple[Any, tuple[slice, Any], Any, float]:
-            channels = slice(groups[g].start, groups[g].stop + 1)
-            own = channels if g == len(groups) - 1 or depth >= 2 else groups[g]
-            here = slice(begin, begin + n_new)
-            forward = _forward(x_hat, spectra[own], n_new, blocks.n_fft, cochlea, own, min(depth, 2))
-            decay_bar, kernel_bar, compression_bar = 0.0, (0.0, 0.0), None
-            # spectrogram = integrate(inhibited)
-            if depth == 3:
-                y_bar = out_bar[:, groups[g], frames]
-                bar, before_bar[g], sums_bar = integrate_adjoint(y_bar, cochlea.decay, period, before_bar[g])
-                y = spectrogram[:, groups[g], frames]
-                y_before = spectrogram[:, groups[g], frames.start - 1] if frames.start else None
-                decay_bar = decay_adjoint(sums_bar, forward["inhibited"], y, cochlea.decay, period, y_before)
-            else:
-                bar = out_bar[:, groups[g] if depth == 2 else own, here]
-            # inhibited = inhibit(compressed)
-            if depth >= 2:
-                bar, kernel_bar = inhibit_adjoint(bar, forward["compressed"], forward["inhibited"], cochlea.kernel)
-            # compressed = compress(cochlea)
-            if depth >= 1:
-                exponents = cochlea.compression[own]
-                bar, compression_bar = compress_adjoint(bar, forward["cochlea"], forward["compressed"], exponents)
-            # cochlea = filter_block(x_hat)
-            x_hat_bar = fourier.filter_block_adjoint(bar, spectra[own], blocks.n_fft) if for_x else None
-            return x_hat_bar, (own, compression_bar), kernel_bar, decay_bar
-
-        results = fourier.in_threads(reverse, range(len(groups)), n_threads)
+        results = fourier.in_threads(partial(reverse, x_hat, begin, n_new), range(len(groups)), n_threads)
         for _, (own, alpha_bar), w_bar, leak_bar in results:
             if alpha_bar is not None:
                 compression_bar[own] += to_numpy(alpha_bar)
@@ -216,7 +219,7 @@ def n_frames(n_samples: int, period: int) -> int:
     return max(1, n_samples // period)
 
 
-def _whole_periods(x: Any, period: int, *, crop: bool = False) -> Any:
+def whole_periods(x: Any, period: int, *, crop: bool = False) -> Any:
     """x up to its last whole period, or, unless cropped, with zeros up to the next."""
     n_periods = n_frames(x.shape[-1], period) if crop else -(-x.shape[-1] // period)
     return _fit_length(x, n_periods * period)

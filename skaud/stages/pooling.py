@@ -205,6 +205,29 @@ def pool(frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segmen
     return np.concatenate(pooled)
 
 
+def pool_adjoint(
+    features_bar: np.ndarray, frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segments: int = 1
+) -> np.ndarray:
+    """Adjoint of `pool` for frames; the slope of a standard deviation of 0 is 0."""
+    n_frames, resolved = frames.shape[-1], resolve_statistics(statistics)
+    frames_bar = np.zeros(frames.shape, np.result_type(features_bar, frames))
+    bars = iter(features_bar.reshape(segments * len(resolved), *frames.shape[:-1], 1))
+    for part in range(segments):
+        start = min(part * n_frames // segments, n_frames - 1)
+        stop = max((part + 1) * n_frames // segments, start + 1)
+        own = frames[..., start:stop]
+        for name, function in resolved:
+            if name not in ("mean", "std") or function is not _NAMED[name]:
+                raise ValueError(f"statistics has {name!r}, which has no gradient; pool with 'mean' and 'std'.")
+            # value = mean(own), or std(own)
+            value_bar = next(bars) / (stop - start)
+            if name == "std":
+                std = own.std(axis=-1, keepdims=True)
+                value_bar = value_bar * (own - own.mean(axis=-1, keepdims=True)) / np.where(std > 0, std, np.inf)
+            frames_bar[..., start:stop] += value_bar
+    return frames_bar
+
+
 def pooled_names(channels: Sequence[str], statistics: Statistic | Sequence[Statistic], segments: int = 1) -> np.ndarray:
     """Names in the order of `pool`."""
     names = [
