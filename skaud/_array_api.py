@@ -38,13 +38,11 @@ def constant(values: np.ndarray, x: Any) -> Any:
     import array_api_compat
 
     xp = array_namespace(x)
-    single = x.dtype in (xp.float32, xp.complex64)
-    if np.iscomplexobj(values):
-        dtype = "complex64" if single else "complex128"
-    else:
-        dtype = "float32" if single else "float64"
-    values = np.asarray(values, dtype)
-    return xp.asarray(values, device=array_api_compat.device(x)) if is_foreign(x) else values
+    bits = 32 if x.dtype in (xp.float32, xp.complex64) else 64
+    dtype = f"complex{2 * bits}" if np.iscomplexobj(values) else f"float{bits}"
+    if not is_foreign(x):
+        return np.asarray(values, dtype)
+    return xp.asarray(np.array(values, dtype), device=array_api_compat.device(x))  # torch warns of what it may not write
 
 
 def zeros(shape: tuple[int, ...], x: Any) -> Any:

@@ -114,11 +114,11 @@ def run(x: Any, cochlea: Cochlea, outputs: tuple[str, ...], n_threads: int = 1) 
         # Inhibition needs one channel more than it returns.
         channels = slice(groups[g].start, groups[g].stop + 1)
         own = slice(None) if g == len(groups) - 1 else slice(-1)
-        responses = _forward(x_hat, spectra[channels], n_new, blocks.n_fft, cochlea, channels, depth)
+        responses = _forward(x_hat, spectra[channels, :], n_new, blocks.n_fft, cochlea, channels, depth)
         if depth == 3:
             responses["spectrogram"] = integrate(responses["inhibited"], cochlea.decay, cochlea.period, before[g])
             before[g] = responses["spectrogram"][..., -1]
-        return {name: responses[name][:, own if OUTPUTS.index(name) < 2 else slice(None)] for name in outputs}
+        return {name: responses[name][:, own if OUTPUTS.index(name) < 2 else slice(None), :] for name in outputs}
 
     for begin in range(0, x.shape[-1], blocks.hop):
         n_new = min(blocks.hop, x.shape[-1] - begin)
@@ -158,7 +158,7 @@ def run_adjoint(
         channels = slice(groups[g].start, groups[g].stop + 1)
         own = channels if g == len(groups) - 1 or depth >= 2 else groups[g]
         here, frames = slice(begin, begin + n_new), slice(begin // period, (begin + n_new) // period)
-        forward = _forward(x_hat, spectra[own], n_new, blocks.n_fft, cochlea, own, min(depth, 2))
+        forward = _forward(x_hat, spectra[own, :], n_new, blocks.n_fft, cochlea, own, min(depth, 2))
         decay_bar, kernel_bar, compression_bar = 0.0, np.zeros(2), None
         # spectrogram = integrate(inhibited)
         if depth == 3:
@@ -177,7 +177,7 @@ def run_adjoint(
             exponents = cochlea.compression[own]
             bar, compression_bar = compress_adjoint(bar, forward["cochlea"], forward["compressed"], exponents)
         # cochlea = filter_block(x_hat)
-        x_hat_bar = fourier.filter_block_adjoint(bar, spectra[own], blocks.n_fft) if for_x else None
+        x_hat_bar = fourier.filter_block_adjoint(bar, spectra[own, :], blocks.n_fft) if for_x else None
         return x_hat_bar, (own, compression_bar), kernel_bar, decay_bar
 
     for begin in reversed(range(0, x.shape[-1], blocks.hop)):

@@ -22,7 +22,7 @@ class Cortex(NamedTuple):
 def transform(spectrogram: Any, n_scale_bins: int, n_rate_bins: int) -> Any:
     """2-D spectrum of (n_signals, n_channels, n_frames), scales from 0 up: (n_signals, n_scale_bins, 2 n_rate_bins)."""
     fft = fft_namespace(spectrogram)
-    over_scales = fft.rfft(spectrogram, n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins]
+    over_scales = fft.rfft(spectrogram, n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins, :]
     return fft.fft(over_scales, n=2 * n_rate_bins, axis=-1)
 
 
@@ -33,7 +33,7 @@ def transform_adjoint(spectrum_bar: Any, n_channels: int, n_frames: int) -> Any:
     # spectrum = fft(over_scales)
     over_scales_bar = 2 * n_rate_bins * fft.ifft(spectrum_bar, axis=-1)[..., :n_frames]
     # over_scales = rfft(spectrogram)
-    return n_scale_bins * fft.irfft(over_scales_bar, n=2 * n_scale_bins, axis=-2)[:, :n_channels]
+    return n_scale_bins * fft.irfft(over_scales_bar, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
 
 
 def run(spectrogram: Any, cortex: Cortex, *, real: bool, n_threads: int = 1) -> Any:
@@ -49,8 +49,8 @@ def run(spectrogram: Any, cortex: Cortex, *, real: bool, n_threads: int = 1) -> 
         if not cortex.upwards[k]:
             over_time = over_time * _alternation(n_frames, spectrogram)
         if real:
-            return 0.5 * fft.irfft(over_time, n=2 * n_scale_bins, axis=-2)[:, :n_channels]
-        return fft.ifft(over_time, n=2 * n_scale_bins, axis=-2)[:, :n_channels]
+            return 0.5 * fft.irfft(over_time, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
+        return fft.ifft(over_time, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
 
     return xp.stack(in_threads(respond, range(len(cortex.scales)), n_threads), axis=1)
 
@@ -74,7 +74,7 @@ def run_adjoint(response_bar: Any, spectrogram: Any, cortex: Cortex, *, n_thread
     def reverse(k: int) -> tuple[Any, Any, Any]:
         # response = ifft(over_time), over scales; or its real part
         over_scales = fft.rfft if real else fft.fft
-        over_time_bar = over_scales(response_bar[:, k], n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins]
+        over_time_bar = over_scales(response_bar[:, k, :, :], n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins, :]
         if not cortex.upwards[k]:
             # over_time = over_time * alternation
             over_time_bar = over_time_bar * _alternation(n_frames, spectrogram)

@@ -66,7 +66,7 @@ class FilterBank:
 def block_spectrum(x: Any, begin: int, blocks: Blocks) -> Any:
     """Spectrum of the block that begins there; x : (n_signals, n_samples)."""
     xp = array_namespace(x)
-    new = x[:, begin : begin + blocks.hop]
+    new = x[:, begin : min(begin + blocks.hop, x.shape[1])]
     if begin > 0:
         past = x[:, begin - blocks.n_taps + 1 : begin]
         gap = zeros((x.shape[0], blocks.n_fft - new.shape[1] - past.shape[1]), x)
@@ -84,7 +84,7 @@ def block_spectrum_adjoint(x_hat_bar: Any, begin: int, n_new: int, blocks: Block
 
 def filter_block(x_hat: Any, spectra: Any, n_new: int, n_fft: int) -> Any:
     """Response (n_signals, n_channels, n_new) to a block."""
-    return fft_namespace(x_hat).irfft(x_hat[:, None, :] * spectra, n=n_fft)[..., :n_new]
+    return fft_namespace(x_hat).irfft(x_hat[:, None, :] * spectra[None, ...], n=n_fft)[..., :n_new]
 
 
 def filter_block_adjoint(y_bar: Any, spectra: Any, n_fft: int) -> Any:

@@ -23,7 +23,7 @@ def integrate(x: Any, decay: float, period: int, y_before: Any = None) -> Any:
     sums = _weigh(x, decay ** np.arange(period - 1.0, -1, -1))
     pieces = []
     for begin in range(0, sums.shape[-1], FRAMES_AT_ONCE):
-        piece = sums[..., begin : begin + FRAMES_AT_ONCE]
+        piece = sums[..., begin : min(begin + FRAMES_AT_ONCE, sums.shape[-1])]
         recursion, memory = _recursion(piece.shape[-1], decay**period)
         y = piece @ constant(recursion, x)
         if y_before is not None:
@@ -41,7 +41,7 @@ def integrate_adjoint(y_bar: Any, decay: float, period: int, y_before_bar: Any =
     xp = array_namespace(y_bar)
     pieces = []
     for begin in reversed(range(0, y_bar.shape[-1], FRAMES_AT_ONCE)):
-        piece = y_bar[..., begin : begin + FRAMES_AT_ONCE]
+        piece = y_bar[..., begin : min(begin + FRAMES_AT_ONCE, y_bar.shape[-1])]
         recursion, memory = _recursion(piece.shape[-1], decay**period)
         if y_before_bar is None:
             y_before_bar = zeros(tuple(piece.shape[:-1]), piece)
