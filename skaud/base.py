@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
 
@@ -285,7 +285,8 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         results = [self._run_chunk(clip, arrays, frame_length) for clip, arrays in zip(clips, state.arrays)]
         responses = [response if state.n_ears is not None else response[0] for response, _ in results]
         check_responses(self, responses, clips)
-        return stack(responses), replace(state, arrays=[arrays for _, arrays in results])
+        arrays = [arrays for _, arrays in results]
+        return stack(responses), StreamState(state.model, state.n_signals, state.n_ears, arrays)
 
     @property
     def frame_rate_hz_(self) -> float:

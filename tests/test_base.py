@@ -1,12 +1,11 @@
 import pickle
-import re
 import warnings
 
 import audio_checks
 import numpy as np
 import pandas as pd
 import pytest
-from audio_checks import make_clips
+from audio_checks import error, make_clips
 from scipy import signal, sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
@@ -53,6 +52,9 @@ class LeakyEnergy(AudioTransformer):
         return np.zeros((2, n_ears, 1), self.dtype), np.zeros((n_ears, 2, 0), self.dtype)
 
     def _answer(self, clip, memory):
+        if not clip.shape[1]:  # lfilter would lose its memory
+            nothing = np.zeros((len(clip), 2, 0), self.dtype)
+            return dict.fromkeys(self._outputs, nothing), memory
         runs = [
             signal.lfilter(np.array([1 - pole], clip.dtype), np.array([1, -pole], clip.dtype), clip, zi=zi)
             for pole, zi in zip(self._poles, memory)
@@ -81,11 +83,6 @@ class LeakyEnergy(AudioTransformer):
         return frames, (memory, response[..., n * frame_length :])
 
 
-def error(kind, *words):
-    """The message holds these words, in this order."""
-    return pytest.raises(kind, match="(?s)" + ".*".join(re.escape(word) for word in words))
-
-
 @pytest.fixture(scope="module")
 def model():
     """A fitted CARFAC; it never changes."""
@@ -97,7 +94,10 @@ def model():
 
 @pytest.mark.parametrize("check", audio_checks.CHECKS, ids=lambda check: check.__name__)
 def test_a_minimal_model_passes(check):
-    check(LeakyEnergy())
+    if check is audio_checks.check_grid_search_takes_lists:
+        check(LeakyEnergy(), n_jobs=None)  # processes take seconds to start
+    else:
+        check(LeakyEnergy())
 
 
 @parametrize_with_checks([LeakyEnergy(), LeakyEnergy(pooling=TemporalPooling("max"))])

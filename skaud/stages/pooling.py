@@ -137,7 +137,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         """Frames of every signal, in floats; with reset, their channels become those of fit."""
         if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
             X = list(X)
-        is_list = isinstance(X, (list, tuple)) and len(X) and (isinstance(X[0], np.ndarray) or np.ndim(X[0]) > 1)
+        is_list = isinstance(X, (list, tuple)) and (not X or isinstance(X[0], np.ndarray) or np.ndim(X[0]) > 1)
         if is_list or getattr(X, "ndim", 0) in (3, 4):
             if reset and hasattr(self, "n_features_in_"):
                 del self.n_features_in_
