@@ -42,7 +42,9 @@ def constant(values: np.ndarray, x: Any) -> Any:
     dtype = f"complex{2 * bits}" if np.iscomplexobj(values) else f"float{bits}"
     if not is_foreign(x):
         return np.asarray(values, dtype)
-    return xp.asarray(np.array(values, dtype), device=array_api_compat.device(x))  # torch warns of what it may not write
+    return xp.asarray(
+        np.array(values, dtype), device=array_api_compat.device(x)
+    )  # torch warns of what it may not write
 
 
 def zeros(shape: tuple[int, ...], x: Any) -> Any:

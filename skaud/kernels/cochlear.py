@@ -126,7 +126,8 @@ def run(x: Any, cochlea: Cochlea, outputs: tuple[str, ...], n_threads: int = 1) 
         responses = fourier.in_threads(partial(respond, x_hat, n_new), range(len(groups)), n_threads)
         for name in outputs:
             pieces[name].append(_join([response[name] for response in responses], 1, xp))
-    return {name: _join(pieces[name], -1, xp)[..., : None if name == "spectrogram" else n_samples] for name in outputs}
+    lengths = [n_frames(n_samples, cochlea.period) if name == "spectrogram" else n_samples for name in outputs]
+    return {name: _join(pieces[name], -1, xp)[..., :length] for name, length in zip(outputs, lengths)}
 
 
 def run_adjoint(
