@@ -103,7 +103,7 @@ def run(x: Any, cochlea: Cochlea, outputs: tuple[str, ...], n_threads: int = 1) 
     xp = array_namespace(x)
     n_samples = x.shape[-1]
     depth = max(OUTPUTS.index(name) for name in outputs)
-    x = whole_periods(x, cochlea.period, crop=outputs == ("spectrogram",))
+    x = whole_periods(x, cochlea.period)
     blocks = fourier.cut(x.shape[-1], cochlea.filters.response.shape[1], cochlea.period)
     spectra = cochlea.filters.spectra(blocks, x)
     groups = fourier.channel_groups(x, spectra.shape[0] - 1)
@@ -144,9 +144,10 @@ def run_adjoint(
     xp = array_namespace(x)
     n_samples, period = x.shape[-1], cochlea.period
     depth = OUTPUTS.index(output)
-    x = whole_periods(x, period, crop=depth == 3)
-    if depth < 3:
-        out_bar = whole_periods(out_bar, period)
+    x = whole_periods(x, period)
+    # The frame that the sound ends in the midst of was cut off.
+    out_bar = _fit_length(out_bar, x.shape[-1] // period if depth == 3 else x.shape[-1])
+    spectrogram = None if spectrogram is None else _fit_length(spectrogram, x.shape[-1] // period)
     blocks = fourier.cut(x.shape[-1], cochlea.filters.response.shape[1], period)
     spectra = cochlea.filters.spectra(blocks, x)
     groups = fourier.channel_groups(x, spectra.shape[0] - 1)
@@ -220,10 +221,9 @@ def n_frames(n_samples: int, period: int) -> int:
     return max(1, n_samples // period)
 
 
-def whole_periods(x: Any, period: int, *, crop: bool = False) -> Any:
-    """x up to its last whole period, or, unless cropped, with zeros up to the next."""
-    n_periods = n_frames(x.shape[-1], period) if crop else -(-x.shape[-1] // period)
-    return _fit_length(x, n_periods * period)
+def whole_periods(x: Any, period: int) -> Any:
+    """x with zeros up to the next whole period."""
+    return _fit_length(x, -(-x.shape[-1] // period) * period)
 
 
 def _fit_length(x: Any, n: int) -> Any:

@@ -38,14 +38,13 @@ def differentiate(
     together = sounds.is_array or pooled
 
     def pullback(value_bar: Any) -> dict[str, Any]:
-        bars = list(value_bar)
-        if len(bars) != len(values) or any(np.shape(bar) != value.shape for bar, value in zip(bars, values)):
+        shapes, wanted = [np.shape(bar) for bar in value_bar], [value.shape for value in values]
+        if shapes != wanted:
             raise ValueError(
-                f"value_bar has shapes {sorted({np.shape(bar) for bar in bars})} for {len(bars)} signals; it must be "
-                f"shaped like the value: {len(values)} signals of {sorted({value.shape for value in values})}."
+                f"value_bar has shapes {shapes}, signal by signal; they must be those of the value, {wanted}."
             )
         grads: list[dict[str, Any]] = []
-        for bar, response, clip in zip(bars, frames, sounds.clips):
+        for bar, response, clip in zip(value_bar, frames, sounds.clips):
             if pooled:
                 bar = pool_adjoint(np.asarray(bar), response, *pooling)
             bar = _in_precision(np.asarray(bar), response)

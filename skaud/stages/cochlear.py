@@ -252,7 +252,8 @@ class LeakyIntegrator(ResponseTransformer):
     def _respond(self, rows: Any) -> Any:
         period = check_period(self.sample_rate, self.frame_rate_hz)
         decay = float(np.exp(-1 / (self.integration_s * self.sample_rate)))
-        return integrate(kernel.whole_periods(rows, period, crop=True), decay, period)
+        frames = integrate(kernel.whole_periods(rows, period), decay, period)
+        return frames[..., : kernel.n_frames(rows.shape[-1], period)]
 
 
 # --- checks, which the models share ---

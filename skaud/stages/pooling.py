@@ -138,7 +138,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
             X = list(X)
         is_list = isinstance(X, (list, tuple)) and (not X or isinstance(X[0], np.ndarray) or np.ndim(X[0]) > 1)
-        if is_list or getattr(X, "ndim", 0) in (3, 4):
+        if is_list or getattr(X, "ndim", 0) in (3, 4, 5):
             if reset and hasattr(self, "n_features_in_"):
                 del self.n_features_in_
             signals = [_as_frames(frames, i) for i, frames in enumerate(X)]
@@ -160,10 +160,10 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
 def _as_frames(frames: Any, i: int) -> np.ndarray:
     """Frames of one signal, in floats; an error where they are not real and finite."""
     frames = np.asarray(frames)
-    if frames.ndim not in (1, 2, 3) or frames.size == 0 or frames.dtype.kind not in "fiub":
+    if frames.ndim not in (1, 2, 3, 4) or frames.size == 0 or frames.dtype.kind not in "fiub":
         raise ValueError(
             f"X[{i}] is {frames.dtype} of shape {frames.shape}; it must be real, (n_frames,), (n_channels, n_frames) "
-            "or (n_ears, n_channels, n_frames), with at least 1 frame."
+            "or (n_ears, [n_strfs,] n_channels, n_frames), with at least 1 frame."
         )
     if not np.isfinite(frames).all():
         raise ValueError(f"X[{i}] has features that are NaN or infinite; every feature must be finite.")
