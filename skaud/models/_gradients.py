@@ -32,9 +32,10 @@ def differentiate(
     stage = model.output if output == "features" else output
     sounds = model._sounds(X, None)
     n_threads = effective_n_jobs(model.n_jobs)
-    responses = [model._respond(clip, (stage,), n_threads)[stage] for clip in sounds.clips]
-    frames = responses if sounds.has_ears else [response[0] for response in responses]
-    values = [pool(response, *pooling) for response in frames] if pooled else frames
+    responses = [model._respond(clip, (stage,), n_threads) for clip in sounds.clips]
+    frames = [response[stage] if sounds.has_ears else response[stage][0] for response in responses]
+    # A caller may change the value before the pullback runs.
+    values = [pool(response, *pooling) if pooled else response.copy() for response in frames]
     together = sounds.is_array or pooled
 
     def pullback(value_bar: Any) -> dict[str, Any]:
@@ -44,12 +45,12 @@ def differentiate(
                 f"value_bar has shapes {shapes}, signal by signal; they must be those of the value, {wanted}."
             )
         grads: list[dict[str, Any]] = []
-        for bar, response, clip in zip(value_bar, frames, sounds.clips):
+        for i, bar in enumerate(value_bar):
             if pooled:
-                bar = pool_adjoint(np.asarray(bar), response, *pooling)
-            bar = _in_precision(np.asarray(bar), response)
+                bar = pool_adjoint(np.asarray(bar), frames[i], *pooling)
+            bar = _in_precision(np.asarray(bar), frames[i])
             bar = bar if sounds.has_ears else bar[np.newaxis]
-            grads.append(model._pull_back(bar, stage, clip, set(names), n_threads))
+            grads.append(model._pull_back(bar, stage, sounds.clips[i], responses[i], set(names), n_threads))
         total = {name: sum(grad[name] for grad in grads) for name in names if name != "X"}
         if "X" in names:
             gain = model._gain()
@@ -72,7 +73,8 @@ def _differentiate_rows(
         )
     stage = model.output if output == "features" else output
     x = model._as_rows(X)
-    value = model._respond(x, (stage,), 1)[stage]
+    responses = model._respond(x, (stage,), 1)
+    value = responses[stage]
 
     def pullback(value_bar: Any) -> dict[str, Any]:
         if tuple(value_bar.shape) != tuple(value.shape):
@@ -80,7 +82,7 @@ def _differentiate_rows(
                 f"value_bar has shape {tuple(value_bar.shape)}; it must be that of the value, {tuple(value.shape)}."
             )
         bar = array_namespace(value).astype(value_bar, value.dtype)
-        grads = model._pull_back(bar, stage, x, set(names), 1)
+        grads = model._pull_back(bar, stage, x, responses, set(names), 1)
         if "X" in names:
             grads["X"] = grads["X"] * model._gain()
         return {name: grads[name] for name in names}

@@ -211,15 +211,15 @@ class AuditorySpectrogram(AudioTransformer):
     # --- runs ---
 
     def _respond(self, x: Any, names: tuple[str, ...], n_threads: int) -> dict[str, Any]:
-        """Responses (n_rows, n_channels, ...) to sounds x (n_rows, n_samples), by name."""
+        """Responses (n_rows, n_channels, ...) to sounds x (n_rows, n_samples), by name; more may come along."""
         return kernel.run(x, self._cochlea(), names, n_threads)
 
-    def _pull_back(self, bar: Any, output: str, x: Any, wrt: set[str], n_threads: int) -> dict[str, Any]:
-        """Gradients by name from that of one response to x."""
+    def _pull_back(
+        self, bar: Any, output: str, x: Any, responses: dict[str, Any], wrt: set[str], n_threads: int
+    ) -> dict[str, Any]:
+        """Gradients by name from that of one output; responses is what `_respond` returned for it."""
         cochlea = self._cochlea()
-        spectrogram = None
-        if output == "spectrogram":
-            spectrogram = kernel.run(x, cochlea, (output,), n_threads)[output]
+        spectrogram = responses.get("spectrogram")
         grads = kernel.run_adjoint(bar, output, x, cochlea, spectrogram, n_threads, for_x="X" in wrt)
         # decay = exp(-1 / (integration_s * sample_rate))
         integration_bar = grads.decay * cochlea.decay / (self.sample_rate * self.integration_s_**2)

@@ -209,10 +209,11 @@ class BiomimeticFrontend(AuditorySpectrogram):
         responses["cortical"] = respond(responses["spectrogram"], self._strfs(), self.response, n_threads)
         return responses
 
-    def _pull_back(self, bar: Any, output: str, x: Any, wrt: set[str], n_threads: int) -> dict[str, Any]:
+    def _pull_back(
+        self, bar: Any, output: str, x: Any, responses: dict[str, Any], wrt: set[str], n_threads: int
+    ) -> dict[str, Any]:
         grads = {name: np.zeros(len(self.rates_hz_)) for name in self._learnable[-2:]}
         if output == "cortical":
-            spectrogram = super()._respond(x, ("spectrogram",), n_threads)["spectrogram"]
-            bar, grads = pull_back(bar, spectrogram, self._strfs(), self.response, n_threads)
+            bar, grads = pull_back(bar, responses["spectrogram"], self._strfs(), self.response, n_threads)
             output = "spectrogram"
-        return grads | super()._pull_back(bar, output, x, wrt, n_threads)
+        return grads | super()._pull_back(bar, output, x, responses, wrt, n_threads)
