@@ -55,7 +55,7 @@ def compress_adjoint(out_bar: Any, x: Any, out: Any, exponents: np.ndarray) -> t
     xp = array_namespace(x)
     # out = sign(x) * exp(exponents * log_magnitude)
     relative_bar = out_bar * out
-    exponents_bar = xp.sum(xp.vecdot(relative_bar, _log_magnitude(x), axis=-1), axis=0)
+    exponents_bar = xp.sum(relative_bar * _log_magnitude(x), axis=(0, -1))
     if (exponents == 1).all():
         return out_bar, exponents_bar
     at_0 = x == 0
@@ -83,7 +83,7 @@ def inhibit_adjoint(out_bar: Any, x: Any, out: Any, kernel: np.ndarray) -> tuple
     inner_bar = near_bar[..., 1:, :] + far_bar[..., :-1, :]
     x_bar = xp.concat([near_bar[..., :1, :], inner_bar, far_bar[..., -1:, :]], axis=-2)
     parts = (x[..., :-1, :], x[..., 1:, :])
-    return x_bar, np.array([float(xp.sum(xp.vecdot(difference_bar, part, axis=-1))) for part in parts])
+    return x_bar, np.array([float(xp.sum(difference_bar * part)) for part in parts])
 
 
 def _log_magnitude(x: Any) -> Any:

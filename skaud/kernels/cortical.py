@@ -84,9 +84,8 @@ def run_adjoint(response_bar: Any, spectrogram: Any, cortex: Cortex, *, n_thread
         # filtered = half * scale * rate
         half_bar = filtered_bar * xp.conj(_transfer(cortex, k, spectrum))
         product = xp.sum(filtered_bar * xp.conj(_half(spectrum, cortex, k)), axis=0)
-        rate, scale = constant(cortex.rates[k], spectrum), constant(cortex.scales[k], spectrum)
-        rate_bar = xp.astype(scale, product.dtype) @ product
-        scale_bar = xp.real(product @ xp.conj(rate))
+        rate_bar = xp.sum(product * constant(cortex.scales[k, :, np.newaxis], spectrum), axis=0)
+        scale_bar = xp.real(xp.sum(product * constant(np.conj(cortex.rates[k]), spectrum), axis=-1))
         return half_bar, rate_bar, scale_bar
 
     upper, lower = 0, 0

@@ -11,7 +11,8 @@ from scipy.linalg import toeplitz
 
 from skaud._array_api import array_namespace, constant, zeros
 
-FRAMES_AT_ONCE = 128  # side of the triangular matrix
+# Side of the triangular matrix: products that BLAS does not spread over threads, which would wait for each other here.
+FRAMES_AT_ONCE = 64
 
 
 def integrate(x: Any, decay: float, period: int, y_before: Any = None) -> Any:
@@ -73,9 +74,8 @@ def decay_adjoint(sums_bar: Any, x: Any, y: Any, decay: float, period: int, y_be
 def _weigh(x: Any, weights: np.ndarray) -> Any:
     """Weighted sum of every period."""
     xp = array_namespace(x)
-    period = len(weights)
-    sums = xp.reshape(x, (-1, period)) @ constant(weights, x)
-    return xp.reshape(sums, (*x.shape[:-1], x.shape[-1] // period))
+    periods = xp.reshape(x, (*x.shape[:-1], x.shape[-1] // len(weights), len(weights)))
+    return xp.sum(periods * constant(weights, x), axis=-1)
 
 
 def _recursion(n_frames: int, decay: float) -> tuple[np.ndarray, np.ndarray]:
