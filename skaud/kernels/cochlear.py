@@ -39,7 +39,7 @@ class Gradients(NamedTuple):
 
 
 def compress(x: Any, exponents: np.ndarray) -> Any:
-    """sign(x) |x| ** exponent; x : (..., n_channels, n_samples), exponents : (n_channels,)."""
+    """Signed power, sign(x) |x| ** exponent; x : (..., n_channels, n_samples), exponents : (n_channels,)."""
     if (exponents == 1).all():
         return x
     # sign(x) |x| ** a = x |x| ** (a - 1), one exponential
@@ -66,7 +66,7 @@ def compress_adjoint(out_bar: Any, x: Any, out: Any, exponents: np.ndarray) -> t
 
 
 def inhibit(x: Any, kernel: np.ndarray) -> Any:
-    """max(0, w0 x[k] + w1 x[k + 1]) over channels; x : (..., n_channels, n_samples)."""
+    """Rectified difference max(0, w0 x[k] + w1 x[k + 1]) over channels; x : (..., n_channels, n_samples)."""
     w0, w1 = float(kernel[0]), float(kernel[1])
     near = x[..., :-1, :] if w0 == 1 else w0 * x[..., :-1, :]
     difference = near - x[..., 1:, :] if w1 == -1 else near + w1 * x[..., 1:, :]
@@ -222,7 +222,7 @@ def n_frames(n_samples: int, period: int) -> int:
 
 
 def whole_periods(x: Any, period: int) -> Any:
-    """x with zeros up to the next whole period."""
+    """Fill x with zeros up to the next whole period."""
     return _fit_length(x, -(-x.shape[-1] // period) * period)
 
 

@@ -16,7 +16,7 @@ FRAMES_AT_ONCE = 64
 
 
 def integrate(x: Any, decay: float, period: int, y_before: Any = None) -> Any:
-    """y at the last sample of every period.
+    """Integrate x; y at the last sample of every period.
 
     x : (..., n_frames * period); y_before : (...), the last y of the block before; returns (..., n_frames)
     """

@@ -260,7 +260,7 @@ class LeakyIntegrator(ResponseTransformer):
 
 
 def as_rows(x: Any, name: str) -> Any:
-    """x (..., n_channels, n_samples) as floats with one axis in front; an error where it is something else."""
+    """Reshape x (..., n_channels, n_samples), as floats, with one axis in front; an error otherwise."""
     if not is_foreign(x):
         x = check_samples(np.asarray(x), name)
     if len(x.shape) < 2 or 0 in x.shape:

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
+from plain_biomimetic import STEP, spectrogram_outputs
 from scipy import signal
 
 from skaud.kernels import cochlear, fourier
 from skaud.kernels.cochlear import OUTPUTS, Cochlea
 from skaud.kernels.leaky_integrator import integrate
 
-STEP = 1e-30  # complex step: derivatives without differences
 RANDOM = np.random.default_rng(5)
 N_CHANNELS, N_TAPS, PERIOD = 35, 50, 8  # three groups of channels
 ALPHA = RANDOM.uniform(0.7, 1.2, N_CHANNELS)  # lower ones amplify rounding near 0
@@ -23,25 +23,6 @@ def make(response, alpha=ALPHA, kernel=KERNEL, decay=DECAY, period=PERIOD):
     return Cochlea(fourier.FilterBank(response), alpha, kernel, decay, period)
 
 
-def plain(x, response, alpha, kernel, decay, period):
-    """The formulas, for real numbers or with a complex step in them, a sample at a time."""
-
-    def filtered(x):
-        return signal.fftconvolve(x[:, np.newaxis], response[np.newaxis], axes=-1)[..., : x.shape[-1]]
-
-    y = filtered(x.real) + 1j * filtered(x.imag)
-    upright = np.where(y.real < 0, -y, y)
-    compressed = np.where(y.real < 0, -1, 1) * upright ** np.asarray(alpha)[:, np.newaxis]
-    difference = kernel[0] * compressed[:, :-1] + kernel[1] * compressed[:, 1:]
-    inhibited = np.where(difference.real > 0, difference, 0)
-    leaky = np.zeros_like(inhibited)
-    state = 0
-    for t in range(x.shape[-1]):
-        state = decay * state + inhibited[..., t]
-        leaky[..., t] = state
-    return dict(zip(OUTPUTS, (y, compressed, inhibited, leaky[..., period - 1 :: period])))
-
-
 def assert_near(a, b, tolerance=1e-12):
     assert a.shape == b.shape
     error = np.abs(a - b).max()
@@ -52,7 +33,7 @@ def assert_near(a, b, tolerance=1e-12):
 @pytest.mark.parametrize("n_samples", [1, 7, 8, 49, 51, 400, 407])
 def test_outputs_follow_the_plain_formulas(response, n_samples, n_threads):
     x = RANDOM.standard_normal((2, n_samples))
-    wanted = plain(x, response, ALPHA, KERNEL, DECAY, PERIOD)
+    wanted = spectrogram_outputs(x, response, ALPHA, KERNEL, DECAY, PERIOD)
     found = cochlear.run(x, make(response), OUTPUTS, n_threads)
     for name in OUTPUTS[: 4 if n_samples >= PERIOD else 3]:
         assert_near(found[name], wanted[name].real)
@@ -75,7 +56,7 @@ def short_blocks(monkeypatch):
 def test_blocks_give_what_the_whole_gives(response):
     x = RANDOM.standard_normal((2, 1003))
     assert fourier.cut(1003, N_TAPS, PERIOD).hop < 300
-    wanted = plain(x, response, ALPHA, KERNEL, DECAY, PERIOD)
+    wanted = spectrogram_outputs(x, response, ALPHA, KERNEL, DECAY, PERIOD)
     found = cochlear.run(x, make(response), OUTPUTS)
     for name in OUTPUTS:
         assert_near(found[name], wanted[name].real)
@@ -101,7 +82,7 @@ def test_dot_test_of_everything_at_once(response, output, n_samples):
     x, x_dot = random.standard_normal((2, 2, n_samples))
     alpha_dot, kernel_dot, decay_dot = random.standard_normal(N_CHANNELS), random.standard_normal(2), 0.3
     stepped = [v + 1j * STEP * d for v, d in ((x, x_dot), (ALPHA, alpha_dot), (KERNEL, kernel_dot), (DECAY, decay_dot))]
-    value = plain(stepped[0], response, *stepped[1:], PERIOD)[output]
+    value = spectrogram_outputs(stepped[0], response, *stepped[1:], PERIOD)[output]
     bar = np.abs(random.standard_normal(value.shape)) * np.sign(value.imag)  # a sum without cancellation
     forward = (bar * value.imag).sum() / STEP
     for n_threads in (1, 2):

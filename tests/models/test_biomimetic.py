@@ -4,11 +4,15 @@ import audio_checks
 import numpy as np
 import pytest
 from audio_checks import CHECKS, error, make_clips
+from plain_biomimetic import STEP, rate_tangent, scale_tangent, spectrogram_outputs
 from scipy import signal
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import AuditorySpectrogram, BiomimeticFrontend
+from skaud.design.cortical import rate_filters, scale_filters
+from skaud.kernels.cortical import Cortex
+from skaud.kernels.cortical import run as run_cortex
 
 RATE = 16000
 RANDOM = np.random.default_rng(10)
@@ -246,6 +250,39 @@ def test_gradients_follow_differences(shape, output):
     reverse = (grads["X"] * X_dot).sum() + sum(np.sum(grads[name] * dots[name]) for name in PARAMETERS)
     forward = (bar * (run(1e-6)[0] - run(-1e-6)[0])).sum() / 2e-6
     assert abs(forward - reverse) < 1e-5 * np.linalg.norm(bar) * np.linalg.norm(run(1e-6)[0] - value) / 1e-6
+
+
+def test_dot_test_of_the_whole():
+    random = np.random.default_rng(12)
+    X, X_dot = random.standard_normal((2, 1, 1600))
+    values = {
+        "compression": random.uniform(0.8, 1.2, 129),
+        "lateral_inhibition": np.array([1.0, -0.9]),
+        "integration_s": 0.009,
+        "scales_cycles_per_octave": np.array([0.7, 2.0]),
+        "rates_hz": np.array([20.0, -31.0]),
+    }
+    dots = {name: np.multiply(value, random.standard_normal(np.shape(value))) for name, value in values.items()}
+    model = small(**values).fit(X)
+    stepped = {name: value + 1j * STEP * dots[name] for name, value in values.items()}
+    decay = np.exp(-1 / (stepped["integration_s"] * RATE))
+    cochlear = (model.impulse_responses_, stepped["compression"], stepped["lateral_inhibition"], decay, 80)
+    spectrogram = spectrogram_outputs(X + 1j * STEP * X_dot, *cochlear)["spectrogram"]
+    # The response is linear in the spectrogram and in both filters.
+    scales, rates = values["scales_cycles_per_octave"], values["rates_hz"]
+    filters = Cortex(rate_filters(rates, 32, 200.0).transfer, rates > 0, scale_filters(scales, 128, 24.0))
+    rates_dot = rate_tangent(rates, dots["rates_hz"], 32, 200.0)
+    scales_dot = scale_tangent(scales, dots["scales_cycles_per_octave"], 128, 24.0)
+    tangent = (
+        run_cortex(spectrogram.imag / STEP, filters, real=True)
+        + run_cortex(spectrogram.real, filters._replace(rates=rates_dot), real=True)
+        + run_cortex(spectrogram.real, filters._replace(scales=scales_dot), real=True)
+    )
+    bar = np.abs(random.standard_normal(tangent.shape)) * np.sign(tangent)  # a sum without cancellation
+    grads = model.vjp(X)[1](bar)
+    forward = (bar * tangent).sum()
+    reverse = (grads["X"] * X_dot).sum() + sum(np.sum(grads[name] * dots[name]) for name in PARAMETERS)
+    assert abs(forward - reverse) < 1e-12 * abs(forward), (forward, reverse)
 
 
 def test_the_value_is_what_transform_and_simulate_return():
