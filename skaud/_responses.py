@@ -9,12 +9,14 @@ from sklearn import get_config
 from skaud._sounds import all_finite
 
 
-def check_responses(estimator: Any, responses: Iterable[Any], clips: Iterable[np.ndarray]) -> None:
+def check_responses(
+    estimator: Any, responses: Iterable[Any], clips: Iterable[np.ndarray], indices: Iterable[int]
+) -> None:
     """Refuse NaN: samples far beyond any sound take a recursion out of the range of its dtype.
 
-    A response is an array or a tuple of arrays.
+    A response is an array or a tuple of arrays; indices are those of the clips in X.
     """
-    for i, (response, clip) in enumerate(zip(responses, clips)):
+    for response, clip, i in zip(responses, clips, indices):
         if not all(map(all_finite, response if isinstance(response, tuple) else (response,))):
             raise ValueError(
                 f"X[{i}] reaches {np.abs(clip).max():.3g}, beyond what {type(estimator).__name__} can compute in "

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
+from sklearn.utils.fixes import parse_version
 
 from skaud.audio import resample
 from skaud.stages.pooling import TemporalPooling
@@ -369,6 +371,19 @@ def check_ensembles_take_lists(estimator):
         assert score > 0.9, f"{type(ensemble).__name__}: accuracy {score}"
 
 
+def check_column_transformer_takes_a_column_of_sounds(estimator):
+    import pandas as pd
+
+    clips = make_clips((0.02, 0.03, 0.02))
+    table = pd.DataFrame({"age": [20.0, 40.0, 60.0], "sound": clips})
+    columns = ColumnTransformer([("ear", clone(estimator), "sound"), ("rest", "passthrough", ["age"])])
+    features = columns.fit_transform(table)
+    assert_same(features[:, :-1], clone(estimator).fit_transform(clips), "column of sounds")
+    names = columns.get_feature_names_out()
+    assert names[-1] == "rest__age", f"names end in {names[-2:]}"
+    assert names[0].startswith("ear__"), f"names begin with {names[:2]}"
+
+
 def check_sample_rate_is_routed(estimator):
     rate = estimator.sample_rate
     X, y, _ = make_task(2 * rate)
@@ -384,6 +399,9 @@ def check_sample_rate_is_routed(estimator):
         features = wanted[:-1].transform(resampled)
         assert_same(front.fit_transform(X, sample_rate=rates), features, "fit_transform of a pipeline")
         assert_same(front.transform(X, sample_rate=2 * rate), features, "transform of a pipeline")
+    if parse_version(sklearn.__version__) < parse_version("1.8"):
+        return  # the scorer of a search routes nothing to transform
+    with sklearn.config_context(enable_metadata_routing=True):
         grid = {"logistic__C": [1e-3, 1]}
         search = GridSearchCV(classifier(estimator), grid, cv=3, error_score="raise").fit(X, y, sample_rate=rates)
     plain = GridSearchCV(classifier(estimator), grid, cv=3, error_score="raise").fit(resampled, y)

@@ -1,4 +1,5 @@
 import pickle
+import tracemalloc
 import warnings
 
 import audio_checks
@@ -163,6 +164,17 @@ def test_frame_rate_counts_whole_samples():
 
 def test_a_single_sample_is_enough(model):
     assert model.transform([np.zeros(1)]).shape == (1, 142)
+
+
+def test_frames_of_one_batch_at_a_time_are_held():
+    clips = [np.float32(clip) for clip in make_clips((0.1,) * 40)]
+    model = LeakyEnergy(frame_length=1 / RATE).fit(clips)
+    tracemalloc.start()
+    model.transform(clips)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    frames_of_all = 40 * 2 * clips[0].nbytes
+    assert peak < frames_of_all / 2
 
 
 def test_pooling_parameters_can_be_searched():

@@ -195,13 +195,14 @@ def pool(frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segmen
         start = min(part * n_frames // segments, n_frames - 1)
         stop = max((part + 1) * n_frames // segments, start + 1)
         for name, function in resolved:
-            value = np.asarray(function(frames[..., start:stop], axis=-1))
-            if value.shape != frames.shape[:-1]:
+            value = function(frames[..., start:stop], axis=-1)
+            shape = getattr(value, "shape", ())  # without NumPy: the frames may be cupy's
+            if shape != frames.shape[:-1]:
                 raise ValueError(
-                    f"the statistic {name!r} made shape {value.shape} of frames {frames[..., start:stop].shape}; it "
-                    "must reduce the last axis, f(frames, axis=-1), and no other."
+                    f"the statistic {name!r} made shape {shape} of frames {frames[..., start:stop].shape}; it must "
+                    "reduce the last axis, f(frames, axis=-1), and no other."
                 )
-            pooled.append(value.ravel())
+            pooled.append(np.ravel(value))
     return np.concatenate(pooled)
 
 

@@ -191,6 +191,13 @@ def test_channels_are_tuned_as_published(channel, peak_hz, gain_db, bandwidth_hz
     assert linear.q_[channel] == pytest.approx(q, abs=0.07)
 
 
+def test_a_channel_too_flat_for_a_bandwidth_has_none():
+    model = double(ohc_health=0)
+    assert np.isnan(model.bandwidths_hz_[0])
+    assert np.isnan(model.q_[0])
+    assert np.isfinite(model.bandwidths_hz_[1:]).all()
+
+
 @pytest.mark.parametrize("parameters", [{}, {"ohc_health": 0.3}, {"sample_rate": 16000, "zero_ratio": 1.2}])
 def test_transfer_function_is_the_spectrum_of_the_impulse_response(parameters):
     model = double(linear_car=True, open_loop=True, **parameters)
