@@ -230,9 +230,11 @@ class AuditorySpectrogram(AudioTransformer):
             "integration_s": integration_bar,
         }
 
-    def _map(self, run: Any, clips: list[np.ndarray], batches: list[list[int]], argument: Any) -> list[Any]:
+    def _map(
+        self, run: Any, finish: Any, clips: list[np.ndarray], batches: list[list[int]], argument: Any
+    ) -> list[Any]:
         n_threads = max(1, effective_n_jobs(self.n_jobs) // len(batches))
-        return super()._map(partial(run, n_threads=n_threads), clips, batches, argument)
+        return super()._map(partial(run, n_threads=n_threads), finish, clips, batches, argument)
 
     def _run_frames(self, clips: list[np.ndarray], frame_length: int | None, n_threads: int = 1) -> list[np.ndarray]:
         return [self._respond(clip, (self.output,), n_threads)[self.output] for clip in clips]
