@@ -4,6 +4,7 @@ The sum within a period is a product with its weights, and the recursion from pe
 matrix.
 """
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,7 @@ def _weigh(x: Any, weights: np.ndarray) -> Any:
     return xp.sum(periods * constant(weights, x), axis=-1)
 
 
+@lru_cache(maxsize=16)
 def _recursion(n_frames: int, decay: float) -> tuple[np.ndarray, np.ndarray]:
     """decay ** (column - row) on and above the diagonal, and decay ** (1, 2, ...)."""
     powers = decay ** np.arange(n_frames + 1.0)
