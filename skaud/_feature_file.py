@@ -149,7 +149,7 @@ def _read(path: Path) -> Content:
         frame = pd.read_parquet(path, engine="pyarrow")
         about = frame.attrs.get("skaud")
     else:
-        frame = pd.read_csv(path, dtype={"path": str}, keep_default_na=False, float_precision="round_trip")
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
         beside = _beside_csv(path)
         about = json.loads(beside.read_text(encoding="utf-8")) if beside.exists() else None
     columns = [name for name in frame.columns if name != "path"]

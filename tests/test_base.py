@@ -271,6 +271,7 @@ BAD_SOUNDS = {
     "sound and rate": ([(TONE, 22050)], ValueError, ("X[0], a tuple", "the rate as sample_rate")),
     "sparse": (sparse.csr_array(TONE[None]), TypeError, ("Sparse X", "X.toarray()")),
     "far too loud": ([TONE, TONE * 1e30], ValueError, ("X[1] reaches 1e+30", "float32", "scale it")),
+    "a click far too loud": ([np.r_[1e30, 0 * TONE]], ValueError, ("X[0] reaches 1e+30", "float32", "scale it")),
     "beyond float32": ([TONE * 1e300], ValueError, ("X[0] reaches inf", "float32", "scale it")),
 }
 

@@ -33,7 +33,7 @@ class Characteristics(NamedTuple):
 def characteristics(car: CARCoefficients, sample_rate: float, n_grid: int = 4096) -> Characteristics:
     """Characteristic frequency, gain, 3 dB bandwidth and Q of every channel, from the transfer function.
 
-    A coarse search on a logarithmic grid, then refinement on a finer one around each peak and each 3 dB point.
+    On a logarithmic grid: the peak from a parabola through its three highest points, the 3 dB points by interpolation.
     """
     low, high = max(1.0, 0.2 * car.pole_hz[-1]), 0.4999 * sample_rate
     grid = np.geomspace(low, high, n_grid)

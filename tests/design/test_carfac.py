@@ -91,7 +91,8 @@ def test_a_linear_cascade_has_a_nonlinearity_of_1():
 
 def test_the_output_has_no_dc_and_3_db_less_at_the_corner():
     high, low = (
-        carfac_response.transfer_function(cascade(48000, ac_corner_hz=corner), 48000, [0.0, 20.0])[-1] for corner in (20.0, 1e-9)
+        carfac_response.transfer_function(cascade(48000, ac_corner_hz=corner), 48000, [0.0, 20.0])[-1]
+        for corner in (20.0, 1e-9)
     )
     assert high[0] == 0
     assert 20 * np.log10(np.abs(high[1] / low[1])) == pytest.approx(-3.01, abs=0.02)
@@ -99,7 +100,10 @@ def test_the_output_has_no_dc_and_3_db_less_at_the_corner():
 
 def test_characteristics_are_those_of_a_finer_search():
     car = cascade()
-    coarse, fine = carfac_response.characteristics(car, 22050), carfac_response.characteristics(car, 22050, n_grid=2**15)
+    coarse, fine = (
+        carfac_response.characteristics(car, 22050),
+        carfac_response.characteristics(car, 22050, n_grid=2**15),
+    )
     np.testing.assert_allclose(coarse.frequency_hz, fine.frequency_hz, rtol=1e-4)
     np.testing.assert_allclose(coarse.gain_db, fine.gain_db, atol=1e-3)
     np.testing.assert_allclose(coarse.bandwidth_hz, fine.bandwidth_hz, rtol=2e-3)
