@@ -7,6 +7,8 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it; imported when first asked for.
 _HOME = {
+    "AuditorySpectrogram": "skaud.models.auditory_spectrogram",
+    "BiomimeticFrontend": "skaud.models.biomimetic",
     "CARFAC": "skaud.models.carfac",
     "Osses2021": "skaud.models.osses2021",
     "HeadphoneFilter": "skaud.stages.ears",
@@ -16,6 +18,11 @@ _HOME = {
     "AdaptationLoops": "skaud.stages.adaptation",
     "ModulationFilterbank": "skaud.stages.modulation",
     "Audiogram": "skaud.hearing.audiogram",
+    "CochlearFilterbank": "skaud.stages.cochlear",
+    "CorticalSTRF": "skaud.stages.cortical",
+    "LateralInhibition": "skaud.stages.cochlear",
+    "LeakyIntegrator": "skaud.stages.cochlear",
+    "PowerLawCompression": "skaud.stages.cochlear",
     "TemporalPooling": "skaud.stages.pooling",
 }
 _SUBMODULES = ("audio", "datasets", "design", "display", "hearing", "models", "stages")

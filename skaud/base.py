@@ -77,7 +77,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         self._validate_params()
         self._check_parameters()
         self.n_ears_in_: int | None = None
-        if not on_gpu(X):
+        if not self._stays_where_it_is(X):
             sounds = check_sounds(self, X, reset=True)
             check_rates(sample_rate, len(sounds.clips), self.sample_rate)
             self.n_ears_in_ = sounds.n_ears
@@ -123,7 +123,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         """
         check_is_fitted(self)
         frame_length = self._frame_samples()
-        if on_gpu(X):
+        if self._stays_where_it_is(X):
             return self._transform_on_gpu(X, frame_length)
         sounds = self._sounds(X, sample_rate, fixed_length=True)
         if sounds.n_ears != self.n_ears_in_:
@@ -207,7 +207,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         """
         check_is_fitted(self)
         names = self._check_outputs(outputs)
-        if on_gpu(X):
+        if self._stays_where_it_is(X):
             return Bunch(**{name: self._simulate_on_gpu(X, name) for name in names})
         sounds = self._sounds(X, sample_rate)
         responses = self._map(self._run_full, None, sounds.clips, [[i] for i in range(len(sounds.clips))], names)
@@ -324,6 +324,10 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
 
     def _available_outputs(self) -> tuple[str, ...]:
         return self._outputs
+
+    def _stays_where_it_is(self, X: Any) -> bool:
+        """Whether X is computed where it lies, by the two methods below."""
+        return on_gpu(X)
 
     def _transform_on_gpu(self, X: Any, frame_length: int | None) -> Any:
         raise TypeError(f"X is on a GPU, and {type(self).__name__} has no kernel there; pass a NumPy array.")

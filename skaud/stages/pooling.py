@@ -138,7 +138,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
             X = list(X)
         is_list = isinstance(X, (list, tuple)) and (not X or isinstance(X[0], np.ndarray) or np.ndim(X[0]) > 1)
-        if is_list or getattr(X, "ndim", 0) in (3, 4):
+        if is_list or getattr(X, "ndim", 0) in (3, 4, 5):
             if reset and hasattr(self, "n_features_in_"):
                 del self.n_features_in_
             signals = [_as_frames(frames, i) for i, frames in enumerate(X)]
@@ -160,10 +160,10 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
 def _as_frames(frames: Any, i: int) -> np.ndarray:
     """Frames of one signal, in floats; an error where they are not real and finite."""
     frames = np.asarray(frames)
-    if frames.ndim not in (1, 2, 3) or frames.size == 0 or frames.dtype.kind not in "fiub":
+    if frames.ndim not in (1, 2, 3, 4) or frames.size == 0 or frames.dtype.kind not in "fiub":
         raise ValueError(
             f"X[{i}] is {frames.dtype} of shape {frames.shape}; it must be real, (n_frames,), (n_channels, n_frames) "
-            "or (n_ears, n_channels, n_frames), with at least 1 frame."
+            "or (n_ears, [n_strfs,] n_channels, n_frames), with at least 1 frame."
         )
     if not np.isfinite(frames).all():
         raise ValueError(f"X[{i}] has features that are NaN or infinite; every feature must be finite.")
@@ -204,6 +204,29 @@ def pool(frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segmen
                 )
             pooled.append(np.ravel(value))
     return np.concatenate(pooled)
+
+
+def pool_adjoint(
+    features_bar: np.ndarray, frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segments: int = 1
+) -> np.ndarray:
+    """Adjoint of `pool` for frames; the slope of a standard deviation of 0 is 0."""
+    n_frames, resolved = frames.shape[-1], resolve_statistics(statistics)
+    frames_bar = np.zeros(frames.shape, np.result_type(features_bar, frames))
+    bars = iter(features_bar.reshape(segments * len(resolved), *frames.shape[:-1], 1))
+    for part in range(segments):
+        start = min(part * n_frames // segments, n_frames - 1)
+        stop = max((part + 1) * n_frames // segments, start + 1)
+        own = frames[..., start:stop]
+        for name, function in resolved:
+            if name not in ("mean", "std") or function is not _NAMED[name]:
+                raise ValueError(f"statistics has {name!r}, which has no gradient; pool with 'mean' and 'std'.")
+            # value = mean(own), or std(own)
+            value_bar = next(bars) / (stop - start)
+            if name == "std":
+                std = own.std(axis=-1, keepdims=True)
+                value_bar = value_bar * (own - own.mean(axis=-1, keepdims=True)) / np.where(std > 0, std, np.inf)
+            frames_bar[..., start:stop] += value_bar
+    return frames_bar
 
 
 def pooled_names(channels: Sequence[str], statistics: Statistic | Sequence[Statistic], segments: int = 1) -> np.ndarray:

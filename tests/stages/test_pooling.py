@@ -197,7 +197,7 @@ def test_bad_parameters_are_refused(parameters, words):
         ([], ("no signals", "at least 1")),
         (np.ones((0, 2, 3)), ("shape (0, 2, 3)", "no signals", "at least 1")),
         ([FRAMES, FRAMES[:, :0]], ("X[1] is float64 of shape (2, 0)", "at least 1 frame")),
-        ([FRAMES[None, None]], ("X[0] is float64 of shape (1, 1, 2, 6)", "(n_ears, n_channels, n_frames)")),
+        ([FRAMES[None, None, None]], ("X[0] is float64 of shape (1, 1, 1, 2, 6)", "n_channels, n_frames)")),
         ([FRAMES, FRAMES[:1]], ("X[1] has frames of shape (1,)", "X[0] had (2,)", "same model")),
         ([FRAMES, FRAMES * np.nan], ("X[1] has features that are NaN", "finite")),
         ([FRAMES * 1j], ("X[0] is complex128", "must be real")),

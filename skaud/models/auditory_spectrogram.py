@@ -1,0 +1,294 @@
+"""The auditory spectrogram: the cochlear half of the biomimetic front end."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from hashlib import sha1
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import ArrayLike
+from sklearn.utils._param_validation import Interval
+
+from skaud._array_api import array_namespace, is_foreign
+from skaud.base import AudioTransformer
+from skaud.design import cochlear as design
+from skaud.kernels import cochlear as kernel
+from skaud.models._gradients import differentiate
+from skaud.stages.cochlear import check_exponents, check_inhibition, check_period, design_filters
+from skaud.stages.pooling import TemporalPooling
+
+_FOREIGN_STATISTICS = ("mean", "std", "min", "max")
+
+
+class AuditorySpectrogram(AudioTransformer):
+    """Auditory spectrogram with learnable parameters.
+
+    129 constant-Q filters, power-law compression, lateral inhibition with half-wave rectification, and leaky
+    integration: the cochlear stages of the biomimetic front end, 132 parameters. Arrays of cupy, torch or JAX are
+    computed by their own library, and come back as such.
+
+    Parameters
+    ----------
+    sample_rate : float, default=16000
+        Rate of the model in Hz, at least 16000; clips at other rates are resampled to it.
+    filters : {"roex"}, (B, A), or path, default="roex"
+        Cochlear filters: rounded exponentials with minimum phase; numerators and denominators, two arrays (129,
+        n_coefficients); or a coefficient file of the NSL toolbox (``aud24.mat``), made for 16 kHz.
+    compression : float or array of shape (129,), default=1.0
+        Exponents of the power law.
+    lateral_inhibition : sequence of 2 float, default=(1, -1)
+        Weights of a channel and of the next higher one.
+    integration_s : float, default=0.008
+        Time constant of the leaky integration, in s.
+    frame_rate_hz : float, default=200
+        Frames a second; `sample_rate` must be a multiple of it.
+    pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    rms_one_db_spl : float or None, default=None
+        Level in dB SPL that RMS 1.0 stands for in X; None means the model's own, 100 dB SPL.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the computation and of the output.
+    n_jobs : int or None, default=None
+        Threads over signals, or over the channels of a single one; the result is the same for any number.
+
+    Attributes
+    ----------
+    n_channels_ : int
+        Number of channels of the spectrogram, 128.
+    center_frequencies_hz_ : ndarray of shape (129,)
+        Centre frequencies of the cochlear filters; all but the last name the channels.
+    impulse_responses_ : ndarray of shape (129, n_taps)
+        Cochlear filters.
+    compression_ : ndarray of shape (129,)
+        Exponents of the power law.
+    lateral_inhibition_ : ndarray of shape (2,)
+        Weights of the lateral inhibition.
+    integration_s_ : float
+        Time constant of the leaky integration.
+    frame_rate_hz_ : float
+        Frames a second.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
+    n_features_in_ : int
+        Samples of a signal, where X was a 2-D array in `fit`.
+
+    References
+    ----------
+    .. [1] T. Chi, P. Ru, S. A. Shamma, "Multiresolution spectrotemporal analysis of complex sounds", JASA 118, 887,
+       2005.
+    .. [2] R. L. Famularo, D. N. Zotkin, S. A. Shamma, R. Duraiswami, "Biomimetic frontend for differentiable audio
+       processing", 2024.
+
+    Examples
+    --------
+    >>> from skaud import AuditorySpectrogram, datasets
+    >>> X = datasets.make_tone([250, 1000, 4000], duration_s=0.2, sample_rate=16000)
+    >>> model = AuditorySpectrogram(pooling="mean").fit(X)
+    >>> features = model.transform(X)
+    >>> features.shape
+    (3, 128)
+    >>> model.center_frequencies_hz_[features.argmax(axis=1)].round(-1)
+    array([ 240.,  960., 3840.])
+    """
+
+    output: str = "spectrogram"
+    _outputs: tuple[str, ...] = kernel.OUTPUTS
+    _learnable: tuple[str, ...] = ("compression", "lateral_inhibition", "integration_s")
+
+    _parameter_constraints: dict = {
+        **{k: v for k, v in AudioTransformer._parameter_constraints.items() if k not in ("output", "frame_length")},
+        "filters": [str, Path, "array-like"],
+        "compression": [Real, "array-like"],
+        "lateral_inhibition": ["array-like"],
+        "integration_s": [Interval(Real, 0, None, closed="neither")],
+        "frame_rate_hz": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(
+        self,
+        sample_rate: float = 16000,
+        *,
+        filters: str | Path | tuple[ArrayLike, ArrayLike] = "roex",
+        compression: float | ArrayLike = 1.0,
+        lateral_inhibition: ArrayLike = (1, -1),
+        integration_s: float = 0.008,
+        frame_rate_hz: float = 200,
+        pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
+        rms_one_db_spl: float | None = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.filters = filters
+        self.compression = compression
+        self.lateral_inhibition = lateral_inhibition
+        self.integration_s = integration_s
+        self.frame_rate_hz = frame_rate_hz
+        self.pooling = pooling
+        self.rms_one_db_spl = rms_one_db_spl
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    def vjp(
+        self, X: Any, wrt: str | Iterable[str] | None = None, output: str = "features"
+    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+        """Value of an output, and the function that takes a gradient back from it.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+            Sound at the model's rate.
+        wrt : str or sequence of str, default=None
+            What to differentiate with respect to: "X", and the names of learnable parameters; None stands for all of
+            them.
+        output : str, default="features"
+            A name that `simulate` knows, or "features" for what `transform` returns.
+
+        Returns
+        -------
+        value : array or list of arrays
+            The output.
+        pullback : callable
+            ``pullback(value_bar)`` takes the gradient of a scalar with respect to the value, shaped like it, and
+            returns a dict of its gradients by name. The derivative at 0 of the half-wave rectifier is 0, and so is
+            that of an exponent below 1. For complex values, the gradient is that by the real part plus i times that by
+            the imaginary part.
+
+        Raises
+        ------
+        ValueError
+            If `wrt` or `output` has an unknown name, or `value_bar` another shape than the value.
+        """
+        return differentiate(self, X, wrt, output)
+
+    # --- parameters to coefficients ---
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.sample_rate < design.SAMPLE_RATE:
+            raise ValueError(
+                f"sample_rate={self.sample_rate} must be at least {design.SAMPLE_RATE:.0f} Hz, for filters up to 7246 "
+                "Hz; raise it, clips at lower rates are resampled to it."
+            )
+        if is_foreign(self.filters):
+            raise ValueError("filters must be 'roex', a path, or B and A as NumPy arrays; convert them.")
+        check_period(self.sample_rate, self.frame_rate_hz)
+
+    def _design(self) -> None:
+        self.compression_ = check_exponents(self.compression, design.N_CHANNELS)
+        self.lateral_inhibition_ = check_inhibition(self.lateral_inhibition)
+        self.integration_s_ = float(self.integration_s)
+        self.center_frequencies_hz_ = design.centre_frequencies_hz()
+        self.n_channels_ = design.N_CHANNELS - 1
+        self._filter_bank_ = design_filters(self.filters, self.sample_rate, self.dtype)
+        self.impulse_responses_ = self._filter_bank_.response
+        self._fingerprint_ = sha1(
+            b"".join(np.asarray(value).tobytes() for value in (self.impulse_responses_, *self._learnt().values()))
+        ).hexdigest()[:10]
+
+    def _learnt(self) -> dict[str, Any]:
+        """Values of the learnable parameters."""
+        return {name: getattr(self, f"{name}_") for name in self._learnable}
+
+    def _cochlea(self) -> kernel.Cochlea:
+        return kernel.Cochlea(
+            self._filter_bank_,
+            self.compression_,
+            self.lateral_inhibition_,
+            float(np.exp(-1 / (self.integration_s_ * self.sample_rate))),
+            check_period(self.sample_rate, self.frame_rate_hz),
+        )
+
+    def _channel_names(self) -> list[str]:
+        return [f"{hz:.0f}hz" for hz in self.center_frequencies_hz_[:-1]]
+
+    def _frame_samples(self) -> int:
+        return check_period(self.sample_rate, self.frame_rate_hz)
+
+    # --- runs ---
+
+    def _respond(self, x: Any, names: tuple[str, ...], n_threads: int) -> dict[str, Any]:
+        """Responses (n_rows, n_channels, ...) to sounds x (n_rows, n_samples), by name; more may come along."""
+        return kernel.run(x, self._cochlea(), names, n_threads)
+
+    def _pull_back(
+        self, bar: Any, output: str, x: Any, responses: dict[str, Any], wrt: set[str], n_threads: int
+    ) -> dict[str, Any]:
+        """Gradients by name from that of one output; responses is what `_respond` returned for it."""
+        cochlea = self._cochlea()
+        spectrogram = responses.get("spectrogram")
+        grads = kernel.run_adjoint(bar, output, x, cochlea, spectrogram, n_threads, for_x="X" in wrt)
+        # decay = exp(-1 / (integration_s * sample_rate))
+        integration_bar = grads.decay * cochlea.decay / (self.sample_rate * self.integration_s_**2)
+        return {
+            "X": grads.x,
+            "compression": grads.compression,
+            "lateral_inhibition": grads.kernel,
+            "integration_s": integration_bar,
+        }
+
+    def _map(
+        self, run: Any, finish: Any, clips: list[np.ndarray], batches: list[list[int]], argument: Any
+    ) -> list[Any]:
+        n_threads = max(1, effective_n_jobs(self.n_jobs) // len(batches))
+        return super()._map(partial(run, n_threads=n_threads), finish, clips, batches, argument)
+
+    def _run_frames(self, clips: list[np.ndarray], frame_length: int | None, n_threads: int = 1) -> list[np.ndarray]:
+        return [self._respond(clip, (self.output,), n_threads)[self.output] for clip in clips]
+
+    def _run_full(
+        self, clips: list[np.ndarray], names: tuple[str, ...], n_threads: int = 1
+    ) -> list[tuple[np.ndarray, ...]]:
+        responses = [self._respond(clip, names, n_threads) for clip in clips]
+        return [tuple(response[name] for name in names) for response in responses]
+
+    def _initial_arrays(self, n_ears: int) -> Any:
+        raise TypeError(
+            f"{type(self).__name__} filters whole blocks, so it has no chunk-by-chunk form; pass whole signals "
+            "to transform."
+        )
+
+    def _run_chunk(self, clip: np.ndarray, arrays: Any, frame_length: int | None) -> Any:
+        return self._initial_arrays(len(clip))
+
+    # --- arrays of other libraries ---
+
+    def _stays_where_it_is(self, X: Any) -> bool:
+        return is_foreign(X)
+
+    def _as_rows(self, X: Any) -> Any:
+        """X of another library, (n_signals, n_samples), at the model's level; an error where it is something else."""
+        xp = array_namespace(X)
+        if len(X.shape) != 2 or 0 in X.shape or X.dtype != getattr(xp, self.dtype):
+            raise ValueError(
+                f"X is a {type(X).__name__} of {X.dtype} and shape {tuple(X.shape)}; it must be {self.dtype}, "
+                "(n_signals, n_samples): cast or reshape it, or set dtype."
+            )
+        if not bool(xp.all(xp.isfinite(X))):
+            raise ValueError("X has samples that are NaN or infinite; every sample must be finite. Cut them out.")
+        return X if self._gain() == 1 else X * self._gain()
+
+    def _gain(self) -> float:
+        """Factor from samples of X to those of the model."""
+        return 1.0 if self.rms_one_db_spl is None else 10 ** ((self.rms_one_db_spl - self._rms_one_db_spl) / 20)
+
+    def _simulate_on_gpu(self, X: Any, name: str) -> Any:
+        return self._respond(self._as_rows(X), (name,), 1)[name]
+
+    def _transform_on_gpu(self, X: Any, frame_length: int | None) -> Any:
+        xp = array_namespace(X)
+        frames = self._simulate_on_gpu(X, self.output)
+        if self.pooling is None:
+            return frames
+        statistics, segments = self._pooling()
+        names = (statistics,) if isinstance(statistics, str) or callable(statistics) else tuple(statistics)
+        if segments != 1 or any(name not in _FOREIGN_STATISTICS for name in names):
+            raise ValueError(
+                f"pooling={self.pooling!r} is for NumPy arrays; a {type(X).__name__} is pooled by "
+                f"{_FOREIGN_STATISTICS}, in one segment. Choose among them, or set pooling=None for the frames."
+            )
+        pooled = [xp.reshape(getattr(xp, name)(frames, axis=-1), (X.shape[0], -1)) for name in names]
+        return xp.concat(pooled, axis=-1)

@@ -1,0 +1,219 @@
+"""The biomimetic front end: auditory spectrogram and cortical features, with 212 learnable parameters."""
+
+from collections.abc import Callable, Sequence
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+
+from skaud.design.cochlear import CHANNELS_PER_OCTAVE
+from skaud.models.auditory_spectrogram import AuditorySpectrogram
+from skaud.stages.cortical import RESPONSES, STRFs, design_strfs, pull_back, respond, strf_names
+from skaud.stages.pooling import TemporalPooling, pooled_names
+
+
+class BiomimeticFrontend(AuditorySpectrogram):
+    """Biomimetic front end of Famularo et al. (2024): cochlear and cortical features with learnable parameters.
+
+    An auditory spectrogram of 128 channels, and the responses of spectrotemporal receptive fields (STRFs) to it.
+    With 40 of them, 212 parameters can be learned. Arrays of cupy, torch or JAX are computed by their own library, and
+    come back as such.
+
+    Parameters
+    ----------
+    sample_rate : float, default=16000
+        Rate of the model in Hz, at least 16000; clips at other rates are resampled to it.
+    filters : {"roex"}, (B, A), or path, default="roex"
+        Cochlear filters: rounded exponentials with minimum phase; numerators and denominators, two arrays (129,
+        n_coefficients); or a coefficient file of the NSL toolbox (``aud24.mat``), made for 16 kHz.
+    compression : float or array of shape (129,), default=1.0
+        Exponents of the power law.
+    lateral_inhibition : sequence of 2 float, default=(1, -1)
+        Weights of a channel and of the next higher one.
+    integration_s : float, default=0.008
+        Time constant of the leaky integration, in s.
+    frame_rate_hz : float, default=200
+        Frames a second; `sample_rate` must be a multiple of it.
+    n_strfs : int, default=40
+        Number of STRFs; with ``init="log"`` a multiple of 8.
+    init : {"log", "random"}, default="log"
+        Scales of 0.25 to 8 cycles/octave with rates of +-2 to +-32 Hz each, or scales U(0, 9) and rates U(-9, 9).
+    scales_cycles_per_octave : array of shape (n_strfs,) or None, default=None
+        Scales of the STRFs, instead of `init`.
+    rates_hz : array of shape (n_strfs,) or None, default=None
+        Rates of the STRFs, instead of `init`; above 0 for sweeps towards lower frequencies.
+    response : {"real", "magnitude", "complex"}, default="real"
+        Part of the STRFs' complex response; "complex" needs ``pooling=None``.
+    output : {"cortical", "spectrogram"}, default="cortical"
+        Response that `transform` takes its features from.
+    pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    rms_one_db_spl : float or None, default=None
+        Level in dB SPL that RMS 1.0 stands for in X; None means the model's own, 100 dB SPL.
+    random_state : int, RandomState or None, default=None
+        For ``init="random"``.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the computation and of the output.
+    n_jobs : int or None, default=None
+        Threads over signals, or over the channels of a single one; the result is the same for any number.
+
+    Attributes
+    ----------
+    n_channels_ : int
+        Number of channels of the spectrogram, 128.
+    center_frequencies_hz_ : ndarray of shape (129,)
+        Centre frequencies of the cochlear filters; all but the last name the channels.
+    impulse_responses_ : ndarray of shape (129, n_taps)
+        Cochlear filters.
+    compression_ : ndarray of shape (129,)
+        Exponents of the power law.
+    lateral_inhibition_ : ndarray of shape (2,)
+        Weights of the lateral inhibition.
+    integration_s_ : float
+        Time constant of the leaky integration.
+    scales_cycles_per_octave_, rates_hz_ : ndarray of shape (n_strfs,)
+        STRFs.
+    frame_rate_hz_ : float
+        Frames a second.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
+    n_features_in_ : int
+        Samples of a signal, where X was a 2-D array in `fit`.
+
+    References
+    ----------
+    .. [1] R. L. Famularo, D. N. Zotkin, S. A. Shamma, R. Duraiswami, "Biomimetic frontend for differentiable audio
+       processing", 2024.
+    .. [2] T. Chi, P. Ru, S. A. Shamma, "Multiresolution spectrotemporal analysis of complex sounds", JASA 118, 887,
+       2005.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import BiomimeticFrontend, datasets
+    >>> X = datasets.make_tone([250, 1000], duration_s=0.2, sample_rate=16000)
+    >>> model = BiomimeticFrontend(pooling=None).fit(X)
+    >>> frames = model.transform(X)
+    >>> frames.shape
+    (2, 40, 128, 40)
+    >>> value, pullback = model.vjp(X)  # gradients of a loss, here the sum of squares
+    >>> grads = pullback(2 * value)
+    >>> {name: np.size(grad) for name, grad in grads.items() if name != "X"}
+    {'compression': 129, 'lateral_inhibition': 2, 'integration_s': 1, 'scales_cycles_per_octave': 40, 'rates_hz': 40}
+    """
+
+    _outputs = (*AuditorySpectrogram._outputs, "cortical")
+    _learnable = (*AuditorySpectrogram._learnable, "scales_cycles_per_octave", "rates_hz")
+
+    _parameter_constraints: dict = {
+        **AuditorySpectrogram._parameter_constraints,
+        "n_strfs": [Interval(Integral, 1, None, closed="left")],
+        "init": [StrOptions({"log", "random"})],
+        "scales_cycles_per_octave": ["array-like", None],
+        "rates_hz": ["array-like", None],
+        "response": [StrOptions(set(RESPONSES))],
+        "output": [StrOptions({"spectrogram", "cortical"})],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        sample_rate: float = 16000,
+        *,
+        filters: str | Path | tuple[ArrayLike, ArrayLike] = "roex",
+        compression: float | ArrayLike = 1.0,
+        lateral_inhibition: ArrayLike = (1, -1),
+        integration_s: float = 0.008,
+        frame_rate_hz: float = 200,
+        n_strfs: int = 40,
+        init: str = "log",
+        scales_cycles_per_octave: ArrayLike | None = None,
+        rates_hz: ArrayLike | None = None,
+        response: str = "real",
+        output: str = "cortical",
+        pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
+        rms_one_db_spl: float | None = None,
+        random_state: Any = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        super().__init__(
+            sample_rate,
+            filters=filters,
+            compression=compression,
+            lateral_inhibition=lateral_inhibition,
+            integration_s=integration_s,
+            frame_rate_hz=frame_rate_hz,
+            pooling=pooling,
+            rms_one_db_spl=rms_one_db_spl,
+            dtype=dtype,
+            n_jobs=n_jobs,
+        )
+        self.n_strfs = n_strfs
+        self.init = init
+        self.scales_cycles_per_octave = scales_cycles_per_octave
+        self.rates_hz = rates_hz
+        self.response = response
+        self.output = output
+        self.random_state = random_state
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Names of the features.
+
+        Parameters
+        ----------
+        input_features : None
+            Samples have no names; where there are names for them, scikit-learn's rules for their number hold.
+
+        Returns
+        -------
+        ndarray of str
+            Such as ``rate+4.0_scale2.00_1055hz_mean``, or ``spectrogram_1055hz_mean``; without the statistic with
+            ``pooling=None``. Where X had ears in fit, ``ear0_`` and so on stand in front.
+        """
+        if getattr(self, "output", None) != "cortical":
+            return super().get_feature_names_out(input_features)
+        check_is_fitted(self)
+        _check_feature_names_in(self, input_features, generate_names=False)
+        ears = [""] if self.n_ears_in_ is None else [f"ear{e}_" for e in range(self.n_ears_in_)]
+        strfs = strf_names(self.scales_cycles_per_octave_, self.rates_hz_)
+        names = [f"{ear}{strf}_{channel}" for ear in ears for strf in strfs for channel in self._channel_names()]
+        if self.pooling is None:
+            return np.asarray(names, dtype=object)
+        return pooled_names(names, *self._pooling())
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.response == "complex" and self.output == "cortical" and self.pooling is not None:
+            raise ValueError(
+                f"response='complex' cannot be pooled (pooling={self.pooling!r}); set pooling=None, or choose "
+                "response='real' or 'magnitude'."
+            )
+
+    def _design(self) -> None:
+        self.scales_cycles_per_octave_, self.rates_hz_ = design_strfs(self, self.frame_rate_hz, CHANNELS_PER_OCTAVE)
+        super()._design()
+
+    def _strfs(self) -> STRFs:
+        return STRFs(self.scales_cycles_per_octave_, self.rates_hz_, self.frame_rate_hz, CHANNELS_PER_OCTAVE)
+
+    def _respond(self, x: Any, names: tuple[str, ...], n_threads: int) -> dict[str, Any]:
+        if "cortical" not in names:
+            return super()._respond(x, names, n_threads)
+        before = tuple(name for name in names if name not in ("cortical", "spectrogram"))
+        responses = super()._respond(x, (*before, "spectrogram"), n_threads)
+        responses["cortical"] = respond(responses["spectrogram"], self._strfs(), self.response, n_threads)
+        return responses
+
+    def _pull_back(
+        self, bar: Any, output: str, x: Any, responses: dict[str, Any], wrt: set[str], n_threads: int
+    ) -> dict[str, Any]:
+        grads = {name: np.zeros(len(self.rates_hz_)) for name in self._learnable[-2:]}
+        if output == "cortical":
+            bar, grads = pull_back(bar, responses["spectrogram"], self._strfs(), self.response, n_threads)
+            output = "spectrogram"
+        return grads | super()._pull_back(bar, output, x, responses, wrt, n_threads)

@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+from audio_checks import error
+from scipy import signal
+from sklearn.base import clone
+from sklearn.pipeline import make_pipeline
+
+from skaud import AuditorySpectrogram, CochlearFilterbank, LateralInhibition, LeakyIntegrator, PowerLawCompression
+
+RANDOM = np.random.default_rng(8)
+ALPHA = RANDOM.uniform(0.5, 1.1, 129)
+STAGES = make_pipeline(
+    CochlearFilterbank(dtype="float64"),
+    PowerLawCompression(ALPHA),
+    LateralInhibition((1, -0.9)),
+    LeakyIntegrator(0.01),
+)
+WHOLE = AuditorySpectrogram(
+    dtype="float64", compression=ALPHA, lateral_inhibition=(1, -0.9), integration_s=0.01, pooling=None
+)
+
+
+@pytest.mark.parametrize("shape", [(2, 1234), (1, 80), (2, 2, 800)])
+def test_the_stages_in_a_pipeline_are_the_auditory_spectrogram(shape):
+    X = RANDOM.standard_normal(shape)
+    np.testing.assert_allclose(STAGES.fit_transform(X), WHOLE.fit(X).transform(X), rtol=1e-9, atol=1e-12)
+
+
+def test_lists_of_clips_stay_lists():
+    clips = [RANDOM.standard_normal(n) for n in (900, 300)]
+    for a, b in zip(STAGES.fit(clips).transform(clips), WHOLE.fit(clips).transform(clips)):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_the_filterbank_convolves():
+    X = RANDOM.standard_normal((1, 3000))
+    bank = CochlearFilterbank(dtype="float64").fit(X)
+    wanted = signal.fftconvolve(X[0][np.newaxis], bank.impulse_responses_, axes=-1)[:, :3000]
+    np.testing.assert_allclose(bank.transform(X)[0], wanted, atol=1e-12)
+
+
+def test_the_filterbank_answers_a_click_at_once_and_not_before():
+    X = np.zeros((1, 2000))
+    X[0, 1500] = 1
+    response = CochlearFilterbank(dtype="float64").fit_transform(X)[0]
+    assert np.abs(response[:, :1500]).max() < 1e-15
+    assert (np.abs(response[:, 1500]) > 1e-4).all()
+
+
+def test_float32_stays_float32():
+    X = RANDOM.standard_normal((1, 500)).astype(np.float32)
+    assert CochlearFilterbank().fit_transform(X).dtype == np.float32
+    response = RANDOM.standard_normal((1, 5, 160)).astype(np.float32)
+    for stage in (PowerLawCompression(0.5), LateralInhibition(), LeakyIntegrator()):
+        assert stage.fit_transform(response).dtype == np.float32
+
+
+def test_inhibition_sharpens_an_edge_and_leaves_no_negative_values():
+    profile = np.array([0.0, 0, 3, 2, 2])[:, np.newaxis]
+    np.testing.assert_array_equal(LateralInhibition().fit_transform(profile[np.newaxis])[0, :, 0], [0, 0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        (PowerLawCompression(0.0), ("compression=0.0", "above 0")),
+        (PowerLawCompression([1.0, 2.0]), ("compression=[1.0, 2.0]", "5")),
+        (PowerLawCompression(np.nan), ("compression=nan", "finite")),
+        (LateralInhibition((1, 2, 3)), ("lateral_inhibition=(1, 2, 3)", "2")),
+        (LeakyIntegrator(frame_rate_hz=201), ("frame_rate_hz=201", "sample_rate=16000", "200")),
+        (LeakyIntegrator(integration_s=0), ("integration_s", "(0.0, inf)")),
+    ],
+)
+def test_bad_parameters_are_named(stage, words):
+    with error(ValueError, *words):
+        clone(stage).fit_transform(np.ones((1, 5, 160)))
+
+
+def test_bad_responses_are_named():
+    stage = PowerLawCompression().fit(np.ones((1, 5, 10)))
+    with error(ValueError, "6 channels", "5"):
+        stage.transform(np.ones((1, 6, 10)))
+    with error(ValueError, "X[1]", "6 channels"):
+        stage.transform([np.ones((5, 10)), np.ones((6, 10))])
+    with error(ValueError, "(1, 5, 0)", "1 sample"):
+        stage.transform(np.ones((1, 5, 0)))
+    with error(ValueError, "NaN"):
+        stage.transform(np.full((1, 5, 10), np.nan))
+
+
+@pytest.mark.parametrize(
+    ("bank", "words"),
+    [
+        (CochlearFilterbank(sample_rate=8000), ("sample_rate=8000", "16000")),
+        (CochlearFilterbank("aud24.mat", sample_rate=44100), ("aud24.mat", "16000 Hz", "44100")),
+        (CochlearFilterbank("missing.mat"), ("missing.mat", "path")),
+        (CochlearFilterbank(np.ones((3, 129, 4))), ("3 parts", "(B, A)")),
+    ],
+)
+def test_bad_filters_are_named(bank, words):
+    with error(ValueError, *words):
+        bank.fit(np.ones((1, 100)))

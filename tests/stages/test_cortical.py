@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+from audio_checks import error, make_task
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skaud import CARFAC, CorticalSTRF, TemporalPooling
+
+RANDOM = np.random.default_rng(9)
+
+
+def ripple(scale, rate_hz, n_channels=128, n_frames=400):
+    """A spectrogram of a ripple that moves down the channels where the rate is above 0."""
+    octaves, seconds = np.arange(n_channels)[:, np.newaxis] / 24, np.arange(n_frames) / 200
+    return 1 + np.cos(2 * np.pi * (scale * octaves + rate_hz * seconds))
+
+
+def middle(response):
+    """Mean magnitude of every filter, away from the edges."""
+    return np.abs(response)[:, 32:96, 100:300].mean(axis=(1, 2))
+
+
+def test_a_ripple_excites_the_filter_of_its_scale_rate_and_direction():
+    filters = CorticalSTRF(response="complex")
+    filters.fit(ripple(1, 1)[np.newaxis])
+    for k, (scale, rate) in enumerate(zip(filters.scales_cycles_per_octave_, filters.rates_hz_)):
+        if 0.5 < scale < 8 and abs(rate) < 32:  # well within the window
+            response = filters.transform(ripple(scale, rate)[np.newaxis])[0]
+            assert middle(response).argmax() == k
+
+
+def test_the_other_direction_is_silent():
+    filters = CorticalSTRF(scales_cycles_per_octave=[2, 2], rates_hz=[8, -8], response="complex")
+    down, up = filters.fit_transform(np.stack([ripple(2, 8), ripple(2, -8)]))
+    assert middle(down)[1] < 1e-3 * middle(down)[0]
+    assert middle(up)[0] < 1e-3 * middle(up)[1]
+
+
+def test_responses_are_parts_of_the_complex_one():
+    X = RANDOM.standard_normal((2, 128, 50))
+    parts = {part: CorticalSTRF(8, response=part).fit_transform(X) for part in ("complex", "real", "magnitude")}
+    assert parts["complex"].shape == (2, 8, 128, 50)
+    np.testing.assert_allclose(parts["real"], parts["complex"].real, atol=1e-12)
+    np.testing.assert_allclose(parts["magnitude"], np.abs(parts["complex"]), atol=1e-12)
+
+
+def test_carfac_frames_go_through():
+    clips, classes, _ = make_task()
+    front = make_pipeline(
+        CARFAC(pooling=None, frame_length=0.005),
+        CorticalSTRF(8, channels_per_octave=12),
+        TemporalPooling("std"),
+    )
+    features = front.fit_transform(clips)
+    assert features.shape == (12, 8 * 71)
+    names = front.get_feature_names_out()
+    assert len({*names}) == features.shape[1]
+    assert names[0].startswith("rate+2.0_scale0.25_nap_")
+    assert names[0].endswith("hz_std")
+    pipeline = make_pipeline(front, StandardScaler(), LogisticRegression())
+    assert cross_val_score(pipeline, clips, classes, cv=3).mean() > 0.9
+
+
+def test_lists_and_ears():
+    X = RANDOM.standard_normal((2, 3, 16, 20))  # two signals, three ears
+    filters = CorticalSTRF(8).fit(X)
+    both = filters.transform(X)
+    assert both.shape == (2, 3, 8, 16, 20)
+    for found, wanted in zip(filters.transform(list(X)), both):
+        np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_allclose(filters.transform(X[:, 1]), both[:, 1], atol=1e-12)
+
+
+@pytest.mark.parametrize("response", ["real", "magnitude", "complex"])
+def test_gradients_follow_differences(response):
+    X, X_dot = RANDOM.standard_normal((2, 2, 16, 20))
+    scales, rates = np.array([0.7, 3.0]), np.array([5.0, -9.0])
+    scales_dot, rates_dot = RANDOM.standard_normal((2, 2))
+
+    def loss(step):
+        filters = CorticalSTRF(
+            scales_cycles_per_octave=scales + step * scales_dot, rates_hz=rates + step * rates_dot, response=response
+        )
+        value, pullback = filters.fit(X[np.newaxis]).vjp((X + step * X_dot)[np.newaxis])
+        return value, pullback
+
+    value, pullback = loss(0)
+    bar = RANDOM.standard_normal(value.shape)
+    if response == "complex":
+        bar = bar + 1j * RANDOM.standard_normal(value.shape)
+    grads = pullback(bar)
+    reverse = (grads["X"][0] * X_dot).sum()
+    reverse += grads["scales_cycles_per_octave"] @ scales_dot + grads["rates_hz"] @ rates_dot
+    difference = (loss(1e-6)[0] - loss(-1e-6)[0]) / 2e-6
+    forward = np.real(np.conj(bar) * difference).sum()
+    assert abs(forward - reverse) < 1e-6 * abs(forward)
+
+
+def test_names_are_distinct_even_where_filters_are_near():
+    filters = CorticalSTRF(scales_cycles_per_octave=[2, 2, 2.001], rates_hz=[4, -4, 4]).fit(np.ones((1, 2, 3)))
+    names = filters.get_feature_names_out(["250hz", "500hz"])
+    assert list(names[:3]) == ["rate+4.00_scale2.000_250hz", "rate+4.00_scale2.000_500hz", "rate-4.00_scale2.000_250hz"]
+    assert len({*names}) == 6
+    same = CorticalSTRF(scales_cycles_per_octave=[2, 2], rates_hz=[4, 4]).fit(np.ones((1, 1, 3)))
+    assert list(same.get_feature_names_out()) == [
+        "strf0_rate+4.0_scale2.00_channel0",
+        "strf1_rate+4.0_scale2.00_channel0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "words"),
+    [
+        ({"n_strfs": 12}, ("n_strfs=12", "multiple of 8", "random")),
+        ({"rates_hz": [1.0]}, ("scales_cycles_per_octave", "rates_hz", "()", "(1,)", "both")),
+        ({"scales_cycles_per_octave": [1.0, 2], "rates_hz": [1.0]}, ("(2,)", "(1,)")),
+        ({"scales_cycles_per_octave": [13.0], "rates_hz": [1.0]}, ("scales_cycles_per_octave", "13", "12")),
+        ({"scales_cycles_per_octave": [1.0], "rates_hz": [0.0]}, ("rates_hz", "0", "differ from 0")),
+        ({"scales_cycles_per_octave": [1.0], "rates_hz": [-101.0]}, ("rates_hz", "-101", "100 Hz")),
+        ({"response": "imaginary"}, ("response", "imaginary")),
+    ],
+)
+def test_bad_parameters_are_named(parameters, words):
+    with error(ValueError, *words):
+        CorticalSTRF(**parameters).fit(np.ones((1, 4, 5)))
