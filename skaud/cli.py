@@ -22,6 +22,7 @@ import skaud
 MODELS = {
     "carfac": ("skaud.models.carfac", "CARFAC"),
     "osses2021": ("skaud.models.osses2021", "Osses2021"),
+    "biomimetic": ("skaud.models.biomimetic", "BiomimeticFrontend"),
 }
 
 ALL_FINE, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
