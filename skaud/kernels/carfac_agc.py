@@ -126,7 +126,7 @@ def update_agc(lines, memory, pending, phase, table, p, smoothed):
             for i in range(width):
                 pending[row, due, i] += smoothed[i]
         phase[due] += 1
-        if phase[due] < table[due, DECIMATION]:
+        if phase[due] < table[due, DECIMATION].real:
             break
         phase[due] = 0
         due += 1
