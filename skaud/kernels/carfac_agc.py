@@ -114,9 +114,9 @@ def aim(lines, row, memory, n_groups, decimation):
 
 
 @loop
-def update_agc(lines, memory, pending, phase, table, p, smoothed):
-    """Hand the summed NAP to the stages whose time has come, deeper ones first; close the loop."""
-    n_rows, n_stages, width = memory.shape
+def hand_on(pending, phase, table, smoothed):
+    """Hand what each stage gathered to the deeper one; returns the number of stages whose time has come."""
+    n_rows, n_stages, width = pending.shape
     due = 1
     while due < n_stages:
         scale = table[due - 1, INPUT_SCALE]
@@ -130,12 +130,31 @@ def update_agc(lines, memory, pending, phase, table, p, smoothed):
             break
         phase[due] = 0
         due += 1
+    return due
+
+
+@loop
+def smooth_due(memory, pending, due, table, p, smoothed):
+    """The stages whose time has come, deeper ones first."""
     for s in range(due - 1, -1, -1):
-        for row in range(n_rows):
+        for row in range(memory.shape[0]):
             smooth(memory, pending, row, s, smoothed, table, p.n_groups, p.last, p.after)
+
+
+@loop
+def share_due(memory, due, table, p):
+    """Share them between the ears."""
     if p.n_ears > 1:
         for s in range(due):
-            for first in range(0, n_rows, p.n_ears):
+            for first in range(0, memory.shape[0], p.n_ears):
                 mix_ears(memory, first, p.n_ears, s, table[s, MIX])
-    for row in range(n_rows):
+
+
+@loop
+def update_agc(lines, memory, pending, phase, table, p, smoothed):
+    """Hand the summed NAP to the stages whose time has come; close the loop."""
+    due = hand_on(pending, phase, table, smoothed)
+    smooth_due(memory, pending, due, table, p, smoothed)
+    share_due(memory, due, table, p)
+    for row in range(memory.shape[0]):
         aim(lines, row, memory, p.n_groups, table[0, DECIMATION])

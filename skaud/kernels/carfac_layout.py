@@ -21,14 +21,17 @@ CACHE_LINE = 64  # bytes
 DECIMATION, INPUT_SCALE, EPSILON, FEEDBACK, BASAL, HERE, APICAL, MIX = range(8)
 SEGMENT = 64  # samples between two visits to the output arrays
 
-# Rows of a group. Cascade: coefficients, state, and what it passes on.
-A0, C0, H, R1, Z1, Z2, ZA, ZB, DZB, G, DG, AC, OUT, BM = (row * LANES for row in range(14))
-# Composite of a lane's channels so far: out = SLOPE * input of the lane + INTERCEPT.
-SLOPE, INTERCEPT = 14 * LANES, 15 * LANES
-# Hair cell.
-CAP1, CAP2, LPF, NAP = (row * LANES for row in range(16, 20))
-# Synapse, a row a class.
-RESERVOIR, RELEASE, N_FIBERS, V_HALF, A1, A2, WEIGHT = ((20 + N_CLASSES * row) * LANES for row in range(7))
+# Rows of a group. Coefficients of the cascade.
+A0, C0, H, R1 = (row * LANES for row in range(4))
+# What a sample leaves behind, and the reverse run must know: cascade, hair cell, synapse (a row a class).
+Z1, Z2, ZA, OUT, BM, CAP1, CAP2, NAP, LPF = (row * LANES for row in range(4, 13))
+RESERVOIR, RELEASE = 13 * LANES, (13 + N_CLASSES) * LANES
+# Ramps from one update of the AGC to the next.
+G, DG, ZB, DZB = ((13 + 2 * N_CLASSES + row) * LANES for row in range(4))
+# DC of the output, and the composite of a lane's channels so far: out = SLOPE * input of the lane + INTERCEPT.
+AC, SLOPE, INTERCEPT = ((17 + 2 * N_CLASSES + row) * LANES for row in range(3))
+# Coefficients of the synapse, a row a class.
+N_FIBERS, V_HALF, A1, A2, WEIGHT = ((20 + N_CLASSES * row) * LANES for row in range(2, 7))
 # What closes the AGC's loop.
 ZR, GA, GB, GC, HEALTH = ((20 + 7 * N_CLASSES + row) * LANES for row in range(5))
 N_ROWS = 20 + 7 * N_CLASSES + 5
