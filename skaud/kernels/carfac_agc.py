@@ -61,6 +61,18 @@ def add_samples(scratch, source, row, start, stop, total, target):
 
 
 @loop
+def neighbours(smoothed, width, last, after):
+    """Fill a lane of channels in front of the first group, and one behind the last."""
+    if last + 1 < width:  # the edge repeats: the first empty channel takes the last real one's value
+        smoothed[after + LANES] = smoothed[last + LANES]
+    smoothed[0] = smoothed[LANES]
+    smoothed[width + LANES + LANES - 1] = smoothed[width + LANES - 1]
+    for l in range(LANES - 1):  # neighbours of a lane's ends lie in the lanes beside it
+        smoothed[l + 1] = smoothed[width + l]
+        smoothed[width + LANES + l] = smoothed[LANES + l + 1]
+
+
+@loop
 def smooth(memory, pending, row, s, smoothed, table, n_groups, last, after):
     """Stage s of one row: what it gathered and the deeper stage's memory, smoothed in time, then over channels."""
     width = n_groups * LANES
@@ -72,13 +84,7 @@ def smooth(memory, pending, row, s, smoothed, table, n_groups, last, after):
             memory[row, s, i], epsilon, pending[row, s, i] * scale + feedback * memory[row, deeper, i]
         )
         pending[row, s, i] = ZERO
-    if last + 1 < width:  # the edge repeats: the first empty channel takes the last real one's value
-        smoothed[after + LANES] = smoothed[last + LANES]
-    smoothed[0] = smoothed[LANES]
-    smoothed[width + LANES + LANES - 1] = smoothed[width + LANES - 1]
-    for l in range(LANES - 1):  # neighbours of a lane's ends lie in the lanes beside it
-        smoothed[l + 1] = smoothed[width + l]
-        smoothed[width + LANES + l] = smoothed[LANES + l + 1]
+    neighbours(smoothed, width, last, after)
     for i in range(width):
         memory[row, s, i] = spatial_step(smoothed[i], smoothed[i + LANES], smoothed[i + 2 * LANES], basal, here, apical)
 

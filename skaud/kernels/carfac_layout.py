@@ -37,6 +37,13 @@ ZR, GA, GB, GC, HEALTH = ((20 + 7 * N_CLASSES + row) * LANES for row in range(5)
 N_ROWS = 20 + 7 * N_CLASSES + 5
 GROUP = N_ROWS * LANES  # from one group to the next
 
+# The reverse run's tape holds, for every sample, the rows from Z1 on. Bars lie where what they belong to lies, those
+# of the constants behind them, in the order of `Constants`.
+TAPE_GROUP = G - Z1
+N_CONSTANTS = len(Constants._fields) - 1
+CONSTANT_ROWS = tuple((N_ROWS + row) * LANES for row in range(N_CONSTANTS))
+BARS_GROUP = (N_ROWS + N_CONSTANTS) * LANES
+
 
 class State(NamedTuple):
     """Everything a run changes. A row is an ear of a signal, the ears of a signal one after the other.
@@ -81,6 +88,36 @@ class Plan(NamedTuple):
     def with_ears(self, n_ears: int) -> "Plan":
         """Plan for signals of so many ears."""
         return self._replace(sizes=np.array(Sizes(*self.sizes)._replace(n_ears=n_ears)))
+
+
+class Bars(NamedTuple):
+    """Derivatives of the objective with respect to the state, the coefficients in it, and the AGC's table.
+
+    lines : (n_rows, (n_groups + 1) * BARS_GROUP), memory and pending : (n_rows, n_stages, n_groups * LANES),
+    table : (n_stages, 8), float64.
+    """
+
+    lines: np.ndarray
+    memory: np.ndarray
+    pending: np.ndarray
+    table: np.ndarray
+
+
+class Tape(NamedTuple):
+    """What a segment's forward run leaves for the reverse run.
+
+    samples : (n_rows, n_samples + 1, (n_groups + 1) * TAPE_GROUP), before the first sample and after every one,
+    ramps : (n_rows, n_updates + 1, n_groups * 4 * LANES), reached : (n_rows, n_updates, width), memory after an update,
+    kept : (n_rows, n_updates, 3 * n_stages or 0, width), what the bars of the AGC's table need,
+    elapsed : (n_samples,), samples since the last update, due : (n_updates,), stages whose time had come.
+    """
+
+    samples: np.ndarray
+    ramps: np.ndarray
+    reached: np.ndarray
+    kept: np.ndarray
+    elapsed: np.ndarray
+    due: np.ndarray
 
 
 def aligned_empty(*shapes: tuple[int, ...], dtype: Any) -> list[np.ndarray]:
@@ -212,3 +249,27 @@ def workspace(plan: Plan, n_rows: int, n_taps: int) -> np.ndarray:
     width = int(plan.sizes[0]) * LANES
     size = (1 + n_taps) * n_rows * SEGMENT * width + n_rows * LANES + width + 2 * LANES
     return aligned_empty((size,), dtype=plan.constants.dtype)[0]
+
+
+def zero_bars(plan: Plan, n_rows: int) -> Bars:
+    """Bars after the last sample, on which nothing depends."""
+    (n_stages, n_columns), width = plan.table.shape, int(plan.sizes[0]) * LANES
+    lines_shape, stage_shape = (n_rows, (int(plan.sizes[0]) + 1) * BARS_GROUP), (n_rows, n_stages, width)
+    lines, memory, pending = aligned_empty(lines_shape, stage_shape, stage_shape, dtype=plan.constants.dtype)
+    for array in (lines, memory, pending):
+        array[...] = 0
+    return Bars(lines, memory, pending, np.zeros((n_stages, n_columns)))
+
+
+def empty_tape(plan: Plan, n_rows: int, n_samples: int, *, keep: bool) -> Tape:
+    """Tape for segments of up to so many samples; keep: with what the bars of the AGC's table need."""
+    n_groups, width = int(plan.sizes[0]), int(plan.sizes[0]) * LANES
+    n_updates = n_samples // int(plan.table[0, DECIMATION].real) + 1
+    arrays = aligned_empty(
+        (n_rows, n_samples + 1, (n_groups + 1) * TAPE_GROUP),
+        (n_rows, n_updates + 1, n_groups * 4 * LANES),
+        (n_rows, n_updates, width),
+        (n_rows, n_updates, 3 * len(plan.table) if keep else 0, width),
+        dtype=plan.constants.dtype,
+    )
+    return Tape(*arrays, np.empty(n_samples, np.int64), np.empty(n_updates, np.int64))

@@ -1,0 +1,257 @@
+"""Adjoint of CARFAC's runs on the CPU, a segment at a time, the last one first.
+
+A segment is run forwards once more, from the state that it began with, and leaves on a tape what the reverse loops must
+know.
+"""
+
+import numpy as np
+
+from skaud.kernels._compile import borrowed, kernel, loop
+from skaud.kernels.carfac import ONE, ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN, ZERO
+from skaud.kernels.carfac_agc import add_samples, aim, hand_on, share_due, smooth_due
+from skaud.kernels.carfac_agc_adjoint import update_agc_adjoint
+from skaud.kernels.carfac_lanes import respond, split, unfold
+from skaud.kernels.carfac_lanes_adjoint import (
+    enter_adjoint,
+    enter_delayed_adjoint,
+    leave_just_hwr_adjoint,
+    leave_one_cap_adjoint,
+    leave_two_cap_adjoint,
+    release_transmitter_adjoint,
+    resonate_adjoint,
+)
+from skaud.kernels.carfac_layout import (
+    BARS_GROUP,
+    DECIMATION,
+    DZB,
+    GROUP,
+    INTERCEPT,
+    LANES,
+    LPF,
+    NAP,
+    OUT,
+    SEGMENT,
+    SLOPE,
+    TAPE_GROUP,
+    Z1,
+    ZB,
+    G,
+    Plan,
+    Tape,
+    aligned_empty,
+)
+
+RAMPS = 4 * LANES  # G, DG, ZB, DZB
+
+# --- forwards, with a tape -------------------------------------------------------------------------------------------
+
+
+@loop
+def tape_sample(lines, row, samples, slot, n_groups, n_values):
+    """Copy what the reverse run needs of a sample: n_values of every group, and what flows into each lane."""
+    for l in range(LANES):
+        samples[row, slot, l + (OUT - Z1)] = lines[row, l + OUT]
+    for k in range(1, n_groups + 1):
+        for i in range(n_values):
+            samples[row, slot, k * TAPE_GROUP + i] = lines[row, k * GROUP + i + Z1]
+
+
+@loop
+def tape_ramps(lines, row, ramps, block, n_groups):
+    """Copy the ramps that lead to the AGC's next update."""
+    for k in range(n_groups):
+        for i in range(RAMPS):
+            ramps[row, block, k * RAMPS + i] = lines[row, k * GROUP + i + (GROUP + G)]
+
+
+@loop
+def restore_ramps(lines, row, ramps, block, n_groups):
+    """Put them back."""
+    for k in range(n_groups):
+        for i in range(RAMPS):
+            lines[row, k * GROUP + i + (GROUP + G)] = ramps[row, block, k * RAMPS + i]
+
+
+@loop
+def keep_stages(kept, update, first, stages):
+    """Copy stages (n_rows, n_stages, width) to kept, from entry `first` on, if they are to be kept."""
+    if kept.shape[2]:
+        for row in range(stages.shape[0]):
+            for s in range(stages.shape[1]):
+                for i in range(stages.shape[2]):
+                    kept[row, update, first + s, i] = stages[row, s, i]
+
+
+@loop
+def advance_taping(
+    x, start, stop, lines, memory, pending, phase, table, p, c, n_values, tape, scratch, entry, smoothed
+):
+    """As advance, leaving a tape; returns the number of updates of the AGC."""
+    n_rows, n_stages = memory.shape[0], memory.shape[1]
+    update, summed = 0, 0
+    for row in range(n_rows):
+        tape_sample(lines, row, tape.samples, 0, p.n_groups, n_values)
+        tape_ramps(lines, row, tape.ramps, 0, p.n_groups)
+    for t in range(stop - start):
+        tape.elapsed[t] = phase[0] + 1
+        respond(x, start + t, lines, np.float32(phase[0] + 1), p, c, scratch, t % SEGMENT, entry)
+        for row in range(n_rows):
+            tape_sample(lines, row, tape.samples, t + 1, p.n_groups, n_values)
+        if p.closed:
+            phase[0] += 1
+            due = phase[0] == p.first_decimation
+            if due or t + 1 == stop - start or (t + 1) % SEGMENT == 0:
+                for row in range(n_rows):
+                    add_samples(scratch, 0, row, summed, t % SEGMENT + 1, pending, 0)
+                summed = (t + 1) % SEGMENT
+            if due:
+                phase[0] = 0
+                n_due = hand_on(pending, phase, table, smoothed)
+                keep_stages(tape.kept, update, 0, pending)
+                keep_stages(tape.kept, update, n_stages, memory)
+                smooth_due(memory, pending, n_due, table, p, smoothed)
+                keep_stages(tape.kept, update, 2 * n_stages, memory)
+                share_due(memory, n_due, table, p)
+                tape.due[update] = n_due
+                update += 1
+                for row in range(n_rows):
+                    for i in range(memory.shape[2]):
+                        tape.reached[row, update - 1, i] = memory[row, 0, i]
+                    aim(lines, row, memory, p.n_groups, table[0, DECIMATION])
+                    tape_ramps(lines, row, tape.ramps, update, p.n_groups)
+    return update
+
+
+# --- runs ------------------------------------------------------------------------------------------------------------
+
+
+@loop
+def sow(value_bar, start, stop, frame_length, first, seeds, p):
+    """Write the bars of the outputs, (n_rows, n_outputs, n_channels, n_frames), to seeds, sample by sample."""
+    n_rows, n_outputs, n_channels, n_frames = value_bar.shape
+    for row in range(n_rows):
+        for output in range(n_outputs):
+            for channel in range(n_channels):
+                position = channel % p.n_groups * LANES + channel // p.n_groups
+                t = start
+                while t < stop:
+                    frame = t // frame_length
+                    end = min(stop, (frame + 1) * frame_length)
+                    seed = (
+                        value_bar[row, output, channel, frame] if frame < n_frames else ZERO * value_bar[row, 0, 0, 0]
+                    )
+                    for time in range(t, end):
+                        seeds[first + output, row, time - start, position] = seed
+                    t = end
+
+
+@loop
+def tap_adjoint(bars, row, t, seeds, taps, elapsed, n_groups):
+    """Add the bars of what was tapped to those of the rows it was tapped from."""
+    for tap in range(len(taps)):
+        for k in range(n_groups):
+            for l in range(LANES):
+                j = k * BARS_GROUP + l
+                seed = seeds[1 + tap, row, t, k * LANES + l]
+                bars[row, j + (BARS_GROUP + taps[tap])] += seed
+                if taps[tap] == ZB:
+                    bars[row, j + (BARS_GROUP + DZB)] += seed * elapsed
+
+
+@kernel
+def reverse(
+    x, start, stop, state, plan, value_bar, frame_length, taps, first, bars, tape, seeds, constants, work, x_bar
+):
+    """Adjoint of run or run_frames for the segment start to stop of x, which began with state; it changes state.
+
+    value_bar (n_rows, n_outputs, n_channels, n_frames) are the bars of frames of frame_length samples, of sums, not
+    means. bars take part in what later samples contributed, and are brought back to the segment's start. x_bar is
+    (n_rows, n_samples).
+    """
+    p, c = unfold(plan)
+    n_rows, width = x.shape[0], p.n_groups * LANES
+    scratch, entry, smoothed = split(work, n_rows, 1, width)
+    agc_work = borrowed(work)[work.shape[0] - 3 * width - 8 * LANES :]
+    x, table, taps, seeds = borrowed(x), borrowed(plan.table), borrowed(taps), borrowed(seeds)
+    lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
+    phase = borrowed(state.phase)
+    tape = Tape(
+        borrowed(tape.samples),
+        borrowed(tape.ramps),
+        borrowed(tape.reached),
+        borrowed(tape.kept),
+        borrowed(tape.elapsed),
+        borrowed(tape.due),
+    )
+    samples = tape.samples
+    lines_bar, memory_bar, pending_bar = borrowed(bars.lines), borrowed(bars.memory), borrowed(bars.pending)
+    table_bar = borrowed(bars.table)
+    if p.style == TWO_CAP_WITH_SYN:
+        n_values = TAPE_GROUP
+    elif p.style == TWO_CAP:
+        n_values = NAP + LANES - Z1
+    else:
+        n_values = LPF + LANES - Z1
+    block = advance_taping(
+        x, start, stop, lines, memory, pending, phase, table, p, c, n_values, tape, scratch, entry, smoothed
+    )
+    sow(value_bar, start, stop, frame_length, first, seeds, p)
+    for row in range(n_rows):  # nothing flows in behind the last channel
+        for l in range(LANES):
+            lines_bar[row, p.n_groups * BARS_GROUP + SLOPE + l] = ONE
+            if not p.delay:
+                lines_bar[row, p.n_groups * BARS_GROUP + INTERCEPT + l] = ZERO
+    for t in range(stop - start - 1, -1, -1):
+        elapsed = np.float32(tape.elapsed[t])
+        if p.closed and tape.elapsed[t] == p.first_decimation:
+            block -= 1
+            due = tape.due[block]
+            update_agc_adjoint(
+                lines_bar,
+                lines,
+                memory_bar,
+                pending_bar,
+                table_bar,
+                tape.reached,
+                tape.kept,
+                block,
+                due,
+                table,
+                p,
+                agc_work,
+            )
+            for row in range(n_rows):
+                restore_ramps(lines, row, tape.ramps, block, p.n_groups)
+        for row in range(n_rows):
+            tap_adjoint(lines_bar, row, t, seeds, taps, elapsed, p.n_groups)
+        for row in range(n_rows):
+            if p.style >= TWO_CAP:
+                if p.style == TWO_CAP_WITH_SYN:
+                    release_transmitter_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p.n_groups, c)
+                    leave_two_cap_adjoint(
+                        lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, True, constants
+                    )
+                else:
+                    leave_two_cap_adjoint(
+                        lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, False, constants
+                    )
+            elif p.style == ONE_CAP:
+                leave_one_cap_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, constants)
+            else:
+                leave_just_hwr_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c)
+        for row in range(n_rows):
+            if p.delay:
+                x_bar[row, start + t] = enter_delayed_adjoint(lines_bar, row, entry, p.n_groups)
+                resonate_adjoint(lines_bar, lines, samples, entry, row, t, p.n_groups, elapsed, c, True)
+            else:
+                x_bar[row, start + t] = enter_adjoint(lines_bar, row, entry)
+        if not p.delay:
+            for row in range(n_rows):
+                resonate_adjoint(lines_bar, lines, samples, entry, row, t, p.n_groups, elapsed, c, False)
+
+
+def reverse_workspace(plan: Plan, n_rows: int) -> np.ndarray:
+    """Memory that `reverse` needs besides its state, tape and seeds."""
+    width = int(plan.sizes[0]) * LANES
+    size = n_rows * SEGMENT * width + n_rows * LANES + width + 2 * LANES + 3 * width + 8 * LANES
+    return aligned_empty((size,), dtype=plan.constants.dtype)[0]
