@@ -75,7 +75,7 @@ def check_sounds(estimator: Any, X: Any, *, reset: bool = False, fixed_length: b
                 "signal."
             )
         return _check_clips(list(array), index)._replace(is_array=True)
-    dtypes = list(array.dtypes) if is_pandas else [array.dtype]
+    dtypes = list(X.dtypes) if is_pandas else [array.dtype]
     for dtype in dtypes:
         if dtype.kind != "O":  # scikit-learn tries to make numbers of objects
             _check_kind(dtype, "X")
@@ -101,7 +101,7 @@ def check_rates(sample_rate: Any, n_signals: int, default: float) -> list[float]
             f"sample_rate has {len(rates)} entries for {n_signals} signals; pass one number, or one a signal."
         )
     for i, rate in enumerate(rates):
-        if not isinstance(rate, Real) or not np.isfinite(rate) or rate <= 0:
+        if not isinstance(rate, Real) or not 0 < float(rate) < np.inf:
             raise ValueError(
                 f"sample_rate={rate!r} of X[{i}] must be a finite number above 0 Hz; pass the rate that the clip was "
                 "recorded at, as skaud.audio.read returns it."

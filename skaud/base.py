@@ -1,21 +1,21 @@
 """AudioTransformer: what every auditory model inherits."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Bunch, InputTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skaud._array_api import on_gpu
-from skaud._sounds import Sounds, all_finite, check_rates, check_sounds
+from skaud._responses import as_container, check_responses, stack
+from skaud._sounds import Sounds, check_rates, check_sounds
 from skaud._stream import StreamState
 from skaud.audio import resample
 from skaud.stages.pooling import TemporalPooling, pool, pooled_names, resolve_statistics
@@ -29,7 +29,7 @@ class AudioInputTags(InputTags):
     ragged: bool = True
 
 
-class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):
+class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Base of all models: sound in, features out.
 
     A model implements the methods below "What a model implements", and says in `_outputs` what `simulate` can return
@@ -145,10 +145,10 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         if not sounds.has_ears:
             responses = [response[0] for response in responses]
         if self.pooling is None:
-            return _stack(responses) if sounds.is_array else responses
+            return stack(responses) if sounds.is_array else responses
         statistics, segments = self._pooling()
-        features = np.stack([pool(response, statistics, segments) for response in responses])
-        return self._as_container(features, sounds.index)
+        features = stack([pool(response, statistics, segments) for response in responses])
+        return as_container(self, features, sounds.index)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the features.
@@ -226,7 +226,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         bunch = Bunch()
         for k, name in enumerate(names):
             arrays = [response[k] if sounds.has_ears else response[k][0] for response in responses]
-            bunch[name] = _stack(arrays) if sounds.is_array else arrays
+            bunch[name] = stack(arrays) if sounds.is_array else arrays
         return bunch
 
     def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
@@ -284,8 +284,8 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         frame_length = self._frame_samples()
         results = [self._run_chunk(clip, arrays, frame_length) for clip, arrays in zip(clips, state.arrays)]
         responses = [response if state.n_ears is not None else response[0] for response, _ in results]
-        self._check_responses(responses, clips)
-        return _stack(responses), replace(state, arrays=[arrays for _, arrays in results])
+        check_responses(self, responses, clips)
+        return stack(responses), replace(state, arrays=[arrays for _, arrays in results])
 
     @property
     def frame_rate_hz_(self) -> float:
@@ -316,7 +316,10 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
 
     @abstractmethod
     def _run_frames(self, clips: list[np.ndarray], frame_length: int | None) -> list[np.ndarray]:
-        """Frames (n_ears, n_channels, n_frames) of self.output for clips of equal ears; None: every sample."""
+        """Frames (n_ears, n_channels, n_frames) of self.output; None: every sample.
+
+        The clips have equal ears, and come with the shortest first.
+        """
 
     @abstractmethod
     def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
@@ -392,17 +395,8 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         for batch, responses in zip(batches, Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)):
             for i, response in zip(batch, responses):
                 results[i] = response
-        self._check_responses(results, clips)
+        check_responses(self, results, clips)
         return results
-
-    def _check_responses(self, responses: list[Any], clips: Iterable[np.ndarray]) -> None:
-        """Refuse NaN: samples far beyond any sound take a recursion out of the range of its dtype."""
-        for i, (response, clip) in enumerate(zip(responses, clips)):
-            if not all(map(all_finite, response if isinstance(response, tuple) else (response,))):
-                raise ValueError(
-                    f"X[{i}] reaches {np.abs(clip).max():.3g}, beyond what {type(self).__name__} can compute in "
-                    f"{self.dtype}; scale it (RMS 1.0 is {self._rms_one_db_spl:g} dB SPL there), or check the parameters."
-                )
 
     def _stream_key(self) -> str:
         return (
@@ -410,27 +404,9 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             f"{self._frame_samples() or 1}, {self._fingerprint_})"
         )
 
-    def _as_container(self, features: np.ndarray, index: Any) -> Any:
-        """Features as set_output, or scikit-learn's configuration, asks for them."""
-        container = getattr(self, "_sklearn_output_config", {}).get("transform", get_config()["transform_output"])
-        if container == "pandas":
-            import pandas as pd
-
-            return pd.DataFrame(features, columns=self.get_feature_names_out(), index=index)
-        if container == "polars":
-            import polars as pl
-
-            return pl.DataFrame(features, schema=list(self.get_feature_names_out()), orient="row")
-        return features
-
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inherited = {name: getattr(tags.input_tags, name) for name in InputTags.__dataclass_fields__}
         tags.input_tags = AudioInputTags(**inherited | {"three_d_array": True})
         tags.transformer_tags.preserves_dtype = []  # the parameter dtype decides
         return tags
-
-
-def _stack(arrays: list[np.ndarray]) -> np.ndarray:
-    """np.stack, without a copy of a single one."""
-    return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays)

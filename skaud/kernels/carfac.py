@@ -53,7 +53,7 @@ class Constants(NamedTuple):
 
 @step
 def half_wave(x):
-    """max(0, x), also for complex numbers with a small imaginary part; NaN stays NaN."""
+    """Half-wave rectify, also complex numbers with a small imaginary part; NaN stays NaN."""
     return x - x if x.real <= ZERO else x
 
 
@@ -226,7 +226,7 @@ def two_cap_step_adjoint(cap1_next_bar, cap2_next_bar, nap_next_bar, bm, cap1, c
 
 @step
 def exponential(x, taylor):
-    """exp(x) = exp(x / 64)^64 for |x| < 64, real or complex; `taylor` holds 1/n!, the highest n first."""
+    """Exponential of |x| < 64, real or complex, as exp(x / 64)^64; `taylor` holds 1/n!, the highest n first."""
     y = x * SIXTY_FOURTH
     # Written out: LLVM vectorises the loop around it only when it sees no loop and no table here.
     e = ((y * taylor[0] + taylor[1]) * y + taylor[2]) * y + taylor[3]

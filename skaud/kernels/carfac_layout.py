@@ -61,7 +61,8 @@ class State(NamedTuple):
 
     def copy(self) -> "State":
         """Copy that shares nothing."""
-        return State(*aligned_copies(self[:4]), self.phase.copy(), self.frame_filled.copy())
+        lines, memory, pending, frame_sum = aligned_copies(self[:4])
+        return State(lines, memory, pending, frame_sum, self.phase.copy(), self.frame_filled.copy())
 
 
 class Sizes(NamedTuple):
@@ -149,12 +150,12 @@ def lane_position(n_channels: int, *, beyond: int = 0) -> np.ndarray:
     return channel % n_groups * LANES + channel // n_groups
 
 
-def make_plan(coefficients: Any, style: int, dtype: Any, *, delay: bool = False, closed: bool = True) -> Plan:
-    """Plan of a run, for one ear, from a design (`skaud.design.carfac.CARFACCoefficients`)."""
-    car, hair, synapse, agc = coefficients
+def make_constants(coefficients: Any, dtype: Any) -> Constants:
+    """Scalars of the recursion from a design (`skaud.design.carfac.CARFACCoefficients`)."""
+    car, hair, synapse, _ = coefficients
     cell = hair._asdict() if hair is not None else {}
     lpf, in1 = cell.get("lpf", 0.0), cell.get("in1", cell.get("into", 0.0))
-    constants = Constants(
+    values = Constants(
         velocity_scale=car.velocity_scale,
         v_offset=car.v_offset,
         ac_coeff=car.ac_coeff,
@@ -175,10 +176,17 @@ def make_plan(coefficients: Any, style: int, dtype: Any, *, delay: bool = False,
         syn_res=synapse.res if synapse else 0.0,
         syn_lpf=synapse.lpf if synapse else 0.0,
         spont_sub=synapse.spont_sub if synapse else 0.0,
-        taylor=(),
+        taylor=tuple(1 / factorial(TAYLOR_TERMS - 1 - n) for n in range(TAYLOR_TERMS)),
     )
-    taylor = [1 / factorial(TAYLOR_TERMS - 1 - n) for n in range(TAYLOR_TERMS)]
-    n_channels = len(car.pole_hz)
+    scalar = np.dtype(dtype).type
+    cast = {name: scalar(value) for name, value in values._asdict().items() if name != "taylor"}
+    return Constants(**cast, taylor=tuple(scalar(term) for term in values.taylor))
+
+
+def make_plan(coefficients: Any, style: int, dtype: Any, *, delay: bool = False, closed: bool = True) -> Plan:
+    """Plan of a run, for one ear, from a design."""
+    agc, constants = coefficients.agc, make_constants(coefficients, dtype)
+    n_channels = len(coefficients.car.pole_hz)
     last, after = lane_position(n_channels, beyond=1)[-2:]
     first_decimation = int(agc.decimation[0])
     sizes = Sizes(n_groups_for(n_channels), n_channels, last, after, 1, style, delay, closed, first_decimation)
@@ -189,7 +197,7 @@ def make_plan(coefficients: Any, style: int, dtype: Any, *, delay: bool = False,
     columns = (agc.decimation, input_scale, agc.epsilon, feedback, *agc.spatial_fir.T, agc.mix)
     return Plan(
         sizes=np.array(sizes, np.int64),
-        constants=np.array([*constants[:-1], *taylor], dtype),
+        constants=np.array([*constants[:-1], *constants.taylor], dtype),
         table=np.stack(columns, axis=1).astype(dtype),
     )
 

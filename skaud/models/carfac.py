@@ -1,29 +1,27 @@
 """CARFAC v2: the cascade of asymmetric resonators with fast-acting compression."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from hashlib import sha1
-from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skaud.base import AudioTransformer
 from skaud.design import carfac as design
-from skaud.kernels import carfac_lanes as lanes
 from skaud.kernels import carfac_layout as layout
+from skaud.models._carfac_limits import (
+    PARAMETER_CONSTRAINTS,
+    check_coefficients,
+    check_parameters,
+    resolve_n_fibers,
+    resolve_ohc_health,
+)
+from skaud.models._carfac_runs import CARFACRuns
 from skaud.stages.pooling import TemporalPooling
 
-POSITIVE = [Interval(Real, 0, None, closed="neither")]
-NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
 
-# Where an output comes from: the row of the kernel's lines that holds it, and the affine map from there.
-_ROWS = {"nap": None, "bm": layout.BM, "receptor_potential": layout.CAP1, "agc": layout.ZB, "ohc": layout.ZA}
-
-
-class CARFAC(AudioTransformer):
+class CARFAC(CARFACRuns):
     """Cochlear model CARFAC v2, with the synapse of v3.
 
     A cascade of asymmetric resonators (basilar membrane and outer hair cells), inner hair cells, and an automatic gain
@@ -47,7 +45,7 @@ class CARFAC(AudioTransformer):
     open_loop : bool, default=False
         Keep the damping at what `ohc_health` leaves, without the AGC's feedback.
     output : {"nap", "bm", "receptor_potential", "agc", "ohc"}, default="nap"
-        Response that `transform` takes its features from.
+        Response that `transform` takes its features from, see Notes.
     pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=0.010
@@ -131,6 +129,13 @@ class CARFAC(AudioTransformer):
     n_features_in_ : int
         Samples of a signal, where X was a 2-D array in `fit`.
 
+    Notes
+    -----
+    Outputs: "nap", the neural activity pattern; "bm", the basilar membrane; "receptor_potential" of the hair cell
+    relative to rest, with the styles of two capacitors; "agc", what the AGC leaves of the undamping of the poles;
+    "ohc", the displacement that drives the outer hair cells. With the synapse, `simulate` has "firings" besides:
+    spikes a sample, ``(n_signals, [n_ears,] n_channels, 3, n_samples)``.
+
     References
     ----------
     .. [1] R. F. Lyon, "Human and Machine Hearing", Cambridge University Press, 2017, chapters 16 to 19.
@@ -145,41 +150,10 @@ class CARFAC(AudioTransformer):
     >>> features.shape
     (3, 71)
     >>> model.characteristic_frequencies_hz_[features.argmax(axis=1)].round(-1)
-    array([ 270., 1040., 4340.])
+    array([ 260., 1030., 4060.])
     """
 
-    _outputs = ("nap", "bm", "receptor_potential", "agc", "ohc", "firings")
-    _rms_one_db_spl = 107.0
-    _signals_at_once = 4
-
-    _parameter_constraints: dict = {
-        **AudioTransformer._parameter_constraints,
-        "ihc_style": [StrOptions(set(design.IHC_STYLES))],
-        "ohc_health": [Real, callable, "array-like"],
-        "n_fibers": ["array-like", callable, None],
-        "use_delay_buffer": ["boolean"],
-        "linear_car": ["boolean"],
-        "open_loop": ["boolean"],
-        "velocity_scale": NOT_NEGATIVE,
-        "v_offset": [Real],
-        "min_zeta": POSITIVE,
-        "max_zeta": [Interval(Real, 0, 1, closed="neither")],
-        "first_pole_theta": [Interval(Real, 0, np.pi, closed="neither")],
-        "zero_ratio": [Interval(Real, 1, None, closed="neither")],
-        "high_f_damping_compression": [Interval(Real, 0, 1, closed="left")],
-        "erb_per_step": POSITIVE,
-        "min_pole_hz": POSITIVE,
-        "erb_break_hz": NOT_NEGATIVE,
-        "erb_q": POSITIVE,
-        "ac_corner_hz": POSITIVE,
-        **dict.fromkeys(("tau_lpf", "tau_out", "tau_in", "tau1_out", "tau1_in", "tau2_out", "tau2_in"), POSITIVE),
-        **dict.fromkeys(("healthy_n_fibers", "spont_rates", "agc_weights"), ["array-like"]),
-        **dict.fromkeys(("ihcs_per_channel", "saturated_rate", "v_width", "reservoir_tau", "syn_tau_lpf"), POSITIVE),
-        "sat_reservoir": [Interval(Real, 0, 1, closed="neither")],
-        **dict.fromkeys(("agc_time_constants_s", "agc_decimation", "agc1_scales", "agc2_scales"), ["array-like"]),
-        "agc_stage_gain": POSITIVE,
-        "agc_mix_coeff": NOT_NEGATIVE,
-    }
+    _parameter_constraints = AudioTransformer._parameter_constraints | PARAMETER_CONSTRAINTS
 
     def __init__(
         self,
@@ -302,7 +276,7 @@ class CARFAC(AudioTransformer):
         """
         check_is_fitted(self)
         frequencies = np.atleast_1d(np.asarray(frequencies_hz, dtype=float))
-        outside = (frequencies < 0) | (frequencies > self.sample_rate / 2)
+        outside = ~((frequencies >= 0) & (frequencies <= self.sample_rate / 2))
         if frequencies.ndim != 1 or outside.any():
             raise ValueError(
                 f"frequencies_hz={frequencies[outside] if frequencies.ndim == 1 else frequencies} must be one axis of "
@@ -314,35 +288,7 @@ class CARFAC(AudioTransformer):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        if self.sample_rate < 8000 or self.sample_rate > 192000:
-            raise ValueError(
-                f"sample_rate={self.sample_rate} must lie between 8000 and 192000 Hz, where the cascade is defined; "
-                "choose a rate within, clips at other rates are resampled to it."
-            )
-        if self.min_zeta >= self.max_zeta:
-            raise ValueError(f"min_zeta={self.min_zeta} must be below max_zeta={self.max_zeta}; lower it.")
-        if self.output == "firings":
-            raise ValueError(
-                "output='firings' has an axis of classes; use simulate(X, 'firings') for it, or output='nap'."
-            )
-        for name in ("healthy_n_fibers", "spont_rates", "agc_weights"):
-            values = np.asarray(getattr(self, name), dtype=float)
-            if values.shape != (layout.N_CLASSES,) or not np.isfinite(values).all() or (values <= 0).any():
-                raise ValueError(f"{name}={getattr(self, name)!r} must be 3 numbers above 0, one a class of fibres.")
-        if np.max(self.spont_rates) >= self.saturated_rate / 2:
-            raise ValueError(
-                f"spont_rates={self.spont_rates!r} must lie below half of saturated_rate={self.saturated_rate}; lower them."
-            )
-        n_stages = np.size(self.agc_time_constants_s)
-        for name in ("agc_time_constants_s", "agc_decimation", "agc1_scales", "agc2_scales"):
-            values = np.asarray(getattr(self, name))
-            if values.shape != (n_stages,) or values.dtype.kind not in "fiu" or (values <= 0).any():
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} must be {n_stages} numbers above 0, one a stage of the AGC, as many as "
-                    "agc_time_constants_s."
-                )
-        if not all(isinstance(d, Integral) for d in np.asarray(self.agc_decimation).tolist()):
-            raise ValueError(f"agc_decimation={self.agc_decimation!r} must be integers of at least 1.")
+        check_parameters(self)
 
     def _design(self) -> None:
         parameters = self.get_params(deep=False)
@@ -354,9 +300,10 @@ class CARFAC(AudioTransformer):
             self.erb_break_hz,
             self.erb_q,
         )
-        parameters["ohc_health"] = self._health(pole_hz)
-        parameters["n_fibers"] = self._fibers(pole_hz)
+        parameters["ohc_health"] = resolve_ohc_health(self, pole_hz)
+        parameters["n_fibers"] = resolve_n_fibers(self, pole_hz)
         self.coefficients_ = design.design_carfac(self.sample_rate, self.ihc_style, parameters)
+        check_coefficients(self, self.coefficients_)
         self.n_channels_ = len(pole_hz)
         self.pole_frequencies_hz_ = pole_hz
         peaks = design.characteristics(self.coefficients_.car, self.sample_rate)
@@ -371,156 +318,12 @@ class CARFAC(AudioTransformer):
             delay=bool(self.use_delay_buffer),
             closed=not self.open_loop,
         )
-        self._fingerprint_ = sha1(b"".join(array.tobytes() for array in (*self._plan_, self._state(1).lines))).hexdigest()[:10]
-
-    def _health(self, pole_hz: np.ndarray) -> np.ndarray:
-        """ohc_health of every channel."""
-        given = self.ohc_health(pole_hz) if callable(self.ohc_health) else self.ohc_health
-        health = np.asarray(given, dtype=float)
-        if health.shape not in ((), pole_hz.shape):
-            raise ValueError(
-                f"ohc_health has shape {health.shape}; at sample_rate={self.sample_rate} the model has {len(pole_hz)} "
-                f"channels, so it must be a number or have shape {pole_hz.shape}; a function of frequency in Hz fits any rate."
-            )
-        if not np.isfinite(health).all() or (health > 1).any() or (health < -0.5).any():
-            raise ValueError(
-                f"ohc_health={health[~((health <= 1) & (health >= -0.5))] if health.ndim else given} must lie between 0 "
-                "(passive) and 1 (healthy); clip it."
-            )
-        if (health < 0).any():
-            warnings.warn(
-                f"ohc_health has values below 0, the lowest {health.min()}: the outer hair cells then act anomalously, "
-                "damping instead of undamping.",
-                UserWarning,
-                stacklevel=4,
-            )
-        return np.broadcast_to(health, pole_hz.shape)
-
-    def _fibers(self, pole_hz: np.ndarray) -> np.ndarray:
-        """n_fibers of every channel and class."""
-        healthy = np.asarray(self.healthy_n_fibers, dtype=float)
-        if self.n_fibers is None:
-            return healthy
-        fibers = np.asarray(self.n_fibers(pole_hz) if callable(self.n_fibers) else self.n_fibers, dtype=float)
-        if fibers.shape not in ((3,), (len(pole_hz), 3)):
-            raise ValueError(
-                f"n_fibers has shape {fibers.shape}; it must be (3,), one number a class, or ({len(pole_hz)}, 3) at "
-                f"sample_rate={self.sample_rate}; a function of frequency in Hz fits any rate."
-            )
-        if not np.isfinite(fibers).all() or (fibers < 0).any() or (fibers > healthy).any():
-            raise ValueError(
-                f"n_fibers={fibers[~((fibers >= 0) & (fibers <= healthy))]} must lie between 0 and healthy_n_fibers="
-                f"{tuple(healthy)}; clip it, or raise healthy_n_fibers."
-            )
-        return fibers
-
-    # --- runs ---
-
-    def _available_outputs(self) -> tuple[str, ...]:
-        lacking = {
-            "just_hwr": ("receptor_potential", "firings"),
-            "one_cap": ("receptor_potential", "firings"),
-            "two_cap": ("firings",),
-            "two_cap_with_syn": (),
-        }[self.ihc_style]
-        return tuple(name for name in self._outputs if name not in lacking)
+        numbers = b"".join(array.tobytes() for array in (*self._plan_, self._state(1).lines))
+        self._fingerprint_ = sha1(numbers, usedforsecurity=False).hexdigest()[:10]
 
     def _channel_names(self) -> list[str]:
-        return [f"{hz:.0f}hz" for hz in self.pole_frequencies_hz_]
-
-    def _kernel_plan(self, n_ears: int) -> layout.Plan:
-        return self._plan_ if n_ears == 1 else self._plan_.with_ears(n_ears)
-
-    def _state(self, n_rows: int) -> layout.State:
-        return layout.initial_state(self.coefficients_, self.dtype, n_rows, open_loop=self.open_loop)
-
-    def _taps(self, name: str) -> tuple[np.ndarray, int]:
-        """Rows that the kernel must tap for an output, and the number of the first source that belongs to it."""
-        if name == "nap":
-            return np.empty(0, np.int64), 0
-        if name == "firings":
-            return layout.RELEASE + layout.LANES * np.arange(layout.N_CLASSES), 1
-        return np.array([_ROWS[name]]), 1
-
-    def _finish(self, name: str, response: np.ndarray) -> np.ndarray:
-        """Output from tapped rows (n_ears, n_rows, n_channels, n_samples)."""
-        if name == "firings":
-            fibers = self.coefficients_.synapse.n_fibers.astype(self.dtype)  # (n_channels, n_classes)
-            return np.moveaxis(response, 1, 2) * fibers[:, :, np.newaxis]
-        if name == "receptor_potential":
-            return response[:, 0] * -1 + np.dtype(self.dtype).type(self.coefficients_.hair_cell.cap1_rest)
-        return response[:, 0]
-
-    def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
-        (clip,) = clips
-        plan = self._kernel_plan(clip.shape[0])
-        taps = [self._taps(name)[0] for name in names]
-        first = 0 if "nap" in names else 1
-        n_outputs = sum(len(t) for t in taps) + (first == 0)
-        out = np.empty((clip.shape[0], n_outputs, self.n_channels_, clip.shape[1]), self.dtype)
-        rows = np.concatenate(taps).astype(np.int64)
-        work = layout.workspace(plan, clip.shape[0], len(rows))
-        lanes.run(clip, 0, clip.shape[1], self._state(clip.shape[0]), plan, rows, first, work, out)
-        responses, at = [], 1 - first
-        for name, tap in zip(names, taps):
-            part = out[:, :1] if name == "nap" else out[:, at : at + len(tap)]
-            at += 0 if name == "nap" else len(tap)
-            responses.append(self._finish(name, part))
-        return [tuple(responses)]
-
-    def _run_frames(self, clips: list[np.ndarray], frame_length: int | None) -> list[np.ndarray]:
-        if frame_length is None:
-            return [self._run_full([clip], (self.output,))[0][0] for clip in clips]
-        # Clips run side by side, the shortest first, so that the rows of those that ended can be left behind.
-        clips = sorted(clips, key=lambda clip: clip.shape[1])
-        n_ears, lengths = clips[0].shape[0], [clip.shape[1] for clip in clips]
-        x = clips[0]
-        if len(clips) > 1:
-            x = np.zeros((len(clips) * n_ears, lengths[-1]), self.dtype)
-            for i, clip in enumerate(clips):
-                x[i * n_ears : (i + 1) * n_ears, : lengths[i]] = clip
-        plan = self._kernel_plan(n_ears)
-        taps, first = self._taps(self.output)
-        state = self._state(len(x))
-        out = np.empty((len(x), 1, self.n_channels_, max(1, lengths[-1] // frame_length)), self.dtype)
-        work = layout.workspace(plan, len(x), len(taps))
-        responses, begin, n_frames = [], 0, 0
-        for i, length in enumerate(lengths):
-            rest = slice(i * n_ears, None)
-            remaining = state._replace(
-                lines=state.lines[rest],
-                memory=state.memory[rest],
-                pending=state.pending[rest],
-                frame_sum=state.frame_sum[rest],
-            )
-            if length > begin:
-                n_frames = lanes.run_frames(
-                    x[rest], begin, length, remaining, plan, taps, first, frame_length, work, out[rest], n_frames
-                )
-                begin = length
-            own = slice(i * n_ears, (i + 1) * n_ears)
-            if n_frames == 0:  # shorter than a frame: the mean of what there is
-                filled = state._replace(frame_sum=state.frame_sum[own].copy(), frame_filled=state.frame_filled.copy())
-                lanes.close_frame(filled, plan, out[own], 0)
-            responses.append(self._finish(self.output, out[own, ..., : max(1, n_frames)]))
-        return responses
-
-    def _initial_arrays(self, n_ears: int) -> layout.State:
-        return self._state(n_ears)
-
-    def _run_chunk(
-        self, clip: np.ndarray, arrays: layout.State, frame_length: int | None
-    ) -> tuple[np.ndarray, layout.State]:
-        plan = self._kernel_plan(clip.shape[0])
-        taps, first = self._taps(self.output)
-        state = arrays.copy()
-        n_samples = clip.shape[1]
-        work = layout.workspace(plan, clip.shape[0], len(taps))
-        if frame_length is None:
-            out = np.empty((clip.shape[0], 1, self.n_channels_, n_samples), self.dtype)
-            lanes.run(clip, 0, n_samples, state, plan, taps, first, work, out)
-        else:
-            n_frames = (int(state.frame_filled[0]) + n_samples) // frame_length
-            out = np.empty((clip.shape[0], 1, self.n_channels_, n_frames), self.dtype)
-            lanes.run_frames(clip, 0, n_samples, state, plan, taps, first, frame_length, work, out, 0)
-        return self._finish(self.output, out), state
+        for digits in range(16):  # 1055hz; channels closer than 1 Hz get decimals
+            names = [f"{hz:.{digits}f}hz" for hz in self.pole_frequencies_hz_]
+            if len(set(names)) == len(names):
+                break
+        return names

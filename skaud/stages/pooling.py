@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable, Sequence
+from math import prod
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
 Statistic = str | Callable[..., np.ndarray]
 
@@ -81,7 +82,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         resolve_statistics(self.statistics)
-        self.channel_shape_ = self._check(X, reset=True)[0].shape[:-1]
+        self._check(X, reset=True)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -103,14 +104,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
             If the channels of X are not those of fit.
         """
         check_is_fitted(self)
-        signals = self._check(X, reset=False)
-        for i, frames in enumerate(signals):
-            if frames.shape[:-1] != self.channel_shape_:
-                raise ValueError(
-                    f"X[{i}] has frames of shape {frames.shape[:-1]}, fit saw {self.channel_shape_}; pool the output of "
-                    "the same model, or fit again."
-                )
-        return np.stack([pool(frames, self.statistics, self.segments) for frames in signals])
+        return np.stack([pool(frames, self.statistics, self.segments) for frames in self._check(X, reset=False)])
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
         """Names of the features.
@@ -126,34 +120,54 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
             Such as ``nap_1055hz_mean``, or ``nap_1055hz_mean_part2of5`` with several segments.
         """
         check_is_fitted(self)
-        n_channels = int(np.prod(self.channel_shape_, dtype=int))
-        if input_features is None or (self.channel_shape_ == () and len(input_features) != 1):
-            input_features = [f"channel{c}" for c in range(n_channels)] if self.channel_shape_ else ["x"]
-        if len(input_features) != n_channels:
+        names = _check_feature_names_in(self, input_features, generate_names=False)
+        n_channels = prod(self.channel_shape_)
+        if not self.channel_shape_:  # the columns of a 2-D X are frames, not channels
+            names = ["x"]
+        elif names is None:
+            names = [f"channel{c}" for c in range(n_channels)]
+        if len(names) != n_channels:
             raise ValueError(
-                f"input_features has {len(input_features)} names for {n_channels} channels; pass the names that the "
-                "model before returns."
+                f"input_features has {len(names)} names for {n_channels} channels; pass the names that the model "
+                "before returns."
             )
-        return pooled_names(input_features, self.statistics, self.segments)
+        return pooled_names(names, self.statistics, self.segments)
 
     def _check(self, X: Any, *, reset: bool) -> list[np.ndarray]:
-        if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) >= 2:
-            signals = [np.asarray(frames) for frames in X]
-        elif isinstance(X, np.ndarray) and X.ndim in (3, 4):
-            signals = list(X)
+        """Frames of every signal, in floats; with reset, their channels become those of fit."""
+        if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
+            X = list(X)
+        is_list = isinstance(X, (list, tuple)) and len(X) and (isinstance(X[0], np.ndarray) or np.ndim(X[0]) > 1)
+        if is_list or getattr(X, "ndim", 0) in (3, 4):
+            if reset and hasattr(self, "n_features_in_"):
+                del self.n_features_in_
+            signals = [_as_frames(frames, i) for i, frames in enumerate(X)]
         else:
-            return list(validate_data(self, X, reset=reset, dtype=(np.float64, np.float32)))
+            signals = list(validate_data(self, X, reset=reset, dtype=(np.float64, np.float32)))
         if not signals:
             raise ValueError(f"X has shape {np.shape(X)}, no signals; pass at least 1.")
+        if reset:
+            self.channel_shape_ = signals[0].shape[:-1]
         for i, frames in enumerate(signals):
-            if frames.ndim not in (2, 3) or frames.shape[-1] == 0 or frames.dtype.kind not in "fiub":
+            if frames.shape[:-1] != self.channel_shape_:
                 raise ValueError(
-                    f"X[{i}] is {frames.dtype} of shape {frames.shape}; it must be real, (n_channels, n_frames) or "
-                    "(n_ears, n_channels, n_frames), with at least 1 frame."
+                    f"X[{i}] has frames of shape {frames.shape[:-1]}, {'X[0]' if reset else 'fit'} had "
+                    f"{self.channel_shape_}; pool the output of the same model, or fit again."
                 )
-            if not np.isfinite(frames).all():
-                raise ValueError(f"X[{i}] has features that are NaN or infinite; every feature must be finite.")
         return signals
+
+
+def _as_frames(frames: Any, i: int) -> np.ndarray:
+    """Frames of one signal, in floats; an error where they are not real and finite."""
+    frames = np.asarray(frames)
+    if frames.ndim not in (1, 2, 3) or frames.size == 0 or frames.dtype.kind not in "fiub":
+        raise ValueError(
+            f"X[{i}] is {frames.dtype} of shape {frames.shape}; it must be real, (n_frames,), (n_channels, n_frames) "
+            "or (n_ears, n_channels, n_frames), with at least 1 frame."
+        )
+    if not np.isfinite(frames).all():
+        raise ValueError(f"X[{i}] has features that are NaN or infinite; every feature must be finite.")
+    return frames if frames.dtype in (np.float32, np.float64) else frames.astype(np.float64)
 
 
 def resolve_statistics(statistics: Statistic | Sequence[Statistic]) -> list[tuple[str, Callable[..., np.ndarray]]]:
@@ -162,18 +176,32 @@ def resolve_statistics(statistics: Statistic | Sequence[Statistic]) -> list[tupl
         statistics = (statistics,)
     if not len(statistics):
         raise ValueError("statistics=() is empty; name at least one, such as 'mean', or use pooling=None for frames.")
-    return [_resolve(statistic) for statistic in statistics]
+    resolved = [_resolve(statistic) for statistic in statistics]
+    names = [name for name, _ in resolved]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(
+                f"statistics has {name!r} {names.count(name)} times, and features need names of their own; leave one "
+                "out, or give the functions different names, f.__name__."
+            )
+    return resolved
 
 
 def pool(frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segments: int = 1) -> np.ndarray:
     """Pool one signal, (..., n_frames), into (segments * n_statistics * ...,)."""
-    n_frames = frames.shape[-1]
+    n_frames, resolved = frames.shape[-1], resolve_statistics(statistics)
     pooled = []
     for part in range(segments):
         start = min(part * n_frames // segments, n_frames - 1)
         stop = max((part + 1) * n_frames // segments, start + 1)
-        for _, function in resolve_statistics(statistics):
-            pooled.append(np.ravel(function(frames[..., start:stop], axis=-1)))
+        for name, function in resolved:
+            value = np.asarray(function(frames[..., start:stop], axis=-1))
+            if value.shape != frames.shape[:-1]:
+                raise ValueError(
+                    f"the statistic {name!r} made shape {value.shape} of frames {frames[..., start:stop].shape}; it "
+                    "must reduce the last axis, f(frames, axis=-1), and no other."
+                )
+            pooled.append(value.ravel())
     return np.concatenate(pooled)
 
 

@@ -1,0 +1,41 @@
+"""What a model computes, turned into what callers get: one array or several, finite, in a data frame."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+
+from skaud._sounds import all_finite
+
+
+def check_responses(estimator: Any, responses: Iterable[Any], clips: Iterable[np.ndarray]) -> None:
+    """Refuse NaN: samples far beyond any sound take a recursion out of the range of its dtype.
+
+    A response is an array or a tuple of arrays.
+    """
+    for i, (response, clip) in enumerate(zip(responses, clips)):
+        if not all(map(all_finite, response if isinstance(response, tuple) else (response,))):
+            raise ValueError(
+                f"X[{i}] reaches {np.abs(clip).max():.3g}, beyond what {type(estimator).__name__} can compute in "
+                f"{estimator.dtype}; scale it to its level in dB SPL, or check the parameters."
+            )
+
+
+def stack(arrays: list[np.ndarray]) -> np.ndarray:
+    """np.stack, without a copy of a single array."""
+    return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays)
+
+
+def as_container(estimator: Any, features: np.ndarray, index: Any) -> Any:
+    """Features as set_output, or scikit-learn's configuration, asks for them."""
+    container = getattr(estimator, "_sklearn_output_config", {}).get("transform", get_config()["transform_output"])
+    if container == "pandas":
+        import pandas as pd
+
+        return pd.DataFrame(features, columns=estimator.get_feature_names_out(), index=index)
+    if container == "polars":
+        import polars as pl
+
+        return pl.DataFrame(features, schema=list(estimator.get_feature_names_out()), orient="row")
+    return features

@@ -1,0 +1,181 @@
+"""CARFAC on a GPU: a block a signal, a thread a channel, over the same scalar steps as on the CPU.
+
+The ripple down the cascade is affine, s -> g s + g h z2, so an inclusive scan of affine maps over the threads of a block
+takes the place of the loop over channels. numba's CUDA simulator (NUMBA_ENABLE_CUDASIM=1) runs the same code on a CPU.
+"""
+
+from functools import cache
+from typing import Any
+
+import numba
+import numpy as np
+from numba import cuda
+
+from skaud.kernels.carfac import (
+    agc_filter_step,
+    high_pass_step,
+    ramp_step,
+    relative_undamping,
+    resonator_step,
+    slope_step,
+    spatial_step,
+    stage_gain,
+    stage_output,
+    two_cap_step,
+)
+from skaud.kernels.carfac_layout import (
+    APICAL,
+    BASAL,
+    DECIMATION,
+    EPSILON,
+    FEEDBACK,
+    HERE,
+    INPUT_SCALE,
+    make_constants,
+    make_plan,
+)
+
+MAX_CHANNELS = 256
+MAX_STAGES = 8
+
+# Columns of a channel's coefficients.
+A0, C0, H, R1, ZR, GA, GB, GC, HEALTH = range(9)
+
+
+def run_two_cap(x: Any, coefficients: Any, frame_length: int, dtype: Any) -> Any:
+    """Mean NAP over frames of signals x (n_signals, n_samples) on a device: two_cap, closed loop, one ear.
+
+    coefficients is a `skaud.design.carfac.CARFACCoefficients`. Returns a device array (n_signals, n_channels, n_frames),
+    cupy's if x is, else numba's; a frame that is not full is dropped unless it is the only one.
+    """
+    car, hair, _, agc = coefficients
+    n_channels, n_stages = len(car.pole_hz), len(agc.epsilon)
+    if n_channels > MAX_CHANNELS or n_stages > MAX_STAGES:
+        raise ValueError(
+            f"The GPU kernel holds {MAX_CHANNELS} channels and {MAX_STAGES} AGC stages, this model has {n_channels} and "
+            f"{n_stages}; raise erb_per_step or min_pole_hz, or pass NumPy arrays."
+        )
+    rows = [car.a0, car.c0, car.h, car.r1, car.zr, car.ga, car.gb, car.gc, car.ohc_health]
+    rest = np.array([hair.cap1_rest, hair.cap2_rest])
+    table = make_plan(coefficients, 0, dtype).table
+    n_signals, n_samples = x.shape
+    shape = (n_signals, n_channels, max(1, n_samples // frame_length))
+    out = _empty(x, shape, dtype)
+    per_channel, table, rest = (_to_device(x, array.astype(dtype)) for array in (np.stack(rows, axis=1), table, rest))
+    kernel = _two_cap_kernel(np.dtype(dtype).name)
+    kernel[n_signals, n_channels](x, per_channel, table, rest, make_constants(coefficients, dtype), frame_length, out)
+    return out
+
+
+def _is_cupy(x: Any) -> bool:
+    return type(x).__module__.startswith("cupy")
+
+
+def _empty(x: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Uninitialised device array of the kind of x."""
+    if _is_cupy(x):
+        import cupy
+
+        return cupy.empty(shape, dtype)
+    return cuda.device_array(shape, np.dtype(dtype))
+
+
+def _to_device(x: Any, array: np.ndarray) -> Any:
+    """Array as a device array of the kind of x."""
+    if _is_cupy(x):
+        import cupy
+
+        return cupy.asarray(array)
+    return cuda.to_device(array)
+
+
+def two_cap_kernel(real: Any) -> Any:
+    """The kernel as plain Python, for one type of number."""
+
+    def two_cap(x, channels, table, rest, c, frame_length, out):
+        slope = cuda.shared.array(MAX_CHANNELS, real)
+        intercept = cuda.shared.array(MAX_CHANNELS, real)
+        memory = cuda.local.array(MAX_STAGES, real)
+        pending = cuda.local.array(MAX_STAGES, real)
+        phase = cuda.local.array(MAX_STAGES, numba.int64)
+        signal, channel = cuda.blockIdx.x, cuda.threadIdx.x
+        n_channels, n_stages, n_samples, n_frames = channels.shape[0], table.shape[0], x.shape[1], out.shape[2]
+        a0, c0, h, r1 = channels[channel, A0], channels[channel, C0], channels[channel, H], channels[channel, R1]
+        zr, health = channels[channel, ZR], channels[channel, HEALTH]
+        ga, gb, gc = channels[channel, GA], channels[channel, GB], channels[channel, GC]
+        zero = a0 - a0
+        z1, z2, za, zb, dzb, dg, ac, nap, total = zero, zero, zero, zr, zero, zero, zero, zero, zero
+        g = ga + gb + gc  # at full undamping
+        cap1, cap2 = rest[0], rest[1]
+        for s in range(n_stages):
+            memory[s], pending[s], phase[s] = zero, zero, 0
+        filled, frame = 0, 0
+        for t in range(n_samples):
+            elapsed = np.float32(phase[0] + 1)
+            g_now, zb_now = ramp_step(g, dg, elapsed), ramp_step(zb, dzb, elapsed)
+            z1_next, z2_next = resonator_step(z1, z2, za, zb_now, r1, a0, c0, c.velocity_scale, c.v_offset)
+            za, z2 = z2, z2_next
+            # Inclusive scan: compose the affine maps of all channels up to this one.
+            slope[channel], intercept[channel] = g_now, stage_output(zero, z2, g_now, h)
+            cuda.syncthreads()
+            reach = 1
+            while reach < n_channels:
+                a, b = slope[channel], intercept[channel]
+                if channel >= reach:
+                    b = a * intercept[channel - reach] + b
+                    a = a * slope[channel - reach]
+                cuda.syncthreads()
+                slope[channel], intercept[channel] = a, b
+                cuda.syncthreads()
+                reach *= 2
+            s_in = x[signal, t]
+            if channel > 0:
+                s_in = slope[channel - 1] * x[signal, t] + intercept[channel - 1]
+            z1 = z1_next + s_in
+            bm, ac = high_pass_step(stage_output(s_in, z2, g_now, h), ac, c.ac_coeff)
+            cap1, cap2, nap = two_cap_step(bm, cap1, cap2, nap, c)
+            pending[0] += nap
+            total += nap
+            filled += 1
+            if filled == frame_length or (n_samples < frame_length and t == n_samples - 1):
+                if frame < n_frames:
+                    out[signal, channel, frame] = total / np.float32(filled)
+                total, filled, frame = zero, 0, frame + 1
+            phase[0] += 1
+            if phase[0] < table[0, DECIMATION]:
+                cuda.syncthreads()  # before the next sample overwrites what a neighbour still reads
+                continue
+            phase[0] = 0
+            due = 1
+            while due < n_stages:
+                pending[due] += pending[due - 1] * table[due - 1, INPUT_SCALE]
+                phase[due] += 1
+                if phase[due] < table[due, DECIMATION]:
+                    break
+                phase[due] = 0
+                due += 1
+            for s in range(due - 1, -1, -1):
+                deeper = memory[s + 1] if s + 1 < n_stages else zero
+                gathered = pending[s] * table[s, INPUT_SCALE] + table[s, FEEDBACK] * deeper
+                cuda.syncthreads()
+                slope[channel] = agc_filter_step(memory[s], table[s, EPSILON], gathered)
+                pending[s] = zero
+                cuda.syncthreads()
+                basal = slope[channel - 1] if channel > 0 else slope[channel]
+                apical = slope[channel + 1] if channel + 1 < n_channels else slope[channel]
+                memory[s] = spatial_step(
+                    basal, slope[channel], apical, table[s, BASAL], table[s, HERE], table[s, APICAL]
+                )
+            u = relative_undamping(memory[0], health)
+            decimation = table[0, DECIMATION]
+            g, zb = ramp_step(g, dg, decimation), ramp_step(zb, dzb, decimation)
+            dg = slope_step(g, stage_gain(u, ga, gb, gc), decimation)
+            dzb = slope_step(zb, zr * u, decimation)
+            cuda.syncthreads()
+
+    return two_cap
+
+
+@cache
+def _two_cap_kernel(name: str) -> Any:
+    return cuda.jit(two_cap_kernel(getattr(numba, name)))

@@ -1,0 +1,161 @@
+"""What CARFAC's parameters may be."""
+
+import warnings
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skaud.design.carfac import IHC_STYLES, CARFACCoefficients
+
+POSITIVE = [Interval(Real, 0, None, closed="neither")]
+NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
+SEVERAL = ["array-like"]
+
+PARAMETER_CONSTRAINTS: dict = {
+    "ihc_style": [StrOptions(set(IHC_STYLES))],
+    "ohc_health": [Real, callable, "array-like"],
+    "n_fibers": ["array-like", callable, None],
+    "use_delay_buffer": ["boolean"],
+    "linear_car": ["boolean"],
+    "open_loop": ["boolean"],
+    "velocity_scale": NOT_NEGATIVE,
+    "v_offset": [Interval(Real, None, None, closed="neither")],
+    "min_zeta": POSITIVE,
+    "max_zeta": [Interval(Real, 0, 1, closed="neither")],
+    "first_pole_theta": [Interval(Real, 0, np.pi, closed="neither")],
+    "zero_ratio": [Interval(Real, 1, None, closed="neither")],
+    "high_f_damping_compression": [Interval(Real, 0, 1, closed="left")],
+    "erb_per_step": POSITIVE,
+    "min_pole_hz": POSITIVE,
+    "erb_break_hz": NOT_NEGATIVE,
+    "erb_q": POSITIVE,
+    "ac_corner_hz": POSITIVE,
+    **dict.fromkeys(("tau_lpf", "tau_out", "tau_in", "tau1_out", "tau1_in", "tau2_out", "tau2_in"), POSITIVE),
+    **dict.fromkeys(("healthy_n_fibers", "spont_rates", "agc_weights"), SEVERAL),
+    **dict.fromkeys(("ihcs_per_channel", "saturated_rate", "v_width", "reservoir_tau", "syn_tau_lpf"), POSITIVE),
+    "sat_reservoir": [Interval(Real, 0, 1, closed="neither")],
+    **dict.fromkeys(("agc_time_constants_s", "agc_decimation", "agc1_scales", "agc2_scales"), SEVERAL),
+    "agc_stage_gain": POSITIVE,
+    "agc_mix_coeff": NOT_NEGATIVE,
+}
+
+
+def check_parameters(model: Any) -> None:
+    """Refuse what the constraints above cannot judge, before the design."""
+    if not 8000 <= model.sample_rate <= 192000:
+        raise ValueError(
+            f"sample_rate={model.sample_rate} must lie between 8000 and 192000 Hz, where the cascade is defined; "
+            "choose a rate within, clips at other rates are resampled to it."
+        )
+    if model.min_zeta >= model.max_zeta:
+        raise ValueError(f"min_zeta={model.min_zeta} must be below max_zeta={model.max_zeta}; lower it.")
+    if model.output == "firings":
+        raise ValueError("output='firings' has an axis of classes; use simulate(X, 'firings') for it, or output='nap'.")
+    for name in ("healthy_n_fibers", "spont_rates", "agc_weights"):
+        _check_numbers(name, getattr(model, name), 3, "a class of fibres")
+    if np.max(model.spont_rates) >= model.saturated_rate / 2:
+        raise ValueError(
+            f"spont_rates={model.spont_rates!r} must lie below half of saturated_rate={model.saturated_rate}; lower "
+            "them."
+        )
+    n_stages = max(1, np.size(model.agc_time_constants_s))
+    for name in ("agc_time_constants_s", "agc_decimation", "agc1_scales", "agc2_scales"):
+        _check_numbers(name, getattr(model, name), n_stages, "a stage of the AGC, as many as agc_time_constants_s")
+    if np.mod(model.agc_decimation, 1).any():
+        raise ValueError(f"agc_decimation={model.agc_decimation!r} must be integers of at least 1; round them.")
+
+
+def check_coefficients(model: Any, coefficients: CARFACCoefficients) -> None:
+    """Refuse a design whose recursion would not be stable."""
+    car, hair_cell = coefficients.car, coefficients.hair_cell
+    for name, wrong, remedy in (
+        ("max_zeta", car.r1 <= -1, "lower it, or first_pole_theta, or raise high_f_damping_compression"),
+        ("max_zeta", car.zr <= 0, "raise it, or lower min_zeta or erb_break_hz, or raise min_pole_hz"),
+    ):
+        if wrong.any():
+            raise ValueError(
+                f"{name}={getattr(model, name)} gives {wrong.sum()} of {len(wrong)} channels no stable poles between "
+                f"full and no damping, the first at {car.pole_hz[np.argmax(wrong)]:.0f} Hz; {remedy}."
+            )
+    if car.ac_coeff >= 1:
+        raise ValueError(
+            f"ac_corner_hz={model.ac_corner_hz} must lie below sample_rate / (2 pi), "
+            f"{model.sample_rate / (2 * np.pi):.0f} Hz; lower it."
+        )
+    rates = {
+        "tau_out": "out",
+        "tau_in": "into",
+        "tau1_out": "out1",
+        "tau1_in": "in1",
+        "tau2_out": "out2",
+        "tau2_in": "in2",
+    }
+    for name, rate in rates.items():
+        if getattr(hair_cell, rate, 0.0) >= 1:
+            raise ValueError(
+                f"{name}={getattr(model, name)} is too short for sample_rate={model.sample_rate}: within a sample a "
+                f"capacitor would move {getattr(hair_cell, rate):.3g} of its charge; raise one or the other."
+            )
+
+
+def resolve_ohc_health(model: Any, pole_hz: np.ndarray) -> np.ndarray:
+    """ohc_health of every channel."""
+    health = _numbers("ohc_health", model.ohc_health, pole_hz)
+    if health.shape not in ((), pole_hz.shape):
+        raise ValueError(
+            f"ohc_health has shape {health.shape}; at sample_rate={model.sample_rate} the model has {len(pole_hz)} "
+            f"channels, so it must be a number or have shape {pole_hz.shape}; a function of frequency in Hz fits any "
+            "rate."
+        )
+    allowed = (health >= -0.5) & (health <= 1)
+    if not allowed.all():
+        raise ValueError(f"ohc_health={health[~allowed]} must lie between 0 (passive) and 1 (healthy); clip it.")
+    if (health < 0).any():
+        warnings.warn(
+            f"ohc_health has values below 0, the lowest {health.min()}: the outer hair cells then act anomalously, "
+            "damping instead of undamping.",
+            UserWarning,
+            stacklevel=4,
+        )
+    return np.broadcast_to(health, pole_hz.shape)
+
+
+def resolve_n_fibers(model: Any, pole_hz: np.ndarray) -> np.ndarray:
+    """n_fibers of every class, or of every channel and class."""
+    healthy = np.asarray(model.healthy_n_fibers, dtype=float)
+    if model.n_fibers is None:
+        return healthy
+    if model.ihc_style != "two_cap_with_syn":
+        raise ValueError(
+            f"n_fibers is given, but ihc_style={model.ihc_style!r} has no synapse; choose "
+            "ihc_style='two_cap_with_syn', or n_fibers=None."
+        )
+    fibers = _numbers("n_fibers", model.n_fibers, pole_hz)
+    if fibers.shape not in ((3,), (len(pole_hz), 3)):
+        raise ValueError(
+            f"n_fibers has shape {fibers.shape}; it must be (3,), one number a class, or ({len(pole_hz)}, 3) at "
+            f"sample_rate={model.sample_rate}; a function of frequency in Hz fits any rate."
+        )
+    allowed = (fibers >= 0) & (fibers <= healthy)
+    if not allowed.all():
+        raise ValueError(
+            f"n_fibers={fibers[~allowed]} must lie between 0 and healthy_n_fibers={model.healthy_n_fibers}; clip it, "
+            "or raise healthy_n_fibers."
+        )
+    return fibers
+
+
+def _check_numbers(name: str, value: Any, n: int, each: str) -> None:
+    numbers = _numbers(name, value)
+    if numbers.shape != (n,) or not (numbers > 0).all() or not np.isfinite(numbers).all():
+        raise ValueError(f"{name}={value!r} must be {n} finite numbers above 0, one {each}.")
+
+
+def _numbers(name: str, value: Any, *arguments: np.ndarray) -> np.ndarray:
+    """Value, or what it returns for the arguments, in float64."""
+    try:
+        return np.asarray(value(*arguments) if callable(value) else value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}={value!r} must be numbers, or a function that returns them ({error}).") from error

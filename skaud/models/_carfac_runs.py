@@ -1,0 +1,166 @@
+"""CARFAC on the CPU: from clips to the kernel's arrays, and from the rows of its lines to outputs."""
+
+from typing import Any
+
+import numpy as np
+
+from skaud.base import AudioTransformer
+from skaud.kernels import carfac_lanes as lanes
+from skaud.kernels import carfac_layout as layout
+from skaud.stages.pooling import pool
+
+# Row of the kernel's lines that holds an output, or what `_finish` makes it from.
+_ROWS = {"bm": layout.BM, "receptor_potential": layout.CAP1, "agc": layout.ZB, "ohc": layout.ZA}
+
+
+class CARFACRuns(AudioTransformer):
+    """How CARFAC, once it is designed, answers to sound."""
+
+    _outputs = ("nap", "bm", "receptor_potential", "agc", "ohc", "firings")
+    _rms_one_db_spl = 107.0
+    _signals_at_once = 4
+
+    ihc_style: str
+    open_loop: bool
+    coefficients_: Any  # skaud.design.carfac.CARFACCoefficients
+    n_channels_: int
+    _plan_: layout.Plan
+
+    def _available_outputs(self) -> tuple[str, ...]:
+        lacking = {
+            "just_hwr": ("receptor_potential", "firings"),
+            "one_cap": ("receptor_potential", "firings"),
+            "two_cap": ("firings",),
+            "two_cap_with_syn": (),
+        }[self.ihc_style]
+        return tuple(name for name in self._outputs if name not in lacking)
+
+    def _kernel_plan(self, n_ears: int) -> layout.Plan:
+        return self._plan_ if n_ears == 1 else self._plan_.with_ears(n_ears)
+
+    def _state(self, n_rows: int) -> layout.State:
+        return layout.initial_state(self.coefficients_, self.dtype, n_rows, open_loop=self.open_loop)
+
+    def _taps(self, name: str) -> tuple[np.ndarray, int]:
+        """Rows that the kernel must tap for an output, and the number of the first source that belongs to it."""
+        if name == "nap":
+            return np.empty(0, np.int64), 0
+        if name == "firings":
+            return layout.RELEASE + layout.LANES * np.arange(layout.N_CLASSES), 1
+        return np.array([_ROWS[name]]), 1
+
+    def _finish(self, name: str, response: np.ndarray) -> np.ndarray:
+        """Output from tapped rows (n_ears, n_rows, n_channels, n_samples)."""
+        if name == "firings":
+            fibers = self.coefficients_.synapse.n_fibers.astype(self.dtype)  # (n_channels, n_classes)
+            return np.moveaxis(response, 1, 2) * fibers[:, :, np.newaxis]
+        if name == "receptor_potential":
+            return response[:, 0] * -1 + np.dtype(self.dtype).type(self.coefficients_.hair_cell.cap1_rest)
+        return response[:, 0]
+
+    def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
+        (clip,) = clips
+        plan = self._kernel_plan(clip.shape[0])
+        taps = [self._taps(name)[0] for name in names]
+        first = 0 if "nap" in names else 1
+        n_outputs = sum(len(t) for t in taps) + (first == 0)
+        out = np.empty((clip.shape[0], n_outputs, self.n_channels_, clip.shape[1]), self.dtype)
+        rows = np.concatenate(taps).astype(np.int64)
+        work = layout.workspace(plan, clip.shape[0], len(rows))
+        lanes.run(clip, 0, clip.shape[1], self._state(clip.shape[0]), plan, rows, first, work, out)
+        responses, at = [], 1 - first
+        for name, tap in zip(names, taps):
+            part = out[:, :1] if name == "nap" else out[:, at : at + len(tap)]
+            at += 0 if name == "nap" else len(tap)
+            responses.append(self._finish(name, part))
+        return [tuple(responses)]
+
+    def _run_frames(self, clips: list[np.ndarray], frame_length: int | None) -> list[np.ndarray]:
+        if frame_length is None:
+            return [self._run_full([clip], (self.output,))[0][0] for clip in clips]
+        # Clips run side by side, the shortest first, so that the rows of those that ended can be left behind.
+        n_ears, lengths = clips[0].shape[0], [clip.shape[1] for clip in clips]
+        x = clips[0]
+        if len(clips) > 1:
+            x = np.zeros((len(clips) * n_ears, lengths[-1]), self.dtype)
+            for i, clip in enumerate(clips):
+                x[i * n_ears : (i + 1) * n_ears, : lengths[i]] = clip
+        plan = self._kernel_plan(n_ears)
+        taps, first = self._taps(self.output)
+        state = self._state(len(x))
+        out = np.empty((len(x), 1, self.n_channels_, max(1, lengths[-1] // frame_length)), self.dtype)
+        work = layout.workspace(plan, len(x), len(taps))
+        responses, begin, n_frames = [], 0, 0
+        for i, length in enumerate(lengths):
+            rest = slice(i * n_ears, None)
+            remaining = state._replace(
+                lines=state.lines[rest],
+                memory=state.memory[rest],
+                pending=state.pending[rest],
+                frame_sum=state.frame_sum[rest],
+            )
+            if length > begin:
+                n_frames = lanes.run_frames(
+                    x[rest], begin, length, remaining, plan, taps, first, frame_length, work, out[rest], n_frames
+                )
+                begin = length
+            own = slice(i * n_ears, (i + 1) * n_ears)
+            if n_frames == 0:  # shorter than a frame: the mean of what there is
+                filled = state._replace(frame_sum=state.frame_sum[own].copy(), frame_filled=state.frame_filled.copy())
+                lanes.close_frame(filled, plan, out[own], 0)
+            responses.append(self._finish(self.output, out[own, ..., : max(1, n_frames)]))
+        return responses
+
+    def _initial_arrays(self, n_ears: int) -> layout.State:
+        return self._state(n_ears)
+
+    def _run_chunk(
+        self, clip: np.ndarray, arrays: layout.State, frame_length: int | None
+    ) -> tuple[np.ndarray, layout.State]:
+        plan = self._kernel_plan(clip.shape[0])
+        taps, first = self._taps(self.output)
+        state = arrays.copy()
+        n_samples = clip.shape[1]
+        work = layout.workspace(plan, clip.shape[0], len(taps))
+        if frame_length is None:
+            out = np.empty((clip.shape[0], 1, self.n_channels_, n_samples), self.dtype)
+            lanes.run(clip, 0, n_samples, state, plan, taps, first, work, out)
+        else:
+            n_frames = (int(state.frame_filled[0]) + n_samples) // frame_length
+            out = np.empty((clip.shape[0], 1, self.n_channels_, n_frames), self.dtype)
+            lanes.run_frames(clip, 0, n_samples, state, plan, taps, first, frame_length, work, out, 0)
+        return self._finish(self.output, out), state
+
+    def _transform_on_gpu(self, X: Any, frame_length: int | None) -> Any:
+        frames = self._run_on_gpu(X, self.output, frame_length or 1)
+        if self.pooling is None:
+            return frames
+        if not hasattr(frames, "__array_function__"):
+            raise ValueError(
+                f"pooling={self.pooling!r} needs an array that can compute, such as cupy's, and X is {type(X).__name__}; "
+                "pass cupy.asarray(X), or set pooling=None for the frames."
+            )
+        statistics, segments = self._pooling()
+        return np.stack([pool(signal, statistics, segments) for signal in frames])  # cupy answers to NumPy's functions
+
+    def _simulate_on_gpu(self, X: Any, name: str) -> Any:
+        return self._run_on_gpu(X, name, 1)
+
+    def _run_on_gpu(self, X: Any, output: str, frame_length: int) -> Any:
+        """Frames of signals X (n_signals, n_samples) on a device."""
+        from skaud.kernels.cuda import run_two_cap
+
+        needed = {"ihc_style": "two_cap", "open_loop": False, "use_delay_buffer": False, "rms_one_db_spl": None}
+        found = {name: getattr(self, name) for name in needed} | {"output": output}
+        for name, value in (needed | {"output": "nap"}).items():
+            if found[name] != value:
+                raise ValueError(
+                    f"{name}={found[name]!r} has no kernel on the GPU, only {name}={value!r} has; change it, or pass a "
+                    "NumPy array."
+                )
+        if len(X.shape) != 2 or 0 in X.shape or X.dtype != np.dtype(self.dtype):
+            raise ValueError(
+                f"X on the GPU is {X.dtype} of shape {X.shape}; it must be {self.dtype}, (n_signals, n_samples): cast or "
+                "reshape it, or set dtype."
+            )
+        return run_two_cap(X, self.coefficients_, frame_length, self.dtype)

@@ -1,0 +1,89 @@
+"""The GPU kernel, in numba's CUDA simulator: a process of its own, since numba chooses when it is imported."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import warnings
+import numpy as np
+from numba import cuda
+from skaud import CARFAC
+
+x = np.random.default_rng(0).standard_normal((2, 20)) * 0.2
+# Every stage of the AGC has its turn within 16 samples.
+settings = dict(erb_per_step=5.0, agc_decimation=(2, 2, 2, 2), frame_length={frame_length}, pooling=None)
+settings |= dict(dtype="{dtype}", ohc_health=0.7)
+model = CARFAC(22050, **settings).fit(x)
+on_device = model.transform(cuda.to_device(x.astype("{dtype}")))
+assert type(on_device).__module__.startswith("numba.cuda"), type(on_device)
+found, expected = on_device.copy_to_host(), model.transform(x)
+assert found.dtype == expected.dtype and found.shape == expected.shape, (found.shape, expected.shape)
+print(np.abs(found - expected).max() / np.abs(expected).max())
+"""
+
+
+def run_simulated(program: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"NUMBA_ENABLE_CUDASIM": "1"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize(("dtype", "limit"), [("float64", 1e-12), ("float32", 1e-4)])
+@pytest.mark.parametrize("frame_length", ["None", "7 / 22050", "1.0"])  # every sample; frames; less than a frame
+def test_gpu_equals_cpu(dtype, limit, frame_length):
+    assert float(run_simulated(PROGRAM.format(dtype=dtype, frame_length=frame_length))) < limit
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("ihc_style='one_cap', pooling=None", "ihc_style='one_cap'"),
+        ("open_loop=True, pooling=None", "open_loop=True"),
+        ("use_delay_buffer=True, pooling=None", "use_delay_buffer=True"),
+        ("output='bm', pooling=None", "output='bm'"),
+    ],
+)
+def test_what_the_gpu_kernel_cannot_do_is_refused_by_name(settings, message):
+    program = f"""
+import numpy as np
+from numba import cuda
+from skaud import CARFAC
+x = cuda.to_device(np.zeros((1, 5)))
+try:
+    CARFAC({settings}).fit(x).transform(x)
+except ValueError as error:
+    print(error)
+"""
+    assert message in run_simulated(program)
+
+
+COMPILE = """
+import numba
+import numpy as np
+from numba import cuda
+from skaud.kernels.carfac import TAYLOR_TERMS, Constants
+from skaud.kernels.cuda import two_cap_kernel
+
+for real, scalar in ((numba.float32, np.float32), (numba.float64, np.float64)):
+    constants = Constants(*[scalar(0)] * (len(Constants._fields) - 1), taylor=(scalar(0),) * TAYLOR_TERMS)
+    arrays = real[:, :], real[:, :], real[:, :], real[:]
+    signature = numba.void(*arrays, numba.typeof(constants), numba.int64, real[:, :, :])
+    print(cuda.compile(two_cap_kernel(real), signature, cc=(8, 0), output="ptx")[0])
+"""
+
+
+def test_gpu_kernel_compiles_to_ptx():
+    done = subprocess.run([sys.executable, "-c", COMPILE], capture_output=True, text=True, check=False)
+    if "NvvmSupportError" in done.stderr or "NVVM" in done.stderr:
+        pytest.skip("no CUDA toolkit: install the extra gpu")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(".target sm_80") == 2

@@ -1,0 +1,427 @@
+import pickle
+import re
+import warnings
+
+import audio_checks
+import numpy as np
+import pandas as pd
+import pytest
+from audio_checks import make_clips
+from scipy import signal, sparse
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skaud import CARFAC, TemporalPooling
+from skaud.base import AudioTransformer
+
+RATE = 22050
+
+
+class LeakyEnergy(AudioTransformer):
+    """The least that a model can be: the energy in two one-pole filters."""
+
+    _outputs = ("energy", "filtered")
+    _poles = (0.5, 0.95)
+
+    def __init__(
+        self,
+        sample_rate=RATE,
+        *,
+        output="energy",
+        pooling=("mean", "std"),
+        frame_length=0.010,
+        rms_one_db_spl=None,
+        dtype="float32",
+        n_jobs=None,
+    ):
+        self.sample_rate = sample_rate
+        self.output = output
+        self.pooling = pooling
+        self.frame_length = frame_length
+        self.rms_one_db_spl = rms_one_db_spl
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    def _design(self):
+        self._fingerprint_ = "leaky"
+
+    def _channel_names(self):
+        return [f"pole{pole}" for pole in self._poles]
+
+    def _initial_arrays(self, n_ears):
+        return np.zeros((2, n_ears, 1), self.dtype), np.zeros((n_ears, 2, 0), self.dtype)
+
+    def _answer(self, clip, memory):
+        runs = [
+            signal.lfilter(np.array([1 - pole], clip.dtype), np.array([1, -pole], clip.dtype), clip, zi=zi)
+            for pole, zi in zip(self._poles, memory)
+        ]
+        filtered = np.stack([y for y, _ in runs], axis=1)
+        return {"energy": filtered**2, "filtered": filtered}, np.stack([zi for _, zi in runs])
+
+    def _run_full(self, clips, names):
+        responses = [self._answer(clip, self._initial_arrays(len(clip))[0])[0] for clip in clips]
+        return [tuple(response[name] for name in names) for response in responses]
+
+    def _run_frames(self, clips, frame_length):
+        return [self._run_chunk(clip, self._initial_arrays(len(clip)), frame_length, whole=True)[0] for clip in clips]
+
+    def _run_chunk(self, clip, arrays, frame_length, whole=False):
+        memory, waiting = arrays
+        responses, memory = self._answer(clip, memory)
+        response = responses[self.output]
+        if frame_length is None:
+            return response, (memory, waiting)
+        response = np.concatenate([waiting, response], axis=2)
+        n = response.shape[2] // frame_length
+        if whole and n == 0:
+            return response.mean(axis=2, keepdims=True), arrays
+        frames = response[..., : n * frame_length].reshape(*response.shape[:2], n, frame_length).mean(axis=3)
+        return frames, (memory, response[..., n * frame_length :])
+
+
+def error(kind, *words):
+    """The message holds these words, in this order."""
+    return pytest.raises(kind, match="(?s)" + ".*".join(re.escape(word) for word in words))
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A fitted CARFAC; it never changes."""
+    return CARFAC().fit(make_clips())
+
+
+# What every model promises, kept by the least of them
+
+
+@pytest.mark.parametrize("check", audio_checks.CHECKS, ids=lambda check: check.__name__)
+def test_a_minimal_model_passes(check):
+    check(LeakyEnergy())
+
+
+@parametrize_with_checks([LeakyEnergy(), LeakyEnergy(pooling=TemporalPooling("max"))])
+def test_a_minimal_model_is_a_scikit_learn_transformer(estimator, check):
+    check(estimator)
+
+
+def test_tags_say_that_the_input_is_audio_of_any_length():
+    tags = get_tags(LeakyEnergy())
+    assert tags.input_tags.audio
+    assert tags.input_tags.ragged
+    assert tags.input_tags.three_d_array
+    assert tags.input_tags.two_d_array
+    assert not tags.input_tags.sparse
+
+
+# Shapes
+
+
+@pytest.mark.parametrize(
+    ("n_ears", "shape"), [(None, (3, 71, 5)), (1, (3, 1, 71, 5)), (2, (3, 2, 71, 5))], ids=["none", "one", "two"]
+)
+def test_frames_have_an_axis_of_ears_only_where_X_has_one(n_ears, shape):
+    X = np.stack(make_clips((0.05,) * 3, n_ears=n_ears))
+    assert CARFAC(pooling=None).fit_transform(X).shape == shape
+    assert CARFAC().fit(X).simulate(X, "nap").nap.shape == (*shape[:-1], X.shape[-1])
+
+
+def test_frames_of_a_list_are_a_list(model):
+    clips = make_clips((0.03, 0.05))
+    frames = CARFAC(pooling=None).fit_transform(clips)
+    assert [f.shape for f in frames] == [(71, 3), (71, 5)]
+    assert [f.shape for f in model.simulate(clips, "bm").bm] == [(71, clip.size) for clip in clips]
+
+
+def test_frames_of_an_array_whose_clips_had_different_rates_are_a_list():
+    X = np.stack(make_clips((0.05, 0.05)))
+    frames = CARFAC(pooling=None).fit(X).transform(X, sample_rate=[RATE, 2 * RATE])
+    assert [f.shape for f in frames] == [(71, 5), (71, 2)]
+
+
+def test_a_frame_is_the_mean_of_its_samples(model):
+    clip = make_clips((0.05,))[0]
+    frames = CARFAC(pooling=None, dtype="float64").fit([clip]).transform([clip])[0]
+    samples = CARFAC(pooling=None, frame_length=None, dtype="float64").fit([clip]).transform([clip])[0]
+    length = round(0.010 * RATE)
+    n = clip.size // length
+    np.testing.assert_allclose(frames, samples[:, : n * length].reshape(71, n, length).mean(axis=2), rtol=1e-12)
+
+
+def test_a_clip_shorter_than_a_frame_is_one_frame():
+    clip = make_clips((0.004,))[0]
+    frames = CARFAC(pooling=None, dtype="float64").fit([clip]).transform([clip])[0]
+    samples = CARFAC(pooling=None, frame_length=None, dtype="float64").fit([clip]).transform([clip])[0]
+    np.testing.assert_allclose(frames, samples.mean(axis=1, keepdims=True), rtol=1e-12)
+
+
+def test_frame_rate_counts_whole_samples():
+    X = make_clips((0.02,))
+    assert CARFAC(frame_length=0.010).fit(X).frame_rate_hz_ == RATE / 220
+    assert CARFAC(frame_length=None).fit(X).frame_rate_hz_ == RATE
+
+
+def test_a_single_sample_is_enough(model):
+    assert model.transform([np.zeros(1)]).shape == (1, 142)
+
+
+def test_pooling_parameters_can_be_searched():
+    clips = make_clips((0.05, 0.06))
+    model = CARFAC(pooling=TemporalPooling("mean")).set_params(pooling__segments=3, pooling__statistics="max")
+    assert model.fit_transform(clips).shape == (2, 3 * 71)
+
+
+# Fit and transform
+
+
+def test_an_array_must_be_as_long_as_in_fit_and_a_list_need_not():
+    X = np.stack(make_clips((0.02, 0.02)))
+    model = CARFAC().fit(X)
+    assert model.n_features_in_ == X.shape[1]
+    with error(ValueError, "X has 100 features", f"expecting {X.shape[1]} features"):
+        model.transform(X[:, :100])
+    assert model.transform([X[0, :100]]).shape == (1, 142)
+
+
+def test_fit_of_a_list_forgets_the_length_of_an_array():
+    X = np.stack(make_clips((0.02, 0.02)))
+    model = CARFAC().fit(X).fit(list(X))
+    assert not hasattr(model, "n_features_in_")
+    assert model.transform(X[:, :100]).shape == (2, 142)
+
+
+@pytest.mark.parametrize(
+    ("ears_in_fit", "ears", "words"),
+    [
+        (None, 2, ("X has 2 ears", "no axis of ears in fit", "fit again")),
+        (2, None, ("X has no axis of ears", "2 ears in fit", "fit again")),
+        (2, 3, ("X has 3 ears", "2 ears in fit", "fit again")),
+    ],
+)
+def test_transform_takes_the_ears_of_fit(ears_in_fit, ears, words):
+    model = CARFAC().fit(make_clips((0.01,), n_ears=ears_in_fit))
+    with error(ValueError, *words):
+        model.transform(make_clips((0.01,), n_ears=ears))
+
+
+def test_names_tell_the_ears_apart():
+    names = CARFAC(pooling="mean").fit(make_clips((0.01,), n_ears=2)).get_feature_names_out()
+    assert names[0] == "ear0_nap_9371hz_mean"
+    assert names[71] == "ear1_nap_9371hz_mean"
+
+
+def test_what_needs_fit_says_so():
+    model = CARFAC()
+    for method, *arguments in (
+        (model.transform, [[0.0]]),
+        (model.simulate, [[0.0]]),
+        (model.get_feature_names_out,),
+        (model.initial_state,),
+        (model.transfer_function, [100.0]),
+    ):
+        with pytest.raises(NotFittedError):
+            method(*arguments)
+    assert not hasattr(model, "frame_rate_hz_")
+
+
+def test_a_clone_keeps_what_set_output_chose():
+    clips = make_clips((0.01,))
+    assert isinstance(CARFAC().set_output(transform="pandas").set_output().fit_transform(clips), pd.DataFrame)
+    with error(ValueError, "transform='arrow'", "'default', 'pandas' or 'polars'"):
+        CARFAC().set_output(transform="arrow")
+
+
+# Bad input: each message names what, its value, the limit and the remedy
+
+TONE = np.sin(np.arange(400) / 10)
+BAD_SOUNDS = {
+    "NaN": ([TONE, np.r_[TONE, np.nan]], ValueError, ("X[1] has 1 samples", "NaN", "at sample 400: nan", "finite")),
+    "infinity": (np.stack([TONE, np.r_[TONE[:-2], np.inf, -np.inf]]), ValueError, ("X[1] has 2", "inf", "sample 398")),
+    "NaN in an ear": ([np.stack([TONE, TONE * np.nan])], ValueError, ("X[0] has 400 samples", "at sample 0: nan")),
+    "empty clip": ([TONE, TONE[:0]], ValueError, ("X[1] has shape (0,)", "at least 1", "leave it out")),
+    "empty list": ([], ValueError, ("empty list", "at least one clip")),
+    "no samples": (np.zeros((3, 0)), ValueError, ("0 feature(s)", "(shape=(3, 0))", "minimum of 1")),
+    "no signals": (np.zeros((0, 2, 9)), ValueError, ("shape (0, 2, 9)", "length 0", "at least one")),
+    "bare 1-D array": (TONE, ValueError, ("shape (400,)", "X.reshape(1, -1)", "[x]")),
+    "bare 1-D list": (TONE.tolist(), ValueError, ("shape (400,)", "X.reshape(1, -1)", "[x]")),
+    "a number": (np.array(1.0), ValueError, ("0 axes", "(n_signals, n_samples)")),
+    "4 axes": (np.zeros((1, 1, 1, 9)), ValueError, ("4 axes", "(1, 1, 1, 9)", "(n_signals, n_ears, n_samples)")),
+    "clip of 3 axes": ([np.zeros((1, 1, 9))], ValueError, ("X[0] has shape (1, 1, 9)", "(n_ears, n_samples)")),
+    "mixed ears": ([TONE, np.stack([TONE, TONE])], ValueError, ("X[1]", "(2, 400)", "X[0] (400,)", "average")),
+    "other ears": ([np.zeros((3, 9)), np.zeros((2, 9))], ValueError, ("X[1]", "(2, 9)", "X[0] (3, 9)", "same ears")),
+    "complex clip": ([TONE * 1j], ValueError, ("Complex data not supported", "X[0] is complex128", "real part")),
+    "complex array": (TONE[None] * 1j, ValueError, ("Complex data not supported", "X is complex128", "real part")),
+    "strings": (["a.wav", "b.wav"], TypeError, ("X[0] holds", "skaud.audio.read")),
+    "one string": ("a.wav", TypeError, ("X is str", "skaud.audio.read")),
+    "array of strings": (np.array([["1", "2"]]), TypeError, ("X holds <U1 data", "skaud.audio.read")),
+    "column of strings": (pd.Series(["a.wav"]), TypeError, ("X[0] holds", "skaud.audio.read")),
+    "times": ([TONE.astype("timedelta64[s]")], TypeError, ("X[0] holds timedelta64[s]", "numbers")),
+    "sound and rate": ([(TONE, 22050)], ValueError, ("X[0], a tuple", "the rate as sample_rate")),
+    "sparse": (sparse.csr_array(TONE[None]), TypeError, ("Sparse X", "X.toarray()")),
+    "far too loud": ([TONE, TONE * 1e30], ValueError, ("X[1] reaches 1e+30", "float32", "scale it")),
+    "beyond float32": ([TONE * 1e300], ValueError, ("X[0] reaches inf", "float32", "scale it")),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SOUNDS)
+@pytest.mark.parametrize("method", ["transform", "simulate", "fit_transform"])
+def test_bad_sound_is_refused(name, method, model):
+    X, kind, words = BAD_SOUNDS[name]
+    with warnings.catch_warnings(), error(kind, *words):
+        warnings.simplefilter("error")
+        getattr(CARFAC() if method == "fit_transform" else model, method)(X)
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"),
+    [
+        (0, ("sample_rate=0 of X[0]", "above 0 Hz")),
+        (-8000.0, ("sample_rate=-8000.0 of X[0]", "above 0 Hz")),
+        (np.nan, ("sample_rate=nan of X[0]", "finite")),
+        ([8000, np.inf], ("sample_rate=inf of X[1]", "finite")),
+        ("8000", ("sample_rate='8000' of X[0]", "number")),
+        ([8000, 8000, 8000], ("sample_rate has 3 entries for 2 signals",)),
+    ],
+)
+@pytest.mark.parametrize("method", ["fit", "transform", "simulate"])
+def test_bad_rate_of_a_clip_is_refused(rate, words, method, model):
+    with error(ValueError, *words):
+        getattr(CARFAC() if method == "fit" else model, method)(make_clips((0.01, 0.01)), sample_rate=rate)
+
+
+BAD_PARAMETERS = {
+    "sample_rate 0": ({"sample_rate": 0}, ("'sample_rate'", "(0.0, inf)", "Got 0")),
+    "output": ({"output": "spikes"}, ("output='spikes'", "('nap', 'bm'")),
+    "frame_length 0": ({"frame_length": 0}, ("'frame_length'", "(0.0, inf)", "Got 0")),
+    "frame_length negative": ({"frame_length": -0.01}, ("'frame_length'", "(0.0, inf)", "Got -0.01")),
+    "statistic": ({"pooling": ("mean", "mode")}, ("statistics has 'mode'", "'p95'", "delta_")),
+    "statistic of TemporalPooling": ({"pooling": TemporalPooling("mode")}, ("statistics has 'mode'", "'p95'")),
+    "segments": ({"pooling": TemporalPooling(segments=0)}, ("'segments'", "[1, inf)", "Got 0")),
+    "no statistic": ({"pooling": ()}, ("statistics=()", "pooling=None")),
+    "level": ({"rms_one_db_spl": np.inf}, ("'rms_one_db_spl'", "inf")),
+    "dtype": ({"dtype": "float16"}, ("'dtype'", "float32", "Got 'float16'")),
+    "n_jobs": ({"n_jobs": 1.5}, ("'n_jobs'", "Got 1.5")),
+}
+
+
+@pytest.mark.parametrize("name", BAD_PARAMETERS)
+def test_bad_parameter_is_refused(name):
+    parameters, words = BAD_PARAMETERS[name]
+    with error(ValueError, *words):
+        CARFAC(**parameters).fit(make_clips((0.01,)))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "words"),
+    [
+        ("firings", ("'firings'", "('nap', 'bm'", "choose among")),
+        (("nap", "spikes"), ("'spikes'", "choose among")),
+        ((), ("nothing", "choose among")),
+    ],
+)
+def test_simulate_refuses_unknown_outputs(outputs, words, model):
+    with error(ValueError, *words):
+        model.simulate(make_clips((0.01,)), outputs)
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.ones((2, 50), np.int16),
+        [np.ones(50, np.int16), np.ones(40, np.int16)],
+        np.ones((1, 2, 50), np.uint8),
+        pd.DataFrame(np.ones((2, 50), np.int16)),
+    ],
+    ids=["array", "list", "ears", "data frame"],
+)
+def test_integers_are_taken_as_they_are_with_one_warning(X):
+    floats = [np.asarray(x, float) for x in (X.to_numpy() if hasattr(X, "iloc") else X)]
+    wanted = CARFAC().fit_transform(floats)
+    with pytest.warns(UserWarning, match=r"int\d+ samples.*taken as they are.*skaud\.audio\.from_pcm") as caught:
+        model = CARFAC().fit(X)
+    assert len(caught) == 1
+    with pytest.warns(UserWarning, match="from_pcm"):
+        np.testing.assert_array_equal(model.transform(X), wanted)
+
+
+def test_an_array_on_a_gpu_is_refused_by_a_model_without_a_kernel_there():
+    class OnGPU:
+        __cuda_array_interface__ = None
+
+    X = make_clips((0.01,))
+    model = LeakyEnergy().fit(X)
+    for method in (model.transform, model.simulate):
+        with error(TypeError, "GPU", "LeakyEnergy", "NumPy array"):
+            method(OnGPU())
+
+
+# Streams
+
+
+def test_a_stream_refuses_the_state_of_another_model():
+    X = make_clips((0.01,))
+    model = CARFAC(pooling=None).fit(X)
+    chunk = np.stack(X)
+    for parameters in (
+        {"sample_rate": 16000},
+        {"dtype": "float64"},
+        {"frame_length": 0.004},
+        {"frame_length": None},
+        {"output": "bm"},
+        {"ohc_health": 0.99},
+        {"agc_time_constants_s": (0.002, 0.008, 0.032, 0.129)},
+        {"use_delay_buffer": True},
+        {"ihc_style": "one_cap"},
+    ):
+        other = CARFAC(pooling=None).set_params(**parameters).fit(X)
+        with error(ValueError, "state belongs to 'CARFAC(", "this model is 'CARFAC(", "initial_state()"):
+            model.transform_chunk(chunk, other.initial_state())
+
+
+def test_a_stream_takes_the_state_of_an_equal_model():
+    X = make_clips((0.01,))
+    a, b = (CARFAC(pooling=None).fit(X) for _ in range(2))
+    np.testing.assert_array_equal(
+        a.transform_chunk(np.stack(X), b.initial_state())[0], b.transform_chunk(np.stack(X), a.initial_state())[0]
+    )
+
+
+def test_a_stream_survives_a_pickled_model():
+    X = np.stack(make_clips((0.02,)))
+    model = CARFAC(pooling=None).fit(X)
+    _, state = model.transform_chunk(X[:, :100], model.initial_state())
+    other, state_there = pickle.loads(pickle.dumps((model, state)))
+    np.testing.assert_array_equal(
+        other.transform_chunk(X[:, 100:], state_there)[0], model.transform_chunk(X[:, 100:], state)[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("X", "kind", "words"),
+    [
+        (np.zeros((1, 50)), ValueError, ("X has shape (1, 50)", "(2, 'n_samples')", "initial_state")),
+        (np.zeros((2, 2, 50)), ValueError, ("X has shape (2, 2, 50)", "(2, 'n_samples')")),
+        (np.zeros(50), ValueError, ("X has shape (50,)", "(2, 'n_samples')")),
+        (np.full((2, 50), np.nan), ValueError, ("X has 100 samples", "NaN", "finite")),
+        (np.zeros((2, 50), complex), ValueError, ("Complex data not supported", "X is complex128")),
+        (np.full((2, 50), "a"), TypeError, ("X holds <U1 data",)),
+        (np.full((2, 300), 1e30), ValueError, ("X[0] reaches 1e+30", "scale it")),
+    ],
+    ids=["signals", "ears", "1-D", "NaN", "complex", "strings", "far too loud"],
+)
+def test_a_stream_refuses_bad_chunks(X, kind, words, model):
+    with error(kind, *words):
+        model.transform_chunk(X, model.initial_state(2))
+
+
+def test_a_stream_warns_of_integers(model):
+    with pytest.warns(UserWarning, match="from_pcm"):
+        model.transform_chunk(np.zeros((1, 50), np.int16), model.initial_state())
+
+
+def test_a_stream_needs_a_state(model):
+    with error(TypeError, "state is dict", "initial_state or transform_chunk"):
+        model.transform_chunk(np.zeros((1, 50)), {})
+    for arguments in ({"n_signals": 0}, {"n_signals": 1.5}, {"n_ears": 0}):
+        with error(ValueError, f"{next(iter(arguments))}=", "integer of at least 1"):
+            model.initial_state(**arguments)
