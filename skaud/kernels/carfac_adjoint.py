@@ -254,4 +254,6 @@ def reverse_workspace(plan: Plan, n_rows: int) -> np.ndarray:
     """Memory that `reverse` needs besides its state, tape and seeds."""
     width = int(plan.sizes[0]) * LANES
     size = n_rows * SEGMENT * width + n_rows * LANES + width + 2 * LANES + 3 * width + 8 * LANES
-    return aligned_empty((size,), dtype=plan.constants.dtype)[0]
+    (work,) = aligned_empty((size,), dtype=plan.constants.dtype)
+    work[...] = 0
+    return work

@@ -65,6 +65,30 @@ class State(NamedTuple):
         return State(lines, memory, pending, frame_sum, self.phase.copy(), self.frame_filled.copy())
 
 
+class Checkpoint(NamedTuple):
+    """What a run changes, without the coefficients and the frames: enough to run again from there."""
+
+    lines: np.ndarray
+    memory: np.ndarray
+    pending: np.ndarray
+    phase: np.ndarray
+
+    @classmethod
+    def of(cls, state: State) -> "Checkpoint":
+        """Copy of what a state holds."""
+        return cls(_changing(state.lines).copy(), state.memory.copy(), state.pending.copy(), state.phase.copy())
+
+    def restore(self, state: State) -> None:
+        """Take a state back to this point."""
+        _changing(state.lines)[...] = self.lines
+        for array, saved in zip((state.memory, state.pending, state.phase), self[1:]):
+            array[...] = saved
+
+
+def _changing(lines: np.ndarray) -> np.ndarray:
+    return lines.reshape(len(lines), -1, GROUP)[:, :, Z1:N_FIBERS]
+
+
 class Sizes(NamedTuple):
     """Integers that fix a run."""
 

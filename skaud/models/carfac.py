@@ -17,11 +17,11 @@ from skaud.models._carfac_limits import (
     resolve_n_fibers,
     resolve_ohc_health,
 )
-from skaud.models._carfac_runs import CARFACRuns
+from skaud.models._carfac_gradients import CARFACGradients
 from skaud.stages.pooling import TemporalPooling
 
 
-class CARFAC(CARFACRuns):
+class CARFAC(CARFACGradients):
     """Cochlear model CARFAC v2, with the synapse of v3.
 
     A cascade of asymmetric resonators (basilar membrane and outer hair cells), inner hair cells, and an automatic gain
