@@ -214,8 +214,7 @@ def make_plan(coefficients: Any, style: int, dtype: Any, *, delay: bool = False,
     last, after = lane_position(n_channels, beyond=1)[-2:]
     first_decimation = int(agc.decimation[0])
     sizes = Sizes(n_groups_for(n_channels), n_channels, last, after, 1, style, delay, closed, first_decimation)
-    input_scale = 1 / agc.decimation
-    input_scale[0] *= agc.detect_scale
+    input_scale = np.append(agc.detect_scale, np.ones(len(agc.epsilon) - 1)) / agc.decimation
     feedback = np.full(len(agc.epsilon), agc.stage_gain)
     feedback[-1] = 0.0
     columns = (agc.decimation, input_scale, agc.epsilon, feedback, *agc.spatial_fir.T, agc.mix)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skaud._gradients import DifferentiableTransformer
 from skaud.design import carfac as design
 from skaud.kernels import carfac_adjoint as adjoint
 from skaud.kernels import carfac_lanes as lanes
@@ -26,8 +27,8 @@ AGC = ("agc_time_constants_s", "agc_stage_gain", "agc_mix_coeff")
 CHANNELWISE = ("ohc_health", "n_fibers")
 
 
-class CARFACGradients(CARFACRuns):
-    """How CARFAC, once it is designed, answers to sound, and to what its answer owes its form."""
+class CARFACGradients(CARFACRuns, DifferentiableTransformer):
+    """CARFAC's derivatives, once it is designed."""
 
     sample_rate: float
     use_delay_buffer: bool
@@ -66,9 +67,7 @@ class CARFACGradients(CARFACRuns):
             constants_bar, lines_bar = self._sum_bars(bars)
             if output == "receptor_potential":
                 constants_bar[lanes.Constants._fields.index("cap1_rest")] += value_bar.sum(dtype=float)
-            grads = {
-                name: self._design_vjp(name, constants_bar, bars.table, lines_bar) for name in wrt if name != "X"
-            }
+            grads = {name: self._design_vjp(name, constants_bar, bars.table, lines_bar) for name in wrt if name != "X"}
             if output == "firings" and "n_fibers" in wrt:
                 released = (value_bar * np.moveaxis(out, 1, 2)).sum(axis=(0, 3), dtype=float)
                 released *= self.ihcs_per_channel
@@ -106,7 +105,9 @@ class CARFACGradients(CARFACRuns):
         of_cell, of_agc = any(name.startswith("tau") for name in wrt), any(name in AGC for name in wrt)
         state, bars = self._state(n_rows), layout.zero_bars(plan, n_rows)
         tape = layout.empty_tape(plan, n_rows, min(segment, n_samples), keep=of_agc)
-        seeds = np.zeros((1 + len(taps), n_rows, min(segment, n_samples), int(plan.sizes[0]) * layout.LANES), self.dtype)
+        seeds = np.zeros(
+            (1 + len(taps), n_rows, min(segment, n_samples), int(plan.sizes[0]) * layout.LANES), self.dtype
+        )
         work, x_bar = adjoint.reverse_workspace(plan, n_rows), np.empty_like(x)
         for k in range(len(checkpoints) - 1, -1, -1):
             start, stop = k * segment, min((k + 1) * segment, n_samples)
@@ -156,7 +157,7 @@ class CARFACGradients(CARFACRuns):
         group, lane = np.divmod(layout.lane_position(self.n_channels_), layout.LANES)
 
         def through_design(step: np.ndarray) -> tuple[float, np.ndarray]:
-            plan, state = self._complex_design(parameters | {name: value + step})
+            plan, state, _ = self._complex_design(parameters | {name: value + step})
             lines = state.lines.imag.reshape(-1, layout.N_ROWS, layout.LANES)[group + 1, :, lane]
             of_channels = (lines * lines_bar).sum(axis=1) / STEP
             constants = plan.constants.imag[: len(constants_bar)]
@@ -182,11 +183,40 @@ class CARFACGradients(CARFACRuns):
         ndim = bar.ndim if given is None or callable(given) else np.ndim(given)
         return bar if ndim == bar.ndim else bar.sum(axis=0)
 
-    def _complex_design(self, parameters: Mapping[str, Any], n_rows: int = 1) -> tuple[layout.Plan, layout.State]:
+    def _complex_design(
+        self, parameters: Mapping[str, Any], n_rows: int = 1, n_outputs: int = 1
+    ) -> tuple[layout.Plan, layout.State, design.CARFACCoefficients]:
         """Plan and initial state, in complex numbers, for parameters of which some are complex."""
         coefficients = design.design_carfac(self.sample_rate, self.ihc_style, parameters)
         style = design.IHC_STYLES.index(self.ihc_style)
         delay, closed = bool(self.use_delay_buffer), not self.open_loop
         plan = layout.make_plan(coefficients, style, np.complex128, delay=delay, closed=closed)
-        state = layout.initial_state(coefficients, np.complex128, n_rows, open_loop=self.open_loop)
-        return plan, state
+        open_loop = bool(self.open_loop)
+        state = layout.initial_state(coefficients, np.complex128, n_rows, n_outputs=n_outputs, open_loop=open_loop)
+        return plan, state, coefficients
+
+    def _run_complex(
+        self, clips: list[np.ndarray], output: str, frame_length: int | None, parameters: dict[str, Any]
+    ) -> list[np.ndarray]:
+        taps, first = self._taps(output)
+        responses = []
+        for clip in clips:
+            n_ears, n_samples = clip.shape
+            plan, state, coefficients = self._complex_design(self._parameters() | parameters, n_ears, max(1, len(taps)))
+            plan, work = plan.with_ears(n_ears), layout.workspace(plan, n_ears, len(taps))
+            n_frames = n_samples if frame_length is None else max(1, n_samples // frame_length)
+            out = np.empty((n_ears, max(1, len(taps)), self.n_channels_, n_frames), complex)
+            if frame_length is None:
+                lanes.run(clip, 0, n_samples, state, plan, taps, first, work, out)
+            elif not lanes.run_frames(clip, 0, n_samples, state, plan, taps, first, frame_length, work, out, 0):
+                lanes.close_frame(state, plan, out, 0)
+            responses.append(_finish_complex(output, out, coefficients))
+        return responses
+
+
+def _finish_complex(output: str, response: np.ndarray, coefficients: design.CARFACCoefficients) -> np.ndarray:
+    if output == "firings":
+        return np.moveaxis(response, 1, 2) * coefficients.synapse.n_fibers[:, :, np.newaxis]
+    if output == "receptor_potential":
+        return coefficients.hair_cell.cap1_rest - response[:, 0]
+    return response[:, 0]

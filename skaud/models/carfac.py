@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from skaud.base import AudioTransformer
 from skaud.design import carfac as design
 from skaud.kernels import carfac_layout as layout
+from skaud.models._carfac_gradients import CARFACGradients
 from skaud.models._carfac_limits import (
     PARAMETER_CONSTRAINTS,
     check_coefficients,
@@ -17,7 +18,6 @@ from skaud.models._carfac_limits import (
     resolve_n_fibers,
     resolve_ohc_health,
 )
-from skaud.models._carfac_gradients import CARFACGradients
 from skaud.stages.pooling import TemporalPooling
 
 
