@@ -22,10 +22,10 @@ from skaud.kernels.carfac_lanes_adjoint import (
 )
 from skaud.kernels.carfac_layout import (
     BARS_GROUP,
+    CHANGING,
     DECIMATION,
     DZB,
     GROUP,
-    INTERCEPT,
     LANES,
     LPF,
     NAP,
@@ -131,18 +131,29 @@ def sow(value_bar, start, stop, frame_length, first, seeds, p):
     n_rows, n_outputs, n_channels, n_frames = value_bar.shape
     for row in range(n_rows):
         for output in range(n_outputs):
-            for channel in range(n_channels):
-                position = channel % p.n_groups * LANES + channel // p.n_groups
-                t = start
-                while t < stop:
-                    frame = t // frame_length
-                    end = min(stop, (frame + 1) * frame_length)
-                    seed = (
-                        value_bar[row, output, channel, frame] if frame < n_frames else ZERO * value_bar[row, 0, 0, 0]
-                    )
-                    for time in range(t, end):
-                        seeds[first + output, row, time - start, position] = seed
-                    t = end
+            for begin in range(start, stop, LANES):  # a block stays in the cache
+                end = min(begin + LANES, stop)
+                frame = begin // frame_length
+                for k in range(p.n_groups):
+                    for l in range(LANES):
+                        channel = l * p.n_groups + k
+                        if channel < n_channels:
+                            if frame_length == 1:
+                                for t in range(begin, end):
+                                    seeds[first + output, row, t - start, k * LANES + l] = value_bar[
+                                        row, output, channel, t
+                                    ]
+                                continue
+                            t, now = begin, frame
+                            while t < end:
+                                change = min(end, (now + 1) * frame_length)
+                                seed = ZERO * value_bar[row, 0, 0, 0]
+                                if now < n_frames:
+                                    seed = value_bar[row, output, channel, now]
+                                while t < change:
+                                    seeds[first + output, row, t - start, k * LANES + l] = seed
+                                    t += 1
+                                now += 1
 
 
 @loop
@@ -158,32 +169,84 @@ def tap_adjoint(bars, row, t, seeds, taps, elapsed, n_groups):
                     bars[row, j + (BARS_GROUP + DZB)] += seed * elapsed
 
 
+@loop
+def restore(checkpoints, k, lines, memory, pending, phase, n_groups):
+    """Go back to checkpoint k."""
+    for row in range(lines.shape[0]):
+        for group in range(n_groups + 1):
+            for i in range(CHANGING):
+                lines[row, group * GROUP + i + Z1] = checkpoints.lines[k, row, group, i]
+        for s in range(memory.shape[1]):
+            for i in range(memory.shape[2]):
+                memory[row, s, i] = checkpoints.memory[k, row, s, i]
+                pending[row, s, i] = checkpoints.pending[k, row, s, i]
+    for s in range(memory.shape[1]):
+        phase[s] = checkpoints.phase[k, s]
+
+
+@loop
+def reverse_sample(
+    x_bar, time, t, lines, lines_bar, pending_bar, samples, seeds, taps, elapsed, p, c, entry, constants
+):
+    """Adjoint of respond, for sample x[:, time], which has number t on the tape."""
+    n_rows = x_bar.shape[0]
+    for row in range(n_rows):
+        tap_adjoint(lines_bar, row, t, seeds, taps, elapsed, p.n_groups)
+        if p.style == TWO_CAP:
+            leave_two_cap_adjoint(
+                lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, False, constants
+            )
+        elif p.style == TWO_CAP_WITH_SYN:
+            release_transmitter_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p.n_groups, c)
+            leave_two_cap_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, True, constants)
+        elif p.style == ONE_CAP:
+            leave_one_cap_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, constants)
+        else:
+            leave_just_hwr_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c)
+    if p.delay:
+        for row in range(n_rows):
+            x_bar[row, time] = enter_delayed_adjoint(lines_bar, row, entry, p.n_groups)
+            resonate_adjoint(lines_bar, lines, samples, entry, row, t, p.n_groups, elapsed, c, True)
+    else:
+        for row in range(n_rows):
+            x_bar[row, time] = enter_adjoint(lines_bar, row, entry)
+        for row in range(n_rows):
+            resonate_adjoint(lines_bar, lines, samples, entry, row, t, p.n_groups, elapsed, c, False)
+
+
 @kernel
 def reverse(
-    x, start, stop, state, plan, value_bar, frame_length, taps, first, bars, tape, seeds, constants, work, x_bar
+    x,
+    segment,
+    checkpoints,
+    state,
+    plan,
+    value_bar,
+    frame_length,
+    taps,
+    first,
+    bars,
+    tape,
+    seeds,
+    constants,
+    work,
+    x_bar,
 ):
-    """Adjoint of run or run_frames for the segment start to stop of x, which began with state; it changes state.
+    """Adjoint of run or run_frames, over all of x, from checkpoints every `segment` samples; it changes state.
 
     value_bar (n_rows, n_outputs, n_channels, n_frames) are the bars of frames of frame_length samples, of sums, not
-    means. bars take part in what later samples contributed, and are brought back to the segment's start. x_bar is
-    (n_rows, n_samples).
+    means. bars come in as zeros and leave as those of the first state and of the coefficients; constants: also of the
+    hair cell's. x_bar is (n_rows, n_samples).
     """
     p, c = unfold(plan)
     n_rows, width = x.shape[0], p.n_groups * LANES
     scratch, entry, smoothed = split(work, n_rows, 1, width)
     agc_work = borrowed(work)[work.shape[0] - 3 * width - 8 * LANES :]
-    x, table, taps, seeds = borrowed(x), borrowed(plan.table), borrowed(taps), borrowed(seeds)
+    x, table, taps, seeds, x_bar = borrowed(x), borrowed(plan.table), borrowed(taps), borrowed(seeds), borrowed(x_bar)
     lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
     phase = borrowed(state.phase)
-    tape = Tape(
-        borrowed(tape.samples),
-        borrowed(tape.ramps),
-        borrowed(tape.reached),
-        borrowed(tape.kept),
-        borrowed(tape.elapsed),
-        borrowed(tape.due),
-    )
-    samples = tape.samples
+    samples, ramps, reached = borrowed(tape.samples), borrowed(tape.ramps), borrowed(tape.reached)
+    tape = Tape(samples, ramps, reached, borrowed(tape.kept), borrowed(tape.elapsed), borrowed(tape.due))
     lines_bar, memory_bar, pending_bar = borrowed(bars.lines), borrowed(bars.memory), borrowed(bars.pending)
     table_bar = borrowed(bars.table)
     if p.style == TWO_CAP_WITH_SYN:
@@ -192,62 +255,53 @@ def reverse(
         n_values = NAP + LANES - Z1
     else:
         n_values = LPF + LANES - Z1
-    block = advance_taping(
-        x, start, stop, lines, memory, pending, phase, table, p, c, n_values, tape, scratch, entry, smoothed
-    )
-    sow(value_bar, start, stop, frame_length, first, seeds, p)
     for row in range(n_rows):  # nothing flows in behind the last channel
         for l in range(LANES):
             lines_bar[row, p.n_groups * BARS_GROUP + SLOPE + l] = ONE
-            if not p.delay:
-                lines_bar[row, p.n_groups * BARS_GROUP + INTERCEPT + l] = ZERO
-    for t in range(stop - start - 1, -1, -1):
-        elapsed = np.float32(tape.elapsed[t])
-        if p.closed and tape.elapsed[t] == p.first_decimation:
-            block -= 1
-            due = tape.due[block]
-            update_agc_adjoint(
-                lines_bar,
+    for k in range(checkpoints.phase.shape[0] - 1, -1, -1):
+        start, stop = k * segment, min((k + 1) * segment, x.shape[1])
+        restore(checkpoints, k, lines, memory, pending, phase, p.n_groups)
+        block = advance_taping(
+            x, start, stop, lines, memory, pending, phase, table, p, c, n_values, tape, scratch, entry, smoothed
+        )
+        sow(value_bar, start, stop, frame_length, first, seeds, p)
+        for t in range(stop - start - 1, -1, -1):
+            if p.closed and tape.elapsed[t] == p.first_decimation:
+                block -= 1
+                due = tape.due[block]
+                update_agc_adjoint(
+                    lines_bar,
+                    lines,
+                    memory_bar,
+                    pending_bar,
+                    table_bar,
+                    reached,
+                    tape.kept,
+                    block,
+                    due,
+                    table,
+                    p,
+                    agc_work,
+                )
+                for row in range(n_rows):
+                    restore_ramps(lines, row, ramps, block, p.n_groups)
+            elapsed = np.float32(tape.elapsed[t])
+            reverse_sample(
+                x_bar,
+                start + t,
+                t,
                 lines,
-                memory_bar,
+                lines_bar,
                 pending_bar,
-                table_bar,
-                tape.reached,
-                tape.kept,
-                block,
-                due,
-                table,
+                samples,
+                seeds,
+                taps,
+                elapsed,
                 p,
-                agc_work,
+                c,
+                entry,
+                constants,
             )
-            for row in range(n_rows):
-                restore_ramps(lines, row, tape.ramps, block, p.n_groups)
-        for row in range(n_rows):
-            tap_adjoint(lines_bar, row, t, seeds, taps, elapsed, p.n_groups)
-        for row in range(n_rows):
-            if p.style >= TWO_CAP:
-                if p.style == TWO_CAP_WITH_SYN:
-                    release_transmitter_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p.n_groups, c)
-                    leave_two_cap_adjoint(
-                        lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, True, constants
-                    )
-                else:
-                    leave_two_cap_adjoint(
-                        lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, False, constants
-                    )
-            elif p.style == ONE_CAP:
-                leave_one_cap_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, constants)
-            else:
-                leave_just_hwr_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c)
-        for row in range(n_rows):
-            if p.delay:
-                x_bar[row, start + t] = enter_delayed_adjoint(lines_bar, row, entry, p.n_groups)
-                resonate_adjoint(lines_bar, lines, samples, entry, row, t, p.n_groups, elapsed, c, True)
-            else:
-                x_bar[row, start + t] = enter_adjoint(lines_bar, row, entry)
-        if not p.delay:
-            for row in range(n_rows):
-                resonate_adjoint(lines_bar, lines, samples, entry, row, t, p.n_groups, elapsed, c, False)
 
 
 def reverse_workspace(plan: Plan, n_rows: int) -> np.ndarray:

@@ -131,7 +131,7 @@ def leave_adjoint(bm_bar, bars, lines, row, i, j, elapsed, ac_coeff):
 def leave_just_hwr_adjoint(bars, lines, samples, seeds, pending_bar, row, t, p, elapsed, c):
     """Adjoint of leave_just_hwr."""
     for turn in range(p.n_groups):
-        k = turn if p.delay else p.n_groups - 1 - turn
+        k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
         for l in range(LANES):
             i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
             nap_bar = seeds[0, row, t, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
@@ -146,7 +146,7 @@ def leave_just_hwr_adjoint(bars, lines, samples, seeds, pending_bar, row, t, p, 
 def leave_one_cap_adjoint(bars, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, constants):
     """Adjoint of leave_one_cap; constants: also their bars."""
     for turn in range(p.n_groups):
-        k = turn if p.delay else p.n_groups - 1 - turn
+        k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
         for l in range(LANES):
             i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
             nap_bar = seeds[0, row, t, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
@@ -183,7 +183,7 @@ def leave_one_cap_adjoint(bars, lines, samples, seeds, pending_bar, row, t, p, e
 def leave_two_cap_adjoint(bars, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, synapse, constants):
     """Adjoint of leave_two_cap; with a synapse the NAP is not the hair cell's; constants: also their bars."""
     for turn in range(p.n_groups):
-        k = turn if p.delay else p.n_groups - 1 - turn
+        k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
         for l in range(LANES):
             i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
             nap_bar = bars[row, j + (BARS_GROUP + NAP)]

@@ -40,6 +40,7 @@ GROUP = N_ROWS * LANES  # from one group to the next
 # The reverse run's tape holds, for every sample, the rows from Z1 on. Bars lie where what they belong to lies, those
 # of the constants behind them, in the order of `Constants`.
 TAPE_GROUP = G - Z1
+CHANGING = N_FIBERS - Z1  # what a run changes
 N_CONSTANTS = len(Constants._fields) - 1
 CONSTANT_ROWS = tuple((N_ROWS + row) * LANES for row in range(N_CONSTANTS))
 BARS_GROUP = (N_ROWS + N_CONSTANTS) * LANES
@@ -65,8 +66,11 @@ class State(NamedTuple):
         return State(lines, memory, pending, frame_sum, self.phase.copy(), self.frame_filled.copy())
 
 
-class Checkpoint(NamedTuple):
-    """What a run changes, without the coefficients and the frames: enough to run again from there."""
+class Checkpoints(NamedTuple):
+    """States that a run has passed, without coefficients and frames: an axis of checkpoints, then as in `State`.
+
+    lines : (n_checkpoints, n_rows, n_groups + 1, CHANGING), the rows from Z1 on.
+    """
 
     lines: np.ndarray
     memory: np.ndarray
@@ -74,19 +78,20 @@ class Checkpoint(NamedTuple):
     phase: np.ndarray
 
     @classmethod
-    def of(cls, state: State) -> "Checkpoint":
-        """Copy of what a state holds."""
-        return cls(_changing(state.lines).copy(), state.memory.copy(), state.pending.copy(), state.phase.copy())
+    def empty(cls, state: State, n_checkpoints: int) -> "Checkpoints":
+        """Room for so many."""
+        shapes = (_changing(state.lines).shape, state.memory.shape, state.pending.shape)
+        lines, memory, pending = (np.empty((n_checkpoints, *shape), state.lines.dtype) for shape in shapes)
+        return cls(lines, memory, pending, np.empty((n_checkpoints, *state.phase.shape), np.int64))
 
-    def restore(self, state: State) -> None:
-        """Take a state back to this point."""
-        _changing(state.lines)[...] = self.lines
-        for array, saved in zip((state.memory, state.pending, state.phase), self[1:]):
-            array[...] = saved
+    def save(self, k: int, state: State) -> None:
+        """Keep a state as number k."""
+        for saved, array in zip(self, (_changing(state.lines), state.memory, state.pending, state.phase)):
+            saved[k] = array
 
 
 def _changing(lines: np.ndarray) -> np.ndarray:
-    return lines.reshape(len(lines), -1, GROUP)[:, :, Z1:N_FIBERS]
+    return lines.reshape(len(lines), -1, GROUP)[:, :, Z1 : Z1 + CHANGING]
 
 
 class Sizes(NamedTuple):

@@ -48,10 +48,10 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
         work = layout.workspace(plan, len(x), len(taps))
         # Checkpoints every about sqrt(n_samples): they and the tape between two of them grow like this root.
         segment = layout.SEGMENT * ceil(sqrt(n_samples) / (4 * layout.SEGMENT))
-        checkpoints, filled = [], 0
+        checkpoints, filled = layout.Checkpoints.empty(state, ceil(n_samples / segment)), 0
         for start in range(0, n_samples, segment):
             stop = min(start + segment, n_samples)
-            checkpoints.append(layout.Checkpoint.of(state))
+            checkpoints.save(start // segment, state)
             if frame_length is None:
                 lanes.run(x, start, stop, state, plan, taps, first, work, out)
             else:
@@ -91,7 +91,7 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
         output: str,
         frame_length: int,
         segment: int,
-        checkpoints: list[layout.Checkpoint],
+        checkpoints: layout.Checkpoints,
         n_ears: int,
         wrt: tuple[str, ...],
     ) -> tuple[np.ndarray, layout.Bars]:
@@ -109,26 +109,23 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
             (1 + len(taps), n_rows, min(segment, n_samples), int(plan.sizes[0]) * layout.LANES), self.dtype
         )
         work, x_bar = adjoint.reverse_workspace(plan, n_rows), np.empty_like(x)
-        for k in range(len(checkpoints) - 1, -1, -1):
-            start, stop = k * segment, min((k + 1) * segment, n_samples)
-            checkpoints[k].restore(state)
-            adjoint.reverse(
-                x,
-                start,
-                stop,
-                state,
-                plan,
-                value_bar,
-                frame_length,
-                taps,
-                first,
-                bars,
-                tape,
-                seeds,
-                of_cell,
-                work,
-                x_bar,
-            )
+        adjoint.reverse(
+            x,
+            segment,
+            checkpoints,
+            state,
+            plan,
+            value_bar,
+            frame_length,
+            taps,
+            first,
+            bars,
+            tape,
+            seeds,
+            of_cell,
+            work,
+            x_bar,
+        )
         return x_bar, bars
 
     def _sum_bars(self, bars: layout.Bars) -> tuple[np.ndarray, np.ndarray]:
