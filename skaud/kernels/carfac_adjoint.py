@@ -42,6 +42,7 @@ from skaud.kernels.carfac_layout import (
 )
 
 RAMPS = 4 * LANES  # G, DG, ZB, DZB
+OF_CAR, OF_CELL = 1, 2  # coefficients whose bars may be wanted: R1 and the nonlinearity; the hair cell's constants
 
 # --- forwards, with a tape -------------------------------------------------------------------------------------------
 
@@ -126,44 +127,33 @@ def advance_taping(
 
 
 @loop
-def sow(value_bar, start, stop, frame_length, first, seeds, p):
-    """Write the bars of the outputs, (n_rows, n_outputs, n_channels, n_frames), to seeds, sample by sample."""
+def sow(value_bar, start, stop, first, seeds, p):
+    """Write the bars of frames start to stop of (n_rows, n_outputs, n_channels, n_frames) to seeds, lane by lane."""
     n_rows, n_outputs, n_channels, n_frames = value_bar.shape
     for row in range(n_rows):
         for output in range(n_outputs):
-            for begin in range(start, stop, LANES):  # a block stays in the cache
-                end = min(begin + LANES, stop)
-                frame = begin // frame_length
+            for begin in range(start, stop, SEGMENT):  # so many stay in the cache
+                end = min(begin + SEGMENT, stop)
                 for k in range(p.n_groups):
                     for l in range(LANES):
                         channel = l * p.n_groups + k
                         if channel < n_channels:
-                            if frame_length == 1:
-                                for t in range(begin, end):
-                                    seeds[first + output, row, t - start, k * LANES + l] = value_bar[
-                                        row, output, channel, t
-                                    ]
-                                continue
-                            t, now = begin, frame
-                            while t < end:
-                                change = min(end, (now + 1) * frame_length)
-                                seed = ZERO * value_bar[row, 0, 0, 0]
-                                if now < n_frames:
-                                    seed = value_bar[row, output, channel, now]
-                                while t < change:
-                                    seeds[first + output, row, t - start, k * LANES + l] = seed
-                                    t += 1
-                                now += 1
+                            for frame in range(begin, min(end, n_frames)):
+                                seeds[first + output, row, frame - start, k * LANES + l] = value_bar[
+                                    row, output, channel, frame
+                                ]
+                            for frame in range(max(begin, n_frames), end):
+                                seeds[first + output, row, frame - start, k * LANES + l] = ZERO
 
 
 @loop
-def tap_adjoint(bars, row, t, seeds, taps, elapsed, n_groups):
+def tap_adjoint(bars, row, seeds, frame, taps, elapsed, n_groups):
     """Add the bars of what was tapped to those of the rows it was tapped from."""
     for tap in range(len(taps)):
         for k in range(n_groups):
             for l in range(LANES):
                 j = k * BARS_GROUP + l
-                seed = seeds[1 + tap, row, t, k * LANES + l]
+                seed = seeds[1 + tap, row, frame, k * LANES + l]
                 bars[row, j + (BARS_GROUP + taps[tap])] += seed
                 if taps[tap] == ZB:
                     bars[row, j + (BARS_GROUP + DZB)] += seed * elapsed
@@ -185,33 +175,30 @@ def restore(checkpoints, k, lines, memory, pending, phase, n_groups):
 
 
 @loop
-def reverse_sample(
-    x_bar, time, t, lines, lines_bar, pending_bar, samples, seeds, taps, elapsed, p, c, entry, constants
-):
-    """Adjoint of respond, for sample x[:, time], which has number t on the tape."""
-    n_rows = x_bar.shape[0]
-    for row in range(n_rows):
-        tap_adjoint(lines_bar, row, t, seeds, taps, elapsed, p.n_groups)
-        if p.style == TWO_CAP:
-            leave_two_cap_adjoint(
-                lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, False, constants
-            )
-        elif p.style == TWO_CAP_WITH_SYN:
-            release_transmitter_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p.n_groups, c)
-            leave_two_cap_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, True, constants)
-        elif p.style == ONE_CAP:
-            leave_one_cap_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, constants)
-        else:
-            leave_just_hwr_adjoint(lines_bar, lines, samples, seeds, pending_bar, row, t, p, elapsed, c)
-    if p.delay:
-        for row in range(n_rows):
-            x_bar[row, time] = enter_delayed_adjoint(lines_bar, row, entry, p.n_groups)
-            resonate_adjoint(lines_bar, lines, samples, entry, row, t, p.n_groups, elapsed, c, True)
+def reverse_sample(row, t, frame, lines, lines_bar, pending_bar, samples, seeds, taps, elapsed, p, c, entry, wanted):
+    """Adjoint of respond for one row and sample t of the tape, in a frame of the seeds; returns the sample's bar."""
+    of_car, of_cell, n_groups = wanted & OF_CAR, wanted & OF_CELL, p.n_groups
+    tap_adjoint(lines_bar, row, seeds, frame, taps, elapsed, n_groups)
+    if p.style == TWO_CAP:
+        leave_two_cap_adjoint(
+            lines_bar, lines, samples, seeds, frame, pending_bar, row, t, p, elapsed, c, False, of_cell
+        )
+    elif p.style == TWO_CAP_WITH_SYN:
+        release_transmitter_adjoint(lines_bar, lines, samples, seeds, frame, pending_bar, row, t, n_groups, c)
+        leave_two_cap_adjoint(
+            lines_bar, lines, samples, seeds, frame, pending_bar, row, t, p, elapsed, c, True, of_cell
+        )
+    elif p.style == ONE_CAP:
+        leave_one_cap_adjoint(lines_bar, lines, samples, seeds, frame, pending_bar, row, t, p, elapsed, c, of_cell)
     else:
-        for row in range(n_rows):
-            x_bar[row, time] = enter_adjoint(lines_bar, row, entry)
-        for row in range(n_rows):
-            resonate_adjoint(lines_bar, lines, samples, entry, row, t, p.n_groups, elapsed, c, False)
+        leave_just_hwr_adjoint(lines_bar, lines, samples, seeds, frame, pending_bar, row, t, p, elapsed, c)
+    if p.delay:
+        x_bar = enter_delayed_adjoint(lines_bar, row, entry, n_groups)
+        resonate_adjoint(lines_bar, lines, samples, entry, row, t, n_groups, elapsed, c, True, of_car)
+    else:
+        x_bar = enter_adjoint(lines_bar, row, entry)
+        resonate_adjoint(lines_bar, lines, samples, entry, row, t, n_groups, elapsed, c, False, of_car)
+    return x_bar
 
 
 @kernel
@@ -228,15 +215,15 @@ def reverse(
     bars,
     tape,
     seeds,
-    constants,
+    wanted,
     work,
     x_bar,
 ):
     """Adjoint of run or run_frames, over all of x, from checkpoints every `segment` samples; it changes state.
 
     value_bar (n_rows, n_outputs, n_channels, n_frames) are the bars of frames of frame_length samples, of sums, not
-    means. bars come in as zeros and leave as those of the first state and of the coefficients; constants: also of the
-    hair cell's. x_bar is (n_rows, n_samples).
+    means. bars come in as zeros and leave as those of the first state and of the coefficients, where `wanted`
+    has OF_CAR and OF_CELL. x_bar is (n_rows, n_samples).
     """
     p, c = unfold(plan)
     n_rows, width = x.shape[0], p.n_groups * LANES
@@ -264,9 +251,12 @@ def reverse(
         block = advance_taping(
             x, start, stop, lines, memory, pending, phase, table, p, c, n_values, tape, scratch, entry, smoothed
         )
-        sow(value_bar, start, stop, frame_length, first, seeds, p)
-        for t in range(stop - start - 1, -1, -1):
-            if p.closed and tape.elapsed[t] == p.first_decimation:
+        first_frame = start // frame_length
+        sow(value_bar, first_frame, (stop - 1) // frame_length + 1, first, seeds, p)
+        t = stop - start - 1
+        while t >= 0:
+            since = tape.elapsed[t] if p.closed else t + 1
+            if p.closed and since == p.first_decimation:
                 block -= 1
                 due = tape.due[block]
                 update_agc_adjoint(
@@ -285,23 +275,26 @@ def reverse(
                 )
                 for row in range(n_rows):
                     restore_ramps(lines, row, ramps, block, p.n_groups)
-            elapsed = np.float32(tape.elapsed[t])
-            reverse_sample(
-                x_bar,
-                start + t,
-                t,
-                lines,
-                lines_bar,
-                pending_bar,
-                samples,
-                seeds,
-                taps,
-                elapsed,
-                p,
-                c,
-                entry,
-                constants,
-            )
+            begin = max(t - since + 1, 0)
+            for row in range(n_rows):  # one after the other back to the last update: each stays in the cache
+                for u in range(t, begin - 1, -1):
+                    x_bar[row, start + u] = reverse_sample(
+                        row,
+                        u,
+                        (start + u) // frame_length - first_frame,
+                        lines,
+                        lines_bar,
+                        pending_bar,
+                        samples,
+                        seeds,
+                        taps,
+                        np.float32(tape.elapsed[u]),
+                        p,
+                        c,
+                        entry,
+                        wanted,
+                    )
+            t = begin - 1
 
 
 def reverse_workspace(plan: Plan, n_rows: int) -> np.ndarray:

@@ -76,13 +76,13 @@ from skaud.kernels.carfac_layout import (
 
 
 @loop
-def release_transmitter_adjoint(bars, lines, samples, seeds, pending_bar, row, t, n_groups, c):
+def release_transmitter_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, n_groups, c):
     """Adjoint of release_transmitter."""
     for k in range(n_groups):
         for l in range(LANES):
             i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
             v = c.cap1_rest - samples[row, t + 1, q + CAP1]
-            nap_bar = seeds[0, row, t, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
+            nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
             potential_bar = nap_bar - nap_bar
             for f in range(N_CLASSES):
                 i, j, q = k * GROUP + l + f * LANES, k * BARS_GROUP + l + f * LANES, q + (LANES if f else 0)
@@ -128,13 +128,13 @@ def leave_adjoint(bm_bar, bars, lines, row, i, j, elapsed, ac_coeff):
 
 
 @loop
-def leave_just_hwr_adjoint(bars, lines, samples, seeds, pending_bar, row, t, p, elapsed, c):
+def leave_just_hwr_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, p, elapsed, c):
     """Adjoint of leave_just_hwr."""
     for turn in range(p.n_groups):
         k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
         for l in range(LANES):
             i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
-            nap_bar = seeds[0, row, t, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
+            nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
             # nap = just_hwr_step(bm)
             bm_bar = just_hwr_step_adjoint(nap_bar, samples[row, t + 1, q + BM])
             bm_bar = bm_bar + bars[row, j + (BARS_GROUP + BM)]
@@ -143,13 +143,13 @@ def leave_just_hwr_adjoint(bars, lines, samples, seeds, pending_bar, row, t, p, 
 
 
 @loop
-def leave_one_cap_adjoint(bars, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, constants):
+def leave_one_cap_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, p, elapsed, c, constants):
     """Adjoint of leave_one_cap; constants: also their bars."""
     for turn in range(p.n_groups):
         k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
         for l in range(LANES):
             i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
-            nap_bar = seeds[0, row, t, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
+            nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
             # cap, lpf, nap = one_cap_step(bm, lines[CAP1], lines[LPF], lines[NAP], c)
             bm_bar, cap_bar, lpf_bar, nap_bar, keep1, in1, out1, keep_lpf, lpf, lpf_gain, lpf_rest = (
                 one_cap_step_adjoint(
@@ -180,7 +180,7 @@ def leave_one_cap_adjoint(bars, lines, samples, seeds, pending_bar, row, t, p, e
 
 
 @loop
-def leave_two_cap_adjoint(bars, lines, samples, seeds, pending_bar, row, t, p, elapsed, c, synapse, constants):
+def leave_two_cap_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, p, elapsed, c, synapse, constants):
     """Adjoint of leave_two_cap; with a synapse the NAP is not the hair cell's; constants: also their bars."""
     for turn in range(p.n_groups):
         k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
@@ -188,7 +188,7 @@ def leave_two_cap_adjoint(bars, lines, samples, seeds, pending_bar, row, t, p, e
             i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
             nap_bar = bars[row, j + (BARS_GROUP + NAP)]
             if not synapse:
-                nap_bar = nap_bar + seeds[0, row, t, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
+                nap_bar = nap_bar + seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
             # cap1, cap2, nap = two_cap_step(bm, lines[CAP1], lines[CAP2], lines[NAP], c)
             bm_bar, cap1_bar, cap2_bar, nap_bar, keep1, in1, out1, keep2, in2, out2, keep_lpf, lpf_gain, lpf_rest = (
                 two_cap_step_adjoint(
@@ -248,8 +248,8 @@ def enter_delayed_adjoint(bars, row, entry, n_groups):
 
 
 @loop
-def resonate_adjoint(bars, lines, samples, entry, row, t, n_groups, elapsed, c, delay):
-    """Adjoint of resonate, or of resonate_delayed."""
+def resonate_adjoint(bars, lines, samples, entry, row, t, n_groups, elapsed, c, delay, constants):
+    """Adjoint of resonate, or of resonate_delayed; constants: also the bars of what does not change."""
     for k in range(n_groups):
         for l in range(LANES):
             i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
@@ -294,6 +294,7 @@ def resonate_adjoint(bars, lines, samples, entry, row, t, n_groups, elapsed, c, 
             bars[row, j + (BARS_GROUP + DG)] += dg_bar
             bars[row, j + (BARS_GROUP + ZB)] += zb_bar
             bars[row, j + (BARS_GROUP + DZB)] += dzb_bar
-            bars[row, j + (BARS_GROUP + R1)] += r1_bar
-            bars[row, j + (BARS_GROUP + VELOCITY_SCALE)] += velocity_scale_bar
-            bars[row, j + (BARS_GROUP + V_OFFSET)] += v_offset_bar
+            if constants:
+                bars[row, j + (BARS_GROUP + R1)] += r1_bar
+                bars[row, j + (BARS_GROUP + VELOCITY_SCALE)] += velocity_scale_bar
+                bars[row, j + (BARS_GROUP + V_OFFSET)] += v_offset_bar

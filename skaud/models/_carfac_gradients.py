@@ -102,7 +102,9 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
         if frame_length > 1:
             value_bar = value_bar / np.dtype(self.dtype).type(frame_length)
         value_bar = np.require(value_bar, self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
-        of_cell, of_agc = any(name.startswith("tau") for name in wrt), any(name in AGC for name in wrt)
+        of_agc = any(name in AGC for name in wrt)
+        wanted = adjoint.OF_CAR * any(name in CAR[1:] for name in wrt)
+        wanted += adjoint.OF_CELL * any(name in HAIR_CELLS[self.ihc_style] for name in wrt)
         state, bars = self._state(n_rows), layout.zero_bars(plan, n_rows)
         tape = layout.empty_tape(plan, n_rows, min(segment, n_samples), keep=of_agc)
         seeds = np.zeros(
@@ -122,7 +124,7 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
             bars,
             tape,
             seeds,
-            of_cell,
+            wanted,
             work,
             x_bar,
         )
