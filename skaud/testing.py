@@ -64,7 +64,6 @@ def dot_test(
     source, frame_length = (model.output, model._frame_samples()) if output == "features" else (output, None)
     names = ("X", *model._differentiable()) if wrt is None else tuple(wrt)
     rng = np.random.default_rng(random_state)
-    value, pullback = model.vjp(X, wrt=names, output=output)
     sounds = model._sounds(X, None)
     level = model._to_level(np.ones(1))[0]
     differences = {}
@@ -83,6 +82,7 @@ def dot_test(
         derivatives = [r.imag / STEP for r in model._run_complex(clips, source, frame_length, parameters)]
         # With the signs of J d nothing cancels in the inner product: the difference is that of the derivatives.
         bars = [np.abs(rng.standard_normal(jd.shape)) * np.sign(jd) for jd in derivatives]
+        value, pullback = model.vjp(X, wrt=name, output=output)
         grads = pullback([bar.reshape(np.shape(v)) for bar, v in zip(bars, value)])[name]
         gradients = [np.ravel(bar) for bar in (grads if name == "X" else [grads])]
         forward = float(sum(np.vdot(bar, jd) for bar, jd in zip(bars, derivatives)))

@@ -254,7 +254,8 @@ def synapse_step(v, reservoir, release, v_half, a1, a2, c):
 @step
 def synapse_step_adjoint(reservoir_next_bar, release_next_bar, v, reservoir, v_half, a1, a2, c):
     """Adjoint of synapse_step: bars of v, reservoir, release."""
-    s = ONE / (ONE + exponential((v_half - v) * c.syn_per_width, c.taylor))
+    e = exponential((v_half - v) * c.syn_per_width, c.taylor)
+    s = ONE / (ONE + e)
     # reservoir_next = reservoir + c.syn_res * (a1 * r - reservoir)
     # release_next = release + c.syn_lpf * (a2 * r - release)
     r_bar = reservoir_next_bar * c.syn_res * a1 + release_next_bar * c.syn_lpf * a2
@@ -262,7 +263,7 @@ def synapse_step_adjoint(reservoir_next_bar, release_next_bar, v, reservoir, v_h
     s_bar = r_bar * (ONE - reservoir)
     reservoir_bar = reservoir_next_bar - reservoir_next_bar * c.syn_res - r_bar * s
     # s = ONE / (ONE + exponential((v_half - v) * c.syn_per_width, c.taylor))
-    v_bar = s_bar * s * (ONE - s) * c.syn_per_width
+    v_bar = s_bar * s * (s * e) * c.syn_per_width
     return v_bar, reservoir_bar, release_next_bar - release_next_bar * c.syn_lpf
 
 

@@ -28,8 +28,10 @@ from skaud.kernels.carfac_layout import (
     GROUP,
     LANES,
     LPF,
+    N_FIBERS,
     NAP,
     OUT,
+    R1,
     SEGMENT,
     SLOPE,
     TAPE_GROUP,
@@ -175,6 +177,19 @@ def restore(checkpoints, k, lines, memory, pending, phase, n_groups):
 
 
 @loop
+def sum_up(bars, summed, n_groups):
+    """Move the bars of coefficients, which gather over all samples, from single precision to double."""
+    for row in range(bars.shape[0]):
+        for k in range(1, n_groups + 1):
+            for l in range(LANES):
+                summed[k * BARS_GROUP + R1 + l] += bars[row, k * BARS_GROUP + R1 + l]
+                bars[row, k * BARS_GROUP + R1 + l] = ZERO
+            for i in range(N_FIBERS, BARS_GROUP):
+                summed[k * BARS_GROUP + i] += bars[row, k * BARS_GROUP + i]
+                bars[row, k * BARS_GROUP + i] = ZERO
+
+
+@loop
 def reverse_sample(row, t, frame, lines, lines_bar, pending_bar, samples, seeds, taps, elapsed, p, c, entry, wanted):
     """Adjoint of respond for one row and sample t of the tape, in a frame of the seeds; returns the sample's bar."""
     of_car, of_cell, n_groups = wanted & OF_CAR, wanted & OF_CELL, p.n_groups
@@ -235,7 +250,7 @@ def reverse(
     samples, ramps, reached = borrowed(tape.samples), borrowed(tape.ramps), borrowed(tape.reached)
     tape = Tape(samples, ramps, reached, borrowed(tape.kept), borrowed(tape.elapsed), borrowed(tape.due))
     lines_bar, memory_bar, pending_bar = borrowed(bars.lines), borrowed(bars.memory), borrowed(bars.pending)
-    table_bar = borrowed(bars.table)
+    table_bar, summed = borrowed(bars.table), borrowed(bars.summed)
     if p.style == TWO_CAP_WITH_SYN:
         n_values = TAPE_GROUP
     elif p.style == TWO_CAP:
@@ -295,6 +310,7 @@ def reverse(
                         wanted,
                     )
             t = begin - 1
+        sum_up(lines_bar, summed, p.n_groups)
 
 
 def reverse_workspace(plan: Plan, n_rows: int) -> np.ndarray:

@@ -124,13 +124,14 @@ class Bars(NamedTuple):
     """Derivatives of the objective with respect to the state, the coefficients in it, and the AGC's table.
 
     lines : (n_rows, (n_groups + 1) * BARS_GROUP), memory and pending : (n_rows, n_stages, n_groups * LANES),
-    table : (n_stages, 8), float64.
+    table : (n_stages, 8), float64, summed : as one row of lines, float64, the coefficients' bars over all rows.
     """
 
     lines: np.ndarray
     memory: np.ndarray
     pending: np.ndarray
     table: np.ndarray
+    summed: np.ndarray
 
 
 class Tape(NamedTuple):
@@ -294,7 +295,7 @@ def zero_bars(plan: Plan, n_rows: int) -> Bars:
     lines, memory, pending = aligned_empty(lines_shape, stage_shape, stage_shape, dtype=plan.constants.dtype)
     for array in (lines, memory, pending):
         array[...] = 0
-    return Bars(lines, memory, pending, np.zeros((n_stages, n_columns)))
+    return Bars(lines, memory, pending, np.zeros((n_stages, n_columns)), np.zeros(lines.shape[1]))
 
 
 def empty_tape(plan: Plan, n_rows: int, n_samples: int, *, keep: bool) -> Tape:

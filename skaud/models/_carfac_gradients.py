@@ -132,7 +132,8 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
 
     def _sum_bars(self, bars: layout.Bars) -> tuple[np.ndarray, np.ndarray]:
         """Bars of the constants, and of the lines, (n_channels, n_rows of a group), summed over signals and ears."""
-        groups = bars.lines.sum(axis=0, dtype=float).reshape(-1, layout.BARS_GROUP // layout.LANES, layout.LANES)
+        lines = bars.lines.sum(axis=0, dtype=float) + bars.summed
+        groups = lines.reshape(-1, layout.BARS_GROUP // layout.LANES, layout.LANES)
         group, lane = np.divmod(layout.lane_position(self.n_channels_), layout.LANES)
         channels = groups[group + 1, :, lane]
         return channels[:, layout.N_ROWS :].sum(axis=0), channels[:, : layout.N_ROWS]
