@@ -85,6 +85,7 @@ class DifferentiableTransformer(AudioTransformer):
         own_shapes = [response.shape for response in responses]
         frames = responses if pooled else None
         without_ears = [response if sounds.has_ears else response[0] for response in responses]
+        value: Any
         if pooled:
             value = np.stack([pool(response, *self._pooling()) for response in without_ears])
         else:

@@ -302,11 +302,12 @@ def empty_tape(plan: Plan, n_rows: int, n_samples: int, *, keep: bool) -> Tape:
     """Tape for segments of up to so many samples; keep: with what the bars of the AGC's table need."""
     n_groups, width = int(plan.sizes[0]), int(plan.sizes[0]) * LANES
     n_updates = n_samples // int(plan.table[0, DECIMATION].real) + 1
-    arrays = aligned_empty(
+    samples, ramps, reached, kept = aligned_empty(
         (n_rows, n_samples + 1, (n_groups + 1) * TAPE_GROUP),
         (n_rows, n_updates + 1, n_groups * 4 * LANES),
         (n_rows, n_updates, width),
         (n_rows, n_updates, 3 * len(plan.table) if keep else 0, width),
         dtype=plan.constants.dtype,
     )
-    return Tape(*arrays, np.empty(n_samples, np.int64), np.empty(n_updates, np.int64))
+    elapsed, due = np.empty(n_samples, np.int64), np.empty(n_updates, np.int64)
+    return Tape(samples, ramps, reached, kept, elapsed, due)

@@ -214,7 +214,7 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
         return responses
 
 
-def _finish_complex(output: str, response: np.ndarray, coefficients: design.CARFACCoefficients) -> np.ndarray:
+def _finish_complex(output: str, response: np.ndarray, coefficients: Any) -> np.ndarray:
     if output == "firings":
         return np.moveaxis(response, 1, 2) * coefficients.synapse.n_fibers[:, :, np.newaxis]
     if output == "receptor_potential":
