@@ -11,7 +11,7 @@ _HOME = {
     "Audiogram": "skaud.hearing.audiogram",
     "TemporalPooling": "skaud.stages.pooling",
 }
-_SUBMODULES = ("audio", "datasets", "design", "hearing", "models", "stages", "testing")
+_SUBMODULES = ("audio", "datasets", "design", "display", "hearing", "models", "stages", "testing")
 
 __all__ = ["__version__", *_HOME, *_SUBMODULES]
 

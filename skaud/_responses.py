@@ -9,13 +9,17 @@ from sklearn import get_config
 from skaud._sounds import all_finite
 
 
-def check_responses(estimator: Any, responses: Iterable[Any], clips: Iterable[np.ndarray]) -> None:
+def check_responses(
+    estimator: Any, responses: Iterable[Any], clips: Iterable[np.ndarray], indices: Iterable[int]
+) -> None:
     """Refuse NaN: samples far beyond any sound take a recursion out of the range of its dtype.
 
-    A response is an array or a tuple of arrays.
+    A response is an array or a tuple of arrays, time last; indices are those of the clips in X.
     """
-    for i, (response, clip) in enumerate(zip(responses, clips)):
-        if not all(map(all_finite, response if isinstance(response, tuple) else (response,))):
+    for response, clip, i in zip(responses, clips, indices):
+        # What a recursion has lost it does not find again: its last frame tells.
+        ends = [array[..., -1:] for array in (response if isinstance(response, tuple) else (response,))]
+        if not all(map(all_finite, ends)):
             raise ValueError(
                 f"X[{i}] reaches {np.abs(clip).max():.3g}, beyond what {type(estimator).__name__} can compute in "
                 f"{estimator.dtype}; scale it to its level in dB SPL, or check the parameters."
@@ -23,7 +27,7 @@ def check_responses(estimator: Any, responses: Iterable[Any], clips: Iterable[np
 
 
 def stack(arrays: list[np.ndarray]) -> np.ndarray:
-    """np.stack, without a copy of a single array."""
+    """Stack arrays, a single one without a copy."""
     return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays)
 
 

@@ -2,12 +2,22 @@
 
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from numbers import Number, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import InputTags
 from sklearn.utils.validation import check_array, validate_data
+
+
+@dataclass
+class AudioInputTags(InputTags):
+    """Input tags of the models: audio, whose signals may differ in length."""
+
+    audio: bool = True
+    ragged: bool = True
 
 
 class Sounds(NamedTuple):

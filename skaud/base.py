@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -15,18 +14,10 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skaud._array_api import on_gpu
 from skaud._responses import as_container, check_responses, stack
-from skaud._sounds import Sounds, check_rates, check_sounds
+from skaud._sounds import AudioInputTags, Sounds, check_rates, check_sounds
 from skaud._stream import StreamState
 from skaud.audio import resample
 from skaud.stages.pooling import TemporalPooling, pool, pooled_names, resolve_statistics
-
-
-@dataclass
-class AudioInputTags(InputTags):
-    """Input tags of the models: audio, whose signals may differ in length."""
-
-    audio: bool = True
-    ragged: bool = True
 
 
 class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -141,14 +132,11 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
                 f"X has {n_ears} ears and had {n_ears_in_fit} ears in fit; pass signals with the same ears, or fit "
                 "again."
             )
-        responses = self._map(self._run_frames, sounds.clips, self._batches(sounds.clips), frame_length)
-        if not sounds.has_ears:
-            responses = [response[0] for response in responses]
-        if self.pooling is None:
-            return stack(responses) if sounds.is_array else responses
-        statistics, segments = self._pooling()
-        features = stack([pool(response, statistics, segments) for response in responses])
-        return as_container(self, features, sounds.index)
+        results = self._map(self._run_frames, self._pool, sounds.clips, self._batches(sounds.clips), frame_length)
+        if self.pooling is not None:
+            return as_container(self, stack(results), sounds.index)
+        frames = results if sounds.has_ears else [frames[0] for frames in results]
+        return stack(frames) if sounds.is_array else frames
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the features.
@@ -222,7 +210,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         if on_gpu(X):
             return Bunch(**{name: self._simulate_on_gpu(X, name) for name in names})
         sounds = self._sounds(X, sample_rate)
-        responses = self._map(self._run_full, sounds.clips, [[i] for i in range(len(sounds.clips))], names)
+        responses = self._map(self._run_full, None, sounds.clips, [[i] for i in range(len(sounds.clips))], names)
         bunch = Bunch()
         for k, name in enumerate(names):
             arrays = [response[k] if sounds.has_ears else response[k][0] for response in responses]
@@ -284,8 +272,9 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         frame_length = self._frame_samples()
         results = [self._run_chunk(clip, arrays, frame_length) for clip, arrays in zip(clips, state.arrays)]
         responses = [response if state.n_ears is not None else response[0] for response, _ in results]
-        check_responses(self, responses, clips)
-        return stack(responses), replace(state, arrays=[arrays for _, arrays in results])
+        check_responses(self, responses, clips, range(len(clips)))
+        arrays = [arrays for _, arrays in results]
+        return stack(responses), StreamState(state.model, state.n_signals, state.n_ears, arrays)
 
     @property
     def frame_rate_hz_(self) -> float:
@@ -348,6 +337,9 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         """Samples of a frame, or None for every sample."""
         return None if self.frame_length is None else max(1, round(self.frame_length * self.sample_rate))
 
+    def _pool(self, frames: np.ndarray) -> np.ndarray:
+        return frames if self.pooling is None else pool(frames, *self._pooling())
+
     def _pooling(self) -> tuple[Any, int]:
         if isinstance(self.pooling, TemporalPooling):
             return self.pooling.statistics, self.pooling.segments
@@ -388,15 +380,24 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         size = max(1, self._signals_at_once // clips[0].shape[0])
         return [order[i : i + size] for i in range(0, len(order), size)]
 
-    def _map(self, run: Any, clips: list[np.ndarray], batches: list[list[int]], argument: Any) -> list[Any]:
-        """Results of run(clips of a batch, argument), in threads, in the order of the clips."""
+    def _map(
+        self, run: Any, finish: Any, clips: list[np.ndarray], batches: list[list[int]], argument: Any
+    ) -> list[Any]:
+        """finish(response), or the response, of every clip to run(clips of a batch, argument), in threads."""
+        jobs = (delayed(self._run_batch)(run, finish, [clips[i] for i in batch], batch, argument) for batch in batches)
         results: list[Any] = [None] * len(clips)
-        jobs = (delayed(run)([clips[i] for i in batch], argument) for batch in batches)
         for batch, responses in zip(batches, Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)):
             for i, response in zip(batch, responses):
                 results[i] = response
-        check_responses(self, results, clips)
         return results
+
+    def _run_batch(
+        self, run: Any, finish: Any, clips: list[np.ndarray], indices: list[int], argument: Any
+    ) -> list[Any]:
+        """A job of `_map`: no more than its own frames are held, if finish pools them."""
+        responses = run(clips, argument)
+        check_responses(self, responses, clips, indices)
+        return responses if finish is None else [finish(response) for response in responses]
 
     def _stream_key(self) -> str:
         return (

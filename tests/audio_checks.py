@@ -1,18 +1,22 @@
 """Facts that hold for every model. A check takes an unfitted model and raises AssertionError, with numbers."""
 
+import itertools
 import pickle
+import re
 import tempfile
 
 import numpy as np
 import pytest
 import sklearn
 from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
+from sklearn.utils.fixes import parse_version
 
 from skaud.audio import resample
 from skaud.stages.pooling import TemporalPooling
@@ -52,6 +56,11 @@ def assert_near(a, b, tolerance, what):
     largest = np.abs(b).max(initial=0)
     error = np.abs(a.astype(np.float64) - b).max(initial=0)
     assert error <= tolerance * largest, f"{what}: differs by {error:.3g}, largest value {largest:.3g}"
+
+
+def error(kind, *words):
+    """The message holds these words, in this order."""
+    return pytest.raises(kind, match="(?s)" + ".*".join(re.escape(word) for word in words))
 
 
 def with_parameters(estimator, **parameters):
@@ -154,7 +163,9 @@ def check_forms_of_X_agree(estimator):
 def check_ears_in_arrays_and_lists_agree(estimator):
     X = np.stack(make_clips((0.03,) * 3, n_ears=2))
     for model in frames_and_features(estimator):
-        assert_same(model.fit(X).transform(X), np.stack(model.transform(list(X))), "array of 2 ears, and a list of them")
+        assert_same(
+            model.fit(X).transform(X), np.stack(model.transform(list(X))), "array of 2 ears, and a list of them"
+        )
         assert_same(model.transform(X)[1], model.transform([X[1]])[0], "2 ears alone")
     frames = model.transform(X)
     assert frames.shape[:2] == X.shape[:2], f"frames have shape {frames.shape} for X {X.shape}"
@@ -185,7 +196,9 @@ def check_20_db_more_are_10_times_the_pressure(estimator):
     louder = with_parameters(own, rms_one_db_spl=own._rms_one_db_spl + 20).fit(clips)
     same = with_parameters(own, rms_one_db_spl=own._rms_one_db_spl).fit(clips)
     assert_same(same.transform(clips), own.transform(clips), "the model's own level, given")
-    assert_near(louder.transform(clips), own.transform([10 * clip for clip in clips]), 1e-12, "20 dB and a factor of 10")
+    assert_near(
+        louder.transform(clips), own.transform([10 * clip for clip in clips]), 1e-12, "20 dB and a factor of 10"
+    )
     assert not np.allclose(louder.transform(clips), own.transform(clips), rtol=1e-3), "20 dB change nothing"
 
 
@@ -219,7 +232,7 @@ def check_chunks_equal_the_whole(estimator):
             model = with_parameters(estimator, pooling=None, frame_length=frame_length).fit(X)
             state, parts = model.initial_state(2, n_ears), []
             cuts = _chunks(X.shape[-1])
-            for begin, end in zip(cuts, cuts[1:]):
+            for begin, end in itertools.pairwise(cuts):
                 part, state = model.transform_chunk(X[..., begin:end], state)
                 parts.append(part)
             what = f"{len(parts)} chunks and the whole, n_ears={n_ears}, frame_length={frame_length}"
@@ -316,8 +329,8 @@ def classifier(estimator):
 
 def check_cross_validation_takes_lists(estimator):
     X, y, speakers = make_task(estimator.sample_rate)
-    for cv in (3, GroupKFold(3), LeaveOneGroupOut()):
-        scores = cross_val_score(classifier(estimator), X, y, groups=speakers, cv=cv, error_score="raise")
+    for cv, groups in ((3, None), (GroupKFold(3), speakers), (LeaveOneGroupOut(), speakers)):
+        scores = cross_val_score(classifier(estimator), X, y, groups=groups, cv=cv, error_score="raise")
         assert scores.mean() > 0.9, f"{cv}: accuracy {scores}"
 
 
@@ -358,6 +371,19 @@ def check_ensembles_take_lists(estimator):
         assert score > 0.9, f"{type(ensemble).__name__}: accuracy {score}"
 
 
+def check_column_transformer_takes_a_column_of_sounds(estimator):
+    import pandas as pd
+
+    clips = make_clips((0.02, 0.03, 0.02))
+    table = pd.DataFrame({"age": [20.0, 40.0, 60.0], "sound": clips})
+    columns = ColumnTransformer([("ear", clone(estimator), "sound"), ("rest", "passthrough", ["age"])])
+    features = columns.fit_transform(table)
+    assert_same(features[:, :-1], clone(estimator).fit_transform(clips), "column of sounds")
+    names = columns.get_feature_names_out()
+    assert names[-1] == "rest__age", f"names end in {names[-2:]}"
+    assert names[0].startswith("ear__"), f"names begin with {names[:2]}"
+
+
 def check_sample_rate_is_routed(estimator):
     rate = estimator.sample_rate
     X, y, _ = make_task(2 * rate)
@@ -366,11 +392,16 @@ def check_sample_rate_is_routed(estimator):
     wanted = classifier(estimator).fit(resampled, y)
     with sklearn.config_context(enable_metadata_routing=True):
         routed = classifier(estimator).fit(X, y, sample_rate=rates)
-        assert_same(routed.predict_proba(X, sample_rate=rates), wanted.predict_proba(resampled), "fit and predict_proba")
+        assert_same(
+            routed.predict_proba(X, sample_rate=rates), wanted.predict_proba(resampled), "fit and predict_proba"
+        )
         front = Pipeline([("model", clone(estimator)), ("scale", StandardScaler())])
         features = wanted[:-1].transform(resampled)
         assert_same(front.fit_transform(X, sample_rate=rates), features, "fit_transform of a pipeline")
         assert_same(front.transform(X, sample_rate=2 * rate), features, "transform of a pipeline")
+    if parse_version(sklearn.__version__) < parse_version("1.8"):
+        return  # the scorer of a search routes nothing to transform
+    with sklearn.config_context(enable_metadata_routing=True):
         grid = {"logistic__C": [1e-3, 1]}
         search = GridSearchCV(classifier(estimator), grid, cv=3, error_score="raise").fit(X, y, sample_rate=rates)
     plain = GridSearchCV(classifier(estimator), grid, cv=3, error_score="raise").fit(resampled, y)

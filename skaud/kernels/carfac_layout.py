@@ -6,7 +6,6 @@ flows into the first channel of each lane. Constant strides in one array let LLV
 """
 
 from collections.abc import Sequence
-from itertools import accumulate
 from math import factorial, prod
 from typing import Any, NamedTuple
 
@@ -154,10 +153,14 @@ class Tape(NamedTuple):
 def aligned_empty(*shapes: tuple[int, ...], dtype: Any) -> list[np.ndarray]:
     """Uninitialised arrays that begin at cache lines, so that no SIMD access straddles two; in one allocation."""
     item = np.dtype(dtype).itemsize
-    starts = [0, *accumulate(-(-prod(shape) * item // CACHE_LINE) * CACHE_LINE for shape in shapes)]
-    raw = np.empty(starts[-1] + CACHE_LINE, np.uint8)
+    sizes = [-(-prod(shape) * item // CACHE_LINE) * CACHE_LINE for shape in shapes]
+    raw = np.empty(sum(sizes) + CACHE_LINE, np.uint8)
     begin = -raw.__array_interface__["data"][0] % CACHE_LINE
-    return [np.ndarray(shape, dtype, raw, begin + start) for shape, start in zip(shapes, starts)]
+    arrays = []
+    for shape, size in zip(shapes, sizes):
+        arrays.append(np.ndarray(shape, dtype, raw, begin))
+        begin += size
+    return arrays
 
 
 def aligned_copies(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:

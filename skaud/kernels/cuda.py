@@ -1,7 +1,8 @@
 """CARFAC on a GPU: a block a signal, a thread a channel, over the same scalar steps as on the CPU.
 
-The ripple down the cascade is affine, s -> g s + g h z2, so an inclusive scan of affine maps over the threads of a block
-takes the place of the loop over channels. numba's CUDA simulator (NUMBA_ENABLE_CUDASIM=1) runs the same code on a CPU.
+The ripple down the cascade is affine, s -> g s + g h z2, so an inclusive scan of affine maps over the threads of a
+block takes the place of the loop over channels. numba's CUDA simulator (NUMBA_ENABLE_CUDASIM=1) runs the same code on
+a CPU.
 """
 
 from functools import cache
@@ -45,15 +46,15 @@ A0, C0, H, R1, ZR, GA, GB, GC, HEALTH = range(9)
 def run_two_cap(x: Any, coefficients: Any, frame_length: int, dtype: Any) -> Any:
     """Mean NAP over frames of signals x (n_signals, n_samples) on a device: two_cap, closed loop, one ear.
 
-    coefficients is a `skaud.design.carfac.CARFACCoefficients`. Returns a device array (n_signals, n_channels, n_frames),
-    cupy's if x is, else numba's; a frame that is not full is dropped unless it is the only one.
+    coefficients is a `skaud.design.carfac.CARFACCoefficients`. Returns a device array, cupy's if x is,
+    else numba's, (n_signals, n_channels, n_frames); a frame that is not full is dropped unless it is the only one.
     """
     car, hair, _, agc = coefficients
     n_channels, n_stages = len(car.pole_hz), len(agc.epsilon)
     if n_channels > MAX_CHANNELS or n_stages > MAX_STAGES:
         raise ValueError(
-            f"The GPU kernel holds {MAX_CHANNELS} channels and {MAX_STAGES} AGC stages, this model has {n_channels} and "
-            f"{n_stages}; raise erb_per_step or min_pole_hz, or pass NumPy arrays."
+            f"The GPU kernel holds {MAX_CHANNELS} channels and {MAX_STAGES} AGC stages, this model has {n_channels} "
+            f"and {n_stages}; raise erb_per_step or min_pole_hz, or pass NumPy arrays."
         )
     rows = [car.a0, car.c0, car.h, car.r1, car.zr, car.ga, car.gb, car.gc, car.ohc_health]
     rest = np.array([hair.cap1_rest, hair.cap2_rest])

@@ -101,7 +101,7 @@ def check_coefficients(model: Any, coefficients: CARFACCoefficients) -> None:
 
 
 def resolve_ohc_health(model: Any, pole_hz: np.ndarray) -> np.ndarray:
-    """ohc_health of every channel."""
+    """Health of the outer hair cells of every channel."""
     health = _numbers("ohc_health", model.ohc_health, pole_hz)
     if health.shape not in ((), pole_hz.shape):
         raise ValueError(
@@ -123,7 +123,7 @@ def resolve_ohc_health(model: Any, pole_hz: np.ndarray) -> np.ndarray:
 
 
 def resolve_n_fibers(model: Any, pole_hz: np.ndarray) -> np.ndarray:
-    """n_fibers of every class, or of every channel and class."""
+    """Fibres of every class, or of every channel and class."""
     healthy = np.asarray(model.healthy_n_fibers, dtype=float)
     if model.n_fibers is None:
         return healthy

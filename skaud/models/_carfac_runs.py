@@ -137,8 +137,8 @@ class CARFACRuns(AudioTransformer):
             return frames
         if not hasattr(frames, "__array_function__"):
             raise ValueError(
-                f"pooling={self.pooling!r} needs an array that can compute, such as cupy's, and X is {type(X).__name__}; "
-                "pass cupy.asarray(X), or set pooling=None for the frames."
+                f"pooling={self.pooling!r} needs an array that can compute, such as cupy's, and X is "
+                f"{type(X).__name__}; pass cupy.asarray(X), or set pooling=None for the frames."
             )
         statistics, segments = self._pooling()
         return np.stack([pool(signal, statistics, segments) for signal in frames])  # cupy answers to NumPy's functions
@@ -160,7 +160,7 @@ class CARFACRuns(AudioTransformer):
                 )
         if len(X.shape) != 2 or 0 in X.shape or X.dtype != np.dtype(self.dtype):
             raise ValueError(
-                f"X on the GPU is {X.dtype} of shape {X.shape}; it must be {self.dtype}, (n_signals, n_samples): cast or "
-                "reshape it, or set dtype."
+                f"X on the GPU is {X.dtype} of shape {X.shape}; it must be {self.dtype}, (n_signals, n_samples): cast "
+                "or reshape it, or set dtype."
             )
         return run_two_cap(X, self.coefficients_, frame_length, self.dtype)

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaud.base import AudioTransformer
 from skaud.design import carfac as design
+from skaud.design import carfac_response
 from skaud.kernels import carfac_layout as layout
 from skaud.models._carfac_gradients import CARFACGradients
 from skaud.models._carfac_limits import (
@@ -119,7 +120,7 @@ class CARFAC(CARFACGradients):
     characteristic_frequencies_hz_, characteristic_gains_db_ : ndarray of shape (n_channels_,)
         Peak of every channel's transfer function.
     bandwidths_hz_, q_ : ndarray of shape (n_channels_,)
-        3 dB bandwidth around the peak, and frequency over bandwidth.
+        3 dB bandwidth around the peak, and frequency over bandwidth; NaN where the response does not fall by 3 dB.
     coefficients_ : CARFACCoefficients
         All coefficients, in float64.
     frame_rate_hz_ : float
@@ -282,7 +283,7 @@ class CARFAC(CARFACGradients):
                 f"frequencies_hz={frequencies[outside] if frequencies.ndim == 1 else frequencies} must be one axis of "
                 f"frequencies from 0 to half the sample rate, {self.sample_rate / 2} Hz; leave out the others."
             )
-        return design.transfer_function(self.coefficients_.car, self.sample_rate, frequencies)
+        return carfac_response.transfer_function(self.coefficients_.car, self.sample_rate, frequencies)
 
     # --- parameters to coefficients ---
 
@@ -306,7 +307,7 @@ class CARFAC(CARFACGradients):
         check_coefficients(self, self.coefficients_)
         self.n_channels_ = len(pole_hz)
         self.pole_frequencies_hz_ = pole_hz
-        peaks = design.characteristics(self.coefficients_.car, self.sample_rate)
+        peaks = carfac_response.characteristics(self.coefficients_.car, self.sample_rate)
         self.characteristic_frequencies_hz_ = peaks.frequency_hz
         self.characteristic_gains_db_ = peaks.gain_db
         self.bandwidths_hz_ = peaks.bandwidth_hz

@@ -138,7 +138,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         """Frames of every signal, in floats; with reset, their channels become those of fit."""
         if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
             X = list(X)
-        is_list = isinstance(X, (list, tuple)) and len(X) and (isinstance(X[0], np.ndarray) or np.ndim(X[0]) > 1)
+        is_list = isinstance(X, (list, tuple)) and (not X or isinstance(X[0], np.ndarray) or np.ndim(X[0]) > 1)
         if is_list or getattr(X, "ndim", 0) in (3, 4):
             if reset and hasattr(self, "n_features_in_"):
                 del self.n_features_in_
@@ -194,13 +194,14 @@ def pool(frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segmen
     pooled = []
     for part in _parts(n_frames, segments):
         for name, function in resolved:
-            value = np.asarray(function(frames[..., part], axis=-1))
-            if value.shape != frames.shape[:-1]:
+            value = function(frames[..., part], axis=-1)
+            shape = getattr(value, "shape", ())  # without NumPy: the frames may be cupy's
+            if shape != frames.shape[:-1]:
                 raise ValueError(
-                    f"the statistic {name!r} made shape {value.shape} of frames {frames[..., part].shape}; it "
-                    "must reduce the last axis, f(frames, axis=-1), and no other."
+                    f"the statistic {name!r} made shape {shape} of frames {frames[..., part].shape}; it must "
+                    "reduce the last axis, f(frames, axis=-1), and no other."
                 )
-            pooled.append(value.ravel())
+            pooled.append(np.ravel(value))
     return np.concatenate(pooled)
 
 

@@ -1,3 +1,5 @@
+"""The clock of the benchmarks."""
+
 import time
 from collections.abc import Callable
 

@@ -1,0 +1,235 @@
+"""Plots of model responses."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = ["CochleagramDisplay"]
+
+
+class CochleagramDisplay:
+    """Cochleagram: the response of every channel over time.
+
+    Make one with `from_estimator` or `from_response`.
+
+    Parameters
+    ----------
+    response : array-like of shape (n_channels, n_frames)
+        Response, one row a channel.
+    frequencies_hz : array-like of shape (n_channels,)
+        Frequency of every channel in Hz, all different, rising or falling.
+    frame_rate_hz : float
+        Frames a second.
+    response_name : str, default="response"
+        What the colour bar says.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the cochleagram.
+    figure_ : matplotlib Figure
+        Figure that contains it.
+    mesh_ : matplotlib QuadMesh
+        The coloured cells.
+    colorbar_ : matplotlib Colorbar or None
+        Scale of the colours.
+
+    Examples
+    --------
+    >>> import matplotlib; matplotlib.use("Agg")
+    >>> from skaud import CARFAC, datasets
+    >>> from skaud.display import CochleagramDisplay
+    >>> vowel = datasets.make_vowels(n_speakers=1, n_takes=1, random_state=0).clips[0]
+    >>> model = CARFAC(sample_rate=22050, frame_length=0.002).fit([vowel])
+    >>> display = CochleagramDisplay.from_estimator(model, vowel)
+    >>> display.ax_.get_ylabel()
+    'Frequency (kHz)'
+    """
+
+    def __init__(
+        self,
+        response: npt.ArrayLike,
+        *,
+        frequencies_hz: npt.ArrayLike,
+        frame_rate_hz: float,
+        response_name: str = "response",
+    ) -> None:
+        self.response = response
+        self.frequencies_hz = frequencies_hz
+        self.frame_rate_hz = frame_rate_hz
+        self.response_name = response_name
+
+    @classmethod
+    def from_estimator(
+        cls, model: Any, x: npt.ArrayLike, ax: Any = None, *, sample_rate: float | None = None, **kwargs: Any
+    ) -> "CochleagramDisplay":
+        """Run a model on one signal and plot its frames.
+
+        Parameters
+        ----------
+        model : AudioTransformer
+            Fitted model, such as `skaud.CARFAC`; its `frame_length` is the plot's resolution, its pooling is left out.
+        x : array-like of shape (n_samples,)
+            Sound.
+        ax : matplotlib Axes, default=None
+            Axes to plot in; None makes a new figure.
+        sample_rate : float, default=None
+            Rate of x in Hz, where it is not the model's.
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        CochleagramDisplay
+            The plotted display.
+
+        Raises
+        ------
+        ValueError
+            If x is not one signal of one ear.
+        """
+        check_is_fitted(model)
+        x = np.asarray(x)
+        if x.ndim != 1:
+            raise ValueError(f"x has shape {x.shape}; a cochleagram shows one signal, (n_samples,): pass x[0], say.")
+        if getattr(model, "n_ears_in_", None) is not None:
+            raise ValueError(f"model was fitted on {model.n_ears_in_} ears; fit it on signals without an axis of ears.")
+        unpooled = copy.copy(model).set_params(pooling=None)
+        response = unpooled.transform([x], sample_rate=sample_rate)[0]
+        return cls.from_response(
+            response,
+            frequencies_hz=model.characteristic_frequencies_hz_,
+            frame_rate_hz=model.frame_rate_hz_,
+            response_name=_RESPONSE_NAMES.get(model.output, model.output),
+            ax=ax,
+            **kwargs,
+        )
+
+    @classmethod
+    def from_response(
+        cls,
+        response: npt.ArrayLike,
+        *,
+        frequencies_hz: npt.ArrayLike,
+        frame_rate_hz: float,
+        response_name: str = "response",
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> "CochleagramDisplay":
+        """Plot a response that is at hand.
+
+        Parameters
+        ----------
+        response : array-like of shape (n_channels, n_frames)
+            Response, such as ``model.transform(X)[0]`` with ``pooling=None``.
+        frequencies_hz : array-like of shape (n_channels,)
+            Frequency of every channel in Hz.
+        frame_rate_hz : float
+            Frames a second.
+        response_name : str, default="response"
+            What the colour bar says.
+        ax : matplotlib Axes, default=None
+            Axes to plot in; None makes a new figure.
+        **kwargs : dict
+            Passed to `plot`.
+
+        Returns
+        -------
+        CochleagramDisplay
+            The plotted display.
+        """
+        display = cls(response, frequencies_hz=frequencies_hz, frame_rate_hz=frame_rate_hz, response_name=response_name)
+        return display.plot(ax, **kwargs)
+
+    def plot(self, ax: Any = None, *, colorbar: bool = True, **kwargs: Any) -> "CochleagramDisplay":
+        """Plot the cochleagram, low frequencies at the bottom, channels about equally high.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to plot in; None makes a new figure.
+        colorbar : bool, default=True
+            Add a colour bar.
+        **kwargs : dict
+            Passed to matplotlib's ``pcolormesh``, such as `cmap`, `vmin` and `vmax`.
+
+        Returns
+        -------
+        CochleagramDisplay
+            The display itself.
+
+        Raises
+        ------
+        ValueError
+            If response and frequencies do not belong together.
+        """
+        response, frequencies = self._check()
+        if ax is None:
+            ax = _pyplot().subplots(figsize=(7, 3.6), layout="constrained")[1]
+        time = np.arange(response.shape[1] + 1) / self.frame_rate_hz
+        low, high = float(np.min(response)), float(np.max(response))
+        # A response that goes both ways, such as bm, gets a diverging map with 0 in its middle.
+        both_ways = low < -0.5 * high
+        reach = max(-low, high)
+        style = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if both_ways else {"cmap": "magma", "vmin": 0.0}
+        self.mesh_ = ax.pcolormesh(time, _edges(frequencies), response, rasterized=True, **{**style, **kwargs})
+        ax.set_yscale("function", functions=(_hz_to_cams, _cams_to_hz))
+        ticks = [hz for hz in _TICKS_HZ if frequencies[0] <= hz <= frequencies[-1]]
+        ax.set_yticks(ticks, [f"{hz / 1000:g}" for hz in ticks])
+        ax.set_yticks([], minor=True)
+        ax.set(xlabel="Time (s)", ylabel="Frequency (kHz)", xlim=(0, time[-1]))
+        self.ax_, self.figure_ = ax, ax.figure
+        self.colorbar_ = ax.figure.colorbar(self.mesh_, ax=ax, pad=0.02, label=self.response_name) if colorbar else None
+        return self
+
+    def _check(self) -> tuple[np.ndarray, np.ndarray]:
+        """Response and frequencies, in the order of rising frequency."""
+        response, frequencies = np.asarray(self.response), np.asarray(self.frequencies_hz, dtype=float)
+        if response.ndim != 2 or 0 in response.shape or frequencies.shape != response.shape[:1]:
+            raise ValueError(
+                f"response has shape {response.shape} and frequencies_hz {frequencies.shape}; they must be "
+                "(n_channels, n_frames) and (n_channels,), none of them 0: pick one signal and one ear."
+            )
+        if len(frequencies) < 2 or (frequencies < 0).any():
+            raise ValueError(f"frequencies_hz={frequencies} must be at least 2, none of them negative.")
+        if frequencies[0] > frequencies[-1]:
+            response, frequencies = response[::-1], frequencies[::-1]
+        if (np.diff(frequencies) <= 0).any():
+            raise ValueError("frequencies_hz neither rises nor falls all along; sort the channels by frequency.")
+        return response, frequencies
+
+
+_TICKS_HZ = (100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000)
+_RESPONSE_NAMES = {
+    "nap": "Neural activity",
+    "bm": "Basilar membrane motion",
+    "receptor_potential": "Receptor potential",
+    "agc": "Gain control",
+    "ohc": "Outer hair cells",
+}
+
+
+def _hz_to_cams(hz: np.ndarray) -> np.ndarray:
+    return 21.4 * np.log10(1 + 0.00437 * np.maximum(hz, 0))  # ERB number: Glasberg & Moore 1990, eq. 4
+
+
+def _cams_to_hz(cams: np.ndarray) -> np.ndarray:
+    return (10 ** (np.asarray(cams) / 21.4) - 1) / 0.00437
+
+
+def _edges(frequencies: np.ndarray) -> np.ndarray:
+    """Borders between the channels, midway on the scale of the axis."""
+    cams = _hz_to_cams(frequencies)
+    middle = (cams[1:] + cams[:-1]) / 2
+    return _cams_to_hz(np.r_[max(0.0, 2 * cams[0] - middle[0]), middle, 2 * cams[-1] - middle[-1]])
+
+
+def _pyplot() -> Any:
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError("CochleagramDisplay needs matplotlib; install it with: pip install 'skaud[plot]'") from error
+    return plt

@@ -1,0 +1,54 @@
+"""Compiled kernels and their cache on disk."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import skaud
+
+PACKAGE = Path(skaud.__file__).parent
+RUN = """
+import numpy as np
+from skaud import CARFAC
+from skaud.kernels import carfac_lanes
+x = np.ones((1, 100), "float32")
+print(CARFAC(min_pole_hz=3000.0).fit(x).transform(x).shape, sum(carfac_lanes.run_frames.stats.cache_hits.values()))
+"""
+
+
+def run(folder: Path, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", RUN],
+        cwd=folder,
+        env=os.environ | {"PYTHONPATH": str(folder)} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def copy_package(folder: Path) -> Path:
+    shutil.copytree(PACKAGE, folder / "skaud", ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def test_works_where_no_cache_folder_can_be_made(tmp_path):
+    folder = copy_package(tmp_path)
+    occupied = folder / "skaud" / "kernels" / "__pycache__"
+    occupied.write_text("a file, so that no folder of this name can be made")
+    nowhere = str(occupied / "none")
+    assert run(folder, HOME=nowhere, XDG_CACHE_HOME=nowhere, IPYTHONDIR=nowhere) == "(1, 40) 0\n"
+
+
+def test_second_process_finds_the_compiled_kernel_until_a_step_changes(tmp_path):
+    folder = copy_package(tmp_path)
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    first, second = (run(folder, **environment).split()[-1] for _ in range(2))
+    steps = folder / "skaud" / "kernels" / "carfac.py"
+    steps.write_text(steps.read_text() + "\n# changed\n")
+    third = run(folder, **environment).split()[-1]
+    assert (first, second, third) == ("0", "1", "0")

@@ -1,0 +1,148 @@
+"""Which way imports point, and what they cost."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import skaud
+
+ROOT = Path(skaud.__file__).parent
+FILES = sorted(path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.py"))
+
+
+def imports(file):
+    """Modules that a file imports, anywhere in it, as it names them: {"numpy", "skaud.design.carfac", ...}."""
+    package = ("skaud", *Path(file).parent.parts)
+    names = set()
+    for node in ast.walk(ast.parse((ROOT / file).read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def names_package(file, package):
+    return {name for name in imports(file) if name == package or name.startswith(f"{package}.")}
+
+
+def in_folder(folder):
+    return [file for file in FILES if file.startswith(f"{folder}/")]
+
+
+def test_the_reader_of_imports_sees_them():
+    assert "skaud.models._carfac_runs.CARFACRuns" in imports("models/carfac.py")
+    assert "sklearn.base.BaseEstimator" in imports("base.py")
+    assert {"numpy", "re"} <= imports("stages/pooling.py")
+    assert names_package("_responses.py", "pandas") == {"pandas"}  # within a function
+
+
+# Which way imports point: models -> stages -> design, kernels
+
+
+@pytest.mark.parametrize("file", in_folder("kernels"))
+def test_kernels_import_kernels_alone(file):
+    assert {
+        name for name in names_package(file, "skaud") if not name.startswith(("skaud.kernels", "skaud._array_api"))
+    } == set()
+
+
+@pytest.mark.parametrize("file", in_folder("design"))
+def test_designs_import_designs_alone(file):
+    assert {name for name in names_package(file, "skaud") if not name.startswith("skaud.design")} == set()
+
+
+@pytest.mark.parametrize("file", in_folder("kernels") + in_folder("design"))
+def test_kernels_and_designs_know_no_scikit_learn(file):
+    assert names_package(file, "sklearn") == set()
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in FILES if file.split("/")[0] in ("stages", "hearing", "base.py", "audio.py", "_sounds.py")]
+)
+def test_what_models_stand_on_imports_no_model(file):
+    assert names_package(file, "skaud.models") == set()
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_only_the_cuda_kernels_and_the_array_api_name_cupy(file):
+    if file != "_array_api.py" and not file.startswith("kernels/cuda"):
+        assert names_package(file, "cupy") == set()
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_only_one_module_compiles_for_the_cpu(file):
+    if file == "kernels/_compile.py":
+        return
+    calls = {"jit", "njit", "vectorize", "guvectorize", "stencil"}
+    tree = ast.parse((ROOT / file).read_text())
+    assert {name for name in names_package(file, "numba") if name.split(".")[-1] in calls} == set()
+    used = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in calls]
+    assert [ast.unparse(node) for node in used if ast.unparse(node.value).startswith("numba")] == []
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_file_holds_one_thought(file):
+    n_lines = (ROOT / file).read_text().count("\n")
+    assert n_lines <= 420, f"{file} has {n_lines} lines: is there a second room in it?"
+
+
+# Public names
+
+
+@pytest.mark.parametrize("name", skaud.__all__)
+def test_every_public_name_is_there(name):
+    assert getattr(skaud, name) is not None
+    assert name in dir(skaud)
+
+
+def test_public_names_are_those_of_their_modules():
+    from skaud.models.carfac import CARFAC
+    from skaud.stages.pooling import TemporalPooling
+
+    assert skaud.CARFAC is CARFAC
+    assert skaud.TemporalPooling is TemporalPooling
+    assert skaud.audio is importlib.import_module("skaud.audio")
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="'skaud' has no attribute 'Carfac'"):
+        skaud.Carfac  # noqa: B018
+
+
+# What importing costs, in a process of its own
+
+
+def run(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent
+    ).stdout
+
+
+def test_importing_skaud_costs_little_and_loads_nothing_heavy():
+    code = """
+import sys, time, numpy, sklearn
+start, before = time.process_time(), set(sys.modules)
+import skaud
+seconds = time.process_time() - start
+heavy = {"numba", "pandas", "soxr", "soundfile", "matplotlib", "cupy", "joblib"} & (set(sys.modules) - before)
+print(seconds, heavy or "nothing heavy")
+"""
+    seconds, heavy = run(code).split(maxsplit=1)
+    assert heavy.strip() == "nothing heavy"
+    assert float(seconds) < 0.3  # of the processor, whatever else it does
+
+
+def test_importing_a_model_loads_no_reader_of_files_and_no_plots():
+    code = """
+import sys, skaud
+skaud.CARFAC, skaud.TemporalPooling
+print({"soundfile", "soxr", "matplotlib", "cupy", "polars"} & set(sys.modules) or "nothing heavy")
+"""
+    assert run(code).strip() == "nothing heavy"
