@@ -80,7 +80,7 @@ class DifferentiableTransformer(AudioTransformer):
         for batch, (batch_responses, _) in zip(batches, runs):
             for i, response in zip(batch, batch_responses):
                 responses[i] = response
-        check_responses(self, responses, sounds.clips)
+        check_responses(self, responses, sounds.clips, range(len(responses)))
         pooled = featured and self.pooling is not None
         own_shapes = [response.shape for response in responses]
         frames = responses if pooled else None
