@@ -57,7 +57,7 @@ class DifferentiableTransformer(AudioTransformer):
         >>> value, pullback = model.vjp(X, wrt=["X", "ohc_health"])
         >>> grads = pullback(value)  # of the objective sum(value ** 2) / 2
         >>> grads["X"].shape, grads["ohc_health"].shape
-        ((2, 1103), ())
+        ((2, 1102), ())
         """
         check_is_fitted(self)
         names = (wrt,) if isinstance(wrt, str) else tuple(wrt)

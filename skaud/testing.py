@@ -54,7 +54,7 @@ def dot_test(
     --------
     >>> from skaud import CARFAC, datasets
     >>> from skaud.testing import dot_test
-    >>> X = datasets.make_tone([1000], duration_s=0.01)
+    >>> X = datasets.make_tone([1000], duration_s=0.02)
     >>> differences = dot_test(CARFAC(), X, wrt=["X", "v_offset"])
     >>> max(differences.values()) < 1e-12
     True
