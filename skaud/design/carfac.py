@@ -103,6 +103,11 @@ class CARFACCoefficients(NamedTuple):
     agc: AGCCoefficients
 
 
+def as_numbers(values: Any) -> np.ndarray:
+    """Float64 array; complex128 where a complex step asks for a derivative."""
+    return np.asarray(values, dtype=np.result_type(np.asarray(values).dtype, np.float64))
+
+
 def erb_hz(frequency_hz: Any, erb_break_hz: float, erb_q: float) -> Any:
     """Equivalent rectangular bandwidth; break 165.3 Hz is Greenwood's, erb_q Glasberg & Moore's (1990)."""
     return (erb_break_hz + frequency_hz) / erb_q
@@ -175,10 +180,10 @@ def design_car(
         ga=2 * (g0 + g1 - 2 * gh),
         gb=4 * gh - 3 * g0 - g1,
         gc=g0,
-        ohc_health=np.broadcast_to(np.asarray(ohc_health, dtype=float), pole_hz.shape).copy(),
+        ohc_health=np.broadcast_to(as_numbers(ohc_health), pole_hz.shape).copy(),
         # A linear cascade is one whose nonlinear function 1 / (1 + (scale v + offset)^2) is 1.
-        velocity_scale=0.0 if linear_car else float(velocity_scale),
-        v_offset=0.0 if linear_car else float(v_offset),
+        velocity_scale=0.0 if linear_car else velocity_scale,
+        v_offset=0.0 if linear_car else v_offset,
         ac_coeff=2 * np.pi * ac_corner_hz / sample_rate,
     )
 
@@ -250,7 +255,7 @@ def design_synapse(
 ) -> Synapse:
     """Synapse of CARFAC v3; n_fibers is (n_classes,) or (n_channels, n_classes), fibres a hair cell."""
     healthy = np.asarray(healthy_n_fibers, dtype=float)
-    fibers = np.broadcast_to(np.asarray(n_fibers, dtype=float), (n_channels, healthy.size))
+    fibers = np.broadcast_to(as_numbers(n_fibers), (n_channels, healthy.size))
     p1 = saturated_rate / sample_rate
     p0 = np.asarray(spont_rates, dtype=float) / sample_rate
     w1 = sat_reservoir
@@ -292,7 +297,7 @@ def design_agc(
     That is the rule of CARFAC v2: a filter stays the one that was asked for, only computed more often.
     """
     decimation = np.array(agc_decimation, dtype=np.int64)
-    tau_s = np.asarray(agc_time_constants_s, dtype=float)
+    tau_s = as_numbers(agc_time_constants_s)
     scale1, scale2 = np.asarray(agc1_scales, dtype=float), np.asarray(agc2_scales, dtype=float)
     while True:
         net = np.cumprod(decimation)
@@ -302,7 +307,7 @@ def design_agc(
         basal = (spread2 + delay**2 - delay) / 2
         apical = (spread2 + delay**2 + delay) / 2
         middle = 1 - basal - apical
-        feasible = (middle >= 0.25) & (basal >= 0) & (apical >= 0)
+        feasible = (middle.real >= 0.25) & (basal.real >= 0) & (apical.real >= 0)
         if feasible.all():
             break
         stage = int(np.argmin(feasible))
@@ -322,8 +327,8 @@ def design_agc(
         epsilon=1 - np.exp(-1 / n_times),
         spatial_fir=np.stack([basal, middle, apical], axis=1),
         mix=mix,
-        detect_scale=1 / np.sum(float(agc_stage_gain) ** np.arange(tau_s.size)),
-        stage_gain=float(agc_stage_gain),
+        detect_scale=1 / np.sum(agc_stage_gain ** np.arange(tau_s.size, dtype=float)),
+        stage_gain=agc_stage_gain,
     )
 
 

@@ -61,6 +61,18 @@ def add_samples(scratch, source, row, start, stop, total, target):
 
 
 @loop
+def neighbours(smoothed, width, last, after):
+    """Fill a lane of channels in front of the first group, and one behind the last."""
+    if last + 1 < width:  # the edge repeats: the first empty channel takes the last real one's value
+        smoothed[after + LANES] = smoothed[last + LANES]
+    smoothed[0] = smoothed[LANES]
+    smoothed[width + LANES + LANES - 1] = smoothed[width + LANES - 1]
+    for l in range(LANES - 1):  # neighbours of a lane's ends lie in the lanes beside it
+        smoothed[l + 1] = smoothed[width + l]
+        smoothed[width + LANES + l] = smoothed[LANES + l + 1]
+
+
+@loop
 def smooth(memory, pending, row, s, smoothed, table, n_groups, last, after):
     """Stage s of one row: what it gathered and the deeper stage's memory, smoothed in time, then over channels."""
     width = n_groups * LANES
@@ -72,13 +84,7 @@ def smooth(memory, pending, row, s, smoothed, table, n_groups, last, after):
             memory[row, s, i], epsilon, pending[row, s, i] * scale + feedback * memory[row, deeper, i]
         )
         pending[row, s, i] = ZERO
-    if last + 1 < width:  # the edge repeats: the first empty channel takes the last real one's value
-        smoothed[after + LANES] = smoothed[last + LANES]
-    smoothed[0] = smoothed[LANES]
-    smoothed[width + LANES + LANES - 1] = smoothed[width + LANES - 1]
-    for l in range(LANES - 1):  # neighbours of a lane's ends lie in the lanes beside it
-        smoothed[l + 1] = smoothed[width + l]
-        smoothed[width + LANES + l] = smoothed[LANES + l + 1]
+    neighbours(smoothed, width, last, after)
     for i in range(width):
         memory[row, s, i] = spatial_step(smoothed[i], smoothed[i + LANES], smoothed[i + 2 * LANES], basal, here, apical)
 
@@ -114,9 +120,9 @@ def aim(lines, row, memory, n_groups, decimation):
 
 
 @loop
-def update_agc(lines, memory, pending, phase, table, p, smoothed):
-    """Hand the summed NAP to the stages whose time has come, deeper ones first; close the loop."""
-    n_rows, n_stages, width = memory.shape
+def hand_on(pending, phase, table, smoothed):
+    """Hand what each stage gathered to the deeper one; returns the number of stages whose time has come."""
+    n_rows, n_stages, width = pending.shape
     due = 1
     while due < n_stages:
         scale = table[due - 1, INPUT_SCALE]
@@ -126,16 +132,35 @@ def update_agc(lines, memory, pending, phase, table, p, smoothed):
             for i in range(width):
                 pending[row, due, i] += smoothed[i]
         phase[due] += 1
-        if phase[due] < table[due, DECIMATION]:
+        if phase[due] < table[due, DECIMATION].real:
             break
         phase[due] = 0
         due += 1
+    return due
+
+
+@loop
+def smooth_due(memory, pending, due, table, p, smoothed):
+    """The stages whose time has come, deeper ones first."""
     for s in range(due - 1, -1, -1):
-        for row in range(n_rows):
+        for row in range(memory.shape[0]):
             smooth(memory, pending, row, s, smoothed, table, p.n_groups, p.last, p.after)
+
+
+@loop
+def share_due(memory, due, table, p):
+    """Share them between the ears."""
     if p.n_ears > 1:
         for s in range(due):
-            for first in range(0, n_rows, p.n_ears):
+            for first in range(0, memory.shape[0], p.n_ears):
                 mix_ears(memory, first, p.n_ears, s, table[s, MIX])
-    for row in range(n_rows):
+
+
+@loop
+def update_agc(lines, memory, pending, phase, table, p, smoothed):
+    """Hand the summed NAP to the stages whose time has come; close the loop."""
+    due = hand_on(pending, phase, table, smoothed)
+    smooth_due(memory, pending, due, table, p, smoothed)
+    share_due(memory, due, table, p)
+    for row in range(memory.shape[0]):
         aim(lines, row, memory, p.n_groups, table[0, DECIMATION])

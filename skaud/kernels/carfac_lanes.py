@@ -290,36 +290,45 @@ def release_transmitter(lines, row, scratch, t, n_groups, c):
 
 
 @loop
+def respond(x, time, lines, elapsed, p, c, scratch, t, entry):
+    """Cascade and hair cells of all rows, for the sample x[:, time]; the NAP goes to scratch[0, :, t].
+
+    Rows take turns in every phase of a sample, so that one computes while another waits for its ripple.
+    """
+    style, n_groups, n_rows = p.style, p.n_groups, x.shape[0]
+    if p.delay:
+        for row in range(n_rows):
+            resonate_delayed(x[row, time], lines, row, entry, n_groups, elapsed, c.velocity_scale, c.v_offset)
+    else:
+        for row in range(n_rows):
+            resonate(lines, row, n_groups, elapsed, c.velocity_scale, c.v_offset)
+        for row in range(n_rows):
+            enter(x[row, time], lines, row, entry, n_groups)
+    if style >= TWO_CAP:
+        for row in range(n_rows):
+            leave_two_cap(lines, row, entry, scratch, t, n_groups, c)
+        if style == TWO_CAP_WITH_SYN:
+            for row in range(n_rows):
+                release_transmitter(lines, row, scratch, t, n_groups, c)
+    elif style == ONE_CAP:
+        for row in range(n_rows):
+            leave_one_cap(lines, row, entry, scratch, t, n_groups, c)
+    else:
+        for row in range(n_rows):
+            leave_just_hwr(lines, row, entry, scratch, t, n_groups, c)
+
+
+@loop
 def advance(x, start, stop, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed):
     """Run samples start to stop of x (n_rows, n_samples).
 
-    scratch (1 + n_taps, n_rows, SEGMENT, width) takes the NAP, then the tapped rows. Rows take turns in every phase of
-    a sample, so that one computes while another waits for its ripple.
+    scratch (1 + n_taps, n_rows, SEGMENT, width) takes the NAP, then the tapped rows.
     """
-    style, n_groups, n_rows = p.style, p.n_groups, x.shape[0]
+    n_groups, n_rows = p.n_groups, x.shape[0]
     summed = 0
     for t in range(stop - start):
         elapsed = np.float32(phase[0] + 1)  # samples since the AGC's last update, this one included
-        if p.delay:
-            for row in range(n_rows):
-                resonate_delayed(x[row, start + t], lines, row, entry, n_groups, elapsed, c.velocity_scale, c.v_offset)
-        else:
-            for row in range(n_rows):
-                resonate(lines, row, n_groups, elapsed, c.velocity_scale, c.v_offset)
-            for row in range(n_rows):
-                enter(x[row, start + t], lines, row, entry, n_groups)
-        if style >= TWO_CAP:
-            for row in range(n_rows):
-                leave_two_cap(lines, row, entry, scratch, t, n_groups, c)
-            if style == TWO_CAP_WITH_SYN:
-                for row in range(n_rows):
-                    release_transmitter(lines, row, scratch, t, n_groups, c)
-        elif style == ONE_CAP:
-            for row in range(n_rows):
-                leave_one_cap(lines, row, entry, scratch, t, n_groups, c)
-        else:
-            for row in range(n_rows):
-                leave_just_hwr(lines, row, entry, scratch, t, n_groups, c)
+        respond(x, start + t, lines, elapsed, p, c, scratch, t, entry)
         for tap in range(len(taps)):
             for row in range(n_rows):
                 for k in range(n_groups):

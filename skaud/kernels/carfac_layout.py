@@ -20,18 +20,29 @@ CACHE_LINE = 64  # bytes
 DECIMATION, INPUT_SCALE, EPSILON, FEEDBACK, BASAL, HERE, APICAL, MIX = range(8)
 SEGMENT = 64  # samples between two visits to the output arrays
 
-# Rows of a group. Cascade: coefficients, state, and what it passes on.
-A0, C0, H, R1, Z1, Z2, ZA, ZB, DZB, G, DG, AC, OUT, BM = (row * LANES for row in range(14))
-# Composite of a lane's channels so far: out = SLOPE * input of the lane + INTERCEPT.
-SLOPE, INTERCEPT = 14 * LANES, 15 * LANES
-# Hair cell.
-CAP1, CAP2, LPF, NAP = (row * LANES for row in range(16, 20))
-# Synapse, a row a class.
-RESERVOIR, RELEASE, N_FIBERS, V_HALF, A1, A2, WEIGHT = ((20 + N_CLASSES * row) * LANES for row in range(7))
+# Rows of a group. Coefficients of the cascade.
+A0, C0, H, R1 = (row * LANES for row in range(4))
+# What a sample leaves behind, and the reverse run must know: cascade, hair cell, synapse (a row a class).
+Z1, Z2, ZA, OUT, BM, CAP1, CAP2, NAP, LPF = (row * LANES for row in range(4, 13))
+RESERVOIR, RELEASE = 13 * LANES, (13 + N_CLASSES) * LANES
+# Ramps from one update of the AGC to the next.
+G, DG, ZB, DZB = ((13 + 2 * N_CLASSES + row) * LANES for row in range(4))
+# DC of the output, and the composite of a lane's channels so far: out = SLOPE * input of the lane + INTERCEPT.
+AC, SLOPE, INTERCEPT = ((17 + 2 * N_CLASSES + row) * LANES for row in range(3))
+# Coefficients of the synapse, a row a class.
+N_FIBERS, V_HALF, A1, A2, WEIGHT = ((20 + N_CLASSES * row) * LANES for row in range(2, 7))
 # What closes the AGC's loop.
 ZR, GA, GB, GC, HEALTH = ((20 + 7 * N_CLASSES + row) * LANES for row in range(5))
 N_ROWS = 20 + 7 * N_CLASSES + 5
 GROUP = N_ROWS * LANES  # from one group to the next
+
+# The reverse run's tape holds, for every sample, the rows from Z1 on. Bars lie where what they belong to lies, those
+# of the constants behind them, in the order of `Constants`.
+TAPE_GROUP = G - Z1
+CHANGING = N_FIBERS - Z1  # what a run changes
+N_CONSTANTS = len(Constants._fields) - 1
+CONSTANT_ROWS = tuple((N_ROWS + row) * LANES for row in range(N_CONSTANTS))
+BARS_GROUP = (N_ROWS + N_CONSTANTS) * LANES
 
 
 class State(NamedTuple):
@@ -52,6 +63,34 @@ class State(NamedTuple):
         """Copy that shares nothing."""
         lines, memory, pending, frame_sum = aligned_copies(self[:4])
         return State(lines, memory, pending, frame_sum, self.phase.copy(), self.frame_filled.copy())
+
+
+class Checkpoints(NamedTuple):
+    """States that a run has passed, without coefficients and frames: an axis of checkpoints, then as in `State`.
+
+    lines : (n_checkpoints, n_rows, n_groups + 1, CHANGING), the rows from Z1 on.
+    """
+
+    lines: np.ndarray
+    memory: np.ndarray
+    pending: np.ndarray
+    phase: np.ndarray
+
+    @classmethod
+    def empty(cls, state: State, n_checkpoints: int) -> "Checkpoints":
+        """Room for so many."""
+        shapes = (_changing(state.lines).shape, state.memory.shape, state.pending.shape)
+        lines, memory, pending = (np.empty((n_checkpoints, *shape), state.lines.dtype) for shape in shapes)
+        return cls(lines, memory, pending, np.empty((n_checkpoints, *state.phase.shape), np.int64))
+
+    def save(self, k: int, state: State) -> None:
+        """Keep a state as number k."""
+        for saved, array in zip(self, (_changing(state.lines), state.memory, state.pending, state.phase)):
+            saved[k] = array
+
+
+def _changing(lines: np.ndarray) -> np.ndarray:
+    return lines.reshape(len(lines), -1, GROUP)[:, :, Z1 : Z1 + CHANGING]
 
 
 class Sizes(NamedTuple):
@@ -78,6 +117,37 @@ class Plan(NamedTuple):
     def with_ears(self, n_ears: int) -> "Plan":
         """Plan for signals of so many ears."""
         return self._replace(sizes=np.array(Sizes(*self.sizes)._replace(n_ears=n_ears)))
+
+
+class Bars(NamedTuple):
+    """Derivatives of the objective with respect to the state, the coefficients in it, and the AGC's table.
+
+    lines : (n_rows, (n_groups + 1) * BARS_GROUP), memory and pending : (n_rows, n_stages, n_groups * LANES),
+    table : (n_stages, 8), float64, summed : as one row of lines, float64, the coefficients' bars over all rows.
+    """
+
+    lines: np.ndarray
+    memory: np.ndarray
+    pending: np.ndarray
+    table: np.ndarray
+    summed: np.ndarray
+
+
+class Tape(NamedTuple):
+    """What a segment's forward run leaves for the reverse run.
+
+    samples : (n_rows, n_samples + 1, (n_groups + 1) * TAPE_GROUP), before the first sample and after every one,
+    ramps : (n_rows, n_updates + 1, n_groups * 4 * LANES), reached : (n_rows, n_updates, width), memory after an update,
+    kept : (n_rows, n_updates, 3 * n_stages or 0, width), what the bars of the AGC's table need,
+    elapsed : (n_samples,), samples since the last update, due : (n_updates,), stages whose time had come.
+    """
+
+    samples: np.ndarray
+    ramps: np.ndarray
+    reached: np.ndarray
+    kept: np.ndarray
+    elapsed: np.ndarray
+    due: np.ndarray
 
 
 def aligned_empty(*shapes: tuple[int, ...], dtype: Any) -> list[np.ndarray]:
@@ -153,8 +223,7 @@ def make_plan(coefficients: Any, style: int, dtype: Any, *, delay: bool = False,
     last, after = lane_position(n_channels, beyond=1)[-2:]
     first_decimation = int(agc.decimation[0])
     sizes = Sizes(n_groups_for(n_channels), n_channels, last, after, 1, style, delay, closed, first_decimation)
-    input_scale = 1 / agc.decimation
-    input_scale[0] *= agc.detect_scale
+    input_scale = np.append(agc.detect_scale, np.ones(len(agc.epsilon) - 1)) / agc.decimation
     feedback = np.full(len(agc.epsilon), agc.stage_gain)
     feedback[-1] = 0.0
     columns = (agc.decimation, input_scale, agc.epsilon, feedback, *agc.spatial_fir.T, agc.mix)
@@ -220,3 +289,28 @@ def workspace(plan: Plan, n_rows: int, n_taps: int) -> np.ndarray:
     width = int(plan.sizes[0]) * LANES
     size = (1 + n_taps) * n_rows * SEGMENT * width + n_rows * LANES + width + 2 * LANES
     return aligned_empty((size,), dtype=plan.constants.dtype)[0]
+
+
+def zero_bars(plan: Plan, n_rows: int) -> Bars:
+    """Bars after the last sample, on which nothing depends."""
+    (n_stages, n_columns), width = plan.table.shape, int(plan.sizes[0]) * LANES
+    lines_shape, stage_shape = (n_rows, (int(plan.sizes[0]) + 1) * BARS_GROUP), (n_rows, n_stages, width)
+    lines, memory, pending = aligned_empty(lines_shape, stage_shape, stage_shape, dtype=plan.constants.dtype)
+    for array in (lines, memory, pending):
+        array[...] = 0
+    return Bars(lines, memory, pending, np.zeros((n_stages, n_columns)), np.zeros(lines.shape[1]))
+
+
+def empty_tape(plan: Plan, n_rows: int, n_samples: int, *, keep: bool) -> Tape:
+    """Tape for segments of up to so many samples; keep: with what the bars of the AGC's table need."""
+    n_groups, width = int(plan.sizes[0]), int(plan.sizes[0]) * LANES
+    n_updates = n_samples // int(plan.table[0, DECIMATION].real) + 1
+    samples, ramps, reached, kept = aligned_empty(
+        (n_rows, n_samples + 1, (n_groups + 1) * TAPE_GROUP),
+        (n_rows, n_updates + 1, n_groups * 4 * LANES),
+        (n_rows, n_updates, width),
+        (n_rows, n_updates, 3 * len(plan.table) if keep else 0, width),
+        dtype=plan.constants.dtype,
+    )
+    elapsed, due = np.empty(n_samples, np.int64), np.empty(n_updates, np.int64)
+    return Tape(samples, ramps, reached, kept, elapsed, due)

@@ -11,6 +11,7 @@ from skaud.base import AudioTransformer
 from skaud.design import carfac as design
 from skaud.design import carfac_response
 from skaud.kernels import carfac_layout as layout
+from skaud.models._carfac_gradients import CARFACGradients
 from skaud.models._carfac_limits import (
     PARAMETER_CONSTRAINTS,
     check_coefficients,
@@ -18,11 +19,10 @@ from skaud.models._carfac_limits import (
     resolve_n_fibers,
     resolve_ohc_health,
 )
-from skaud.models._carfac_runs import CARFACRuns
 from skaud.stages.pooling import TemporalPooling
 
 
-class CARFAC(CARFACRuns):
+class CARFAC(CARFACGradients):
     """Cochlear model CARFAC v2, with the synapse of v3.
 
     A cascade of asymmetric resonators (basilar membrane and outer hair cells), inner hair cells, and an automatic gain

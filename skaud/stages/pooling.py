@@ -20,6 +20,7 @@ _NAMED: dict[str, Callable[..., np.ndarray]] = {
     "max": np.max,
     "median": np.median,
 }
+_PERCENT_OF = {"min": 0.0, "median": 50.0, "max": 100.0}
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
 
 
@@ -191,15 +192,13 @@ def pool(frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segmen
     """Pool one signal, (..., n_frames), into (segments * n_statistics * ...,)."""
     n_frames, resolved = frames.shape[-1], resolve_statistics(statistics)
     pooled = []
-    for part in range(segments):
-        start = min(part * n_frames // segments, n_frames - 1)
-        stop = max((part + 1) * n_frames // segments, start + 1)
+    for part in _parts(n_frames, segments):
         for name, function in resolved:
-            value = function(frames[..., start:stop], axis=-1)
+            value = function(frames[..., part], axis=-1)
             shape = getattr(value, "shape", ())  # without NumPy: the frames may be cupy's
             if shape != frames.shape[:-1]:
                 raise ValueError(
-                    f"the statistic {name!r} made shape {shape} of frames {frames[..., start:stop].shape}; it must "
+                    f"the statistic {name!r} made shape {shape} of frames {frames[..., part].shape}; it must "
                     "reduce the last axis, f(frames, axis=-1), and no other."
                 )
             pooled.append(np.ravel(value))
@@ -207,26 +206,56 @@ def pool(frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segmen
 
 
 def pool_adjoint(
-    features_bar: np.ndarray, frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segments: int = 1
+    pooled_bar: np.ndarray, frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segments: int = 1
 ) -> np.ndarray:
-    """Adjoint of `pool` for frames; the slope of a standard deviation of 0 is 0."""
-    n_frames, resolved = frames.shape[-1], resolve_statistics(statistics)
-    frames_bar = np.zeros(frames.shape, np.result_type(features_bar, frames))
-    bars = iter(features_bar.reshape(segments * len(resolved), *frames.shape[:-1], 1))
-    for part in range(segments):
-        start = min(part * n_frames // segments, n_frames - 1)
-        stop = max((part + 1) * n_frames // segments, start + 1)
-        own = frames[..., start:stop]
-        for name, function in resolved:
-            if name not in ("mean", "std") or function is not _NAMED[name]:
-                raise ValueError(f"statistics has {name!r}, which has no gradient; pool with 'mean' and 'std'.")
-            # value = mean(own), or std(own)
-            value_bar = next(bars) / (stop - start)
-            if name == "std":
-                std = own.std(axis=-1, keepdims=True)
-                value_bar = value_bar * (own - own.mean(axis=-1, keepdims=True)) / np.where(std > 0, std, np.inf)
-            frames_bar[..., start:stop] += value_bar
+    """Derivative of an objective with respect to frames (..., n_frames), from that with respect to pool(frames)."""
+    resolved = resolve_statistics(statistics)
+    for statistic in (statistics,) if isinstance(statistics, str) or callable(statistics) else statistics:
+        if callable(statistic) and statistic not in _NAMED.values():
+            raise ValueError(
+                f"pooling has the callable {statistic!r}, whose derivative is not known; name a statistic instead, or "
+                "set pooling=None and differentiate the frames."
+            )
+    frames_bar = np.zeros(frames.shape)
+    bars = iter(np.reshape(pooled_bar, (segments * len(resolved), *frames.shape[:-1], 1)))
+    for part in _parts(frames.shape[-1], segments):
+        for name, _ in resolved:
+            # pooled.append(np.ravel(function(frames[..., part], axis=-1)))
+            frames_bar[..., part] += _statistic_adjoint(next(bars), name, frames[..., part].astype(float))
     return frames_bar
+
+
+def _statistic_adjoint(bar: np.ndarray, name: str, frames: np.ndarray) -> np.ndarray:
+    """Derivative with respect to frames (..., n_frames) of a statistic whose own is bar (..., 1)."""
+    frames_bar, n_frames = np.zeros(frames.shape), frames.shape[-1]
+    if name.startswith("delta_"):
+        if n_frames > 1:
+            # np.diff(frames)
+            difference_bar = _statistic_adjoint(bar, name.removeprefix("delta_"), np.diff(frames, axis=-1))
+            frames_bar[..., 1:] += difference_bar
+            frames_bar[..., :-1] -= difference_bar
+    elif name == "mean":
+        frames_bar += bar / n_frames
+    elif name == "std":
+        spread = np.std(frames, axis=-1, keepdims=True)
+        deviation = frames - np.mean(frames, axis=-1, keepdims=True)
+        np.divide(bar * deviation, n_frames * spread, out=frames_bar, where=spread > 0)
+    else:
+        percent = _PERCENT_OF[name] if name in _PERCENT_OF else float(name.removeprefix("p"))
+        rank = percent / 100 * (n_frames - 1)
+        below = min(int(rank), max(n_frames - 2, 0))
+        order = np.argsort(frames, axis=-1)
+        # frames[below] * (1 - (rank - below)) + frames[below + 1] * (rank - below), of the sorted frames
+        np.put_along_axis(frames_bar, order[..., below : below + 1], bar * (1 - (rank - below)), axis=-1)
+        if rank > below:
+            np.put_along_axis(frames_bar, order[..., below + 1 : below + 2], bar * (rank - below), axis=-1)
+    return frames_bar
+
+
+def _parts(n_frames: int, segments: int) -> list[slice]:
+    """Frames of every part, at least one."""
+    starts = [min(part * n_frames // segments, n_frames - 1) for part in range(segments)]
+    return [slice(start, max((part + 1) * n_frames // segments, start + 1)) for part, start in enumerate(starts)]
 
 
 def pooled_names(channels: Sequence[str], statistics: Statistic | Sequence[Statistic], segments: int = 1) -> np.ndarray:

@@ -44,6 +44,22 @@ def test_batch_of_64_in_frames(benchmark, y_s, record):
     record("batch of 64, 10 ms frames, per signal", benchmark.stats.stats.min / 64 / y_s, "Y", "<= 0.20")
 
 
+@pytest.mark.parametrize("output", ["nap", "features"])
+@pytest.mark.parametrize(("n_signals", "goal"), [(1, "<= 1.5"), (16, "<= 0.8")])
+def test_forward_and_adjoint(benchmark, y_s, record, n_signals, goal, output):
+    X = np.repeat(SECOND, n_signals, axis=0)
+    model = CARFAC(RATE, pooling="mean").fit(X)
+    value_bar = np.ones_like(model.vjp(X, output=output)[0])
+
+    def forward_and_adjoint():
+        _, pullback = model.vjp(X, wrt=("X", "ohc_health"), output=output)
+        pullback(value_bar)
+
+    benchmark.pedantic(forward_and_adjoint, rounds=7, warmup_rounds=1)
+    ratio = benchmark.stats.stats.min / n_signals / y_s
+    record(f"forward and adjoint, {output}, {n_signals} signals, per signal", ratio, "Y", goal)
+
+
 def test_two_threads_over_one(benchmark, record):
     X = np.repeat(SECOND, 64, axis=0)
     one, two = (CARFAC(RATE, pooling=None, n_jobs=n_jobs).fit(X) for n_jobs in (1, 2))

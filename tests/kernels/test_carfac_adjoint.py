@@ -1,0 +1,153 @@
+"""CARFAC's adjoint: every step against a complex step, the whole against gradients computed elsewhere."""
+
+import inspect
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from skaud import CARFAC
+from skaud.design import carfac as design
+from skaud.kernels import carfac as steps
+from skaud.kernels.carfac_layout import make_constants
+
+STEP = 1e-30
+CELL = {
+    "one_cap": ("keep1", "in1", "out1", "keep_lpf", "lpf", "lpf_gain", "lpf_rest"),
+    "two_cap": ("keep1", "in1", "out1", "keep2", "in2", "out2", "keep_lpf", "lpf_gain", "lpf_rest"),
+}
+
+
+def constants(ihc_style):
+    return make_constants(CARFAC(ihc_style=ihc_style).fit(np.ones((1, 100))).coefficients_, np.float64)
+
+
+def error(found, expected):
+    return np.abs(found - expected).max() / np.abs(expected).max()
+
+
+def jacobian(step, arguments, wrt, c, of_constants):
+    """Derivatives (n_outputs, n_wrt) by complex steps, with respect to arguments by name, then to constants."""
+    moved = [arguments | {name: arguments[name] + 1j * STEP} | ({"c": c} if c else {}) for name in wrt]
+    moved += [arguments | {"c": c._replace(**{name: getattr(c, name) + 1j * STEP})} for name in of_constants]
+    columns = []
+    for values in moved:
+        outputs = step(**values)
+        columns.append([np.imag(out) / STEP for out in (outputs if isinstance(outputs, tuple) else (outputs,))])
+    return np.array(columns).T
+
+
+# Step, what it is differentiated with respect to, the hair cell whose constants it takes.
+STEPS = [
+    ("resonator_step", ("z1", "z2", "za", "zb", "r1", "velocity_scale", "v_offset"), None),
+    ("stage_output", ("s", "z2", "g"), None),
+    ("half_wave", ("x",), None),
+    ("just_hwr_step", ("bm",), None),
+    ("high_pass_step", ("out", "ac"), None),
+    ("conductance", ("bm",), None),
+    ("one_cap_step", ("bm", "cap", "lpf", "nap"), "one_cap"),
+    ("two_cap_step", ("bm", "cap1", "cap2", "nap"), "two_cap"),
+    ("synapse_step", ("v", "reservoir", "release"), "two_cap_with_syn"),
+    ("agc_filter_step", ("memory", "epsilon", "x"), None),
+    ("ear_mix_step", ("memory", "mean", "mix"), None),
+    ("relative_undamping", ("memory", "health"), None),
+    ("stage_gain", ("undamping", "ga", "gb", "gc"), None),
+    ("slope_step", ("now", "goal"), None),
+    ("ramp_step", ("begin", "slope"), None),
+]
+
+
+@pytest.mark.parametrize(("name", "wrt", "cell"), STEPS, ids=[name for name, *_ in STEPS])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_step_and_its_adjoint_are_transposes(name, wrt, cell, seed):
+    rng = np.random.default_rng(seed)
+    step, adjoint = getattr(steps, name), getattr(steps, f"{name}_adjoint")
+    if name != "synapse_step":  # quicker; in it, NumPy would add the compiled exponential to ONE in single precision
+        step, adjoint = step.py_func, adjoint.py_func
+    c = constants(cell) if cell else None
+    arguments = {
+        n: np.float64(rng.uniform(0.1, 0.9))
+        for n in inspect.signature(getattr(step, "py_func", step)).parameters
+        if n != "c"
+    }
+    J = jacobian(step, arguments, wrt, c, CELL.get(cell, ()))
+    bars = rng.standard_normal(len(J))
+    known = dict(arguments) | ({"c": c} if cell else {})
+    if name == "two_cap_step":
+        known["cap1_next"] = step(**known)[0]
+    names = list(inspect.signature(getattr(adjoint, "py_func", adjoint)).parameters)
+    found = adjoint(*bars, *(known[n] for n in names[len(bars) :]))
+    np.testing.assert_allclose(np.ravel(found), bars @ J, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize(("x", "expected"), [(-0.5, 0), (0.5, 3), (2.5, 0)])
+def test_no_derivative_passes_where_the_rectifier_is_shut_or_saturated(x, expected):
+    assert steps.just_hwr_step_adjoint(3.0, x) == expected
+
+
+def test_the_spatial_filter_and_its_adjoint_are_transposes():
+    fir, x, out_bar = np.array([0.2, 0.5, 0.3]), np.arange(1.0, 8), np.arange(7.0, 0, -1)
+    out = [0, *(steps.spatial_step(*x[i - 1 : i + 2], *fir) for i in range(1, 6)), 0]
+    out_bar[[0, 6]] = 0
+    padded = np.pad(out_bar, 1)
+    x_bar = [steps.spatial_step_adjoint(padded[i + 2], padded[i + 1], padded[i], *fir) for i in range(7)]
+    assert np.dot(out, out_bar) == pytest.approx(np.dot(x, x_bar), rel=1e-14)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-8), ("float32", 1e-3)])
+@pytest.mark.parametrize("ihc_style", ["two_cap", "one_cap"])
+def test_gradients_are_those_of_the_published_program(golden, ihc_style, dtype, tolerance):
+    g = {key.split("/")[1]: array for key, array in golden("carfac_gradient.npz").items() if ihc_style in key}
+    x = g["x"].T
+    model = CARFAC(22050, ihc_style=ihc_style, ohc_health=g["ohc_health"], dtype=dtype).fit(x)
+    wrt = ("X", "ohc_health", "velocity_scale", "v_offset")
+    nap, pullback = model.vjp(x, wrt=wrt, output="nap")
+    grads = pullback(g["weights"].T[np.newaxis])
+    assert error(nap[0].T, g["nap"]) < tolerance
+    assert np.sum(g["weights"] * nap[0].T) == pytest.approx(g["loss"], rel=tolerance)
+    assert error(grads["X"][0], g["grad_x"]) < tolerance
+    for name in wrt[1:]:
+        assert error(grads[name], g[f"grad_{name}"]) < tolerance, name
+
+
+@pytest.mark.parametrize("ihc_style", design.IHC_STYLES)
+def test_float32_gradients_are_those_of_float64(ihc_style):
+    x = 0.1 * np.random.default_rng(0).standard_normal((2, 1500))
+    grads = {}
+    for dtype in ("float32", "float64"):
+        model = CARFAC(ihc_style=ihc_style, dtype=dtype, pooling="mean").fit(x)
+        names = ("X", *model._differentiable())
+        value, pullback = model.vjp(x, wrt=names)
+        grads[dtype] = pullback(np.cos(np.arange(value.size)).reshape(value.shape))
+    for name in names:  # some parameters have no effect on one ear, or on this hair cell
+        expected = grads["float64"][name]
+        np.testing.assert_allclose(grads["float32"][name], expected, rtol=0, atol=1e-3 * np.abs(expected).max())
+
+
+def test_memory_grows_like_the_square_root_of_the_length():
+    def peak(n_samples):
+        x = np.zeros((1, n_samples), np.float32)
+        model = CARFAC(pooling="mean").fit(x)
+        model.vjp(x[:, :500])[1](np.ones((1, model.n_channels_)))
+        tracemalloc.start()
+        value, pullback = model.vjp(x)
+        pullback(np.ones_like(value))
+        _, bytes_at_peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        # Besides the samples' own derivative, a few copies of samples and frames.
+        return bytes_at_peak - 4 * x.nbytes
+
+    assert peak(160_000) < 3 * peak(40_000)  # twice, and what does not grow
+
+
+@pytest.mark.slow
+def test_the_gradient_of_a_minute_fits_in_a_gigabyte():
+    x = 0.1 * np.random.default_rng(0).standard_normal((1, 60 * 22050)).astype(np.float32)
+    model = CARFAC(pooling="mean").fit(x)
+    tracemalloc.start()
+    value, pullback = model.vjp(x, wrt=("X", "ohc_health"))
+    grads = pullback(np.ones_like(value))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert np.isfinite(grads["X"]).all()
+    assert peak < 1e9

@@ -1,0 +1,101 @@
+"""The dot test, and what passes it."""
+
+import numpy as np
+import pytest
+
+from skaud import CARFAC
+from skaud.design.carfac import IHC_STYLES
+from skaud.testing import dot_test
+
+SOUND = 0.1 * np.random.default_rng(0).standard_normal((2, 300))
+EARS = 0.1 * np.random.default_rng(1).standard_normal((1, 2, 300))
+
+
+@pytest.mark.parametrize("use_delay_buffer", [False, True])
+@pytest.mark.parametrize("open_loop", [False, True])
+@pytest.mark.parametrize("ihc_style", IHC_STYLES)
+@pytest.mark.parametrize("X", [SOUND, EARS], ids=["one ear", "two ears"])
+def test_the_nap_has_an_adjoint_for_every_parameter(X, ihc_style, open_loop, use_delay_buffer):
+    model = CARFAC(ihc_style=ihc_style, open_loop=open_loop, use_delay_buffer=use_delay_buffer, ohc_health=0.8)
+    differences = dot_test(model, X)
+    assert set(differences) >= {"X", "ohc_health", "velocity_scale", "v_offset", "min_zeta", "max_zeta"}
+    assert set(differences) >= {"agc_time_constants_s", "agc_stage_gain", "agc_mix_coeff"}
+    assert max(differences.values()) <= 1e-12
+
+
+@pytest.mark.parametrize("output", ["bm", "receptor_potential", "agc", "ohc", "firings", "features"])
+@pytest.mark.parametrize("ihc_style", IHC_STYLES)
+def test_every_output_has_an_adjoint(ihc_style, output):
+    model = CARFAC(ihc_style=ihc_style, ohc_health=np.linspace(0.5, 1, 71)).fit(SOUND)
+    if output in (*model._available_outputs(), "features"):
+        assert max(dot_test(model, SOUND, output=output).values()) <= 1e-12
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"sample_rate": 16000},  # the first decimation is lowered
+        {"erb_per_step": 2.2},  # one group of lanes
+        {"min_pole_hz": 20.0, "erb_per_step": 0.45},
+        {"agc_time_constants_s": (0.002,), "agc_decimation": (8,), "agc1_scales": (1.0,), "agc2_scales": (1.65,)},
+        {"agc_decimation": (7, 3, 1, 2)},
+        {"linear_car": True},
+        {"rms_one_db_spl": 94.0},
+        {"frame_length": 0.1, "output": "bm"},  # longer than the sound
+        {"output": "receptor_potential"},
+    ],
+    ids=str,
+)
+def test_other_designs_have_an_adjoint(parameters):
+    model = CARFAC(**parameters)
+    names = ("X", "ohc_health", "max_zeta", "tau1_in", "agc_time_constants_s", "agc_stage_gain")
+    assert max(dot_test(model, EARS, wrt=names, output="features").values()) <= 1e-12
+
+
+@pytest.mark.parametrize("n_fibers", [None, (40, 20, 10), lambda hz: np.outer(hz / hz.max(), [50, 35, 25])], ids=repr)
+def test_the_fibres_have_an_adjoint(n_fibers):
+    model = CARFAC(ihc_style="two_cap_with_syn", n_fibers=n_fibers)
+    for output in ("nap", "firings"):
+        assert dot_test(model, SOUND, wrt=["n_fibers"], output=output)["n_fibers"] <= 1e-12
+
+
+def test_clips_of_different_lengths_are_differentiated_as_if_alone():
+    clips = [SOUND[0], SOUND[1, :123], SOUND[1]]
+    model = CARFAC(dtype="float64", pooling="mean").fit(clips)
+    value, pullback = model.vjp(clips, wrt=["X", "v_offset"])
+    grads = pullback(np.ones_like(value))
+    alone = [model.vjp([clip], wrt=["X", "v_offset"])[1](np.ones((1, 71))) for clip in clips]
+    for i, clip in enumerate(clips):
+        assert grads["X"][i].shape == clip.shape
+        np.testing.assert_allclose(grads["X"][i], alone[i]["X"][0], rtol=1e-13, atol=1e-15)
+    assert grads["v_offset"] == pytest.approx(sum(grad["v_offset"] for grad in alone), rel=1e-12)
+
+
+@pytest.mark.parametrize("frame_length", [None, 0.002])
+@pytest.mark.parametrize("output", ["nap", "bm"])
+def test_the_value_is_what_transform_and_simulate_return(output, frame_length):
+    model = CARFAC(output=output, frame_length=frame_length).fit(SOUND)
+    np.testing.assert_array_equal(model.vjp(SOUND)[0], model.transform(SOUND))
+    np.testing.assert_array_equal(model.vjp(SOUND, output=output)[0], model.simulate(SOUND, output)[output])
+
+
+class WrongAdjoint(CARFAC):
+    def vjp(self, X, wrt=("X",), output="features"):
+        value, pullback = super().vjp(X, wrt, output)
+        return value, lambda bar: {name: 2 * grad for name, grad in pullback(bar).items()}
+
+
+def test_a_wrong_adjoint_fails_with_both_inner_products():
+    with pytest.raises(AssertionError, match=r"<value_bar, J d> = .*, <J\^T value_bar, d> = .*; they differ by 5"):
+        dot_test(WrongAdjoint(), SOUND, wrt=["v_offset"])
+
+
+def test_unknown_names_are_refused():
+    model = CARFAC().fit(SOUND)
+    with pytest.raises(ValueError, match="wrt has 'tau_in'"):
+        model.vjp(SOUND, wrt="tau_in")
+    with pytest.raises(ValueError, match="'firings'"):
+        model.vjp(SOUND, output="firings")
+    _, pullback = model.vjp(SOUND)
+    with pytest.raises(ValueError, match="value_bar has shapes"):
+        pullback(np.ones((2, 3)))
