@@ -47,7 +47,7 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
         out = np.empty((len(x), max(1, len(taps)), self.n_channels_, n_frames), self.dtype)
         work = layout.workspace(plan, len(x), len(taps))
         # Checkpoints every about sqrt(n_samples): they and the tape between two of them grow like this root.
-        segment = layout.SEGMENT * ceil(sqrt(n_samples) / (4 * layout.SEGMENT))
+        segment = layout.SEGMENT * ceil(sqrt(n_samples) / layout.SEGMENT)
         checkpoints, filled = layout.Checkpoints.empty(state, ceil(n_samples / segment)), 0
         for start in range(0, n_samples, segment):
             stop = min(start + segment, n_samples)
