@@ -171,6 +171,8 @@ def _check_clips(X: Sequence[Any], index: Any) -> Sounds:
 
 def all_finite(x: np.ndarray) -> bool:
     """Whether no element is NaN or infinite."""
+    if x.size < 4096:
+        return bool(np.isfinite(x).all())
     # The sum is finite only if all elements are, or if they overflow it: cheap enough to try first.
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(x.sum()) or np.isfinite(x).all())

@@ -372,8 +372,9 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     def _to_level(self, clip: np.ndarray) -> np.ndarray:
         """In the model's dtype, and scaled so that RMS 1.0 stands for the level that the model expects."""
         # A kernel would compile anew for arrays that lie in memory in another way, or that it may not write to.
-        with np.errstate(over="ignore"):  # found in the response
-            clip = np.require(clip, self.dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE", "ENSUREARRAY"])
+        if clip.dtype != self.dtype or not clip.flags.carray:
+            with np.errstate(over="ignore"):  # found in the response
+                clip = np.require(clip, self.dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE", "ENSUREARRAY"])
         if self.rms_one_db_spl is None or self.rms_one_db_spl == self._rms_one_db_spl:
             return clip
         return clip * np.dtype(self.dtype).type(10 ** ((self.rms_one_db_spl - self._rms_one_db_spl) / 20))
