@@ -389,9 +389,11 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         self, run: Any, finish: Any, clips: list[np.ndarray], batches: list[list[int]], argument: Any
     ) -> list[Any]:
         """finish(response), or the response, of every clip to run(clips of a batch, argument), in threads."""
+        n_jobs = 1 if len(batches) == 1 else self.n_jobs
         jobs = (delayed(self._run_batch)(run, finish, [clips[i] for i in batch], batch, argument) for batch in batches)
+        done = (f(*a, **k) for f, a, k in jobs) if n_jobs == 1 else Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
         results: list[Any] = [None] * len(clips)
-        for batch, responses in zip(batches, Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)):
+        for batch, responses in zip(batches, done):
             for i, response in zip(batch, responses):
                 results[i] = response
         return results
