@@ -63,6 +63,7 @@ from skaud.kernels.carfac_layout import (
     H,
     Sizes,
 )
+from skaud.kernels.carfac_outputs import deliver
 
 # --- plan and workspace, unfolded ------------------------------------------------------------------------------------
 
@@ -366,10 +367,7 @@ def run(x, start, stop, state, plan, taps, first, work, out):
         advance(x, begin, end, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed)
         for row in range(n_rows):
             for output in range(out.shape[1]):
-                for channel in range(p.n_channels):
-                    position = channel % p.n_groups * LANES + channel // p.n_groups
-                    for t in range(end - begin):
-                        out[row, output, channel, begin + t] = scratch[first + output, row, t, position]
+                deliver(scratch, first + output, row, out, output, begin, end - begin, p.n_groups, p.n_channels)
 
 
 @kernel
