@@ -1,4 +1,4 @@
-"""Plots of model responses."""
+"""Cochleagrams: the response of every channel over time."""
 
 import copy
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-__all__ = ["CochleagramDisplay"]
+from skaud.display._axes import TICKS_HZ, cams_to_hz, edges_hz, hz_to_cams, pyplot
 
 
 class CochleagramDisplay:
@@ -168,16 +168,16 @@ class CochleagramDisplay:
         """
         response, frequencies = self._check()
         if ax is None:
-            ax = _pyplot().subplots(figsize=(7, 3.6), layout="constrained")[1]
+            ax = pyplot(type(self).__name__).subplots(figsize=(7, 3.6), layout="constrained")[1]
         time = np.arange(response.shape[1] + 1) / self.frame_rate_hz
         low, high = float(np.min(response)), float(np.max(response))
         # A response that goes both ways, such as bm, gets a diverging map with 0 in its middle.
         both_ways = low < -0.5 * high
         reach = max(-low, high)
         style = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if both_ways else {"cmap": "magma", "vmin": 0.0}
-        self.mesh_ = ax.pcolormesh(time, _edges(frequencies), response, rasterized=True, **{**style, **kwargs})
-        ax.set_yscale("function", functions=(_hz_to_cams, _cams_to_hz))
-        ticks = [hz for hz in _TICKS_HZ if frequencies[0] <= hz <= frequencies[-1]]
+        self.mesh_ = ax.pcolormesh(time, edges_hz(frequencies), response, rasterized=True, **{**style, **kwargs})
+        ax.set_yscale("function", functions=(hz_to_cams, cams_to_hz))
+        ticks = [hz for hz in TICKS_HZ if frequencies[0] <= hz <= frequencies[-1]]
         ax.set_yticks(ticks, [f"{hz / 1000:g}" for hz in ticks])
         ax.set_yticks([], minor=True)
         ax.set(xlabel="Time (s)", ylabel="Frequency (kHz)", xlim=(0, time[-1]))
@@ -202,7 +202,6 @@ class CochleagramDisplay:
         return response, frequencies
 
 
-_TICKS_HZ = (100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000)
 _RESPONSE_NAMES = {
     "nap": "Neural activity",
     "bm": "Basilar membrane motion",
@@ -210,26 +209,3 @@ _RESPONSE_NAMES = {
     "agc": "Gain control",
     "ohc": "Outer hair cells",
 }
-
-
-def _hz_to_cams(hz: np.ndarray) -> np.ndarray:
-    return 21.4 * np.log10(1 + 0.00437 * np.maximum(hz, 0))  # ERB number: Glasberg & Moore 1990, eq. 4
-
-
-def _cams_to_hz(cams: np.ndarray) -> np.ndarray:
-    return (10 ** (np.asarray(cams) / 21.4) - 1) / 0.00437
-
-
-def _edges(frequencies: np.ndarray) -> np.ndarray:
-    """Borders between the channels, midway on the scale of the axis."""
-    cams = _hz_to_cams(frequencies)
-    middle = (cams[1:] + cams[:-1]) / 2
-    return _cams_to_hz(np.r_[max(0.0, 2 * cams[0] - middle[0]), middle, 2 * cams[-1] - middle[-1]])
-
-
-def _pyplot() -> Any:
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("CochleagramDisplay needs matplotlib; install it with: pip install 'skaud[plot]'") from error
-    return plt
