@@ -131,6 +131,10 @@ class DifferentiableTransformer(AudioTransformer):
         size = max(1, self._signals_at_once // clips[0].shape[0])
         return [group[i : i + size] for group in by_shape.values() for i in range(0, len(group), size)]
 
+    def _differentiated(self, name: str) -> np.ndarray:
+        """Value of a parameter, shaped as its bar."""
+        return np.asarray(self._parameters()[name], dtype=float)
+
     # --- what a model implements ---
 
     @abstractmethod

@@ -1,10 +1,14 @@
-"""Where a stream stands between two chunks."""
+"""Streams: going on with a sound, chunk by chunk."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
+from skaud._responses import check_responses, stack
 from skaud._sounds import check_samples
 
 
@@ -41,3 +45,89 @@ class StreamState:
                 "was told."
             )
         return check_samples(X, "X").reshape(self.n_signals, self.n_ears or 1, X.shape[-1])
+
+
+class Streaming(ABC):
+    """What makes an AudioTransformer go on with a sound, chunk by chunk."""
+
+    sample_rate: float
+    output: str
+    dtype: str
+    _fingerprint_: str
+    _frame_samples: Any
+    _to_level: Any
+
+    def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
+        """State of a stream before its first sample.
+
+        Parameters
+        ----------
+        n_signals : int, default=1
+            Signals that the stream carries side by side.
+        n_ears : int, default=None
+            Ears of each, where the chunks have an axis for them.
+
+        Returns
+        -------
+        StreamState
+            For `transform_chunk`.
+        """
+        check_is_fitted(self)
+        for name, value in (("n_signals", n_signals), ("n_ears", 1 if n_ears is None else n_ears)):
+            if not isinstance(value, Integral) or value < 1:
+                raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
+        arrays = [self._initial_arrays(1 if n_ears is None else int(n_ears)) for _ in range(n_signals)]
+        return StreamState(self._stream_key(), int(n_signals), n_ears, arrays)
+
+    def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
+        """Go on with a stream.
+
+        Chunk by chunk gives what the whole gives: to the bit at full rate (``frame_length=None``); frames come with the
+        chunk that completes them. Nothing is pooled.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples)
+            Next samples, at the model's sample rate.
+        state : StreamState
+            From `initial_state` or the chunk before; it is not changed.
+
+        Returns
+        -------
+        Y : ndarray of shape (n_signals, [n_ears,] n_channels, n_frames)
+            Response to the chunk.
+        state : StreamState
+            For the next chunk.
+
+        Raises
+        ------
+        ValueError
+            If X has another shape than the stream, or samples that are not finite, or state is another model's.
+        """
+        if not isinstance(state, StreamState):
+            raise TypeError(
+                f"state is {type(state).__name__}; it must be what initial_state or transform_chunk returned."
+            )
+        clips = self._to_level(state.check_chunk(X, self._stream_key()))
+        frame_length = self._frame_samples()
+        results = [self._run_chunk(clip, arrays, frame_length) for clip, arrays in zip(clips, state.arrays)]
+        responses = [response if state.n_ears is not None else response[0] for response, _ in results]
+        check_responses(self, responses, clips, range(len(clips)))
+        arrays = [arrays for _, arrays in results]
+        return stack(responses), StreamState(state.model, state.n_signals, state.n_ears, arrays)
+
+    def _stream_key(self) -> str:
+        return (
+            f"{type(self).__name__}({self.sample_rate:g} Hz, {self.output}, {self.dtype}, frames of "
+            f"{self._frame_samples() or 1}, {self._fingerprint_})"
+        )
+
+    # --- what a model implements ---
+
+    @abstractmethod
+    def _initial_arrays(self, n_ears: int) -> Any:
+        """Arrays of one signal's state."""
+
+    @abstractmethod
+    def _run_chunk(self, clip: np.ndarray, arrays: Any, frame_length: int | None) -> tuple[np.ndarray, Any]:
+        """Response to a chunk (n_ears, n_samples), and the state after it; arrays stay as they are."""

@@ -1,7 +1,7 @@
 """AudioTransformer: what every auditory model inherits."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -15,12 +15,12 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from skaud._array_api import on_gpu
 from skaud._responses import as_container, check_responses, stack
 from skaud._sounds import AudioInputTags, Sounds, check_rates, check_sounds
-from skaud._stream import StreamState
+from skaud._stream import Streaming
 from skaud.audio import resample
 from skaud.stages.pooling import TemporalPooling, pool, pooled_names, resolve_statistics
 
 
-class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Base of all models: sound in, features out.
 
     A model implements the methods below "What a model implements", and says in `_outputs` what `simulate` can return
@@ -75,6 +75,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             If a parameter or X is not what the model can work with; the message says what to change.
         """
         self._validate_params()
+        self._found_: dict[str, Any] = {}
         self._check_parameters()
         self.n_ears_in_: int | None = None
         if not self._stays_where_it_is(X):
@@ -217,65 +218,6 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             bunch[name] = stack(arrays) if sounds.is_array else arrays
         return bunch
 
-    def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
-        """State of a stream before its first sample.
-
-        Parameters
-        ----------
-        n_signals : int, default=1
-            Signals that the stream carries side by side.
-        n_ears : int, default=None
-            Ears of each, where the chunks have an axis for them.
-
-        Returns
-        -------
-        StreamState
-            For `transform_chunk`.
-        """
-        check_is_fitted(self)
-        for name, value in (("n_signals", n_signals), ("n_ears", 1 if n_ears is None else n_ears)):
-            if not isinstance(value, Integral) or value < 1:
-                raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
-        arrays = [self._initial_arrays(1 if n_ears is None else int(n_ears)) for _ in range(n_signals)]
-        return StreamState(self._stream_key(), int(n_signals), n_ears, arrays)
-
-    def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
-        """Go on with a stream.
-
-        Chunk by chunk gives what the whole gives: to the bit at full rate (``frame_length=None``); frames come with the
-        chunk that completes them. Nothing is pooled.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples)
-            Next samples, at the model's sample rate.
-        state : StreamState
-            From `initial_state` or the chunk before; it is not changed.
-
-        Returns
-        -------
-        Y : ndarray of shape (n_signals, [n_ears,] n_channels, n_frames)
-            Response to the chunk.
-        state : StreamState
-            For the next chunk.
-
-        Raises
-        ------
-        ValueError
-            If X has another shape than the stream, or samples that are not finite, or state is another model's.
-        """
-        if not isinstance(state, StreamState):
-            raise TypeError(
-                f"state is {type(state).__name__}; it must be what initial_state or transform_chunk returned."
-            )
-        clips = self._to_level(state.check_chunk(X, self._stream_key()))
-        frame_length = self._frame_samples()
-        results = [self._run_chunk(clip, arrays, frame_length) for clip, arrays in zip(clips, state.arrays)]
-        responses = [response if state.n_ears is not None else response[0] for response, _ in results]
-        check_responses(self, responses, clips, range(len(clips)))
-        arrays = [arrays for _, arrays in results]
-        return stack(responses), StreamState(state.model, state.n_signals, state.n_ears, arrays)
-
     @property
     def frame_rate_hz_(self) -> float:
         """Frames a second of the time-resolved output."""
@@ -297,7 +239,7 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
 
     @abstractmethod
     def _design(self) -> None:
-        """Set the fitted attributes, and `_fingerprint_`, a text that tells one design from another."""
+        """Set the fitted attributes from `_parameters`, and `_fingerprint_`, a text that tells designs apart."""
 
     @abstractmethod
     def _channel_names(self) -> list[str]:
@@ -314,14 +256,6 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
         """Full-rate responses (n_ears, n_channels, n_samples) by name, a tuple a clip."""
 
-    @abstractmethod
-    def _initial_arrays(self, n_ears: int) -> Any:
-        """Arrays of one signal's state."""
-
-    @abstractmethod
-    def _run_chunk(self, clip: np.ndarray, arrays: Any, frame_length: int | None) -> tuple[np.ndarray, Any]:
-        """Response to a chunk (n_ears, n_samples), and the state after it; arrays stay as they are."""
-
     def _available_outputs(self) -> tuple[str, ...]:
         return self._outputs
 
@@ -336,6 +270,15 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         raise TypeError(f"X is on a GPU, and {type(self).__name__} has no kernel there; pass a NumPy array.")
 
     # --- shared machinery ---
+
+    def _parameters(self) -> dict[str, Any]:
+        """Parameters, with what fit has found in place of what was given."""
+        return self.get_params(deep=False) | self._found_
+
+    def _redesign(self, found: Mapping[str, Any]) -> None:
+        """Design again, with values that fit has found in place of the parameters that were given."""
+        self._found_ = dict(found)
+        self._design()
 
     def _frame_samples(self) -> int | None:
         """Samples of a frame, or None for every sample."""
@@ -405,12 +348,6 @@ class AudioTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         responses = run(clips, argument)
         check_responses(self, responses, clips, indices)
         return responses if finish is None else [finish(response) for response in responses]
-
-    def _stream_key(self) -> str:
-        return (
-            f"{type(self).__name__}({self.sample_rate:g} Hz, {self.output}, {self.dtype}, frames of "
-            f"{self._frame_samples() or 1}, {self._fingerprint_})"
-        )
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -74,8 +74,7 @@ def dot_test(
             directions = [rng.standard_normal(clip.shape) for clip in sounds.clips]
             steps = [level * direction for direction in directions]
         else:
-            given = getattr(model, name)
-            at = np.asarray(model._parameters()[name] if given is None or callable(given) else given, dtype=float)
+            at = model._differentiated(name)
             directions = [rng.standard_normal(at.shape)]
             parameters = {name: at + 1j * STEP * directions[0]}
         clips = [clip + 1j * STEP * step for clip, step in zip(sounds.clips, steps)]

@@ -140,19 +140,19 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
 
     # --- from coefficients to parameters ---
 
-    def _parameters(self) -> dict[str, Any]:
-        """Parameters as the design takes them."""
-        resolved = {
-            "ohc_health": np.broadcast_to(resolve_ohc_health(self, self.pole_frequencies_hz_), self.n_channels_),
-            "n_fibers": np.broadcast_to(resolve_n_fibers(self, self.pole_frequencies_hz_), (self.n_channels_, 3)),
+    def _resolve(self, parameters: dict[str, Any], pole_hz: np.ndarray) -> dict[str, Any]:
+        """Parameters as the design takes them: an entry a channel where they may have one."""
+        fibers = resolve_n_fibers(self, parameters["n_fibers"], pole_hz)
+        return parameters | {
+            "ohc_health": resolve_ohc_health(self, parameters["ohc_health"], pole_hz),
+            "n_fibers": np.broadcast_to(fibers, (len(pole_hz), layout.N_CLASSES)),
         }
-        return self.get_params(deep=False) | resolved
 
     def _design_vjp(
         self, name: str, constants_bar: np.ndarray, table_bar: np.ndarray, lines_bar: np.ndarray
     ) -> np.ndarray:
         """Bar of a parameter, from the bars of all that is designed from it: a complex step through the design."""
-        parameters = self._parameters()
+        parameters = self._resolve(self._parameters(), self.pole_frequencies_hz_)
         value = np.asarray(parameters[name])
         group, lane = np.divmod(layout.lane_position(self.n_channels_), layout.LANES)
 
@@ -179,9 +179,15 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
 
     def _as_given(self, name: str, bar: np.ndarray) -> np.ndarray:
         """Bar of a parameter that has an entry a channel, summed where one number was given for all of them."""
-        given = getattr(self, name)
+        given = self._parameters()[name]
         ndim = bar.ndim if given is None or callable(given) else np.ndim(given)
         return bar if ndim == bar.ndim else bar.sum(axis=0)
+
+    def _differentiated(self, name: str) -> np.ndarray:
+        given = self._parameters()[name]
+        if given is None or callable(given):
+            given = self._resolve(self._parameters(), self.pole_frequencies_hz_)[name]
+        return np.asarray(given, dtype=float)
 
     def _complex_design(
         self, parameters: Mapping[str, Any], n_rows: int = 1, n_outputs: int = 1
@@ -199,10 +205,11 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
         self, clips: list[np.ndarray], output: str, frame_length: int | None, parameters: dict[str, Any]
     ) -> list[np.ndarray]:
         taps, first = self._taps(output)
+        at = self._resolve(self._parameters(), self.pole_frequencies_hz_)
         responses = []
         for clip in clips:
             n_ears, n_samples = clip.shape
-            plan, state, coefficients = self._complex_design(self._parameters() | parameters, n_ears, max(1, len(taps)))
+            plan, state, coefficients = self._complex_design(at | parameters, n_ears, max(1, len(taps)))
             plan, work = plan.with_ears(n_ears), layout.workspace(plan, n_ears, len(taps))
             n_frames = n_samples if frame_length is None else max(1, n_samples // frame_length)
             out = np.empty((n_ears, max(1, len(taps)), self.n_channels_, n_frames), complex)

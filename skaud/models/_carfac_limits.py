@@ -100,9 +100,9 @@ def check_coefficients(model: Any, coefficients: CARFACCoefficients) -> None:
             )
 
 
-def resolve_ohc_health(model: Any, pole_hz: np.ndarray) -> np.ndarray:
+def resolve_ohc_health(model: Any, given: Any, pole_hz: np.ndarray) -> np.ndarray:
     """Health of the outer hair cells of every channel."""
-    health = _numbers("ohc_health", model.ohc_health, pole_hz)
+    health = _numbers("ohc_health", given, pole_hz)
     if health.shape not in ((), pole_hz.shape):
         raise ValueError(
             f"ohc_health has shape {health.shape}; at sample_rate={model.sample_rate} the model has {len(pole_hz)} "
@@ -122,17 +122,17 @@ def resolve_ohc_health(model: Any, pole_hz: np.ndarray) -> np.ndarray:
     return np.broadcast_to(health, pole_hz.shape)
 
 
-def resolve_n_fibers(model: Any, pole_hz: np.ndarray) -> np.ndarray:
+def resolve_n_fibers(model: Any, given: Any, pole_hz: np.ndarray) -> np.ndarray:
     """Fibres of every class, or of every channel and class."""
     healthy = np.asarray(model.healthy_n_fibers, dtype=float)
-    if model.n_fibers is None:
+    if given is None:
         return healthy
     if model.ihc_style != "two_cap_with_syn":
         raise ValueError(
             f"n_fibers is given, but ihc_style={model.ihc_style!r} has no synapse; choose "
             "ihc_style='two_cap_with_syn', or n_fibers=None."
         )
-    fibers = _numbers("n_fibers", model.n_fibers, pole_hz)
+    fibers = _numbers("n_fibers", given, pole_hz)
     if fibers.shape not in ((3,), (len(pole_hz), 3)):
         raise ValueError(
             f"n_fibers has shape {fibers.shape}; it must be (3,), one number a class, or ({len(pole_hz)}, 3) at "

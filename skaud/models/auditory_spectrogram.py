@@ -178,9 +178,10 @@ class AuditorySpectrogram(AudioTransformer):
         check_period(self.sample_rate, self.frame_rate_hz)
 
     def _design(self) -> None:
-        self.compression_ = check_exponents(self.compression, design.N_CHANNELS)
-        self.lateral_inhibition_ = check_inhibition(self.lateral_inhibition)
-        self.integration_s_ = float(self.integration_s)
+        parameters = self._parameters()
+        self.compression_ = check_exponents(parameters["compression"], design.N_CHANNELS)
+        self.lateral_inhibition_ = check_inhibition(parameters["lateral_inhibition"])
+        self.integration_s_ = float(parameters["integration_s"])
         self.center_frequencies_hz_ = design.centre_frequencies_hz()
         self.n_channels_ = design.N_CHANNELS - 1
         self._filter_bank_ = design_filters(self.filters, self.sample_rate, self.dtype)

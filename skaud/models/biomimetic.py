@@ -195,7 +195,14 @@ class BiomimeticFrontend(AuditorySpectrogram):
             )
 
     def _design(self) -> None:
-        self.scales_cycles_per_octave_, self.rates_hz_ = design_strfs(self, self.frame_rate_hz, CHANNELS_PER_OCTAVE)
+        parameters = self._parameters()
+        self.scales_cycles_per_octave_, self.rates_hz_ = design_strfs(
+            self,
+            parameters["scales_cycles_per_octave"],
+            parameters["rates_hz"],
+            self.frame_rate_hz,
+            CHANNELS_PER_OCTAVE,
+        )
         super()._design()
 
     def _strfs(self) -> STRFs:

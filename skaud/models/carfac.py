@@ -16,8 +16,6 @@ from skaud.models._carfac_limits import (
     PARAMETER_CONSTRAINTS,
     check_coefficients,
     check_parameters,
-    resolve_n_fibers,
-    resolve_ohc_health,
 )
 from skaud.stages.pooling import TemporalPooling
 
@@ -292,7 +290,7 @@ class CARFAC(CARFACGradients):
         check_parameters(self)
 
     def _design(self) -> None:
-        parameters = self.get_params(deep=False)
+        parameters = self._parameters()
         pole_hz = design.pole_frequencies(
             self.sample_rate,
             self.first_pole_theta,
@@ -301,9 +299,7 @@ class CARFAC(CARFACGradients):
             self.erb_break_hz,
             self.erb_q,
         )
-        parameters["ohc_health"] = resolve_ohc_health(self, pole_hz)
-        parameters["n_fibers"] = resolve_n_fibers(self, pole_hz)
-        self.coefficients_ = design.design_carfac(self.sample_rate, self.ihc_style, parameters)
+        self.coefficients_ = design.design_carfac(self.sample_rate, self.ihc_style, self._resolve(parameters, pole_hz))
         check_coefficients(self, self.coefficients_)
         self.n_channels_ = len(pole_hz)
         self.pole_frequencies_hz_ = pole_hz

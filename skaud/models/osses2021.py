@@ -231,7 +231,7 @@ class Osses2021(AudioTransformer):
             "modulation": ModulationFilterbank if self.modulation else None,
         }
         not_theirs = {"pooling", "frame_length", "rms_one_db_spl", "n_jobs"}
-        parameters = {k: v for k, v in self.get_params(deep=False).items() if k not in not_theirs}
+        parameters = {k: v for k, v in self._parameters().items() if k not in not_theirs}
         return Bunch(
             **{
                 name: part(**{k: v for k, v in parameters.items() if k in part._get_param_names()})

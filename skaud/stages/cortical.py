@@ -111,7 +111,7 @@ class CorticalSTRF(ResponseTransformer):
 
     def _design(self) -> None:
         self.scales_cycles_per_octave_, self.rates_hz_ = design_strfs(
-            self, self.frame_rate_hz, self.channels_per_octave
+            self, self.scales_cycles_per_octave, self.rates_hz, self.frame_rate_hz, self.channels_per_octave
         )
 
     def _cortex(self) -> "STRFs":
@@ -210,9 +210,10 @@ def pull_back(
     }
 
 
-def design_strfs(estimator: Any, frame_rate_hz: float, channels_per_octave: float) -> tuple[np.ndarray, np.ndarray]:
-    """Scales and rates from the parameters n_strfs, init, scales_cycles_per_octave, rates_hz and random_state."""
-    scales, rates = estimator.scales_cycles_per_octave, estimator.rates_hz
+def design_strfs(
+    estimator: Any, scales: Any, rates: Any, frame_rate_hz: float, channels_per_octave: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scales and rates as they are given, or from the parameters n_strfs, init and random_state where they are None."""
     if scales is None and rates is None:
         if estimator.init == "random":
             return design.random_init(estimator.n_strfs, check_random_state(estimator.random_state))
