@@ -10,6 +10,7 @@ from scipy import fft
 
 N_LOG_RATES = 8
 RATE_DECAY = 3.5  # of the envelope, in cycles: exp(-3.5 t |rate|)
+LONGEST_RATE_FILTER = 2048  # frames, 10 s at 200 Hz: what is left of a filter of 2 Hz falls like 1 / t^2 by then
 
 
 def log_init(n_strfs: int) -> tuple[np.ndarray, np.ndarray]:
@@ -28,6 +29,11 @@ def random_init(n_strfs: int, random_state: np.random.RandomState) -> tuple[np.n
 def padded_length(n: int) -> int:
     """Half the length of the FFT: the power of 2 from n on."""
     return 1 << (n - 1).bit_length()
+
+
+def rate_bins(n_frames: int) -> int:
+    """Frames of the rate filters, at most LONGEST_RATE_FILTER."""
+    return min(padded_length(n_frames), LONGEST_RATE_FILTER)
 
 
 class RateFilters(NamedTuple):

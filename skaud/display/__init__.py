@@ -1,5 +1,6 @@
 """Plots, as display objects in scikit-learn's manner."""
 
 from skaud.display.cochleagram import CochleagramDisplay
+from skaud.display.strf import STRFDisplay
 
-__all__ = ["CochleagramDisplay"]
+__all__ = ["CochleagramDisplay", "STRFDisplay"]

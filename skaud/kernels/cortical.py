@@ -1,58 +1,114 @@
 """Spectrotemporal receptive fields applied to spectrograms in the Fourier domain, and the adjoint; array-API code.
 
-Every filter passes half of the rates and half of the scales, so that its response is complex.
+Every filter passes half of the rates and half of the scales, so that its response is complex. A spectrogram longer than
+the filters goes through in overlapping blocks.
 """
 
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.fft
 
-from skaud._array_api import array_namespace, constant, fft_namespace, to_numpy
+from skaud._array_api import array_namespace, constant, fft_namespace, to_numpy, zeros
 from skaud.kernels.fourier import in_threads
 
 
 class Cortex(NamedTuple):
-    """Filters for spectrograms of up to (n_scale_bins, n_rate_bins) channels and frames."""
+    """Filters for spectrograms of up to n_scale_bins channels, and of blocks of n_rate_bins frames."""
 
     rates: np.ndarray  # (n_strfs, n_rate_bins) complex, transfer over the half that the sign chooses
     upwards: np.ndarray  # (n_strfs,), whether that is the lower half: rates above 0
     scales: np.ndarray  # (n_strfs, n_scale_bins), 0 in the first bin
 
 
-def transform(spectrogram: Any, n_scale_bins: int, n_rate_bins: int) -> Any:
-    """2-D spectrum of (n_signals, n_channels, n_frames), scales from 0 up: (n_signals, n_scale_bins, 2 n_rate_bins)."""
+class Block(NamedTuple):
+    """Frames that are filtered together: n_new from begin on, which are heard with n_rate_bins before and after."""
+
+    begin: int
+    n_new: int
+    n_rate_bins: int
+    alone: bool  # the whole spectrogram
+
+    @property
+    def n_fft(self) -> int:
+        """Frames of the FFT: twice those heard before the response, or the new ones with both neighbourhoods."""
+        return (2 if self.alone else 4) * self.n_rate_bins
+
+
+def cut(n_frames: int, n_rate_bins: int) -> list[Block]:
+    """One block for as many frames as the filters are long, and several for more."""
+    if n_frames <= n_rate_bins:
+        return [Block(0, n_frames, n_rate_bins, alone=True)]
+    hop = 2 * n_rate_bins
+    return [Block(begin, min(hop, n_frames - begin), n_rate_bins, alone=False) for begin in range(0, n_frames, hop)]
+
+
+def transform(spectrogram: Any, n_scale_bins: int, block: Block) -> Any:
+    """2-D spectrum of (n_signals, n_channels, n_frames), scales from 0 up: (n_signals, n_scale_bins, n_fft)."""
     fft = fft_namespace(spectrogram)
-    over_scales = fft.rfft(spectrogram, n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins, :]
-    return fft.fft(over_scales, n=2 * n_rate_bins, axis=-1)
+    over_scales = fft.rfft(_window(spectrogram, block), n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins, :]
+    return fft.fft(over_scales, n=block.n_fft, axis=-1)
 
 
-def transform_adjoint(spectrum_bar: Any, n_channels: int, n_frames: int) -> Any:
-    """Adjoint of `transform`, whose first scale nobody uses."""
+def transform_adjoint(spectrum_bar: Any, n_channels: int, block: Block) -> Any:
+    """Adjoint of `transform`, whose first scale nobody uses, for the frames that the block hears."""
     fft = fft_namespace(spectrum_bar)
-    n_scale_bins, n_rate_bins = spectrum_bar.shape[1], spectrum_bar.shape[2] // 2
+    n_scale_bins, n_heard = spectrum_bar.shape[1], block.n_new if block.alone else block.n_fft
     # spectrum = fft(over_scales)
-    over_scales_bar = 2 * n_rate_bins * fft.ifft(spectrum_bar, axis=-1)[..., :n_frames]
-    # over_scales = rfft(spectrogram)
+    over_scales_bar = block.n_fft * fft.ifft(spectrum_bar, axis=-1)[..., :n_heard]
+    # over_scales = rfft(window)
     return n_scale_bins * fft.irfft(over_scales_bar, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
 
 
 def run(spectrogram: Any, cortex: Cortex, *, real: bool, n_threads: int = 1) -> Any:
     """Response of every filter, (n_signals, n_strfs, n_channels, n_frames): complex, or its real part."""
-    xp, fft = array_namespace(spectrogram), fft_namespace(spectrogram)
+    xp, pieces = array_namespace(spectrogram), []
+    run_blocks(spectrogram, cortex, lambda block, responses: pieces.append(responses), real=real, n_threads=n_threads)
+    wholes = [xp.concat(parts, axis=-1) if len(parts) > 1 else parts[0] for parts in zip(*pieces)]
+    return xp.stack(wholes, axis=1)
+
+
+def run_blocks(
+    spectrogram: Any,
+    cortex: Cortex,
+    receive: Callable[[Block, list[Any]], Any],
+    finish: Callable[[int, Any], Any] | None = None,
+    *,
+    real: bool,
+    strfs: Sequence[int] | None = None,
+    n_threads: int = 1,
+) -> None:
+    """Pass the response of every filter, block by block, to receive: (n_signals, n_channels, n_new) each.
+
+    With finish, receive gets finish(k, response) instead, which the threads compute one filter at a time.
+    """
     _, n_channels, n_frames = spectrogram.shape
-    n_scale_bins, n_rate_bins = cortex.scales.shape[1], cortex.rates.shape[1]
-    spectrum = transform(spectrogram, n_scale_bins, n_rate_bins)
+    strfs = range(len(cortex.scales)) if strfs is None else strfs
+    transfers = _transfers(cortex, n_frames)
+    for block in cut(n_frames, cortex.rates.shape[1]):
+        spectrum = transform(spectrogram, cortex.scales.shape[1], block)
 
-    def respond(k: int) -> Any:
-        filtered = _half(spectrum, cortex, k) * _transfer(cortex, k, spectrum)
-        over_time = fft.ifft(filtered, n=2 * n_rate_bins, axis=-1)[..., :n_frames]
-        if not cortex.upwards[k]:
-            over_time = over_time * _alternation(n_frames, spectrogram)
-        if real:
-            return 0.5 * fft.irfft(over_time, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
-        return fft.ifft(over_time, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
+        def respond(k: int, block: Block = block, spectrum: Any = spectrum) -> Any:
+            response = _respond(spectrum, cortex, transfers, k, block, n_channels, real=real)
+            return response if finish is None else finish(k, response)
 
-    return xp.stack(in_threads(respond, range(len(cortex.scales)), n_threads), axis=1)
+        receive(block, in_threads(respond, strfs, n_threads))
+
+
+def _respond(
+    spectrum: Any, cortex: Cortex, transfers: np.ndarray, k: int, block: Block, n_channels: int, *, real: bool
+) -> Any:
+    fft, n_scale_bins = fft_namespace(spectrum), cortex.scales.shape[1]
+    filtered = _half(spectrum, cortex, k, block) * _transfer(cortex, transfers, k, spectrum)
+    begin = 0 if block.alone else block.n_rate_bins
+    over_time = fft.ifft(filtered, n=block.n_fft, axis=-1)[..., begin : begin + block.n_new]
+    if block.alone and not cortex.upwards[k]:
+        over_time = over_time * _alternation(block.n_new, spectrum)
+    if real:
+        return 0.5 * fft.irfft(over_time, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
+    return fft.ifft(over_time, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
 
 
 class Gradients(NamedTuple):
@@ -65,56 +121,131 @@ class Gradients(NamedTuple):
 
 def run_adjoint(response_bar: Any, spectrogram: Any, cortex: Cortex, *, n_threads: int = 1) -> Gradients:
     """Adjoint of `run`, for a real or a complex bar; the inner product of complex numbers is Re(conj(a) b)."""
-    xp, fft = array_namespace(spectrogram), fft_namespace(spectrogram)
+
+    def bar_of(block: Block, k: int) -> Any:
+        return response_bar[:, k, :, block.begin : block.begin + block.n_new]
+
+    real = not array_namespace(spectrogram).isdtype(response_bar.dtype, "complex floating")
+    return run_blocks_adjoint(bar_of, spectrogram, cortex, real=real, n_threads=n_threads)
+
+
+def run_blocks_adjoint(
+    bar_of: Callable[..., Any], spectrogram: Any, cortex: Cortex, *, real: bool, again: bool = False, n_threads: int = 1
+) -> Gradients:
+    """Adjoint of `run_blocks`: bar_of(block, k) is the bar of a response, (n_signals, n_channels, n_new).
+
+    With again, the response is computed again, and bar_of(block, k, response) takes it.
+    """
     _, n_channels, n_frames = spectrogram.shape
-    n_scale_bins, n_rate_bins = cortex.scales.shape[1], cortex.rates.shape[1]
-    spectrum = transform(spectrogram, n_scale_bins, n_rate_bins)
-    real = not xp.isdtype(response_bar.dtype, "complex floating")
+    n_strfs, n_scale_bins = cortex.scales.shape
+    transfers = _transfers(cortex, n_frames)
+    transfers_bar, scales_bar = np.zeros(transfers.shape, complex), np.zeros(cortex.scales.shape)
+    window_bars = []
+    for block in cut(n_frames, cortex.rates.shape[1]):
+        spectrum = transform(spectrogram, n_scale_bins, block)
 
-    def reverse(k: int) -> tuple[Any, Any, Any]:
-        # response = ifft(over_time), over scales; or its real part
-        over_scales = fft.rfft if real else fft.fft
-        over_time_bar = over_scales(response_bar[:, k, :, :], n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins, :]
-        if not cortex.upwards[k]:
-            # over_time = over_time * alternation
-            over_time_bar = over_time_bar * _alternation(n_frames, spectrogram)
-        # over_time = ifft(filtered)
-        filtered_bar = fft.fft(over_time_bar, n=2 * n_rate_bins, axis=-1)[..., :n_rate_bins]
-        filtered_bar = filtered_bar * (1 / (4 * n_scale_bins * n_rate_bins))
-        # filtered = half * scale * rate
-        half_bar = filtered_bar * xp.conj(_transfer(cortex, k, spectrum))
-        product = xp.sum(filtered_bar * xp.conj(_half(spectrum, cortex, k)), axis=0)
-        rate_bar = xp.sum(product * constant(cortex.scales[k, :, np.newaxis], spectrum), axis=0)
-        scale_bar = xp.real(xp.sum(product * constant(np.conj(cortex.rates[k]), spectrum), axis=-1))
-        return half_bar, rate_bar, scale_bar
+        def reverse(k: int, block: Block = block, spectrum: Any = spectrum) -> tuple[Any, Any, Any]:
+            responses = [_respond(spectrum, cortex, transfers, k, block, n_channels, real=real)] if again else []
+            return _respond_adjoint(bar_of(block, k, *responses), spectrum, cortex, transfers, k, block)
 
-    upper, lower = 0, 0
-    rates_bar, scales_bar = [], []
-    # A few at a time: their spectra are summed.
-    for begin in range(0, len(cortex.scales), 8):
-        some = range(begin, min(begin + 8, len(cortex.scales)))
-        for k, (half_bar, rate_bar, scale_bar) in zip(some, in_threads(reverse, some, n_threads)):
-            if cortex.upwards[k]:
-                lower = lower + half_bar
-            else:
-                upper = upper + half_bar
-            rates_bar.append(to_numpy(rate_bar))
-            scales_bar.append(to_numpy(scale_bar))
-    nothing = 0 * spectrum[..., :n_rate_bins]
-    spectrum_bar = xp.concat([lower + nothing, upper + nothing], axis=-1)
-    return Gradients(
-        transform_adjoint(spectrum_bar, n_channels, n_frames),
-        np.stack(rates_bar).astype(complex),
-        np.stack(scales_bar).astype(float),
-    )
+        sums = [zeros((*spectrum.shape[:-1], transfers.shape[1]), spectrum) for _ in range(2 if block.alone else 1)]
+        # A few at a time: their spectra are summed.
+        for begin in range(0, n_strfs, 8):
+            some = range(begin, min(begin + 8, n_strfs))
+            for k, (half_bar, rate_bar, scale_bar) in zip(some, in_threads(reverse, some, n_threads)):
+                sums[0 if cortex.upwards[k] else -1] += half_bar
+                transfers_bar[k] += to_numpy(rate_bar)
+                scales_bar[k] += to_numpy(scale_bar)
+        spectrum_bar = array_namespace(spectrogram).concat(sums, axis=-1)
+        window_bars.append(transform_adjoint(spectrum_bar, n_channels, block))
+    spectrogram_bar = _windows_adjoint(window_bars, n_frames, cortex.rates.shape[1])
+    return Gradients(spectrogram_bar, _transfers_adjoint(transfers_bar, cortex), scales_bar)
 
 
-def _transfer(cortex: Cortex, k: int, spectrum: Any) -> Any:
-    return constant(cortex.scales[k] + 0j, spectrum)[:, None] * constant(cortex.rates[k], spectrum)
+def _respond_adjoint(
+    bar: Any, spectrum: Any, cortex: Cortex, transfers: np.ndarray, k: int, block: Block
+) -> tuple[Any, Any, Any]:
+    """Adjoint of `_respond` for half the spectrum, for the transfer over rates, and for that over scales."""
+    xp, fft, n_scale_bins = array_namespace(spectrum), fft_namespace(spectrum), cortex.scales.shape[1]
+    # response = ifft(over_time), over scales; or its real part
+    over_scales = fft.fft if xp.isdtype(bar.dtype, "complex floating") else fft.rfft
+    over_time_bar = over_scales(bar, n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins, :]
+    if block.alone and not cortex.upwards[k]:
+        # over_time = over_time * alternation
+        over_time_bar = over_time_bar * _alternation(block.n_new, spectrum)
+    if not block.alone:
+        # over_time = over_time[begin : begin + n_new]
+        gap = zeros((*over_time_bar.shape[:-1], block.n_rate_bins), over_time_bar)
+        over_time_bar = xp.concat([gap, over_time_bar], axis=-1)
+    # over_time = ifft(filtered)
+    filtered_bar = fft.fft(over_time_bar, n=block.n_fft, axis=-1)[..., : transfers.shape[1]]
+    filtered_bar = filtered_bar * (1 / (2 * n_scale_bins * block.n_fft))
+    # filtered = half * scale * rate
+    half_bar = filtered_bar * xp.conj(_transfer(cortex, transfers, k, spectrum))
+    product = xp.sum(filtered_bar * xp.conj(_half(spectrum, cortex, k, block)), axis=0)
+    rate_bar = xp.sum(product * constant(cortex.scales[k, :, np.newaxis], spectrum), axis=0)
+    scale_bar = xp.real(xp.sum(product * constant(np.conj(transfers[k]), spectrum), axis=-1))
+    return half_bar, rate_bar, scale_bar
 
 
-def _half(spectrum: Any, cortex: Cortex, k: int) -> Any:
-    n = spectrum.shape[-1] // 2
+def _window(spectrogram: Any, block: Block) -> Any:
+    """Frames that a block hears, with silence before the first and after the last."""
+    if block.alone:
+        return spectrogram
+    begin = block.begin - block.n_rate_bins
+    heard = spectrogram[..., max(0, begin) : begin + block.n_fft]
+    before = max(0, -begin)
+    silence = [zeros((*heard.shape[:-1], n), heard) for n in (before, block.n_fft - before - heard.shape[-1])]
+    return array_namespace(spectrogram).concat([silence[0], heard, silence[1]], axis=-1)
+
+
+def _windows_adjoint(window_bars: list[Any], n_frames: int, n_rate_bins: int) -> Any:
+    """Adjoint of `_window` for all blocks, each of which shares half its window with the next."""
+    if n_frames <= n_rate_bins:
+        return window_bars[0]
+    hop = 2 * n_rate_bins
+    pieces = [window_bars[0][..., n_rate_bins:hop]]
+    pieces += [before[..., hop:] + own[..., :hop] for before, own in pairwise(window_bars)]
+    pieces.append(window_bars[-1][..., hop:])
+    return array_namespace(pieces[0]).concat(pieces, axis=-1)[..., :n_frames]
+
+
+def _transfers(cortex: Cortex, n_frames: int) -> np.ndarray:
+    """Transfer functions over rates: over half the bins of one block, over all of those of several.
+
+    For several, of the same impulse response, n_rate_bins - 1 frames before and after.
+    """
+    rates, n = cortex.rates, cortex.rates.shape[1]
+    if n_frames <= n:
+        return rates
+    spectrum = np.where(cortex.upwards[:, np.newaxis], np.pad(rates, ((0, 0), (0, n))), np.pad(rates, ((0, 0), (n, 0))))
+    response = scipy.fft.ifft(spectrum)
+    return scipy.fft.fft(np.concatenate([response[:, :n], np.zeros((len(rates), 2 * n + 1)), response[:, n + 1 :]], 1))
+
+
+def _transfers_adjoint(transfers_bar: np.ndarray, cortex: Cortex) -> np.ndarray:
+    n = cortex.rates.shape[1]
+    if transfers_bar.shape[1] == n:
+        return transfers_bar
+    # transfers = fft([response[:n], 0, response[n + 1:]])
+    response_bar = 4 * n * scipy.fft.ifft(transfers_bar)
+    nothing = np.zeros((len(transfers_bar), 1))
+    response_bar = np.concatenate([response_bar[:, :n], nothing, response_bar[:, 3 * n + 1 :]], axis=1)
+    # response = ifft(spectrum)
+    spectrum_bar = scipy.fft.fft(response_bar) / (2 * n)
+    # spectrum = [rates, 0], or [0, rates]
+    return np.where(cortex.upwards[:, np.newaxis], spectrum_bar[:, :n], spectrum_bar[:, n:])
+
+
+def _transfer(cortex: Cortex, transfers: np.ndarray, k: int, spectrum: Any) -> Any:
+    return constant(cortex.scales[k] + 0j, spectrum)[:, None] * constant(transfers[k], spectrum)
+
+
+def _half(spectrum: Any, cortex: Cortex, k: int, block: Block) -> Any:
+    """Bins that a filter passes; all of them where the spectrogram is cut."""
+    n = block.n_rate_bins
+    if not block.alone:
+        return spectrum
     return spectrum[..., :n] if cortex.upwards[k] else spectrum[..., n:]
 
 

@@ -59,9 +59,10 @@ class CorticalSTRF(ResponseTransformer):
 
     Notes
     -----
-    A filter passes one quadrant of the spectrum, so that its response is analytic, and begins before its cause; the
-    spectrum is that of the frames padded to twice the next power of 2, where what is left of the response after as long
-    a time wraps round.
+    A filter passes one quadrant of the spectrum, so that its response is analytic, and begins before its cause. It is
+    designed for the frames padded to twice the next power of 2, where nothing wraps round. From 2048 frames on, about
+    10 s, its impulse response ends as many before and after, where what is left of it falls with the square of time;
+    the frames then go through in overlapping blocks, with the result of the whole.
 
     Examples
     --------
@@ -177,7 +178,7 @@ class STRFs(NamedTuple):
 
     def cortex(self, n_channels: int, n_frames: int) -> tuple[kernel.Cortex, design.RateFilters]:
         """The kernel's form, for spectrograms of this size."""
-        rates = design.rate_filters(self.rates_hz, design.padded_length(n_frames), self.frame_rate_hz)
+        rates = design.rate_filters(self.rates_hz, design.rate_bins(n_frames), self.frame_rate_hz)
         scales = design.scale_filters(
             self.scales_cycles_per_octave, design.padded_length(n_channels), self.channels_per_octave
         )
