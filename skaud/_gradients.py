@@ -8,31 +8,34 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skaud._array_api import on_gpu
 from skaud._responses import check_responses, stack
 from skaud._sounds import Sounds
 from skaud.base import AudioTransformer
 from skaud.stages.pooling import pool, pool_adjoint
+
+STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
 
 
 class DifferentiableTransformer(AudioTransformer):
     """Base of the models that have an adjoint; they implement what stands at the end."""
 
     def vjp(
-        self, X: Any, wrt: str | Sequence[str] = ("X",), output: str = "features"
+        self, X: Any, wrt: str | Sequence[str] | None = None, output: str = "features"
     ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
         """Response, and the function that takes derivatives back through it.
 
         Where an objective depends on the response by ``value_bar``, it depends on the samples and the parameters by
-        what ``pullback(value_bar)`` returns, exactly: the model is run backwards, from checkpoints, in memory that
-        grows like the square root of the length.
+        what ``pullback(value_bar)`` returns, exactly: the model is run backwards. The derivative of a half-wave
+        rectifier at 0 is 0, and so is that of a power with an exponent below 1. For complex values, a derivative is
+        that by the real part plus i times that by the imaginary part.
 
         Parameters
         ----------
         X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
             Sound at the model's sample rate, of any length.
-        wrt : str or sequence of str, default=("X",)
-            What to differentiate with respect to: "X" and names of parameters.
+        wrt : str or sequence of str, default=None
+            What to differentiate with respect to: "X" and names of parameters; None stands for "X" and every parameter
+            that has a derivative.
         output : str, default="features"
             What `transform` returns, or a name that `simulate` knows, at full rate.
 
@@ -42,7 +45,8 @@ class DifferentiableTransformer(AudioTransformer):
             As `transform` (never as a data frame) or `simulate` returns it.
         pullback : callable
             Takes ``value_bar``, shaped as value, and returns a dict: "X", shaped as X, and every parameter in wrt,
-            shaped as it was given to the model; an entry a channel where a callable was given, or None.
+            shaped as it was given to the model; an entry a channel or filter where a callable was given, or None, and
+            always for `compression`.
 
         Raises
         ------
@@ -60,28 +64,35 @@ class DifferentiableTransformer(AudioTransformer):
         ((2, 1102), ())
         """
         check_is_fitted(self)
-        names = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+        names = ("X", *self._differentiable()) if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
         for name in names:
             if name != "X" and name not in self._differentiable():
                 raise ValueError(
                     f"wrt has {name!r}; with these parameters {type(self).__name__} has derivatives with respect to "
                     f"'X' and {self._differentiable()}, choose among them."
                 )
-        if on_gpu(X):
-            raise TypeError("X is on a GPU, and the adjoint runs on the CPU; pass a NumPy array.")
-        featured = output == "features"
-        frame_length = self._frame_samples() if featured else None
-        (source,) = (self.output,) if featured else self._check_outputs(output)
-        sounds = self._sounds(X, None)
+        if output != "features":
+            self._check_outputs((output,))
+        if self._stays_where_it_is(X):
+            return self._vjp_where_it_is(X, names, output)
+        return self._vjp_of_sounds(self._sounds(X, None), names, output)
+
+    def _vjp_of_sounds(
+        self, sounds: Sounds, names: tuple[str, ...], output: str = "features"
+    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+        """`vjp` of sounds that are checked: at the model's rate and level, in its dtype."""
+        source, frame_length = (self.output, self._frame_samples()) if output == "features" else (output, None)
         batches = self._equal_batches(sounds.clips)
-        jobs = (delayed(self._run_vjp)([sounds.clips[i] for i in b], source, frame_length, names) for b in batches)
-        runs = Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
+        run = self._vjp_runner(len(batches))
+        n_jobs = 1 if len(batches) == 1 else self.n_jobs
+        jobs = (delayed(run)([sounds.clips[i] for i in b], source, frame_length, names) for b in batches)
+        runs = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
         responses: list[Any] = [None] * len(sounds.clips)
         for batch, (batch_responses, _) in zip(batches, runs):
             for i, response in zip(batch, batch_responses):
                 responses[i] = response
         check_responses(self, responses, sounds.clips, range(len(responses)))
-        pooled = featured and self.pooling is not None
+        pooled = output == "features" and self.pooling is not None
         own_shapes = [response.shape for response in responses]
         frames = responses if pooled else None
         without_ears = [response if sounds.has_ears else response[0] for response in responses]
@@ -98,15 +109,15 @@ class DifferentiableTransformer(AudioTransformer):
                     f"{[np.shape(v) for v in value]}; pass one derivative for every entry of value."
                 )
             bars = [np.asarray(bar) for bar in value_bar]
+            if any(np.iscomplexobj(bar) and not np.iscomplexobj(v) for bar, v in zip(bars, value)):
+                raise ValueError(f"value_bar is {bars[0].dtype} for a real value; pass its real part.")
             if frames is not None:
                 bars = [pool_adjoint(bar, signal, *self._pooling()) for bar, signal in zip(bars, frames)]
             bars = [bar.reshape(shape) for bar, shape in zip(bars, own_shapes)]
             jobs = (delayed(back)([bars[i] for i in batch]) for batch, (_, back) in zip(batches, runs))
             grads: dict[str, Any] = {}
             x_bars: list[Any] = [None] * len(bars)
-            for batch, (clip_bars, parameter_bars) in zip(
-                batches, Parallel(n_jobs=self.n_jobs, prefer="threads")(jobs)
-            ):
+            for batch, (clip_bars, parameter_bars) in zip(batches, Parallel(n_jobs=n_jobs, prefer="threads")(jobs)):
                 for i, clip_bar in zip(batch, clip_bars):
                     x_bars[i] = clip_bar
                 for name, bar in parameter_bars.items():
@@ -135,6 +146,39 @@ class DifferentiableTransformer(AudioTransformer):
         """Value of a parameter, shaped as its bar."""
         return np.asarray(self._parameters()[name], dtype=float)
 
+    def _derivatives(
+        self,
+        clips: list[np.ndarray],
+        steps: list[np.ndarray],
+        parameter_steps: dict[str, np.ndarray],
+        output: str,
+        frame_length: int | None,
+    ) -> list[np.ndarray]:
+        """Derivatives of the responses in the direction of the steps, by a complex step: what tests the adjoint."""
+        stepped = {name: self._differentiated(name) + 1j * STEP * step for name, step in parameter_steps.items()}
+        clips = [clip + 1j * STEP * step for clip, step in zip(clips, steps)]
+        return [response.imag / STEP for response in self._run_complex(clips, output, frame_length, stepped)]
+
+    # --- what a model may do in its own way ---
+
+    def _vjp_where_it_is(
+        self, X: Any, names: tuple[str, ...], output: str
+    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+        """`vjp` of an array of another library."""
+        raise TypeError("X is on a GPU, and the adjoint runs on the CPU; pass a NumPy array.")
+
+    def _vjp_runner(self, n_batches: int) -> Callable:
+        """`_run_vjp`, told how many run at once."""
+        return self._run_vjp
+
+    def _bounds(self) -> dict[str, tuple[Any, Any]]:
+        """Lowest and highest value that learning may give a parameter; numbers, or arrays as `_differentiated`."""
+        return {}
+
+    def _design_runs(self) -> None:
+        """As much of `_design` as runs need: what an optimiser repeats at every step."""
+        self._design()
+
     # --- what a model implements ---
 
     @abstractmethod
@@ -150,8 +194,11 @@ class DifferentiableTransformer(AudioTransformer):
         It takes the bars of the responses, and returns those of the clips, and of the parameters in wrt by name.
         """
 
-    @abstractmethod
     def _run_complex(
         self, clips: list[np.ndarray], output: str, frame_length: int | None, parameters: dict[str, Any]
     ) -> list[np.ndarray]:
-        """Responses in complex numbers, with some parameters replaced by complex ones: what tests the adjoint."""
+        """Responses in complex numbers, with some parameters replaced by complex ones.
+
+        A model that cannot be run in them has `_derivatives` of its own instead.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs _run_complex, or _derivatives, for the dot test.")

@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from skaud._gradients import DifferentiableTransformer
+from skaud._gradients import STEP, DifferentiableTransformer
 from skaud.design import carfac as design
 from skaud.kernels import carfac_adjoint as adjoint
 from skaud.kernels import carfac_lanes as lanes
 from skaud.kernels import carfac_layout as layout
 from skaud.models._carfac_limits import resolve_n_fibers, resolve_ohc_health
 from skaud.models._carfac_runs import CARFACRuns
-
-STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
 
 CAR = ("ohc_health", "velocity_scale", "v_offset", "min_zeta", "max_zeta")
 HAIR_CELLS = {

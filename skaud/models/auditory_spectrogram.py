@@ -1,6 +1,6 @@
 """The auditory spectrogram: the cochlear half of the biomimetic front end."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha1
 from numbers import Real
@@ -13,17 +13,17 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
 
 from skaud._array_api import array_namespace, is_foreign
-from skaud.base import AudioTransformer
+from skaud._gradients import STEP, DifferentiableTransformer
 from skaud.design import cochlear as design
 from skaud.kernels import cochlear as kernel
-from skaud.models._gradients import differentiate
+from skaud.models import _biomimetic_derivatives as derivatives
 from skaud.stages.cochlear import check_exponents, check_inhibition, check_period, design_filters
 from skaud.stages.pooling import TemporalPooling
 
 _FOREIGN_STATISTICS = ("mean", "std", "min", "max")
 
 
-class AuditorySpectrogram(AudioTransformer):
+class AuditorySpectrogram(DifferentiableTransformer):
     """Auditory spectrogram with learnable parameters.
 
     129 constant-Q filters, power-law compression, lateral inhibition with half-wave rectification, and leaky
@@ -99,7 +99,7 @@ class AuditorySpectrogram(AudioTransformer):
     _learnable: tuple[str, ...] = ("compression", "lateral_inhibition", "integration_s")
 
     _parameter_constraints: dict = {
-        **{k: v for k, v in AudioTransformer._parameter_constraints.items() if k not in ("output", "frame_length")},
+        **{k: v for k, v in DifferentiableTransformer._parameter_constraints.items() if k not in ("output", "frame_length")},
         "filters": [str, Path, "array-like"],
         "compression": [Real, "array-like"],
         "lateral_inhibition": ["array-like"],
@@ -131,38 +131,6 @@ class AuditorySpectrogram(AudioTransformer):
         self.rms_one_db_spl = rms_one_db_spl
         self.dtype = dtype
         self.n_jobs = n_jobs
-
-    def vjp(
-        self, X: Any, wrt: str | Iterable[str] | None = None, output: str = "features"
-    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
-        """Value of an output, and the function that takes a gradient back from it.
-
-        Parameters
-        ----------
-        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
-            Sound at the model's rate.
-        wrt : str or sequence of str, default=None
-            What to differentiate with respect to: "X", and the names of learnable parameters; None stands for all of
-            them.
-        output : str, default="features"
-            A name that `simulate` knows, or "features" for what `transform` returns.
-
-        Returns
-        -------
-        value : array or list of arrays
-            The output.
-        pullback : callable
-            ``pullback(value_bar)`` takes the gradient of a scalar with respect to the value, shaped like it, and
-            returns a dict of its gradients by name. The derivative at 0 of the half-wave rectifier is 0, and so is
-            that of an exponent below 1. For complex values, the gradient is that by the real part plus i times that by
-            the imaginary part.
-
-        Raises
-        ------
-        ValueError
-            If `wrt` or `output` has an unknown name, or `value_bar` another shape than the value.
-        """
-        return differentiate(self, X, wrt, output)
 
     # --- parameters to coefficients ---
 
@@ -231,6 +199,56 @@ class AuditorySpectrogram(AudioTransformer):
             "integration_s": integration_bar,
         }
 
+    def _bounds(self) -> dict[str, tuple[Any, Any]]:
+        return {"compression": (0.05, 3.0), "lateral_inhibition": (-3.0, 3.0), "integration_s": (5e-4, 0.5)}
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return self._learnable
+
+    def _differentiated(self, name: str) -> np.ndarray:
+        return np.asarray(getattr(self, f"{name}_"), dtype=float)
+
+    def _vjp_runner(self, n_batches: int) -> Callable:
+        return partial(self._run_vjp, n_threads=max(1, effective_n_jobs(self.n_jobs) // n_batches))
+
+    def _run_vjp(
+        self,
+        clips: list[np.ndarray],
+        output: str,
+        frame_length: int | None,
+        wrt: tuple[str, ...],
+        n_threads: int = 1,
+    ) -> tuple[list[np.ndarray], Callable]:
+        (clip,) = clips
+        responses = self._respond(clip, (output,), n_threads)
+        response = responses[output]
+
+        def pullback(value_bars: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+            bar = np.ascontiguousarray(value_bars[0], response.dtype)
+            grads = self._pull_back(bar, output, clip, responses, set(wrt), n_threads)
+            return [grads["X"]], {name: np.asarray(grads[name], dtype=float) for name in wrt if name != "X"}
+
+        # A caller may change the value before the pullback runs.
+        return [response.copy()], pullback
+
+    def _derivatives(
+        self,
+        clips: list[np.ndarray],
+        steps: list[np.ndarray],
+        parameter_steps: dict[str, np.ndarray],
+        output: str,
+        frame_length: int | None,
+    ) -> list[np.ndarray]:
+        pairs = (self._derivative(clip, step, parameter_steps, output) for clip, step in zip(clips, steps))
+        return [derivative for _, derivative in pairs]
+
+    def _derivative(
+        self, clip: np.ndarray, step: np.ndarray, parameter_steps: dict[str, np.ndarray], output: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Response to one clip, and its derivative in the direction of the steps."""
+        found = derivatives.of_spectrogram(clip, step, self._cochlea(), parameter_steps, self.sample_rate, output)
+        return found.real, found.imag / STEP
+
     def _map(
         self, run: Any, finish: Any, clips: list[np.ndarray], batches: list[list[int]], argument: Any
     ) -> list[Any]:
@@ -275,6 +293,32 @@ class AuditorySpectrogram(AudioTransformer):
     def _gain(self) -> float:
         """Factor from samples of X to those of the model."""
         return 1.0 if self.rms_one_db_spl is None else 10 ** ((self.rms_one_db_spl - self._rms_one_db_spl) / 20)
+
+    def _vjp_where_it_is(
+        self, X: Any, names: tuple[str, ...], output: str
+    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+        if output == "features" and self.pooling is not None:
+            raise ValueError(
+                f"pooling={self.pooling!r} has no gradient for a {type(X).__name__}; set pooling=None, or pass "
+                "a NumPy array."
+            )
+        source = self.output if output == "features" else output
+        x = self._as_rows(X)
+        responses = self._respond(x, (source,), 1)
+        value = responses[source]
+
+        def pullback(value_bar: Any) -> dict[str, Any]:
+            if tuple(value_bar.shape) != tuple(value.shape):
+                raise ValueError(
+                    f"value_bar has shape {tuple(value_bar.shape)}; it must be that of the value, {tuple(value.shape)}."
+                )
+            bar = array_namespace(value).astype(value_bar, value.dtype)
+            grads = self._pull_back(bar, source, x, responses, set(names), 1)
+            if "X" in names:
+                grads["X"] = grads["X"] * self._gain()
+            return {name: grads[name] for name in names}
+
+        return value, pullback
 
     def _simulate_on_gpu(self, X: Any, name: str) -> Any:
         return self._respond(self._as_rows(X), (name,), 1)[name]

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
+from skaud.models import _biomimetic_derivatives as derivatives
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
 from skaud.stages.cortical import RESPONSES, STRFs, design_strfs, pull_back, respond, strf_names
 from skaud.stages.pooling import TemporalPooling, pooled_names
@@ -203,6 +204,8 @@ class BiomimeticFrontend(AuditorySpectrogram):
             self.frame_rate_hz,
             CHANNELS_PER_OCTAVE,
         )
+        # Drawn once a fit, however often it designs.
+        self._found_ |= {name: getattr(self, f"{name}_") for name in self._learnable[-2:] if parameters[name] is None}
         super()._design()
 
     def _strfs(self) -> STRFs:
@@ -215,6 +218,22 @@ class BiomimeticFrontend(AuditorySpectrogram):
         responses = super()._respond(x, (*before, "spectrogram"), n_threads)
         responses["cortical"] = respond(responses["spectrogram"], self._strfs(), self.response, n_threads)
         return responses
+
+    def _derivative(
+        self, clip: np.ndarray, step: np.ndarray, parameter_steps: dict[str, np.ndarray], output: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        if output != "cortical":
+            return super()._derivative(clip, step, parameter_steps, output)
+        spectrogram, derivative = super()._derivative(clip, step, parameter_steps, "spectrogram")
+        return derivatives.of_cortical(spectrogram, derivative, self._strfs(), parameter_steps, self.response)
+
+    def _bounds(self) -> dict[str, tuple[Any, Any]]:
+        rates = np.sign(self.rates_hz_)  # the sign chooses half of the spectrum: no rate crosses 0
+        slowest, fastest = 0.05 * rates, self.frame_rate_hz / 2 * rates
+        return super()._bounds() | {
+            "scales_cycles_per_octave": (0.01, CHANNELS_PER_OCTAVE / 2),
+            "rates_hz": (np.minimum(slowest, fastest), np.maximum(slowest, fastest)),
+        }
 
     def _pull_back(
         self, bar: Any, output: str, x: Any, responses: dict[str, Any], wrt: set[str], n_threads: int
