@@ -99,7 +99,11 @@ class AuditorySpectrogram(DifferentiableTransformer):
     _learnable: tuple[str, ...] = ("compression", "lateral_inhibition", "integration_s")
 
     _parameter_constraints: dict = {
-        **{k: v for k, v in DifferentiableTransformer._parameter_constraints.items() if k not in ("output", "frame_length")},
+        **{
+            k: v
+            for k, v in DifferentiableTransformer._parameter_constraints.items()
+            if k not in ("output", "frame_length")
+        },
         "filters": [str, Path, "array-like"],
         "compression": [Real, "array-like"],
         "lateral_inhibition": ["array-like"],

@@ -1,0 +1,243 @@
+"""Models as modules of torch: their adjoints behind autograd, so that networks train jointly with them."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skaud._gradients import DifferentiableTransformer
+from skaud.fitting.parameters import BoundedParameters
+
+
+def as_module(
+    estimator: Any,
+    learn: str | Sequence[str] | None = None,
+    *,
+    output: str = "features",
+    bounds: Mapping[str, tuple[Any, Any]] | None = None,
+) -> Any:
+    """Make a ``torch.nn.Module`` of a fitted model, differentiated by the model's own adjoint.
+
+    The module computes on the CPU, wherever its input lies, and works on a copy: the estimator stays as it is.
+
+    Parameters
+    ----------
+    estimator : CARFAC, BiomimeticFrontend, or any other model with `vjp`
+        Fitted model; its `dtype` is that of the module's parameters and output.
+    learn : str, sequence of str, or None, default=None
+        Parameters that the module shows to an optimiser; () for none, None for those of the estimator's `learn`.
+    output : str, default="features"
+        What the module returns: "features" for what `transform` does, or the name of a response that `simulate` knows.
+    bounds : mapping of str to (lowest, highest), default=None
+        Bounds of parameters, in place of the model's own.
+
+    Returns
+    -------
+    AuditoryModule
+        A ``torch.nn.Module``: ``module(x)`` takes a tensor ``(batch, n_samples)`` or ``(batch, n_ears, n_samples)`` at
+        the model's rate, and returns what the model does for such an array. See Notes for what else it has.
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+    TypeError, ValueError
+        If the estimator has no `vjp`, or no such output or parameter.
+
+    Notes
+    -----
+    What the optimiser moves are positions between the bounds, ``module.positions[name]``, from 0, the lowest value, to
+    1, the highest, along the logarithm where the bounds are far apart; so that one learning rate suits all parameters.
+    A position that a step has taken out of the bounds is put back onto them before the next run. Parameters without
+    bounds are positions in units of their size.
+
+    ``module.values()`` are the parameters themselves, by name; ``module.to_estimator()`` is a fitted copy of the
+    estimator that has them. ``state_dict``, ``copy.deepcopy`` and ``torch.save`` work as for other modules. The
+    gradient of the gradient is not known.
+
+    Examples
+    --------
+    >>> import pytest
+    >>> torch = pytest.importorskip("torch")
+    >>> from skaud import CARFAC, datasets
+    >>> from skaud.interop.torch import as_module
+    >>> X = datasets.make_tone([250, 1000], duration_s=0.05)
+    >>> front = as_module(CARFAC(pooling="mean").fit(X), learn=["velocity_scale"])
+    >>> network = torch.nn.Sequential(front, torch.nn.Linear(71, 2))
+    >>> network(torch.tensor(X, dtype=torch.float32)).shape
+    torch.Size([2, 2])
+    >>> [name for name, _ in network.named_parameters()]
+    ['0.positions.velocity_scale', '1.weight', '1.bias']
+    """
+    module = _module_class()
+    if not isinstance(estimator, DifferentiableTransformer):
+        raise TypeError(
+            f"estimator is a {type(estimator).__name__}, which has no vjp that takes sound; pass a model such as CARFAC "
+            "or BiomimeticFrontend."
+        )
+    check_is_fitted(estimator)
+    if output != "features":
+        estimator._check_outputs((output,))
+    return module(estimator, _names(estimator, learn), output, bounds)
+
+
+def _names(estimator: Any, learn: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Parameters that `learn` names."""
+    if learn is None:
+        return estimator._names_to_learn() if getattr(estimator, "learn", None) is not None else ()
+    words = (learn,) if isinstance(learn, str) else tuple(learn)
+    sets = getattr(estimator, "_learn_sets", {})
+    names = tuple(dict.fromkeys(name for word in words for name in sets.get(word, (word,))))
+    known = estimator._differentiable()
+    for name in names:
+        if name not in known:
+            raise ValueError(
+                f"learn has {name!r}; with these parameters {type(estimator).__name__} has derivatives with respect to "
+                f"{known}, choose among them."
+            )
+    return names
+
+
+def _import_torch() -> Any:
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(
+            "skaud.interop.torch needs torch, which cannot be imported; install it with: pip install 'skaud[torch]'"
+        ) from error
+    return torch
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AuditoryModule":  # the class is made when torch is there; pickles find it under this name
+        return _module_class()
+    raise AttributeError(f"module 'skaud.interop.torch' has no attribute {name!r}")
+
+
+class _Run:
+    """A model with the parameters of one run, which stays as it is until the run is taken back."""
+
+    def __init__(self, estimator: Any, fixed: dict[str, Any], bounded: BoundedParameters, u: np.ndarray) -> None:
+        self.model, self.bounded, self.u = copy.copy(estimator), bounded, u.copy()
+        self.model._found_ = fixed | bounded.unpack(u)
+        self.model._design_runs()
+
+    def respond(self, signals: np.ndarray, wrt: tuple[str, ...], output: str) -> tuple[np.ndarray, Any]:
+        """Response to signals, and its pullback; None where nothing asks for it."""
+        if wrt:
+            return self.model.vjp(signals, wrt, output)
+        if output != "features":
+            return self.model.simulate(signals, output)[output], None
+        # Of a list, clips may have any length; a data frame is nothing for torch.
+        return np.stack(
+            [np.asarray(x) for x in copy.copy(self.model).set_output(transform="default").transform(list(signals))]
+        ), None
+
+    def pull_back(self, grads: Mapping[str, Any]) -> list[np.ndarray]:
+        """Derivatives by the positions, name by name."""
+        bounded = self.bounded
+        zeros = {name: np.zeros(part.stop - part.start) for name, part in bounded.slices.items()}
+        u_bar = bounded.pull_back(self.u, zeros | {name: grads[name] for name in bounded.names if name in grads})
+        return [u_bar[part] for part in bounded.slices.values()]
+
+
+@lru_cache(maxsize=1)
+def _module_class() -> type:
+    """The class AuditoryModule, once torch is there."""
+    torch = _import_torch()
+    from torch.autograd.function import once_differentiable
+
+    class Response(torch.autograd.Function):
+        """A run of the model, and its adjoint."""
+
+        @staticmethod
+        def forward(ctx: Any, x: Any, run: _Run, output: str, *positions: Any) -> Any:
+            wanted = [ctx.needs_input_grad[0], *ctx.needs_input_grad[3:]]
+            names = [name for name, is_wanted in zip(("X", *run.bounded.names), wanted) if is_wanted]
+            value, ctx.pullback = run.respond(x.detach().cpu().numpy(), tuple(names), output)
+            ctx.run, ctx.like = run, (x, *positions)
+            return torch.from_numpy(np.ascontiguousarray(value)).to(x.device)
+
+        @staticmethod
+        @once_differentiable
+        def backward(ctx: Any, value_bar: Any) -> Any:
+            grads = ctx.pullback(value_bar.detach().cpu().numpy())
+            bars = [
+                grads.get("X"),
+                *(bar if wanted else None for bar, wanted in zip(ctx.run.pull_back(grads), ctx.needs_input_grad[3:])),
+            ]
+            x_bar, *positions_bar = (
+                None
+                if bar is None
+                else torch.as_tensor(np.asarray(bar), dtype=like.dtype, device=like.device).reshape(like.shape)
+                for bar, like in zip(bars, ctx.like)
+            )
+            return x_bar, None, None, *positions_bar
+
+    class AuditoryModule(torch.nn.Module):
+        """A skaud model as a module; made by `as_module`."""
+
+        def __init__(self, estimator: Any, names: tuple[str, ...], output: str, bounds: Any) -> None:
+            super().__init__()
+            self.estimator, self.output = copy.copy(estimator), output
+            self._fixed = dict(estimator._found_)
+            self._bounded = BoundedParameters(estimator, names, bounds)
+            start = torch.as_tensor(self._bounded.start(), dtype=getattr(torch, estimator.dtype))
+            parts = {name: start[part].clone() for name, part in self._bounded.slices.items()}
+            self.positions = torch.nn.ParameterDict({name: torch.nn.Parameter(part) for name, part in parts.items()})
+            self._last: _Run | None = None
+
+        def forward(self, x: Any) -> Any:
+            """Response to signals (batch, n_samples) or (batch, n_ears, n_samples)."""
+            if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim not in (2, 3):
+                kind = f"{x.dtype}, {tuple(x.shape)}" if isinstance(x, torch.Tensor) else type(x).__name__
+                raise ValueError(
+                    f"x is {kind}; it must be a tensor of real samples, (batch, n_samples) or (batch, n_ears, "
+                    "n_samples): reshape or cast it."
+                )
+            return Response.apply(x, self._run(), self.output, *self.positions.values())
+
+        def values(self) -> dict[str, Any]:
+            """Values of the parameters, by name, as the estimator takes them."""
+            return self._bounded.unpack(self._vector())
+
+        def to_estimator(self) -> Any:
+            """Fitted copy of the estimator that has the values of the parameters."""
+            model, values = copy.deepcopy(self.estimator), self.values()
+            model._redesign(self._fixed | values)
+            for name, value in values.items():
+                setattr(model, f"{name}_", value)
+            return model
+
+        def extra_repr(self) -> str:
+            """Model, output and learned parameters."""
+            return f"{type(self.estimator).__name__}, output={self.output!r}, learn={self._bounded.names}"
+
+        def _vector(self) -> np.ndarray:
+            """Positions between the bounds; those outside are put back."""
+            parts = []
+            for name, part in self._bounded.slices.items():
+                position = self.positions[name].data
+                low, high = (
+                    torch.as_tensor(b[part], dtype=position.dtype, device=position.device)
+                    for b in (self._bounded.low, self._bounded.high)
+                )
+                if bool(((position < low) | (position > high)).any()):
+                    position.copy_(torch.minimum(torch.maximum(position, low), high))
+                parts.append(position.detach().cpu().numpy().astype(float))
+            return np.concatenate(parts) if parts else np.zeros(0)
+
+        def _run(self) -> _Run:
+            u = self._vector()
+            if self._last is None or not np.array_equal(self._last.u, u):
+                self._last = _Run(self.estimator, self._fixed, self._bounded, u)
+            return self._last
+
+        def __getstate__(self) -> dict[str, Any]:
+            return self.__dict__ | {"_last": None}
+
+    AuditoryModule.__qualname__ = "AuditoryModule"
+    return AuditoryModule

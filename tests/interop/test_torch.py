@@ -1,0 +1,192 @@
+import copy
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from skaud import CARFAC, BiomimeticFrontend, TemporalPooling
+from skaud.interop.torch import as_module
+
+torch = pytest.importorskip("torch", reason="torch is not installed")
+
+RANDOM = np.random.default_rng(13)
+X = RANDOM.standard_normal((2, 400))
+
+
+@pytest.fixture(scope="module")
+def carfac():
+    """A small CARFAC, in float64."""
+    return CARFAC(8000, erb_per_step=1, pooling=("mean", "std"), dtype="float64", ohc_health=0.7).fit(X / 30)
+
+
+@pytest.fixture(scope="module")
+def biomimetic():
+    """A front end with two STRFs, in float64."""
+    model = BiomimeticFrontend(
+        scales_cycles_per_octave=[0.7, 2.0], rates_hz=[20.0, -31.0], compression=0.9, dtype="float64", pooling="mean"
+    )
+    return model.fit(X)
+
+
+def tensor(x, **kwargs):
+    return torch.tensor(np.asarray(x), **kwargs)
+
+
+@pytest.mark.parametrize("n_axes", [2, 3])
+def test_gradcheck_of_carfac(carfac, n_axes):
+    module = as_module(carfac, ["ohc_health", "velocity_scale", "agc_time_constants_s"])
+    x = tensor(X[:, :24] / 30 if n_axes == 2 else X[:1, :24].reshape(1, 2, 12) / 30, requires_grad=True)
+    inputs = (x, *module.parameters())
+    assert len(inputs) == 4
+    assert torch.autograd.gradcheck(lambda x, *_: module(x), inputs, atol=1e-7, rtol=1e-5)
+
+
+@pytest.mark.parametrize("output", ["features", "spectrogram"])
+def test_gradcheck_of_the_biomimetic_front_end(biomimetic, output):
+    # Pooled by a product, so that few values are left of the many.
+    learn = ["lateral_inhibition", "integration_s", "scales_cycles_per_octave", "rates_hz"]
+    module = as_module(biomimetic, learn[: 4 if output == "features" else 2], output=output)
+    weights = tensor(RANDOM.standard_normal((3, *module(tensor(X[:1, :240])).shape[1:])))
+    x = tensor(X[:1, :240], requires_grad=True)
+
+    def few(x, *_):
+        return torch.tensordot(weights, module(x)[0], weights.ndim - 1)
+
+    assert torch.autograd.gradcheck(few, (x, *module.parameters()), atol=1e-6, rtol=1e-4)
+
+
+def test_gradcheck_of_the_exponents(biomimetic):
+    module = as_module(biomimetic, "compression")
+    (position,) = module.parameters()
+    assert position.shape == (129,)
+    x = tensor(X[:1, :160])
+    assert torch.autograd.gradcheck(lambda _: (module(x) ** 2).sum(), (position,), atol=1e-6, rtol=1e-4)
+
+
+def test_a_module_returns_what_the_model_does(carfac, biomimetic):
+    for model in (carfac, biomimetic):
+        x = tensor(X / 30)
+        np.testing.assert_array_equal(as_module(model)(x).numpy(), model.transform(X / 30))
+        learning = as_module(model, model._differentiable()[0])(x)
+        np.testing.assert_allclose(learning.detach().numpy(), model.transform(X / 30), rtol=1e-9)
+    np.testing.assert_array_equal(as_module(carfac, output="bm")(x).numpy(), carfac.simulate(X / 30, "bm").bm)
+    frames = clone(biomimetic).set_params(pooling=None, dtype="float32").fit(X)
+    value = as_module(frames, "rates_hz")(tensor(X, dtype=torch.float32))
+    assert value.dtype == torch.float32
+    assert value.shape == (2, 2, 128, 5)
+
+
+def test_signals_may_have_another_length_and_ears(carfac):
+    assert as_module(carfac)(tensor(X[:, :90])).shape == (2, carfac.transform(X).shape[1])
+    assert as_module(clone(carfac).fit(X.reshape(2, 2, 200)))(tensor(X.reshape(2, 2, 200))).shape[0] == 2
+
+
+def test_positions_run_from_bound_to_bound(biomimetic):
+    module = as_module(biomimetic, ["integration_s", "rates_hz"], bounds={"integration_s": (0.004, 0.016)})
+    assert module.values()["integration_s"] == pytest.approx(0.008)
+    with torch.no_grad():
+        module.positions["integration_s"].fill_(1.0)
+        module.positions["rates_hz"].fill_(7.0)  # an optimiser's step too far
+    values = module.values()
+    assert values["integration_s"] == pytest.approx(0.016)
+    np.testing.assert_allclose(values["rates_hz"], [100, -0.05])
+    assert module.positions["rates_hz"].max() == 1
+    assert torch.isfinite(module(tensor(X))).all()
+
+
+def test_learned_values_go_back_to_an_estimator(biomimetic):
+    module = as_module(biomimetic, ["integration_s", "rates_hz"])
+    with torch.no_grad():
+        for position in module.parameters():
+            position += 0.05
+    model = module.to_estimator()
+    assert model.integration_s_ == module.values()["integration_s"] != biomimetic.integration_s_
+    np.testing.assert_array_equal(model.rates_hz_, module.values()["rates_hz"])
+    np.testing.assert_allclose(model.transform(X), module(tensor(X)).detach().numpy(), rtol=1e-12)
+    assert model.get_params()["integration_s"] == biomimetic.integration_s  # what was given stays
+    assert list(biomimetic.rates_hz_) == [20, -31]  # and so does the estimator that was passed
+
+
+def test_a_module_is_saved_and_copied_like_others(biomimetic):
+    module = as_module(biomimetic, ["integration_s", "rates_hz"])
+    with torch.no_grad():
+        module.positions["integration_s"] += 0.1
+    wanted = module(tensor(X))
+    other = as_module(biomimetic, ["integration_s", "rates_hz"])
+    other.load_state_dict(module.state_dict())
+    file = io.BytesIO()
+    torch.save(module, file)
+    file.seek(0)
+    for same in (other, copy.deepcopy(module), torch.load(file, weights_only=False)):
+        np.testing.assert_array_equal(same(tensor(X)).detach(), wanted.detach())
+    assert "BiomimeticFrontend" in repr(module)
+
+
+def test_two_runs_may_wait_for_their_gradients(biomimetic):
+    module = as_module(biomimetic, "integration_s")
+    (position,) = module.parameters()
+    first = module(tensor(X)).sum()
+    with torch.no_grad():
+        position += 0.2
+    module(tensor(X))
+    first.backward()
+    late, position.grad = position.grad.clone(), None
+    with torch.no_grad():
+        position -= 0.2
+    module(tensor(X)).sum().backward()
+    np.testing.assert_allclose(late, position.grad, rtol=1e-9)
+
+
+def test_it_trains_jointly_with_a_network():
+    torch.manual_seed(0)
+    t = np.arange(1600) / 16000
+    clips = np.stack([np.sin(2 * np.pi * (500 + 400 * (i % 2)) * t) for i in range(8)]).astype(np.float32)
+    clips += 0.3 * RANDOM.standard_normal(clips.shape).astype(np.float32)
+    model = BiomimeticFrontend(n_strfs=8, pooling=None, frame_rate_hz=100).fit(clips)
+    front = as_module(model, ["compression", "integration_s", "scales_cycles_per_octave", "rates_hz"])
+    network = torch.nn.Sequential(
+        front,
+        torch.nn.Conv2d(8, 4, 3),
+        torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(4),
+        torch.nn.Flatten(),
+        torch.nn.Linear(64, 2),
+    )
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.02)
+    x, y = tensor(clips), torch.arange(8) % 2
+    before, losses = {name: position.detach().clone() for name, position in front.positions.items()}, []
+    for _ in range(6):
+        optimiser.zero_grad()
+        loss = torch.nn.functional.cross_entropy(network(x), y)
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.7 * losses[0]
+    for name, position in before.items():
+        assert not torch.equal(position, front.positions[name]), name
+    assert not np.array_equal(front.to_estimator().rates_hz_, model.rates_hz_)
+
+
+def test_what_does_not_fit_is_said(carfac, biomimetic):
+    with pytest.raises(ValueError, match=r"learn has 'rate'.*'rates_hz'"):
+        as_module(biomimetic, "rate")
+    with pytest.raises(ValueError, match=r"'nap'.*'cortical'"):
+        as_module(biomimetic, output="nap")
+    with pytest.raises(TypeError, match=r"TemporalPooling.*no vjp"):
+        as_module(TemporalPooling().fit(X))
+    with pytest.raises(ValueError, match=r"torch.int64, \(2, 3\)"):
+        as_module(carfac)(torch.zeros((2, 3), dtype=torch.int64))
+    with pytest.raises(ValueError, match=r"float64, \(3,\)"):
+        as_module(carfac)(tensor(X[0, :3]))
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        x = tensor(X[:, :20], requires_grad=True)
+        (grad,) = torch.autograd.grad(as_module(carfac)(x).sum(), x, create_graph=True)
+        grad.sum().backward()
+
+
+def test_torch_is_loaded_only_when_asked_for():
+    code = "import sys, skaud, skaud.interop.torch; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
