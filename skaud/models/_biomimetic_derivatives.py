@@ -82,8 +82,7 @@ def _rate_step(strfs: STRFs, step: np.ndarray, n_padded: int) -> np.ndarray:
     response = response - response.mean(axis=1, keepdims=True)
     upper = np.where(rates > 0, 0, n_padded)[:, np.newaxis] + np.arange(n_padded)
     half, half_step = (
-        np.take_along_axis(fft.fft(part, 2 * n_padded), upper, axis=1)
-        for part in (response.real, response.imag / STEP)
+        np.take_along_axis(fft.fft(part, 2 * n_padded), upper, axis=1) for part in (response.real, response.imag / STEP)
     )
     # transfer = half / peak, and peak = |half[peak_bin]|
     peak_bin = np.abs(half).argmax(axis=1)[:, np.newaxis]
