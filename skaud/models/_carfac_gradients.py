@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from skaud._gradients import STEP, DifferentiableTransformer
+from skaud._gradients import STEP
+from skaud._learning import LearningTransformer
 from skaud.design import carfac as design
 from skaud.kernels import carfac_adjoint as adjoint
 from skaud.kernels import carfac_lanes as lanes
 from skaud.kernels import carfac_layout as layout
-from skaud.models._carfac_limits import resolve_n_fibers, resolve_ohc_health
+from skaud.models._carfac_limits import learning_bounds, resolve_n_fibers, resolve_ohc_health
 from skaud.models._carfac_runs import CARFACRuns
 
 CAR = ("ohc_health", "velocity_scale", "v_offset", "min_zeta", "max_zeta")
@@ -25,7 +26,7 @@ AGC = ("agc_time_constants_s", "agc_stage_gain", "agc_mix_coeff")
 CHANNELWISE = ("ohc_health", "n_fibers")
 
 
-class CARFACGradients(CARFACRuns, DifferentiableTransformer):
+class CARFACGradients(CARFACRuns, LearningTransformer):
     """CARFAC's derivatives, once it is designed."""
 
     sample_rate: float
@@ -34,6 +35,12 @@ class CARFACGradients(CARFACRuns, DifferentiableTransformer):
     def _differentiable(self) -> tuple[str, ...]:
         synapse = ("n_fibers",) if self.ihc_style == "two_cap_with_syn" else ()
         return CAR + HAIR_CELLS[self.ihc_style] + AGC + synapse
+
+    def _learnable_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self._differentiable() if not (self.open_loop and name in AGC))
+
+    def _bounds(self) -> dict[str, tuple[Any, Any]]:
+        return learning_bounds(self, self._parameters())
 
     def _run_vjp(
         self, clips: list[np.ndarray], output: str, frame_length: int | None, wrt: tuple[str, ...]

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
 
 from skaud._array_api import array_namespace, is_foreign
-from skaud._gradients import STEP, DifferentiableTransformer
+from skaud._gradients import STEP
+from skaud._learning import LEARNING_CONSTRAINTS, LearningTransformer
 from skaud.design import cochlear as design
 from skaud.kernels import cochlear as kernel
 from skaud.models import _biomimetic_derivatives as derivatives
@@ -23,7 +24,7 @@ from skaud.stages.pooling import TemporalPooling
 _FOREIGN_STATISTICS = ("mean", "std", "min", "max")
 
 
-class AuditorySpectrogram(DifferentiableTransformer):
+class AuditorySpectrogram(LearningTransformer):
     """Auditory spectrogram with learnable parameters.
 
     129 constant-Q filters, power-law compression, lateral inhibition with half-wave rectification, and leaky
@@ -49,6 +50,34 @@ class AuditorySpectrogram(DifferentiableTransformer):
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     rms_one_db_spl : float or None, default=None
         Level in dB SPL that RMS 1.0 stands for in X; None means the model's own, 100 dB SPL.
+    learn : str, sequence of str, or None, default=None
+        Parameters for `fit` to learn from labels, through a softmax head on the features: "compression" (one exponent a
+        channel), "lateral_inhibition", "integration_s", or "full" for all.
+    solver : {"lbfgs", "adam"}, default="adam"
+        L-BFGS-B over all clips, or Adam over random batches of them.
+    max_iter : int, default=200
+        Iterations of learning; with Adam, passes over all clips.
+    tol : float, default=1e-5
+        Learning ends where an iteration lowers the loss by less than ``tol * max(1, loss)``, or no entry of the
+        gradient exceeds tol; with Adam, after `n_iter_no_change` iterations that do not lower the loss by tol.
+    l2 : float, default=1e-4
+        Penalty on the squared weights of the softmax head.
+    batch_size : int, default=32
+        Clips of a batch of Adam; L-BFGS, too, differentiates no more at a time, which bounds the memory.
+    learning_rate : float, default=0.01
+        Step of Adam, as a part of the range between a parameter's bounds; for a weight of the head, over the root of
+        their number.
+    early_stopping : bool, default=False
+        Hold out clips, stop after `n_iter_no_change` iterations whose accuracy on them is no better, and keep the
+        best.
+    validation_fraction : float, default=0.1
+        Part of the clips to hold out.
+    n_iter_no_change : int, default=10
+        Iterations without progress to stop after.
+    random_state : int, RandomState or None, default=None
+        Seed of the batches and of what is held out.
+    verbose : int, default=0
+        Print the loss of every iteration of learning.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -70,6 +99,12 @@ class AuditorySpectrogram(DifferentiableTransformer):
         Time constant of the leaky integration.
     frame_rate_hz_ : float
         Frames a second.
+    n_iter_ : int
+        Iterations of learning; 1 where nothing is learned.
+    loss_curve_ : list of float
+        Loss, where fit learned: at the start and after every iteration of L-BFGS, or in every iteration of Adam.
+    validation_scores_ : list of float
+        Accuracy on what was held out, after every iteration, with ``early_stopping=True``.
     n_ears_in_ : int or None
         Ears of the signals in `fit`; None where they had no axis for them.
     n_features_in_ : int
@@ -97,13 +132,11 @@ class AuditorySpectrogram(DifferentiableTransformer):
     output: str = "spectrogram"
     _outputs: tuple[str, ...] = kernel.OUTPUTS
     _learnable: tuple[str, ...] = ("compression", "lateral_inhibition", "integration_s")
+    _learn_sets = {"full": _learnable}
 
     _parameter_constraints: dict = {
-        **{
-            k: v
-            for k, v in DifferentiableTransformer._parameter_constraints.items()
-            if k not in ("output", "frame_length")
-        },
+        **{k: v for k, v in LearningTransformer._parameter_constraints.items() if k not in ("output", "frame_length")},
+        **LEARNING_CONSTRAINTS,
         "filters": [str, Path, "array-like"],
         "compression": [Real, "array-like"],
         "lateral_inhibition": ["array-like"],
@@ -122,6 +155,18 @@ class AuditorySpectrogram(DifferentiableTransformer):
         frame_rate_hz: float = 200,
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
         rms_one_db_spl: float | None = None,
+        learn: str | Sequence[str] | None = None,
+        solver: str = "adam",
+        max_iter: int = 200,
+        tol: float = 1e-5,
+        l2: float = 1e-4,
+        batch_size: int = 32,
+        learning_rate: float = 0.01,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        random_state: Any = None,
+        verbose: int = 0,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -133,6 +178,18 @@ class AuditorySpectrogram(DifferentiableTransformer):
         self.frame_rate_hz = frame_rate_hz
         self.pooling = pooling
         self.rms_one_db_spl = rms_one_db_spl
+        self.learn = learn
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.l2 = l2
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.random_state = random_state
+        self.verbose = verbose
         self.dtype = dtype
         self.n_jobs = n_jobs
 

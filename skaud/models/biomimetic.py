@@ -56,7 +56,33 @@ class BiomimeticFrontend(AuditorySpectrogram):
     rms_one_db_spl : float or None, default=None
         Level in dB SPL that RMS 1.0 stands for in X; None means the model's own, 100 dB SPL.
     random_state : int, RandomState or None, default=None
-        For ``init="random"``.
+        For ``init="random"``; seed of the batches of learning and of what is held out.
+    learn : str, sequence of str, or None, default=None
+        Parameters for `fit` to learn from labels, through a softmax head on the features: "full" for all, "cortical"
+        for scales and rates, or names of some. A rate keeps its sign.
+    solver : {"lbfgs", "adam"}, default="adam"
+        L-BFGS-B over all clips, or Adam over random batches of them.
+    max_iter : int, default=200
+        Iterations of learning; with Adam, passes over all clips.
+    tol : float, default=1e-5
+        Learning ends where an iteration lowers the loss by less than ``tol * max(1, loss)``, or no entry of the
+        gradient exceeds tol; with Adam, after `n_iter_no_change` iterations that do not lower the loss by tol.
+    l2 : float, default=1e-4
+        Penalty on the squared weights of the softmax head.
+    batch_size : int, default=32
+        Clips of a batch of Adam; L-BFGS, too, differentiates no more at a time, which bounds the memory.
+    learning_rate : float, default=0.01
+        Step of Adam, as a part of the range between a parameter's bounds; for a weight of the head, over the root of
+        their number.
+    early_stopping : bool, default=False
+        Hold out clips, stop after `n_iter_no_change` iterations whose accuracy on them is no better, and keep the
+        best.
+    validation_fraction : float, default=0.1
+        Part of the clips to hold out.
+    n_iter_no_change : int, default=10
+        Iterations without progress to stop after.
+    verbose : int, default=0
+        Print the loss of every iteration of learning.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -80,6 +106,12 @@ class BiomimeticFrontend(AuditorySpectrogram):
         STRFs.
     frame_rate_hz_ : float
         Frames a second.
+    n_iter_ : int
+        Iterations of learning; 1 where nothing is learned.
+    loss_curve_ : list of float
+        Loss, where fit learned: at the start and after every iteration of L-BFGS, or in every iteration of Adam.
+    validation_scores_ : list of float
+        Accuracy on what was held out, after every iteration, with ``early_stopping=True``.
     n_ears_in_ : int or None
         Ears of the signals in `fit`; None where they had no axis for them.
     n_features_in_ : int
@@ -109,6 +141,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
 
     _outputs = (*AuditorySpectrogram._outputs, "cortical")
     _learnable = (*AuditorySpectrogram._learnable, "scales_cycles_per_octave", "rates_hz")
+    _learn_sets = {"full": _learnable, "cortical": _learnable[-2:]}
 
     _parameter_constraints: dict = {
         **AuditorySpectrogram._parameter_constraints,
@@ -139,6 +172,17 @@ class BiomimeticFrontend(AuditorySpectrogram):
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
         rms_one_db_spl: float | None = None,
         random_state: Any = None,
+        learn: str | Sequence[str] | None = None,
+        solver: str = "adam",
+        max_iter: int = 200,
+        tol: float = 1e-5,
+        l2: float = 1e-4,
+        batch_size: int = 32,
+        learning_rate: float = 0.01,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        verbose: int = 0,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -151,6 +195,18 @@ class BiomimeticFrontend(AuditorySpectrogram):
             frame_rate_hz=frame_rate_hz,
             pooling=pooling,
             rms_one_db_spl=rms_one_db_spl,
+            learn=learn,
+            solver=solver,
+            max_iter=max_iter,
+            tol=tol,
+            l2=l2,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            random_state=random_state,
+            verbose=verbose,
             dtype=dtype,
             n_jobs=n_jobs,
         )
@@ -160,7 +216,6 @@ class BiomimeticFrontend(AuditorySpectrogram):
         self.rates_hz = rates_hz
         self.response = response
         self.output = output
-        self.random_state = random_state
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the features.
@@ -226,6 +281,9 @@ class BiomimeticFrontend(AuditorySpectrogram):
             return super()._derivative(clip, step, parameter_steps, output)
         spectrogram, derivative = super()._derivative(clip, step, parameter_steps, "spectrogram")
         return derivatives.of_cortical(spectrogram, derivative, self._strfs(), parameter_steps, self.response)
+
+    def _learnable_names(self) -> tuple[str, ...]:
+        return self._learnable if self.output == "cortical" else AuditorySpectrogram._learnable
 
     def _bounds(self) -> dict[str, tuple[Any, Any]]:
         rates = np.sign(self.rates_hz_)  # the sign chooses half of the spectrum: no rate crosses 0

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from hashlib import sha1
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from skaud._learning import LEARNING_CONSTRAINTS
 from skaud.base import AudioTransformer
 from skaud.design import carfac as design
 from skaud.design import carfac_response
@@ -104,6 +106,34 @@ class CARFAC(CARFACGradients):
         Spread of the spatial filters to the base and to the apex, in channels: 1 and 1.65 times sqrt(2)^stage.
     agc_mix_coeff : float, default=0.5
         Coupling of the AGC between ears.
+    learn : str, sequence of str, or None, default=None
+        Parameters for `fit` to learn from labels, through a softmax head on the features: those that `vjp` knows. A
+        number stays one number; give `ohc_health` as an array, or a callable, to learn an entry a channel.
+    solver : {"lbfgs", "adam"}, default="lbfgs"
+        L-BFGS-B over all clips, or Adam over random batches of them.
+    max_iter : int, default=200
+        Iterations of learning; with Adam, passes over all clips.
+    tol : float, default=1e-5
+        Learning ends where an iteration lowers the loss by less than ``tol * max(1, loss)``, or no entry of the
+        gradient exceeds tol; with Adam, after `n_iter_no_change` iterations that do not lower the loss by tol.
+    l2 : float, default=1e-4
+        Penalty on the squared weights of the softmax head.
+    batch_size : int, default=32
+        Clips of a batch of Adam; L-BFGS, too, differentiates no more at a time, which bounds the memory.
+    learning_rate : float, default=0.01
+        Step of Adam, as a part of the range between a parameter's bounds; for a weight of the head, over the root of
+        their number.
+    early_stopping : bool, default=False
+        Hold out clips, stop after `n_iter_no_change` iterations whose accuracy on them is no better, and keep the
+        best.
+    validation_fraction : float, default=0.1
+        Part of the clips to hold out.
+    n_iter_no_change : int, default=10
+        Iterations without progress to stop after.
+    random_state : int, RandomState or None, default=None
+        Seed of the batches and of what is held out.
+    verbose : int, default=0
+        Print the loss of every iteration of learning.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -123,6 +153,14 @@ class CARFAC(CARFACGradients):
         All coefficients, in float64.
     frame_rate_hz_ : float
         Frames a second.
+    <parameter>_ : float or ndarray
+        Value of every parameter that `learn` names, such as ``velocity_scale_``.
+    n_iter_ : int
+        Iterations of learning; 1 where nothing is learned.
+    loss_curve_ : list of float
+        Loss, where fit learned: at the start and after every iteration of L-BFGS, or in every iteration of Adam.
+    validation_scores_ : list of float
+        Accuracy on what was held out, after every iteration, with ``early_stopping=True``.
     n_ears_in_ : int or None
         Ears of the signals in `fit`; None where they had no axis for them.
     n_features_in_ : int
@@ -152,7 +190,7 @@ class CARFAC(CARFACGradients):
     array([ 260., 1030., 4060.])
     """
 
-    _parameter_constraints = AudioTransformer._parameter_constraints | PARAMETER_CONSTRAINTS
+    _parameter_constraints = AudioTransformer._parameter_constraints | LEARNING_CONSTRAINTS | PARAMETER_CONSTRAINTS
 
     def __init__(
         self,
@@ -202,6 +240,18 @@ class CARFAC(CARFACGradients):
         agc1_scales: ArrayLike = (1.0, 2**0.5, 2.0, 2**1.5),
         agc2_scales: ArrayLike = (1.65, 1.65 * 2**0.5, 3.3, 1.65 * 2**1.5),
         agc_mix_coeff: float = 0.5,
+        learn: str | Sequence[str] | None = None,
+        solver: str = "lbfgs",
+        max_iter: int = 200,
+        tol: float = 1e-5,
+        l2: float = 1e-4,
+        batch_size: int = 32,
+        learning_rate: float = 0.01,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        random_state: Any = None,
+        verbose: int = 0,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -250,6 +300,18 @@ class CARFAC(CARFACGradients):
         self.agc1_scales = agc1_scales
         self.agc2_scales = agc2_scales
         self.agc_mix_coeff = agc_mix_coeff
+        self.learn = learn
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.l2 = l2
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.random_state = random_state
+        self.verbose = verbose
         self.dtype = dtype
         self.n_jobs = n_jobs
 
@@ -290,6 +352,16 @@ class CARFAC(CARFACGradients):
         check_parameters(self)
 
     def _design(self) -> None:
+        self._design_runs()
+        peaks = carfac_response.characteristics(self.coefficients_.car, self.sample_rate)
+        self.characteristic_frequencies_hz_ = peaks.frequency_hz
+        self.characteristic_gains_db_ = peaks.gain_db
+        self.bandwidths_hz_ = peaks.bandwidth_hz
+        self.q_ = peaks.q
+        numbers = b"".join(array.tobytes() for array in (*self._plan_, self._state(1).lines))
+        self._fingerprint_ = sha1(numbers, usedforsecurity=False).hexdigest()[:10]
+
+    def _design_runs(self) -> None:
         parameters = self._parameters()
         pole_hz = design.pole_frequencies(
             self.sample_rate,
@@ -303,11 +375,6 @@ class CARFAC(CARFACGradients):
         check_coefficients(self, self.coefficients_)
         self.n_channels_ = len(pole_hz)
         self.pole_frequencies_hz_ = pole_hz
-        peaks = carfac_response.characteristics(self.coefficients_.car, self.sample_rate)
-        self.characteristic_frequencies_hz_ = peaks.frequency_hz
-        self.characteristic_gains_db_ = peaks.gain_db
-        self.bandwidths_hz_ = peaks.bandwidth_hz
-        self.q_ = peaks.q
         self._plan_ = layout.make_plan(
             self.coefficients_,
             design.IHC_STYLES.index(self.ihc_style),
@@ -315,8 +382,6 @@ class CARFAC(CARFACGradients):
             delay=bool(self.use_delay_buffer),
             closed=not self.open_loop,
         )
-        numbers = b"".join(array.tobytes() for array in (*self._plan_, self._state(1).lines))
-        self._fingerprint_ = sha1(numbers, usedforsecurity=False).hexdigest()[:10]
 
     def _channel_names(self) -> list[str]:
         for digits in range(16):  # 1055hz; channels closer than 1 Hz get decimals

@@ -1,0 +1,213 @@
+"""Learning: parameters of a model, trained on labels."""
+
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skaud._callbacks import CallbackSupportMixin, FitProgress, with_callbacks
+from skaud._gradients import DifferentiableTransformer
+from skaud._sounds import Sounds
+from skaud.fitting.classification import Labels, SoftmaxObjective
+from skaud.fitting.parameters import BoundedParameters
+from skaud.fitting.solvers import Solution, minimize_adam, minimize_lbfgs, warn_unless_converged
+
+LEARNING_CONSTRAINTS: dict = {
+    "learn": [str, "array-like", None],
+    "solver": [StrOptions({"lbfgs", "adam"})],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "l2": [Interval(Real, 0, None, closed="left")],
+    "batch_size": [Interval(Integral, 1, None, closed="left")],
+    "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
+    """Base of the models whose parameters `fit` can learn from labels."""
+
+    learn: str | Sequence[str] | None
+    solver: str
+    max_iter: int
+    tol: float
+    l2: float
+    batch_size: int
+    learning_rate: float
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    random_state: Any
+    verbose: int
+
+    # Words for several parameters at once.
+    _learn_sets: dict[str, tuple[str, ...]] = {}
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any = None, sample_rate: Any = None) -> "LearningTransformer":
+        """Design the model from its parameters, and learn those that `learn` names.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+            Sound; the clips of a list, ``(n_samples,)`` or ``(n_ears, n_samples)``, may differ in length. It is
+            validated.
+        y : array-like of shape (n_signals,), or list of arrays, default=None
+            Labels of the clips, which `learn` needs; without, they are ignored. With ``pooling=None``, an array of
+            ``n_frames`` labels for each clip, or a label that all its frames bear.
+        sample_rate : float or sequence of float, default=None
+            Rate of the clips in Hz, one for all or one a clip; None stands for the parameter `sample_rate`.
+
+        Returns
+        -------
+        LearningTransformer
+            The fitted model.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter, X or y is not what the model can work with; the message says what to change.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If learning reached `max_iter`.
+        """
+        self._forget()
+        progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=0 if self.learn is None else self.max_iter)
+        super().fit(X, y, sample_rate)
+        if self.learn is not None:
+            if self._stays_where_it_is(X):
+                raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
+            self._learn(self._sounds(X, sample_rate), y, progress)
+        progress.close()
+        return self
+
+    def _learn(self, sounds: Sounds, y: Any, progress: FitProgress) -> None:
+        """Train the parameters that `learn` names."""
+        names = self._names_to_learn()
+        labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None)
+        random_state = check_random_state(self.random_state)
+        held_out: np.ndarray | None = None
+        indices = np.arange(len(sounds.clips))
+        if self.early_stopping:
+            indices, held_out = self._split_off(labels, random_state)
+        objective = SoftmaxObjective(
+            self, BoundedParameters(self, names), sounds, labels, l2=self.l2, signals_at_once=self.batch_size
+        )
+        start, bounds = objective.begin(indices)
+        best = (-np.inf, -np.inf), start
+        scores: list[float] = []
+        n_without = 0
+
+        def watch(x: np.ndarray, loss: float) -> bool:
+            nonlocal best, n_without
+            more = ""
+            if held_out is not None:
+                accuracy, held_out_loss = objective.score(x, held_out)
+                scores.append(accuracy)
+                n_without += 1
+                if (accuracy, -held_out_loss) > best[0]:
+                    best, n_without = ((accuracy, -held_out_loss), x.copy()), 0
+                more = f", accuracy on what was held out {accuracy:.3f}"
+            stop = progress.iteration(loss, lambda: self._set_learned(objective, x, names), more)
+            return stop or n_without >= self.n_iter_no_change
+
+        common: dict[str, Any] = {"max_iter": self.max_iter, "tol": self.tol, "watch": watch}
+        solution: Solution
+        if self.solver == "lbfgs":
+            solution = minimize_lbfgs(lambda x: objective(x, indices), start, bounds, **common)
+        else:
+            solution = minimize_adam(
+                lambda x, some: objective(x, indices[some]),
+                start,
+                bounds,
+                n_samples=len(indices),
+                batch_size=self.batch_size,
+                learning_rate=self.learning_rate * objective.steps(),
+                n_iter_no_change=self.n_iter_no_change,
+                random_state=random_state,
+                **common,
+            )
+        self._set_learned(objective, solution.x if held_out is None else best[1], names)
+        self.n_iter_, self.loss_curve_ = solution.n_iter, solution.loss_curve
+        if held_out is not None:
+            self.validation_scores_ = scores
+        warn_unless_converged(self, solution, stacklevel=5)  # where fit was called
+
+    def _set_learned(self, objective: SoftmaxObjective, x: np.ndarray, names: Iterable[str]) -> dict[str, Any]:
+        """Design with what was learned; the fitted attributes that hold it."""
+        found = objective.found(x)
+        self._redesign(objective.fixed | found)
+        attributes = {f"{name}_": found[name] for name in names}
+        for name, value in attributes.items():
+            setattr(self, name, value)
+        self._learned_ = tuple(attributes)
+        return attributes
+
+    def _forget(self) -> None:
+        """Remove what an earlier fit learned: a fit starts afresh."""
+        for name in (*getattr(self, "_learned_", ()), "_learned_", "loss_curve_", "validation_scores_"):
+            if hasattr(self, name):
+                delattr(self, name)
+        self.n_iter_ = 1  # a model that learns nothing is designed once
+
+    def _split_off(self, labels: Labels, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
+        """Indices of clips to train on and of those held out: as many of each class, if labels are a clip each."""
+        n_signals = len(labels.codes)
+        n_held_out = int(np.ceil(self.validation_fraction * n_signals))
+        of_clips = None if labels.of_frames else np.concatenate(labels.codes)
+        needed = 1 if of_clips is None else len(labels.classes)
+        if n_held_out < needed or n_signals - n_held_out < needed:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} holds out {n_held_out} of {n_signals} signals, and "
+                f"both parts need at least {needed}, one a class; change it, pass more signals, or set "
+                "early_stopping=False."
+            )
+        if of_clips is not None and np.bincount(of_clips).min() < 2:
+            rare = labels.classes[np.bincount(of_clips).argmin()]
+            raise ValueError(
+                f"y has one clip of class {rare!r}, and early_stopping=True needs 2 to hold one out; pass more, or set "
+                "early_stopping=False."
+            )
+        parts = train_test_split(
+            np.arange(n_signals), test_size=n_held_out, random_state=random_state, stratify=of_clips
+        )
+        return np.sort(parts[0]), np.sort(parts[1])
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._names_to_learn()
+
+    def _names_to_learn(self) -> tuple[str, ...]:
+        """Parameters that `learn` names; an error if the output does not depend on one of them."""
+        if self.learn is None:
+            return ()
+        names = (self.learn,) if isinstance(self.learn, str) else tuple(self.learn)
+        names = tuple(dict.fromkeys(name for word in names for name in self._learn_sets.get(word, (word,))))
+        known = self._learnable_names()
+        wrong = [name for name in names if name not in known]
+        if wrong or not names:
+            words = f" or {tuple(self._learn_sets)}" if self._learn_sets else ""
+            raise ValueError(
+                f"learn={self.learn!r} has {wrong[0] if wrong else 'nothing'!r}; with these parameters "
+                f"{type(self).__name__} can learn {known}{words}, choose among them, or None."
+            )
+        return names
+
+    def _learnable_names(self) -> tuple[str, ...]:
+        """Parameters that the output depends on."""
+        return self._differentiable()
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = getattr(self, "learn", None) is not None
+        return tags

@@ -1,0 +1,105 @@
+"""Bounded parameters of a model as one vector for an optimiser."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+WIDE = 8.0  # high / low from which the logarithm of a parameter is what moves
+
+
+class Entry(NamedTuple):
+    """A parameter between bounds; all arrays are flat.
+
+    As an entry u of the vector runs from 0 to 1, the value runs from one bound to the other: origin + u span, or, where
+    the bounds are of one sign and far apart, low ratio**u. Without bounds, the origin is the start.
+    """
+
+    start: np.ndarray
+    shape: tuple[int, ...]
+    low: np.ndarray
+    high: np.ndarray
+    is_log: np.ndarray
+    ratio: np.ndarray
+    origin: np.ndarray
+    span: np.ndarray
+
+
+class BoundedParameters:
+    """Named parameters of a fitted model, their bounds, and the way between them and a vector."""
+
+    def __init__(self, model: Any, names: Sequence[str], bounds: Mapping[str, tuple[Any, Any]] | None = None) -> None:
+        known = model._bounds() | dict(bounds or {})
+        self.names = tuple(names)
+        self.entries = {name: _entry(name, model._differentiated(name), known.get(name)) for name in self.names}
+        sizes = [entry.low.size for entry in self.entries.values()]
+        ends = np.cumsum(sizes)
+        self.slices = {name: slice(end - size, end) for name, size, end in zip(self.names, sizes, ends)}
+        self.size = int(sum(sizes))
+        self.low = np.concatenate([[], *(np.where(np.isfinite(e.low), 0.0, -np.inf) for e in self.entries.values())])
+        self.high = np.concatenate([[], *(np.where(np.isfinite(e.high), 1.0, np.inf) for e in self.entries.values())])
+
+    def start(self) -> np.ndarray:
+        """Vector (size,) of the values that the model began with, moved into the bounds."""
+        return np.clip(np.concatenate([[], *map(_positions, self.entries.values())]), self.low, self.high)
+
+    def unpack(self, u: np.ndarray) -> dict[str, Any]:
+        """Values by name, shaped as the model takes them."""
+        values: dict[str, Any] = {}
+        for name, entry in self.entries.items():
+            value = np.clip(_values(u[self.slices[name]], entry), entry.low, entry.high)
+            values[name] = value.reshape(entry.shape) if entry.shape else float(value[0])
+        return values
+
+    def pull_back(self, u: np.ndarray, grads: Mapping[str, Any]) -> np.ndarray:
+        """Derivative with respect to the vector, from those with respect to the values."""
+        bars = [np.ravel(grads[name]) * _slopes(u[self.slices[name]], e) for name, e in self.entries.items()]
+        return np.concatenate([[], *bars])
+
+
+def _values(u: np.ndarray, entry: Entry) -> np.ndarray:
+    return np.where(entry.is_log, entry.low * entry.ratio**u, entry.origin + u * entry.span)
+
+
+def _slopes(u: np.ndarray, entry: Entry) -> np.ndarray:
+    # value = low * ratio ** u, or origin + u * span
+    return np.where(entry.is_log, entry.low * entry.ratio**u * np.log(entry.ratio), entry.span)
+
+
+def _positions(entry: Entry) -> np.ndarray:
+    """Entries of the vector that give the start, or the bound next to it."""
+    value = np.clip(entry.start, entry.low, entry.high)
+    logarithmic = np.log(np.where(entry.is_log, value / np.where(entry.is_log, entry.low, 1), 1)) / np.where(
+        entry.is_log, np.log(entry.ratio), 1
+    )
+    return np.where(entry.is_log, logarithmic, (value - entry.origin) / entry.span)
+
+
+def _entry(name: str, start: np.ndarray, bounds: tuple[Any, Any] | None) -> Entry:
+    shape = start.shape
+    low, high = (-np.inf, np.inf) if bounds is None else bounds
+    try:
+        low, high = (np.broadcast_to(np.asarray(b, dtype=float), shape).ravel() for b in (low, high))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"bounds of {name} have shapes {np.shape(low)} and {np.shape(high)}; they must be numbers, or arrays of "
+            f"shape {shape}."
+        ) from error
+    if not (low < high).all():
+        raise ValueError(f"bounds of {name} are {low} and {high}; every lower one must lie below its upper one.")
+    if (np.isfinite(low) != np.isfinite(high)).any():
+        raise ValueError(f"bounds of {name} are {low} and {high}; give both ends finite, or neither.")
+    bounded = np.isfinite(low)
+    start = start.ravel()
+    magnitudes = np.sort(np.abs([low, high]), axis=0)
+    is_log = bounded & (low * high > 0) & (magnitudes[1] >= WIDE * magnitudes[0])
+    return Entry(
+        start=start,
+        shape=shape,
+        low=low,
+        high=high,
+        is_log=is_log,
+        ratio=np.divide(high, low, out=np.ones_like(low), where=is_log),
+        origin=np.where(bounded, low, start),
+        span=np.where(bounded, high - low, np.maximum(np.abs(start), 1)),
+    )
