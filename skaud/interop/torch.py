@@ -75,8 +75,8 @@ def as_module(
     module = _module_class()
     if not isinstance(estimator, DifferentiableTransformer):
         raise TypeError(
-            f"estimator is a {type(estimator).__name__}, which has no vjp that takes sound; pass a model such as CARFAC "
-            "or BiomimeticFrontend."
+            f"estimator is a {type(estimator).__name__}, which has no vjp that takes sound; pass a model such as "
+            "CARFAC or BiomimeticFrontend."
         )
     check_is_fitted(estimator)
     if output != "features":
@@ -132,9 +132,9 @@ class _Run:
         if output != "features":
             return self.model.simulate(signals, output)[output], None
         # Of a list, clips may have any length; a data frame is nothing for torch.
-        return np.stack(
-            [np.asarray(x) for x in copy.copy(self.model).set_output(transform="default").transform(list(signals))]
-        ), None
+        # Clips of a list may have any length; a data frame is nothing for torch.
+        model = copy.copy(self.model).set_output(transform="default")
+        return np.stack(model.transform(list(signals))), None
 
     def pull_back(self, grads: Mapping[str, Any]) -> list[np.ndarray]:
         """Derivatives by the positions, name by name."""
@@ -158,24 +158,22 @@ def _module_class() -> type:
             wanted = [ctx.needs_input_grad[0], *ctx.needs_input_grad[3:]]
             names = [name for name, is_wanted in zip(("X", *run.bounded.names), wanted) if is_wanted]
             value, ctx.pullback = run.respond(x.detach().cpu().numpy(), tuple(names), output)
-            ctx.run, ctx.like = run, (x, *positions)
+            ctx.run, ctx.kinds = run, [(t.dtype, t.device, t.shape) for t in (x, *positions)]
             return torch.from_numpy(np.ascontiguousarray(value)).to(x.device)
 
         @staticmethod
         @once_differentiable
         def backward(ctx: Any, value_bar: Any) -> Any:
             grads = ctx.pullback(value_bar.detach().cpu().numpy())
-            bars = [
-                grads.get("X"),
-                *(bar if wanted else None for bar, wanted in zip(ctx.run.pull_back(grads), ctx.needs_input_grad[3:])),
-            ]
-            x_bar, *positions_bar = (
-                None
-                if bar is None
-                else torch.as_tensor(np.asarray(bar), dtype=like.dtype, device=like.device).reshape(like.shape)
-                for bar, like in zip(bars, ctx.like)
-            )
+            bars = [grads.get("X"), *ctx.run.pull_back(grads)]
+            wanted = [ctx.needs_input_grad[0], *ctx.needs_input_grad[3:]]
+            x_bar, *positions_bar = map(as_tensor, bars, ctx.kinds, wanted)
             return x_bar, None, None, *positions_bar
+
+    def as_tensor(bar: Any, kind: tuple[Any, Any, Any], is_wanted: bool) -> Any:
+        """Derivative as a tensor of the kind of what it belongs to."""
+        dtype, device, shape = kind
+        return torch.as_tensor(bar, dtype=dtype, device=device).reshape(shape) if is_wanted else None
 
     class AuditoryModule(torch.nn.Module):
         """A skaud model as a module; made by `as_module`."""
@@ -198,7 +196,8 @@ def _module_class() -> type:
                     f"x is {kind}; it must be a tensor of real samples, (batch, n_samples) or (batch, n_ears, "
                     "n_samples): reshape or cast it."
                 )
-            return Response.apply(x, self._run(), self.output, *self.positions.values())
+            positions = (self.positions[name] for name in self._bounded.names)
+            return Response.apply(x, self._run(), self.output, *positions)
 
         def values(self) -> dict[str, Any]:
             """Values of the parameters, by name, as the estimator takes them."""
@@ -210,6 +209,7 @@ def _module_class() -> type:
             model._redesign(self._fixed | values)
             for name, value in values.items():
                 setattr(model, f"{name}_", value)
+            model._learned_ = tuple(f"{name}_" for name in values)
             return model
 
         def extra_repr(self) -> str:
@@ -221,10 +221,7 @@ def _module_class() -> type:
             parts = []
             for name, part in self._bounded.slices.items():
                 position = self.positions[name].data
-                low, high = (
-                    torch.as_tensor(b[part], dtype=position.dtype, device=position.device)
-                    for b in (self._bounded.low, self._bounded.high)
-                )
+                low, high = (torch.as_tensor(b[part]).to(position) for b in (self._bounded.low, self._bounded.high))
                 if bool(((position < low) | (position > high)).any()):
                     position.copy_(torch.minimum(torch.maximum(position, low), high))
                 parts.append(position.detach().cpu().numpy().astype(float))

@@ -46,7 +46,7 @@ def test_gradcheck_of_carfac(carfac, n_axes):
 
 @pytest.mark.parametrize("output", ["features", "spectrogram"])
 def test_gradcheck_of_the_biomimetic_front_end(biomimetic, output):
-    # Pooled by a product, so that few values are left of the many.
+    # Few values stand for the many; small steps, because channels that are nearly equal cross the rectifier.
     learn = ["lateral_inhibition", "integration_s", "scales_cycles_per_octave", "rates_hz"]
     module = as_module(biomimetic, learn[: 4 if output == "features" else 2], output=output)
     weights = tensor(RANDOM.standard_normal((3, *module(tensor(X[:1, :240])).shape[1:])))
@@ -55,7 +55,7 @@ def test_gradcheck_of_the_biomimetic_front_end(biomimetic, output):
     def few(x, *_):
         return torch.tensordot(weights, module(x)[0], weights.ndim - 1)
 
-    assert torch.autograd.gradcheck(few, (x, *module.parameters()), atol=1e-6, rtol=1e-4)
+    assert torch.autograd.gradcheck(few, (x, *module.parameters()), eps=1e-8, atol=1e-4, rtol=1e-3)
 
 
 def test_gradcheck_of_the_exponents(biomimetic):
@@ -63,7 +63,7 @@ def test_gradcheck_of_the_exponents(biomimetic):
     (position,) = module.parameters()
     assert position.shape == (129,)
     x = tensor(X[:1, :160])
-    assert torch.autograd.gradcheck(lambda _: (module(x) ** 2).sum(), (position,), atol=1e-6, rtol=1e-4)
+    assert torch.autograd.gradcheck(lambda _: (module(x) ** 2).sum(), (position,), eps=1e-8, atol=1e-5, rtol=1e-4)
 
 
 def test_a_module_returns_what_the_model_does(carfac, biomimetic):
@@ -181,9 +181,9 @@ def test_what_does_not_fit_is_said(carfac, biomimetic):
         as_module(carfac)(torch.zeros((2, 3), dtype=torch.int64))
     with pytest.raises(ValueError, match=r"float64, \(3,\)"):
         as_module(carfac)(tensor(X[0, :3]))
+    x = tensor(X[:, :20], requires_grad=True)
+    (grad,) = torch.autograd.grad((as_module(carfac)(x) ** 2).sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
-        x = tensor(X[:, :20], requires_grad=True)
-        (grad,) = torch.autograd.grad(as_module(carfac)(x).sum(), x, create_graph=True)
         grad.sum().backward()
 
 
