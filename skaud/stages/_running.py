@@ -70,7 +70,8 @@ class _Moments:
         self.n, self.mean, self.squares = 0, np.zeros(()), np.zeros(())  # squares: sum of those of the deviations
 
     def add(self, frames: np.ndarray) -> None:
-        n, mean = frames.shape[-1], np.mean(frames, axis=-1, dtype=np.float64)
+        n = frames.shape[-1]
+        mean = np.asarray(np.mean(frames, axis=-1, dtype=np.float64))
         step = mean - self.mean
         if self.name == "std":
             own = np.square(frames - mean[..., np.newaxis]).sum(axis=-1)

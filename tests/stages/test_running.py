@@ -1,6 +1,7 @@
 """Pooling block by block against pooling at once."""
 
 import itertools
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -86,11 +87,11 @@ def test_long_clips_have_the_features_of_their_frames(model, segments, monkeypat
         fitted = model.set_params(pooling=TemporalPooling(STATISTICS, segments)).fit(clips)
         wanted = fitted.transform(clips)  # as a whole: no clip has so many frames
         monkeypatch.setattr(type(model), "_frames_at_once", 20 if model.frame_length else 3200)
-        calls = []
-        monkeypatch.setattr(RunningPool, "add", lambda *a, add=RunningPool.add: calls.append(a) or add(*a))
-        found = fitted.transform(clips)
+        counted = mock.patch.object(RunningPool, "add", autospec=True, side_effect=RunningPool.add)
+        with counted as add:
+            found = fitted.transform(clips)
         monkeypatch.undo()
-        assert len(calls) > len(clips)
+        assert add.call_count > len(clips)
         scale = np.abs(wanted).max()
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6 * scale)
         if clips is mono:  # short enough to be pooled at once, beside longer ones: the same to the bit
