@@ -1,7 +1,7 @@
 """AudioTransformer: what every auditory model inherits."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,7 +17,8 @@ from skaud._responses import as_container, check_responses, stack
 from skaud._sounds import AudioInputTags, Sounds, check_rates, check_sounds
 from skaud._stream import Streaming
 from skaud.audio import resample
-from skaud.stages.pooling import TemporalPooling, pool, pooled_names, resolve_statistics
+from skaud.stages._running import RunningPool, can_run
+from skaud.stages.pooling import TemporalPooling, pooled_names, resolve_statistics
 
 
 class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -30,6 +31,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
     _outputs: tuple[str, ...] = ()
     _rms_one_db_spl: float = 100.0
     _signals_at_once = 1  # how many signals a model's kernel runs side by side
+    _frames_at_once = 4096  # how many frames of a signal are held to be pooled: 41 s of 10 ms
 
     # fit and transform take the rate of the clips as metadata, and ask for it wherever they stand in a pipeline.
     __metadata_request__fit = {"sample_rate": True}
@@ -133,9 +135,11 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
                 f"X has {n_ears} ears and had {n_ears_in_fit} ears in fit; pass signals with the same ears, or fit "
                 "again."
             )
-        results = self._map(self._run_frames, self._pool, sounds.clips, self._batches(sounds.clips), frame_length)
+        batches = self._batches(sounds.clips)
         if self.pooling is not None:
-            return as_container(self, stack(results), sounds.index)
+            rows = self._map(self._run_pooled, RunningPool.result, sounds.clips, batches, frame_length)
+            return as_container(self, stack(rows), sounds.index)
+        results = self._map(self._run_frames, None, sounds.clips, batches, frame_length)
         frames = results if sounds.has_ears else [frames[0] for frames in results]
         return stack(frames) if sounds.is_array else frames
 
@@ -256,6 +260,15 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
     def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
         """Full-rate responses (n_ears, n_channels, n_samples) by name, a tuple a clip."""
 
+    def _frame_blocks(
+        self, clips: list[np.ndarray], frame_length: int | None
+    ) -> Iterator[tuple[int, np.ndarray]] | None:
+        """What `_run_frames` returns, bit by bit: (which clip, its next frames), `_frames_at_once` or so.
+
+        None where the model makes all frames of a clip at once; features of long clips then take more memory.
+        """
+        return None
+
     def _available_outputs(self) -> tuple[str, ...]:
         return self._outputs
 
@@ -284,8 +297,20 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         """Samples of a frame, or None for every sample."""
         return None if self.frame_length is None else max(1, round(self.frame_length * self.sample_rate))
 
-    def _pool(self, frames: np.ndarray) -> np.ndarray:
-        return frames if self.pooling is None else pool(frames, *self._pooling())
+    def _run_pooled(self, clips: list[np.ndarray], frame_length: int | None, **options: Any) -> list[RunningPool]:
+        """Pools full of the frames of clips; those of a long one are not held, where its statistics allow it."""
+        statistics, segments = self._pooling()
+        n_frames = [max(1, clip.shape[-1] // (frame_length or 1)) for clip in clips]
+        blocks = None
+        if max(n_frames) > self._frames_at_once and can_run(statistics):
+            blocks = self._frame_blocks(clips, frame_length)
+        if blocks is None:
+            whole = self._run_frames(clips, frame_length, **options)
+            n_frames, blocks = [frames.shape[-1] for frames in whole], enumerate(whole)
+        pools = [RunningPool(n, statistics, segments) for n in n_frames]
+        for i, frames in blocks:
+            pools[i].add(frames)
+        return pools
 
     def _pooling(self) -> tuple[Any, int]:
         if isinstance(self.pooling, TemporalPooling):
@@ -331,7 +356,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
     def _map(
         self, run: Any, finish: Any, clips: list[np.ndarray], batches: list[list[int]], argument: Any
     ) -> list[Any]:
-        """finish(response), or the response, of every clip to run(clips of a batch, argument), in threads."""
+        """The response of every clip, or finish(pool), to run(clips of a batch, argument), in threads."""
         n_jobs = 1 if len(batches) == 1 else self.n_jobs
         jobs = (delayed(self._run_batch)(run, finish, [clips[i] for i in batch], batch, argument) for batch in batches)
         done = (f(*a, **k) for f, a, k in jobs) if n_jobs == 1 else Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
@@ -346,8 +371,8 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
     ) -> list[Any]:
         """A job of `_map`: no more than its own frames are held, if finish pools them."""
         responses = run(clips, argument)
-        check_responses(self, responses, clips, indices)
-        return responses if finish is None else [finish(response) for response in responses]
+        check_responses(self, responses if finish is None else [pool.last for pool in responses], clips, indices)
+        return responses if finish is None else [finish(pool) for pool in responses]
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -1,5 +1,6 @@
 """CARFAC on the CPU: from clips to the kernel's arrays, and from the rows of its lines to outputs."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -78,38 +79,56 @@ class CARFACRuns(AudioTransformer):
     def _run_frames(self, clips: list[np.ndarray], frame_length: int | None) -> list[np.ndarray]:
         if frame_length is None:
             return [self._run_full([clip], (self.output,))[0][0] for clip in clips]
-        # Clips run side by side, the shortest first, so that the rows of those that ended can be left behind.
+        most = clips[-1].shape[1] // frame_length + 1  # all at once
+        return [frames for _, frames in self._frames_side_by_side(clips, frame_length, most)]
+
+    def _frame_blocks(self, clips: list[np.ndarray], frame_length: int | None) -> Iterator[tuple[int, np.ndarray]]:
+        if frame_length is not None:
+            yield from self._frames_side_by_side(clips, frame_length, self._frames_at_once)
+            return
+        for i, clip in enumerate(clips):
+            state = self._initial_arrays(clip.shape[0])
+            for begin in range(0, clip.shape[1], self._frames_at_once):
+                block = np.ascontiguousarray(clip[:, begin : begin + self._frames_at_once])
+                samples, state = self._run_chunk(block, state, None)
+                yield i, samples
+
+    def _frames_side_by_side(
+        self, clips: list[np.ndarray], frame_length: int, most: int
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """(which clip, its next frames), at most so many at once.
+
+        The clips come with the shortest first, so that the rows of those that ended can be left behind.
+        """
         n_ears, lengths = clips[0].shape[0], [clip.shape[1] for clip in clips]
-        x = clips[0]
-        if len(clips) > 1:
-            x = np.zeros((len(clips) * n_ears, lengths[-1]), self.dtype)
-            for i, clip in enumerate(clips):
-                x[i * n_ears : (i + 1) * n_ears, : lengths[i]] = clip
-        plan = self._kernel_plan(n_ears)
+        plan, state = self._kernel_plan(n_ears), self._state(len(clips) * n_ears)
         taps, first = self._taps(self.output)
-        state = self._state(len(x))
-        out = np.empty((len(x), 1, self.n_channels_, max(1, lengths[-1] // frame_length)), self.dtype)
-        work = layout.workspace(plan, len(x), len(taps))
-        responses, begin, n_frames = [], 0, 0
-        for i, length in enumerate(lengths):
-            rest = slice(i * n_ears, None)
-            remaining = state._replace(
-                lines=state.lines[rest],
-                memory=state.memory[rest],
-                pending=state.pending[rest],
-                frame_sum=state.frame_sum[rest],
-            )
-            if length > begin:
-                n_frames = lanes.run_frames(
-                    x[rest], begin, length, remaining, plan, taps, first, frame_length, work, out[rest], n_frames
-                )
-                begin = length
-            own = slice(i * n_ears, (i + 1) * n_ears)
-            if n_frames == 0:  # shorter than a frame: the mean of what there is
-                filled = state._replace(frame_sum=state.frame_sum[own].copy(), frame_filled=state.frame_filled.copy())
-                lanes.close_frame(filled, plan, out[own], 0)
-            responses.append(self._finish(self.output, out[own, ..., : max(1, n_frames)]))
-        return responses
+        work = layout.workspace(plan, len(clips) * n_ears, len(taps))
+        for start in range(0, lengths[-1], most * frame_length):
+            stop = min(start + most * frame_length, lengths[-1])
+            running = [i for i, length in enumerate(lengths) if length > start]
+            x = clips[-1][:, start:stop]
+            if len(running) > 1 or not x.flags.c_contiguous:
+                x = np.zeros((len(running) * n_ears, stop - start), self.dtype)
+                for k, i in enumerate(running):
+                    part = clips[i][:, start:stop]
+                    x[k * n_ears : (k + 1) * n_ears, : part.shape[1]] = part
+            out = np.empty((len(x), 1, self.n_channels_, max(1, (stop - start) // frame_length)), self.dtype)
+            begin, n_frames = 0, 0
+            for k, i in enumerate(running):
+                end, rest, own = min(lengths[i], stop) - start, slice(k * n_ears, None), _rows(state, i, n_ears)
+                if end > begin:
+                    remaining = _rows(state, i, n_ears, len(clips) - i)
+                    n_frames = lanes.run_frames(
+                        x[rest], begin, end, remaining, plan, taps, first, frame_length, work, out[rest], n_frames
+                    )
+                    begin = end
+                response = out[k * n_ears : (k + 1) * n_ears]
+                if start == 0 and n_frames == 0:  # shorter than a frame: the mean of what there is
+                    filled = own._replace(frame_sum=own.frame_sum.copy(), frame_filled=state.frame_filled.copy())
+                    lanes.close_frame(filled, plan, response, 0)
+                if start == 0 or n_frames:
+                    yield i, self._finish(self.output, response[..., : max(1, n_frames)])
 
     def _initial_arrays(self, n_ears: int) -> layout.State:
         return self._state(n_ears)
@@ -164,3 +183,11 @@ class CARFACRuns(AudioTransformer):
                 "or reshape it, or set dtype."
             )
         return run_two_cap(X, self.coefficients_, frame_length, self.dtype)
+
+
+def _rows(state: layout.State, clip: int, n_ears: int, n_clips: int = 1) -> layout.State:
+    """State of some clips, one after the other, of those that run side by side."""
+    rows = slice(clip * n_ears, (clip + n_clips) * n_ears)
+    return state._replace(
+        lines=state.lines[rows], memory=state.memory[rows], pending=state.pending[rows], frame_sum=state.frame_sum[rows]
+    )

@@ -73,6 +73,26 @@ class Chain:
             kernels.close_frame(state, self.plan, out, 0)
         return out
 
+    def frame_blocks(self, blocks: Iterator[np.ndarray], n_rows: int, frame_length: int | None) -> Iterator[np.ndarray]:
+        """As clip_frames, bit by bit, of a clip of more than one frame; of frame_length None, every sample."""
+        state, work = self.initial_state(n_rows), layout.workspace(self.plan)
+        output = OUTPUTS[int(self.plan.sizes[-1])]
+        for block in blocks:
+            if frame_length is None:
+                yield self.full(block, state, (output,))[0]
+                continue
+            n_frames = (int(state.filled[0]) + block.shape[-1]) // frame_length
+            out = np.empty((n_rows, self.n_outputs(output), n_frames), self.dtype)
+            kernels.run_frames(block, state, self.plan, work, frame_length, out, 0)
+            if n_frames:
+                yield out
+
+
+def iter_blocks(clip: np.ndarray) -> Iterator[np.ndarray]:
+    """Blocks (n_rows, at most BLOCK) of a clip (n_rows, n_samples)."""
+    for begin in range(0, clip.shape[1], BLOCK):
+        yield np.ascontiguousarray(clip[:, begin : begin + BLOCK])
+
 
 class Stage(AudioTransformer):
     """A stage as a transformer of its own."""
@@ -114,6 +134,11 @@ class ChainStage(Stage):
         if frame_length is None:
             return [responses[0] for responses in self._run_full(clips, (self.output,))]
         return [self._chain_.clip_frames(iter([c]), self._rows(c), c.shape[-1], frame_length) for c in clips]
+
+    def _frame_blocks(self, clips: list[np.ndarray], frame_length: int | None) -> Iterator[tuple[int, np.ndarray]]:
+        for i, clip in enumerate(clips):
+            for frames in self._chain_.frame_blocks(iter_blocks(clip), self._rows(clip), frame_length):
+                yield i, frames
 
     def _run_chunk(self, clip: np.ndarray, arrays: layout.State, frame_length: int | None) -> tuple[np.ndarray, Any]:
         state = arrays.copy()

@@ -192,7 +192,7 @@ def pool(frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segmen
     """Pool one signal, (..., n_frames), into (segments * n_statistics * ...,)."""
     n_frames, resolved = frames.shape[-1], resolve_statistics(statistics)
     pooled = []
-    for part in _parts(n_frames, segments):
+    for part in part_slices(n_frames, segments):
         for name, function in resolved:
             value = function(frames[..., part], axis=-1)
             shape = getattr(value, "shape", ())  # without NumPy: the frames may be cupy's
@@ -218,7 +218,7 @@ def pool_adjoint(
             )
     frames_bar = np.zeros(frames.shape)
     bars = iter(np.reshape(pooled_bar, (segments * len(resolved), *frames.shape[:-1], 1)))
-    for part in _parts(frames.shape[-1], segments):
+    for part in part_slices(frames.shape[-1], segments):
         for name, _ in resolved:
             # pooled.append(np.ravel(function(frames[..., part], axis=-1)))
             frames_bar[..., part] += _statistic_adjoint(next(bars), name, frames[..., part].astype(float))
@@ -252,7 +252,7 @@ def _statistic_adjoint(bar: np.ndarray, name: str, frames: np.ndarray) -> np.nda
     return frames_bar
 
 
-def _parts(n_frames: int, segments: int) -> list[slice]:
+def part_slices(n_frames: int, segments: int) -> list[slice]:
     """Frames of every part, at least one."""
     starts = [min(part * n_frames // segments, n_frames - 1) for part in range(segments)]
     return [slice(start, max((part + 1) * n_frames // segments, start + 1)) for part, start in enumerate(starts)]

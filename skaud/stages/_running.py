@@ -1,0 +1,126 @@
+"""Pooling of frames that come block by block, in memory that does not grow with their number."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from skaud.stages.pooling import Statistic, part_slices, pool, resolve_statistics
+
+
+class RunningPool:
+    """`pool` of one signal whose n_frames frames (..., n) come in order, in blocks.
+
+    A signal that comes in one block is pooled by `pool` itself, whatever the statistics. Of one in several blocks
+    nothing is kept but sums, which takes statistics that `can_run` accepts.
+    """
+
+    def __init__(self, n_frames: int, statistics: Statistic | Sequence[Statistic], segments: int = 1) -> None:
+        self._n_frames, self._statistics, self._segments = n_frames, statistics, segments
+        self._done = 0
+        self._parts: list[tuple[slice, list[Running]]] = []
+        self.last: Any = None  # the last block that came; its frames are those that came last
+
+    def add(self, frames: Any) -> None:
+        """Take the next frames (..., n)."""
+        begin, self._done = self._done, self._done + frames.shape[-1]
+        self.last = frames
+        if frames.shape[-1] == self._n_frames:
+            return
+        if not self._parts:
+            names = [name for name, _ in resolve_statistics(self._statistics)]
+            parts = part_slices(self._n_frames, self._segments)
+            self._parts = [(part, [_make(name) for name in names]) for part in parts]
+        for part, runnings in self._parts:
+            own = frames[..., max(part.start - begin, 0) : max(part.stop - begin, 0)]
+            if own.shape[-1]:
+                for running in runnings:
+                    running.add(own)
+
+    def result(self) -> np.ndarray:
+        """What `pool` makes of all frames, in the dtype of the frames."""
+        if self.last.shape[-1] == self._n_frames:
+            return pool(self.last, self._statistics, self._segments)
+        pooled = [np.ravel(running.result()) for _, runnings in self._parts for running in runnings]
+        return np.concatenate(pooled).astype(self.last.dtype)
+
+
+def can_run(statistics: Statistic | Sequence[Statistic]) -> bool:
+    """Whether all statistics can be computed without holding the frames: order statistics and callables cannot."""
+    if isinstance(statistics, str) or callable(statistics):
+        statistics = (statistics,)
+    return all(isinstance(s, str) and s.split("delta_")[-1] in ("mean", "std", "min", "max") for s in statistics)
+
+
+class Running(Protocol):
+    """A statistic of frames seen so far."""
+
+    def add(self, frames: np.ndarray) -> None:
+        """Take the next frames (..., n), at least one."""
+
+    def result(self) -> np.ndarray:
+        """Value (...) for all frames."""
+
+
+class _Moments:
+    """Mean or standard deviation, in float64; blocks are merged as in Chan, Golub & LeVeque 1983."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.n, self.mean, self.squares = 0, np.zeros(()), np.zeros(())  # squares: sum of those of the deviations
+
+    def add(self, frames: np.ndarray) -> None:
+        n = frames.shape[-1]
+        mean = np.asarray(np.mean(frames, axis=-1, dtype=np.float64))
+        step = mean - self.mean
+        if self.name == "std":
+            own = np.square(frames - mean[..., np.newaxis]).sum(axis=-1)
+            self.squares = self.squares + own + step**2 * (self.n * n / (self.n + n))
+        self.n += n
+        self.mean = self.mean + step * (n / self.n)
+
+    def result(self) -> np.ndarray:
+        return self.mean if self.name == "mean" else np.sqrt(self.squares / self.n)
+
+
+class _Extreme:
+    """Least or largest value."""
+
+    def __init__(self, name: str) -> None:
+        self.pick = np.minimum if name == "min" else np.maximum
+        self.value: np.ndarray | None = None
+
+    def add(self, frames: np.ndarray) -> None:
+        own = self.pick.reduce(frames, axis=-1)
+        self.value = own if self.value is None else self.pick(self.value, own)
+
+    def result(self) -> np.ndarray:
+        assert self.value is not None
+        return self.value
+
+
+class _Differences:
+    """A statistic of the differences between neighbours; of a single frame, that of no difference, 0."""
+
+    def __init__(self, statistic: Running) -> None:
+        self.statistic = statistic
+        self.last: np.ndarray | None = None
+        self.n = 0
+
+    def add(self, frames: np.ndarray) -> None:
+        joined = frames if self.last is None else np.concatenate([self.last, frames], axis=-1)
+        self.last, self.n = frames[..., -1:].copy(), self.n + frames.shape[-1]
+        if joined.shape[-1] > 1:
+            self.statistic.add(np.diff(joined, axis=-1))
+
+    def result(self) -> np.ndarray:
+        if self.n == 1:
+            assert self.last is not None
+            self.statistic.add(np.zeros_like(self.last))
+        return self.statistic.result()
+
+
+def _make(name: str) -> Running:
+    if name.startswith("delta_"):
+        return _Differences(_make(name.removeprefix("delta_")))
+    return _Moments(name) if name in ("mean", "std") else _Extreme(name)
