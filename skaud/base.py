@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral, Real
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
             )
         batches = self._batches(sounds.clips)
         if self.pooling is not None:
-            rows = self._map(self._run_pooled, RunningPool.result, sounds.clips, batches, frame_length)
+            rows = self._map(self._run_pooled, methodcaller("result"), sounds.clips, batches, frame_length)
             return as_container(self, stack(rows), sounds.index)
         results = self._map(self._run_frames, None, sounds.clips, batches, frame_length)
         frames = results if sounds.has_ears else [frames[0] for frames in results]

@@ -131,7 +131,7 @@ import sys, time, numpy, sklearn
 start, before = time.process_time(), set(sys.modules)
 import skaud
 seconds = time.process_time() - start
-heavy = {"numba", "pandas", "soxr", "soundfile", "matplotlib", "cupy", "joblib"} & (set(sys.modules) - before)
+heavy = {"numba", "pandas", "soxr", "soundfile", "matplotlib", "cupy", "torch", "joblib"} & (set(sys.modules) - before)
 print(seconds, heavy or "nothing heavy")
 """
     seconds, heavy = run(code).split(maxsplit=1)
@@ -143,6 +143,6 @@ def test_importing_a_model_loads_no_reader_of_files_and_no_plots():
     code = """
 import sys, skaud
 skaud.CARFAC, skaud.TemporalPooling
-print({"soundfile", "soxr", "matplotlib", "cupy", "polars"} & set(sys.modules) or "nothing heavy")
+print({"soundfile", "soxr", "matplotlib", "cupy", "torch", "polars"} & set(sys.modules) or "nothing heavy")
 """
     assert run(code).strip() == "nothing heavy"

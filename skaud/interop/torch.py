@@ -147,7 +147,7 @@ class _Run:
 @lru_cache(maxsize=1)
 def _module_class() -> type:
     """The class AuditoryModule, once torch is there."""
-    torch = _import_torch()
+    torch: Any = _import_torch()
     from torch.autograd.function import once_differentiable
 
     class Response(torch.autograd.Function):

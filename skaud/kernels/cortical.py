@@ -125,17 +125,13 @@ def run_adjoint(response_bar: Any, spectrogram: Any, cortex: Cortex, *, n_thread
     def bar_of(block: Block, k: int) -> Any:
         return response_bar[:, k, :, block.begin : block.begin + block.n_new]
 
-    real = not array_namespace(spectrogram).isdtype(response_bar.dtype, "complex floating")
-    return run_blocks_adjoint(bar_of, spectrogram, cortex, real=real, n_threads=n_threads)
+    return run_blocks_adjoint(bar_of, spectrogram, cortex, n_threads=n_threads)
 
 
 def run_blocks_adjoint(
-    bar_of: Callable[..., Any], spectrogram: Any, cortex: Cortex, *, real: bool, again: bool = False, n_threads: int = 1
+    bar_of: Callable[[Block, int], Any], spectrogram: Any, cortex: Cortex, *, n_threads: int = 1
 ) -> Gradients:
-    """Adjoint of `run_blocks`: bar_of(block, k) is the bar of a response, (n_signals, n_channels, n_new).
-
-    With again, the response is computed again, and bar_of(block, k, response) takes it.
-    """
+    """Adjoint of `run_blocks`: bar_of(block, k) is the bar of a response, (n_signals, n_channels, n_new)."""
     _, n_channels, n_frames = spectrogram.shape
     n_strfs, n_scale_bins = cortex.scales.shape
     transfers = _transfers(cortex, n_frames)
@@ -145,8 +141,7 @@ def run_blocks_adjoint(
         spectrum = transform(spectrogram, n_scale_bins, block)
 
         def reverse(k: int, block: Block = block, spectrum: Any = spectrum) -> tuple[Any, Any, Any]:
-            responses = [_respond(spectrum, cortex, transfers, k, block, n_channels, real=real)] if again else []
-            return _respond_adjoint(bar_of(block, k, *responses), spectrum, cortex, transfers, k, block)
+            return _respond_adjoint(bar_of(block, k), spectrum, cortex, transfers, k, block)
 
         sums = [zeros((*spectrum.shape[:-1], transfers.shape[1]), spectrum) for _ in range(2 if block.alone else 1)]
         # A few at a time: their spectra are summed.

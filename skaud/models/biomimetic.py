@@ -13,7 +13,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.models import _biomimetic_derivatives as derivatives
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
-from skaud.stages.cortical import RESPONSES, STRFs, design_strfs, pull_back, respond, strf_names
+from skaud.stages._running import Pooled
+from skaud.stages.cortical import RESPONSES, STRFs, design_strfs, pull_back, respond, respond_pooled, strf_names
 from skaud.stages.pooling import TemporalPooling, pooled_names
 
 
@@ -273,6 +274,18 @@ class BiomimeticFrontend(AuditorySpectrogram):
         responses = super()._respond(x, (*before, "spectrogram"), n_threads)
         responses["cortical"] = respond(responses["spectrogram"], self._strfs(), self.response, n_threads)
         return responses
+
+    def _run_pooled(
+        self, clips: list[np.ndarray], frame_length: int | None, n_threads: int = 1, **options: Any
+    ) -> list[Any]:
+        if self.output != "cortical":
+            return super()._run_pooled(clips, frame_length, n_threads=n_threads, **options)
+        spectrograms = [self._spectrogram(clip, n_threads) for clip in clips]
+        settings = self._strfs(), self.response, self._pooling(), n_threads
+        return [Pooled(respond_pooled(spectrogram, *settings)) for spectrogram in spectrograms]
+
+    def _spectrogram(self, clip: np.ndarray, n_threads: int) -> np.ndarray:
+        return super()._respond(clip, ("spectrogram",), n_threads)["spectrogram"]
 
     def _derivative(
         self, clip: np.ndarray, step: np.ndarray, parameter_steps: dict[str, np.ndarray], output: str

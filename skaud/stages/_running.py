@@ -45,6 +45,22 @@ class RunningPool:
         return np.concatenate(pooled).astype(self.last.dtype)
 
 
+class Pooled:
+    """What a `RunningPool` would give, of features that a model has pooled already."""
+
+    def __init__(self, features: np.ndarray) -> None:
+        self.features = features
+
+    @property
+    def last(self) -> np.ndarray:
+        """Not finite where a feature is not."""
+        return self.features.sum(dtype=float, keepdims=True)
+
+    def result(self) -> np.ndarray:
+        """The features."""
+        return self.features
+
+
 def can_run(statistics: Statistic | Sequence[Statistic]) -> bool:
     """Whether all statistics can be computed without holding the frames: order statistics and callables cannot."""
     if isinstance(statistics, str) or callable(statistics):

@@ -15,9 +15,12 @@ from skaud._array_api import array_namespace
 from skaud.design import cortical as design
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.kernels import cortical as kernel
+from skaud.stages._running import RunningPool, can_run
 from skaud.stages.cochlear import ResponseTransformer, as_rows
+from skaud.stages.pooling import pool, pool_adjoint
 
 RESPONSES = ("real", "magnitude", "complex")
+STRFS_AT_ONCE = 4  # whose frames are held where they cannot be pooled block by block
 
 
 class CorticalSTRF(ResponseTransformer):
@@ -204,11 +207,89 @@ def pull_back(
         magnitude = xp.abs(out)
         bar = xp.where(magnitude > 0, bar / xp.where(magnitude > 0, magnitude, xp.ones_like(magnitude)), 0 * bar) * out
     grads = kernel.run_adjoint(bar, spectrogram, cortex, n_threads=n_threads)
+    return grads.spectrogram, _through_design(grads, strfs, rates)
+
+
+def _through_design(grads: kernel.Gradients, strfs: STRFs, rates: design.RateFilters) -> dict[str, np.ndarray]:
+    """Gradients of the parameters, from those of the transfer functions."""
     scales = strfs.scales_cycles_per_octave
-    return grads.spectrogram, {
+    return {
         "scales_cycles_per_octave": design.scale_filters_adjoint(grads.scales, scales, strfs.channels_per_octave),
         "rates_hz": design.rate_filters_adjoint(grads.rates, rates, strfs.rates_hz, strfs.frame_rate_hz),
     }
+
+
+def respond_pooled(
+    spectrogram: np.ndarray, strfs: STRFs, response: str, pooling: tuple[Any, int], n_threads: int
+) -> np.ndarray:
+    """`pool` of the frames of `respond`, without holding them: (n_features,)."""
+    (n_rows, n_channels, n_frames), n_strfs = spectrogram.shape, len(strfs.rates_hz)
+    cortex, _ = strfs.cortex(n_channels, n_frames)
+    in_one_block = len(kernel.cut(n_frames, cortex.rates.shape[1])) == 1
+    pools = [RunningPool(n_frames, *pooling) for _ in range(n_strfs)]
+    rows: list[Any] = [None] * n_strfs
+    kept: dict[int, list[np.ndarray]] = {}
+
+    def finish(k: int, frames: np.ndarray) -> None:
+        frames = np.abs(frames) if response == "magnitude" else frames
+        if in_one_block:
+            rows[k] = pool(frames, *pooling)
+        elif k in kept:
+            kept[k].append(frames)
+        else:
+            pools[k].add(frames)
+            pools[k].last = frames[..., -1:].copy()
+
+    # Order statistics need all frames of a filter: those of a few filters at a time.
+    at_once = n_strfs if in_one_block or can_run(pooling[0]) else STRFS_AT_ONCE
+    for begin in range(0, n_strfs, at_once):
+        some = range(begin, min(begin + at_once, n_strfs))
+        kept = {} if at_once == n_strfs else {k: [] for k in some}
+        options = {"real": response == "real", "strfs": some, "n_threads": n_threads}
+        kernel.run_blocks(spectrogram, cortex, lambda *_: None, finish, **options)
+        for k in some:
+            if not in_one_block:
+                rows[k] = pool(np.concatenate(kept[k], axis=-1), *pooling) if kept else pools[k].result()
+    return _in_order(np.stack(rows), n_rows, n_channels)
+
+
+def _in_order(rows: np.ndarray, n_rows: int, n_channels: int) -> np.ndarray:
+    """Pooled (n_strfs, part, statistic, row, channel), in the order of `pool`: the filters stand before the channels."""
+    return np.moveaxis(rows.reshape(len(rows), -1, n_rows, n_channels), 0, 2).ravel()
+
+
+def pooled_vjp(
+    spectrogram: np.ndarray, strfs: STRFs, response: str, pooling: tuple[Any, int], n_threads: int
+) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[np.ndarray, dict[str, np.ndarray]]]]:
+    """`respond_pooled` of what fits in one block, and its pullback, as `pull_back` returns it."""
+    n_rows, n_channels, n_frames = spectrogram.shape
+    cortex, rates = strfs.cortex(n_channels, n_frames)
+    frames: list[Any] = [None] * len(strfs.rates_hz)
+    rows: list[Any] = [None] * len(strfs.rates_hz)
+
+    def finish(k: int, out: np.ndarray) -> None:
+        frames[k] = out
+        rows[k] = pool(np.abs(out) if response == "magnitude" else out, *pooling)
+
+    options = {"real": response == "real", "n_threads": n_threads}
+    kernel.run_blocks(spectrogram, cortex, lambda *_: None, finish, **options)
+
+    def pullback(value_bar: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        parts = np.asarray(value_bar).reshape(-1, n_rows, len(frames), n_channels)
+
+        def bar_of(block: kernel.Block, k: int) -> np.ndarray:
+            part, out = parts[:, :, k], frames[k]
+            if response == "real":
+                return pool_adjoint(part, out, *pooling).astype(out.dtype)
+            magnitude = np.abs(out)
+            # value = |out|, with slope 0 at 0
+            bar = pool_adjoint(part, magnitude, *pooling).astype(magnitude.dtype)
+            return np.divide(bar, magnitude, out=np.zeros_like(bar), where=magnitude > 0) * out
+
+        grads = kernel.run_blocks_adjoint(bar_of, spectrogram, cortex, n_threads=n_threads)
+        return grads.spectrogram, _through_design(grads, strfs, rates)
+
+    return _in_order(np.stack(rows), n_rows, n_channels), pullback
 
 
 def design_strfs(
