@@ -13,7 +13,9 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend
+from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, audio
+from skaud.fitting.classification import Labels, SoftmaxObjective
+from skaud.fitting.parameters import BoundedParameters
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -28,7 +30,7 @@ def make_bursts(n_signals=12, rate=RATE, seed=0):
     for label in y:
         t = np.arange(random.integers(500, 700)) / rate
         tone = np.sin(2 * np.pi * {"low": 500, "high": 1500}[label] * t)
-        clips.append(0.02 * tone + 0.04 * random.standard_normal(len(t)))
+        clips.append(0.01 * tone + 0.04 * random.standard_normal(len(t)))
     return clips, y
 
 
@@ -38,12 +40,14 @@ WIDE_CLIPS, _ = make_bursts(rate=16000)
 
 def cochlea(**parameters):
     """A small CARFAC that learns its nonlinearity."""
-    small = {"sample_rate": RATE, "erb_per_step": 1.0, "learn": "velocity_scale", "max_iter": 8, "l2": 0.01}
+    small = {"sample_rate": RATE, "erb_per_step": 1.0, "learn": "velocity_scale", "max_iter": 8, "l2": 0.01, "tol": 0.0}
     return CARFAC(**small | parameters)
 
 
 def front_end(**parameters):
-    return BiomimeticFrontend(**{"n_strfs": 8, "learn": "full", "max_iter": 3, "random_state": 0} | parameters)
+    return BiomimeticFrontend(
+        **{"n_strfs": 8, "learn": "full", "max_iter": 3, "random_state": 0, "tol": 0.0} | parameters
+    )
 
 
 # What is learned
@@ -51,22 +55,43 @@ def front_end(**parameters):
 
 def test_the_loss_falls_monotonically_under_lbfgs():
     names = ("velocity_scale", "ohc_health", "agc_time_constants_s", "tau1_out")
-    model = cochlea(learn=names, solver="lbfgs", max_iter=15).fit(CLIPS, Y)
+    model = cochlea(learn=names, solver="lbfgs", max_iter=8).fit(CLIPS, Y)
     assert (np.diff(model.loss_curve_) <= 0).all()
-    assert model.loss_curve_[0] == pytest.approx(np.log(2))  # a head of zeros
-    assert model.loss_curve_[-1] < 0.5 * model.loss_curve_[0]
+    assert model.loss_curve_[-1] < 0.7 * model.loss_curve_[0]
     assert len(model.loss_curve_) == model.n_iter_ + 1
 
 
-def test_learning_the_model_lowers_the_loss_below_that_of_the_head_alone():
-    class Frozen(CARFAC):
-        def _bounds(self):
-            return super()._bounds() | {"ohc_health": (1 - 1e-12, 1.0), "max_zeta": (0.35 - 1e-12, 0.35)}
+@pytest.mark.parametrize("batch_size", [5, 32])
+def test_learning_begins_at_the_loss_of_the_best_head_on_the_given_model(batch_size):
+    y = np.arange(12) % 3
+    learned = cochlea(dtype="float64", max_iter=1, batch_size=batch_size).fit(CLIPS, y)
+    z = StandardScaler().fit_transform(cochlea(dtype="float64", learn=None).fit_transform(CLIPS))
+    head = LogisticRegression(C=1 / (learned.l2 * len(z)), tol=1e-9, max_iter=5000).fit(z, y)
+    cross_entropy = -np.log(head.predict_proba(z)[np.arange(12), y]).mean()
+    penalty = learned.l2 / 2 * (head.coef_**2).sum()
+    assert learned.loss_curve_[0] == pytest.approx(cross_entropy + penalty, rel=1e-5)
 
-    parameters = {"learn": ("ohc_health", "max_zeta"), "l2": 1.0, "max_iter": 50, "tol": 1e-8}
-    frozen = Frozen(**cochlea(**parameters).get_params()).fit(CLIPS, Y)
-    learned = cochlea(**parameters).fit(CLIPS, Y)
-    assert learned.loss_curve_[-1] < frozen.loss_curve_[-1] - 1e-3
+
+def test_adam_begins_with_a_head_that_knows_nothing():
+    model = cochlea(solver="adam", max_iter=3).fit(CLIPS, Y)
+    assert model.loss_curve_[0] == pytest.approx(np.log(2))
+    assert len(model.loss_curve_) == model.n_iter_ == 3
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_the_derivative_of_the_loss_follows_differences(solver):
+    model = cochlea(dtype="float64", pooling=("mean", "max"), learn=None).fit(CLIPS)
+    parameters = BoundedParameters(model, ("max_zeta", "agc_time_constants_s"))
+    labels, indices = Labels(Y, 12, a_frame=False), np.arange(12)
+    objective = SoftmaxObjective(model, parameters, model._sounds(CLIPS, None), labels, l2=0.1, signals_at_once=5)
+    x = objective.begin(indices)
+    random = np.random.default_rng(1)
+    evaluate = objective.projected
+    if solver == "adam":
+        x, evaluate = np.append(x, random.standard_normal(objective.n_head)), objective.joint
+    step = 1e-4 * random.standard_normal(x.size)
+    difference = evaluate(x + step, indices)[0] - evaluate(x - step, indices)[0]
+    assert difference == pytest.approx(2 * evaluate(x, indices)[1] @ step, rel=1e-4)
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
@@ -262,13 +287,10 @@ def test_it_is_searched_and_validated_in_a_pipeline():
     assert len(search.fit(CLIPS, Y).cv_results_["mean_test_score"]) == 3
 
 
-def test_a_resampled_clip_teaches_the_same():
-    found = [
-        cochlea(learn="max_zeta", max_iter=2).fit(clips, Y, sample_rate=rate).max_zeta_
-        for clips, rate in ((CLIPS, None), ([np.repeat(clip, 2) for clip in CLIPS], 2 * RATE))
-    ]
-    assert found[0] == pytest.approx(found[1], rel=0.1)
-    assert found[0] != found[1]
+def test_clips_at_another_rate_are_resampled():
+    found = cochlea(max_iter=2).fit(CLIPS, Y, sample_rate=2 * RATE)
+    resampled = [audio.resample(clip, 2 * RATE, RATE) for clip in CLIPS]
+    assert found.loss_curve_ == pytest.approx(cochlea(max_iter=2).fit(resampled, Y).loss_curve_, rel=1e-4)
 
 
 def test_ears_are_learned_from_together():
