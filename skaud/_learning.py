@@ -103,7 +103,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         objective = SoftmaxObjective(
             self, BoundedParameters(self, names), sounds, labels, l2=self.l2, signals_at_once=self.batch_size
         )
-        start, bounds = objective.begin(indices)
+        start = objective.begin(indices)
         best = (-np.inf, -np.inf), start
         scores: list[float] = []
         n_without = 0
@@ -114,28 +114,38 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             if held_out is not None:
                 accuracy, held_out_loss = objective.score(x, held_out)
                 scores.append(accuracy)
-                n_without += 1
+                n_without = 0 if accuracy > best[0][0] else n_without + 1
                 if (accuracy, -held_out_loss) > best[0]:
-                    best, n_without = ((accuracy, -held_out_loss), x.copy()), 0
+                    best = (accuracy, -held_out_loss), x.copy()
                 more = f", accuracy on what was held out {accuracy:.3f}"
             stop = progress.iteration(loss, lambda: self._set_learned(objective, x, names), more)
             return stop or n_without >= self.n_iter_no_change
 
-        common: dict[str, Any] = {"max_iter": self.max_iter, "tol": self.tol, "watch": watch}
+        low, high = objective.parameters.low, objective.parameters.high
         solution: Solution
         if self.solver == "lbfgs":
-            solution = minimize_lbfgs(lambda x: objective(x, indices), start, bounds, **common)
-        else:
-            solution = minimize_adam(
-                lambda x, some: objective(x, indices[some]),
+            solution = minimize_lbfgs(
+                lambda u: objective.projected(u, indices),
                 start,
-                bounds,
+                (low, high),
+                max_iter=self.max_iter,
+                tol=self.tol,
+                watch=lambda u, loss: watch(objective.with_head(u, indices), loss),
+            )
+        else:
+            free = np.full(objective.n_head, np.inf)
+            solution = minimize_adam(
+                lambda x, some: objective.joint(x, indices[some]),
+                np.append(start, np.zeros(objective.n_head)),
+                (np.append(low, -free), np.append(high, free)),
                 n_samples=len(indices),
                 batch_size=self.batch_size,
-                learning_rate=self.learning_rate * objective.steps(),
+                learning_rate=self.learning_rate,
+                max_iter=self.max_iter,
+                tol=self.tol,
                 n_iter_no_change=self.n_iter_no_change,
                 random_state=random_state,
-                **common,
+                watch=watch,
             )
         self._set_learned(objective, solution.x if held_out is None else best[1], names)
         self.n_iter_, self.loss_curve_ = solution.n_iter, solution.loss_curve

@@ -1,9 +1,10 @@
 """Cross-entropy of a softmax head on a model's features, and its derivative through the model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from scipy import optimize
 from scipy.special import log_softmax
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
@@ -57,8 +58,8 @@ class Labels:
 class SoftmaxObjective:
     """Mean cross-entropy of the rows of features of some clips, plus l2 / 2 times the squared weights of the head.
 
-    Its vector x holds the model's parameters, the weights (n_features, n_classes), and the biases. Features are
-    standardised as those of the model before it learns.
+    A head is a vector: weights (n_features, n_classes) times the root of n_features, so that a step moves the logits no
+    further where there are more features, and biases. Features are standardised as those of the model before it learns.
     """
 
     def __init__(
@@ -75,72 +76,112 @@ class SoftmaxObjective:
         self.l2, self.signals_at_once = l2, signals_at_once
         self.fixed = dict(model._found_)
         self.n_classes = len(labels.classes)
+        self._solved: tuple[np.ndarray, np.ndarray] | None = None
 
-    def begin(self, indices: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
-        """Standardise features by those of some clips; the vector to start from, and its bounds."""
+    def begin(self, indices: np.ndarray) -> np.ndarray:
+        """Standardise features by those of some clips; the parameters' vector to start from."""
         u = self.parameters.start()
         self._design(u)
         scaler = StandardScaler()
         for part in self._parts(indices):
             value, _ = self._vjp(part, ())
-            scaler.partial_fit(np.concatenate([self._rows(v, i) for v, i in zip(value, part)]).astype(float))
-        self.mean, self.scale = scaler.mean_, scaler.scale_
-        n_head = (len(self.mean) + 1) * self.n_classes
-        free = np.full(n_head, np.inf)
-        bounds = (np.append(self.parameters.low, -free), np.append(self.parameters.high, free))
-        return np.append(u, np.zeros(n_head)), bounds
+            scaler.partial_fit(np.concatenate([self._rows(v) for v in value]).astype(float))
+        self.mean, self.scale = scaler.mean_, scaler.scale_ * np.sqrt(len(scaler.mean_))
+        self.n_head = (len(self.mean) + 1) * self.n_classes
+        return u
 
-    def __call__(self, x: np.ndarray, indices: np.ndarray) -> tuple[float, np.ndarray]:
-        """Loss of some clips, and its derivative."""
-        u, weights, biases = self._split(x)
+    def joint(self, x: np.ndarray, indices: np.ndarray) -> tuple[float, np.ndarray]:
+        """Loss of some clips, and its derivative, at a vector of parameters and a head."""
+        u, head = np.split(x, [self.parameters.size])
         self._design(u)
-        names = self.parameters.names
-        loss, n_rows = 0.0, 0
-        weights_bar, biases_bar = np.zeros(weights.shape), np.zeros(biases.shape)
-        totals = {name: np.zeros(self.model._differentiated(name).shape) for name in names}
-        for part in self._parts(indices):
-            value, pullback = self._vjp(part, names)
-            rows = [self._rows(v, i) for v, i in zip(value, part)]
-            codes = np.concatenate([self.labels.of_rows(i, len(r)) for i, r in zip(part, rows)])
-            z = (np.concatenate(rows) - self.mean) / self.scale
-            log_p = log_softmax(z @ weights + biases, axis=1)
-            at = np.arange(len(codes)), codes
-            # loss = -sum(log_p[at]), of which the mean is taken at the end
-            loss -= log_p[at].sum()
-            n_rows += len(codes)
-            logits_bar = np.exp(log_p)
-            logits_bar[at] -= 1
-            # logits = z @ weights + biases
-            weights_bar += z.T @ logits_bar
-            biases_bar += logits_bar.sum(axis=0)
-            # z = (rows - mean) / scale
-            rows_bar = logits_bar @ weights.T / self.scale
-            ends = np.cumsum([len(r) for r in rows])[:-1]
-            bars = [self._from_rows(b, v) for b, v in zip(np.split(rows_bar, ends), value)]
-            for name, bar in pullback(bars).items():
-                totals[name] += bar
-        loss = loss / n_rows + self.l2 / 2 * float((weights**2).sum())
-        u_bar = self.parameters.pull_back(u, totals) / n_rows
-        head_bar = np.append((weights_bar / n_rows + self.l2 * weights).ravel(), biases_bar / n_rows)
-        return loss, np.append(u_bar, head_bar)
+        runs = ((part, *self._vjp(part, self.parameters.names)) for part in self._parts(indices))
+        return self._back(u, head, runs)
 
-    def steps(self) -> np.ndarray:
-        """How far each entry of the vector moves, relative to the others: all weights together as one parameter."""
-        n_features = len(self.mean)
-        weights = np.full(n_features * self.n_classes, 1 / np.sqrt(n_features))
-        return np.concatenate([np.ones(self.parameters.size), weights, np.ones(self.n_classes)])
+    def projected(self, u: np.ndarray, indices: np.ndarray) -> tuple[float, np.ndarray]:
+        """Loss of some clips with the head that makes it least, and its derivative with respect to the parameters.
+
+        Where the derivative with respect to the head is 0, the head's own change with the parameters counts for
+        nothing.
+        """
+        self._design(u)
+        parts = list(self._parts(indices))
+        run = self._vjp(parts[0], self.parameters.names) if len(parts) == 1 else None
+        rows, codes = [], []
+        for part in parts:
+            value = run[0] if run else self._vjp(part, ())[0]
+            for v, i in zip(value, part):
+                rows.append(self._standardised(v))
+                codes.append(self.labels.of_rows(i, len(rows[-1])))
+        before = np.zeros(self.n_head) if self._solved is None else self._solved[1]
+        head = self._best_head(np.concatenate(rows), np.concatenate(codes), before)
+        del rows
+        self._solved = u.copy(), head
+        runs = ((part, *(run or self._vjp(part, self.parameters.names))) for part in parts)
+        loss, gradient = self._back(u, head, runs)
+        return loss, gradient[: self.parameters.size]
+
+    def with_head(self, u: np.ndarray, indices: np.ndarray) -> np.ndarray:
+        """Parameters, and the head that goes with them."""
+        if self._solved is None or not np.array_equal(self._solved[0], u):
+            self.projected(u, indices)
+        assert self._solved is not None
+        return np.concatenate(self._solved)
+
+    def _best_head(self, z: np.ndarray, codes: np.ndarray, start: np.ndarray) -> np.ndarray:
+        def objective(head: np.ndarray) -> tuple[float, np.ndarray]:
+            loss, head_bar, _ = self._head_loss(z, codes, head)
+            penalty, penalty_bar = self._penalty(head)
+            return loss / len(z) + penalty, head_bar / len(z) + penalty_bar
+
+        options = {"maxiter": 500, "ftol": 1e-12, "gtol": 1e-7, "maxcor": 20}
+        return optimize.minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x
+
+    def _back(self, u: np.ndarray, head: np.ndarray, runs: Iterable[tuple]) -> tuple[float, np.ndarray]:
+        """Loss and its derivative; runs : clips, their features and the pullback."""
+        loss, n_rows = 0.0, 0
+        totals: dict[str, Any] = dict.fromkeys(self.parameters.names, 0.0)
+        head_bar = np.zeros(self.n_head)
+        for part, value, pullback in runs:
+            rows = [self._standardised(v) for v in value]
+            codes = np.concatenate([self.labels.of_rows(i, len(r)) for i, r in zip(part, rows)])
+            part_loss, part_head_bar, z_bar = self._head_loss(np.concatenate(rows), codes, head)
+            loss, n_rows, head_bar = loss + part_loss, n_rows + len(codes), head_bar + part_head_bar
+            # z = (rows - mean) / scale
+            rows_bars = np.split(z_bar / self.scale, np.cumsum([len(r) for r in rows])[:-1])
+            grads = pullback([_from_rows(bar, v) for bar, v in zip(rows_bars, value)])
+            totals = {name: totals[name] + grads[name] for name in totals}
+        penalty, penalty_bar = self._penalty(head)
+        u_bar = self.parameters.pull_back(u, totals) / n_rows
+        return loss / n_rows + penalty, np.append(u_bar, head_bar / n_rows + penalty_bar)
+
+    def _head_loss(self, z: np.ndarray, codes: np.ndarray, head: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Cross-entropy, summed over rows, and its derivatives for the head and for z."""
+        weights, biases = self._weights(head)
+        log_p = log_softmax(z @ weights + biases, axis=1)
+        at = np.arange(len(codes)), codes
+        # loss = -sum(log_p[at])
+        logits_bar = np.exp(log_p)
+        logits_bar[at] -= 1
+        # logits = z @ weights + biases
+        head_bar = np.append((z.T @ logits_bar).ravel(), logits_bar.sum(axis=0))
+        return -float(log_p[at].sum()), head_bar, logits_bar @ weights.T
+
+    def _penalty(self, head: np.ndarray) -> tuple[float, np.ndarray]:
+        l2, weights = self.l2 / len(self.mean), head.copy()
+        weights[-self.n_classes :] = 0
+        return l2 / 2 * float(weights @ weights), l2 * weights
 
     def score(self, x: np.ndarray, indices: np.ndarray) -> tuple[float, float]:
-        """Accuracy, and mean cross-entropy, of some clips."""
-        u, weights, biases = self._split(x)
+        """Accuracy, and mean cross-entropy, of some clips, at a vector of parameters and a head."""
+        u, head = np.split(x, [self.parameters.size])
         self._design(u)
+        weights, biases = self._weights(head)
         right, loss, n_rows = 0, 0.0, 0
         for part in self._parts(indices):
             value, _ = self._vjp(part, ())
             for v, i in zip(value, part):
-                rows = self._rows(v, i)
-                codes = self.labels.of_rows(i, len(rows))
-                log_p = log_softmax((rows - self.mean) / self.scale @ weights + biases, axis=1)
+                log_p = log_softmax(self._standardised(v) @ weights + biases, axis=1)
+                codes = self.labels.of_rows(i, len(log_p))
                 right += int((log_p.argmax(axis=1) == codes).sum())
                 loss -= float(log_p[np.arange(len(codes)), codes].sum())
                 n_rows += len(codes)
@@ -150,9 +191,8 @@ class SoftmaxObjective:
         """Values of the model's parameters."""
         return self.parameters.unpack(x[: self.parameters.size])
 
-    def _split(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        u, weights, biases = np.split(x, [self.parameters.size, len(x) - self.n_classes])
-        return u, weights.reshape(-1, self.n_classes), biases
+    def _weights(self, head: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return head[: -self.n_classes].reshape(-1, self.n_classes), head[-self.n_classes :]
 
     def _design(self, u: np.ndarray) -> None:
         self.model._found_ = self.fixed | self.parameters.unpack(u)
@@ -167,11 +207,15 @@ class SoftmaxObjective:
         some = self.sounds._replace(clips=[self.sounds.clips[i] for i in part], is_array=False)
         return self.model._vjp_of_sounds(some, names)
 
-    def _rows(self, value: np.ndarray, i: int) -> np.ndarray:
-        """Features (n_rows, n_features) of clip i: pooled ones are a row, frames a row each."""
+    def _rows(self, value: np.ndarray) -> np.ndarray:
+        """Features (n_rows, n_features) of a clip: pooled ones are a row, frames a row each."""
         if np.iscomplexobj(value):
             raise ValueError("the features are complex, and a softmax head takes real ones; set response='real'.")
         return value[np.newaxis] if value.ndim == 1 else value.reshape(-1, value.shape[-1]).T
 
-    def _from_rows(self, rows_bar: np.ndarray, value: np.ndarray) -> np.ndarray:
-        return rows_bar[0] if value.ndim == 1 else rows_bar.T.reshape(value.shape)
+    def _standardised(self, value: np.ndarray) -> np.ndarray:
+        return (self._rows(value) - self.mean) / self.scale
+
+
+def _from_rows(rows_bar: np.ndarray, value: np.ndarray) -> np.ndarray:
+    return rows_bar[0] if value.ndim == 1 else rows_bar.T.reshape(value.shape)

@@ -78,7 +78,7 @@ def minimize_adam(
     *,
     n_samples: int,
     batch_size: int,
-    learning_rate: float | np.ndarray,
+    learning_rate: float,
     max_iter: int,
     tol: float,
     n_iter_no_change: int,
@@ -87,7 +87,7 @@ def minimize_adam(
 ) -> Solution:
     """Adam, kept within the bounds; an iteration passes over all samples once, in random batches.
 
-    objective(x, indices) : loss of a batch and its gradient; learning_rate : one for all entries of x, or one for each
+    objective(x, indices) : loss of a batch and its gradient
     It ends after n_iter_no_change iterations whose loss is not tol below the best.
     """
     x, mean, square = start.copy(), np.zeros(start.size), np.zeros(start.size)

@@ -73,11 +73,10 @@ class BiomimeticFrontend(AuditorySpectrogram):
     batch_size : int, default=32
         Clips of a batch of Adam; L-BFGS, too, differentiates no more at a time, which bounds the memory.
     learning_rate : float, default=0.01
-        Step of Adam, as a part of the range between a parameter's bounds; for a weight of the head, over the root of
-        their number.
+        Step of Adam, as a part of the range between a parameter's bounds.
     early_stopping : bool, default=False
-        Hold out clips, stop after `n_iter_no_change` iterations whose accuracy on them is no better, and keep the
-        best.
+        Hold out clips, stop after `n_iter_no_change` iterations whose accuracy on them is no better, and keep what was
+        learned when it was best.
     validation_fraction : float, default=0.1
         Part of the clips to hold out.
     n_iter_no_change : int, default=10

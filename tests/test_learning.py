@@ -1,0 +1,335 @@
+"""What `learn` does in a fit."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from audio_checks import error
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, audio
+from skaud.fitting.classification import Labels, SoftmaxObjective
+from skaud.fitting.parameters import BoundedParameters
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RATE = 8000
+
+
+def make_bursts(n_signals=12, rate=RATE, seed=0):
+    """Tones of 500 or 1500 Hz in noise, of different lengths, and their labels."""
+    random = np.random.default_rng(seed)
+    y = np.array(["low", "high"])[np.arange(n_signals) % 2]
+    clips = []
+    for label in y:
+        t = np.arange(random.integers(500, 700)) / rate
+        tone = np.sin(2 * np.pi * {"low": 500, "high": 1500}[label] * t)
+        clips.append(0.01 * tone + 0.04 * random.standard_normal(len(t)))
+    return clips, y
+
+
+CLIPS, Y = make_bursts()
+WIDE_CLIPS, _ = make_bursts(rate=16000)
+
+
+def cochlea(**parameters):
+    """A small CARFAC that learns its nonlinearity."""
+    small = {"sample_rate": RATE, "erb_per_step": 1.0, "learn": "velocity_scale", "max_iter": 8, "l2": 0.01, "tol": 0.0}
+    return CARFAC(**small | parameters)
+
+
+def front_end(**parameters):
+    return BiomimeticFrontend(
+        **{"n_strfs": 8, "learn": "full", "max_iter": 3, "random_state": 0, "tol": 0.0} | parameters
+    )
+
+
+# What is learned
+
+
+def test_the_loss_falls_monotonically_under_lbfgs():
+    names = ("velocity_scale", "ohc_health", "agc_time_constants_s", "tau1_out")
+    model = cochlea(learn=names, solver="lbfgs", max_iter=8).fit(CLIPS, Y)
+    assert (np.diff(model.loss_curve_) <= 0).all()
+    assert model.loss_curve_[-1] < 0.7 * model.loss_curve_[0]
+    assert len(model.loss_curve_) == model.n_iter_ + 1
+
+
+@pytest.mark.parametrize("batch_size", [5, 32])
+def test_learning_begins_at_the_loss_of_the_best_head_on_the_given_model(batch_size):
+    y = np.arange(12) % 3
+    learned = cochlea(dtype="float64", max_iter=1, batch_size=batch_size).fit(CLIPS, y)
+    z = StandardScaler().fit_transform(cochlea(dtype="float64", learn=None).fit_transform(CLIPS))
+    head = LogisticRegression(C=1 / (learned.l2 * len(z)), tol=1e-9, max_iter=5000).fit(z, y)
+    cross_entropy = -np.log(head.predict_proba(z)[np.arange(12), y]).mean()
+    penalty = learned.l2 / 2 * (head.coef_**2).sum()
+    assert learned.loss_curve_[0] == pytest.approx(cross_entropy + penalty, rel=1e-5)
+
+
+def test_adam_begins_with_a_head_that_knows_nothing():
+    model = cochlea(solver="adam", max_iter=3).fit(CLIPS, Y)
+    assert model.loss_curve_[0] == pytest.approx(np.log(2))
+    assert len(model.loss_curve_) == model.n_iter_ == 3
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_the_derivative_of_the_loss_follows_differences(solver):
+    model = cochlea(dtype="float64", pooling=("mean", "max"), learn=None).fit(CLIPS)
+    parameters = BoundedParameters(model, ("max_zeta", "agc_time_constants_s"))
+    labels, indices = Labels(Y, 12, a_frame=False), np.arange(12)
+    objective = SoftmaxObjective(model, parameters, model._sounds(CLIPS, None), labels, l2=0.1, signals_at_once=5)
+    x = objective.begin(indices)
+    random = np.random.default_rng(1)
+    evaluate = objective.projected
+    if solver == "adam":
+        x, evaluate = np.append(x, random.standard_normal(objective.n_head)), objective.joint
+    step = 1e-4 * random.standard_normal(x.size)
+    difference = evaluate(x + step, indices)[0] - evaluate(x - step, indices)[0]
+    assert difference == pytest.approx(2 * evaluate(x, indices)[1] @ step, rel=1e-4)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+@pytest.mark.parametrize(
+    "model", [cochlea(), front_end(), front_end(learn="cortical"), front_end(learn=["compression"])]
+)
+def test_what_is_learned_is_fitted_and_within_its_bounds(model, solver):
+    clips = CLIPS if isinstance(model, CARFAC) else WIDE_CLIPS
+    model = clone(model).set_params(solver=solver, max_iter=3, learning_rate=0.1).fit(clips, Y)
+    before = clone(model).set_params(learn=None).fit(clips)
+    for name in model._names_to_learn():
+        low, high = model._bounds()[name]
+        value = getattr(model, f"{name}_")
+        assert np.shape(value) == before._differentiated(name).shape
+        assert np.any(value != before._differentiated(name))
+        assert (np.less_equal(low, value) & np.less_equal(value, high)).all()
+    assert model.n_iter_ == 3
+    assert model.transform(clips).shape == before.transform(clips).shape
+    assert (model.transform(clips) != before.transform(clips)).any()
+
+
+def test_full_is_all_212_parameters_and_cortical_80():
+    sizes = {}
+    for learn in ("full", "cortical"):
+        model = BiomimeticFrontend(learn=learn, max_iter=1).fit(WIDE_CLIPS[:2], Y[:2])
+        sizes[learn] = sum(np.size(getattr(model, name)) for name in model._learned_)
+    assert sizes == {"full": 212, "cortical": 80}
+
+
+@pytest.mark.parametrize("given", [0.9, np.full(26, 0.9), lambda hz: 0.9 + 0 * hz], ids=["scalar", "array", "callable"])
+def test_the_shape_that_was_given_is_learned(given):
+    model = cochlea(learn="ohc_health", ohc_health=given, max_iter=2).fit(CLIPS, Y)
+    assert np.shape(model.ohc_health_) == (() if np.isscalar(given) else (model.n_channels_,))
+    assert model.ohc_health is given
+    np.testing.assert_allclose(model.coefficients_.car.ohc_health, model.ohc_health_)
+
+
+def test_rates_keep_their_sign():
+    model = front_end(learn="rates_hz", solver="adam", learning_rate=0.3, max_iter=6).fit(WIDE_CLIPS, Y)
+    np.testing.assert_array_equal(np.sign(model.rates_hz_), np.repeat([1, -1], 4))
+
+
+def test_strfs_that_are_drawn_are_drawn_once():
+    model = front_end(init="random", random_state=None, learn="integration_s").fit(WIDE_CLIPS, Y)
+    drawn = model.rates_hz_.copy()
+    model._design()
+    np.testing.assert_array_equal(model.rates_hz_, drawn)
+
+
+def test_values_outside_the_bounds_begin_at_the_next_bound():
+    model = cochlea(learn="v_offset", v_offset=-0.2, max_iter=1, solver="adam", learning_rate=1e-12).fit(CLIPS, Y)
+    assert model.v_offset_ == pytest.approx(0, abs=1e-9)
+
+
+# Labels
+
+
+def test_labels_may_be_anything_that_classifiers_take():
+    found = [
+        cochlea(max_iter=3).fit(CLIPS, labels).velocity_scale_
+        for labels in (Y, list(Y), (Y == "low").astype(int), [label == "low" for label in Y], Y.astype(object))
+    ]
+    np.testing.assert_allclose(found, found[0], rtol=1e-4)
+
+
+def test_frames_have_labels_of_their_own():
+    model = cochlea(pooling=None, max_iter=4).fit(CLIPS, Y)  # the clip's label, for all of its frames
+    frames = [np.full(response.shape[-1], label) for response, label in zip(model.transform(CLIPS), Y)]
+    again = cochlea(pooling=None, max_iter=4).fit(CLIPS, frames)
+    assert again.velocity_scale_ == model.velocity_scale_
+    onset = [np.arange(len(labels)) < 2 for labels in frames]  # of the noise
+    other = cochlea(pooling=None, max_iter=4).fit(CLIPS, onset)
+    assert other.velocity_scale_ != model.velocity_scale_
+    X = np.stack([clip[:500] for clip in CLIPS])
+    assert cochlea(pooling=None, max_iter=2).fit(X, np.tile([0, 1, 1, 0, 1, 0], (12, 1))).n_iter_ == 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "parameters", "words"),
+    [
+        (None, {}, ("y is None", "label")),
+        (Y[:-1], {}, ("11", "12 signals")),
+        (np.zeros(12, int), {}, ("one class", "at least 2")),
+        (np.linspace(0, 1, 12), {}, ("continuous",)),
+        (np.tile([0, 1], (12, 1)), {}, ("pooling=None",)),
+        ([np.zeros(3, int)] + [np.ones(3, int)] * 11, {"pooling": None}, ("y[0]", "3 labels", "8 frames")),
+        (Y, {"learn": "tau"}, ("learn='tau'", "'velocity_scale'")),
+        (Y, {"learn": ("first_pole_theta",)}, ("'first_pole_theta'", "'velocity_scale'")),
+        (Y, {"learn": ()}, ("nothing",)),
+        (Y, {"learn": "n_fibers"}, ("n_fibers",)),
+        (Y, {"learn": "agc_stage_gain", "open_loop": True}, ("agc_stage_gain",)),
+        (Y, {"solver": "sgd"}, ("solver", "'adam'", "'sgd'")),
+        (Y, {"max_iter": 0}, ("max_iter",)),
+        (Y, {"early_stopping": True, "validation_fraction": 0.01}, ("validation_fraction=0.01", "12 signals")),
+        (["a", *"bbbbbbbbbbb"], {"early_stopping": True, "validation_fraction": 0.3}, ("one clip of class", "'a'")),
+    ],
+)
+def test_what_cannot_be_learned_is_named(labels, parameters, words):
+    with error(ValueError, *words):
+        cochlea(**parameters).fit(CLIPS, labels)
+
+
+def test_strfs_cannot_be_learned_where_the_output_is_the_spectrogram():
+    with error(ValueError, "'scales_cycles_per_octave'", "'compression'", "'full'"):
+        front_end(learn="cortical", output="spectrogram").fit(WIDE_CLIPS, Y)
+    with error(ValueError, "complex", "response='real'"):
+        front_end(response="complex", pooling=None).fit(WIDE_CLIPS, Y)
+
+
+# How it is learned
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+@pytest.mark.parametrize("model", [cochlea(batch_size=5), front_end(batch_size=5)])
+def test_a_seed_gives_the_same_for_any_number_of_jobs(model, solver):
+    clips = CLIPS if isinstance(model, CARFAC) else WIDE_CLIPS
+    model = clone(model).set_params(solver=solver, random_state=3, max_iter=2)
+    fits = [clone(model).set_params(n_jobs=n_jobs).fit(clips, Y) for n_jobs in (None, 1, 3)]
+    for other in fits[1:]:
+        assert other.loss_curve_ == fits[0].loss_curve_
+        for name in fits[0]._learned_:
+            np.testing.assert_array_equal(getattr(other, name), getattr(fits[0], name))
+
+
+def test_adam_follows_its_seed():
+    losses = {
+        seed: cochlea(solver="adam", batch_size=4, max_iter=3, random_state=seed).fit(CLIPS, Y).loss_curve_
+        for seed in (0, 1)
+    }
+    assert losses[0] == cochlea(solver="adam", batch_size=4, max_iter=3, random_state=0).fit(CLIPS, Y).loss_curve_
+    assert losses[0] != losses[1]
+
+
+def test_the_batch_size_of_lbfgs_changes_only_rounding():
+    curves = [cochlea(batch_size=size, dtype="float64", max_iter=3).fit(CLIPS, Y).loss_curve_ for size in (3, 100)]
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-8)
+
+
+def test_early_stopping_keeps_the_best():
+    model = cochlea(
+        solver="adam", early_stopping=True, validation_fraction=0.4, n_iter_no_change=3, max_iter=60, random_state=0
+    ).fit(CLIPS, Y)
+    scores = np.array(model.validation_scores_)
+    assert len(scores) == model.n_iter_ == len(model.loss_curve_) < 60
+    assert set(np.round(scores * 5, 9)) <= set(range(6))  # of 5 clips
+
+
+def test_a_fit_that_does_not_converge_says_so():
+    with pytest.warns(ConvergenceWarning, match=r"CARFAC did not converge: after 2 iterations .* gradient is \d"):
+        cochlea(max_iter=2, tol=0).fit(CLIPS, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cochlea(max_iter=100, tol=1e-2).fit(CLIPS, Y)
+
+
+def test_verbose_prints_every_iteration(capsys):
+    cochlea(max_iter=2, verbose=1).fit(CLIPS, Y)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("CARFAC: iteration 2, loss 0.")
+
+
+# scikit-learn
+
+
+def test_a_refit_starts_afresh():
+    model = cochlea(max_iter=3).fit(CLIPS, Y)
+    first = model.velocity_scale_
+    assert model.fit(CLIPS, Y).velocity_scale_ == first
+    model.set_params(learn=None).fit(CLIPS, Y)
+    assert not hasattr(model, "velocity_scale_")
+    assert not hasattr(model, "loss_curve_")
+    np.testing.assert_array_equal(model.transform(CLIPS), cochlea(learn=None).fit_transform(CLIPS))
+
+
+def test_what_was_learned_is_pickled_and_differentiated():
+    model = cochlea(max_iter=3).fit(CLIPS, Y)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.transform(CLIPS), model.transform(CLIPS))
+    np.testing.assert_array_equal(again.vjp(CLIPS, wrt="velocity_scale")[0], model.transform(CLIPS))
+    assert not hasattr(clone(model), "velocity_scale_")
+    np.testing.assert_allclose(
+        cochlea(learn=None, velocity_scale=model.velocity_scale_).fit_transform(CLIPS),
+        model.transform(CLIPS),
+        rtol=1e-5,
+    )
+
+
+def test_it_is_searched_and_validated_in_a_pipeline():
+    pipeline = make_pipeline(cochlea(max_iter=2), StandardScaler(), LogisticRegression())
+    assert cross_val_score(pipeline, CLIPS, Y, cv=2).mean() > 0.5
+    search = GridSearchCV(pipeline, {"carfac__learn": [None, "velocity_scale", ("v_offset", "max_zeta")]}, cv=2)
+    assert len(search.fit(CLIPS, Y).cv_results_["mean_test_score"]) == 3
+
+
+def test_clips_at_another_rate_are_resampled():
+    found = cochlea(max_iter=2).fit(CLIPS, Y, sample_rate=2 * RATE)
+    resampled = [audio.resample(clip, 2 * RATE, RATE) for clip in CLIPS]
+    assert found.loss_curve_ == pytest.approx(cochlea(max_iter=2).fit(resampled, Y).loss_curve_, rel=1e-4)
+
+
+def test_ears_are_learned_from_together():
+    X = np.stack([np.stack([clip[:500], clip[:500] / 2]) for clip in CLIPS])
+    model = cochlea(learn=("agc_mix_coeff", "ohc_health"), max_iter=3).fit(X, Y)
+    assert model.agc_mix_coeff_ != 0.5
+
+
+def test_the_spectrogram_alone_learns():
+    model = AuditorySpectrogram(learn="full", max_iter=2).fit(WIDE_CLIPS, Y)
+    assert model.compression_.shape == (129,)
+    assert model._learned_ == ("compression_", "lateral_inhibition_", "integration_s_")
+
+
+def test_callbacks_watch_every_iteration():
+    pytest.importorskip("sklearn.callback", reason="scikit-learn before 1.9 has no callbacks")
+    seen = []
+
+    class Watcher:
+        def setup(self, estimator, context):
+            seen.append("setup")
+
+        def teardown(self, estimator, context):
+            seen.append("teardown")
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
+            if fitted_estimator is None:
+                return False
+            seen.append(fitted_estimator.velocity_scale_)
+            assert fitted_estimator.transform(X).shape == (12, 52)
+            return len(seen) == 4
+
+    model = cochlea(max_iter=8).set_callbacks(Watcher()).fit(CLIPS, Y)
+    assert (seen[0], seen[-1]) == ("setup", "teardown")
+    assert seen[1:-1][-1] == model.velocity_scale_
+    assert model.n_iter_ == 3  # as the callback asked
+    seen.clear()
+    model.set_params(learn=None).fit(CLIPS)
+    assert seen == ["setup", "teardown"]
