@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skaud._responses import check_responses, stack
 from skaud._sounds import Sounds
 from skaud.base import AudioTransformer
+from skaud.stages._running import Pooled
 from skaud.stages.pooling import pool, pool_adjoint
 
 STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
@@ -82,8 +83,9 @@ class DifferentiableTransformer(AudioTransformer):
     ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
         """`vjp` of sounds that are checked: at the model's rate and level, in its dtype."""
         source, frame_length = (self.output, self._frame_samples()) if output == "features" else (output, None)
+        pooled = output == "features" and self.pooling is not None
         batches = self._equal_batches(sounds.clips)
-        run = self._vjp_runner(len(batches))
+        run = self._pooled_vjp_runner(len(batches)) if pooled else self._vjp_runner(len(batches))
         n_jobs = 1 if len(batches) == 1 else self.n_jobs
         jobs = (delayed(run)([sounds.clips[i] for i in b], source, frame_length, names) for b in batches)
         runs = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
@@ -91,16 +93,11 @@ class DifferentiableTransformer(AudioTransformer):
         for batch, (batch_responses, _) in zip(batches, runs):
             for i, response in zip(batch, batch_responses):
                 responses[i] = response
-        check_responses(self, responses, sounds.clips, range(len(responses)))
-        pooled = output == "features" and self.pooling is not None
+        ends = [Pooled(row).last for row in responses] if pooled else responses
+        check_responses(self, ends, sounds.clips, range(len(responses)))
         own_shapes = [response.shape for response in responses]
-        frames = responses if pooled else None
-        without_ears = [response if sounds.has_ears else response[0] for response in responses]
-        value: Any
-        if pooled:
-            value = np.stack([pool(response, *self._pooling()) for response in without_ears])
-        else:
-            value = stack(without_ears) if sounds.is_array else without_ears
+        whole = responses if pooled or sounds.has_ears else [response[0] for response in responses]
+        value: Any = stack(whole) if pooled or sounds.is_array else whole
 
         def pullback(value_bar: Any) -> dict[str, Any]:
             if len(value_bar) != len(own_shapes) or any(np.shape(b) != np.shape(v) for b, v in zip(value_bar, value)):
@@ -111,8 +108,6 @@ class DifferentiableTransformer(AudioTransformer):
             bars = [np.asarray(bar) for bar in value_bar]
             if any(np.iscomplexobj(bar) and not np.iscomplexobj(v) for bar, v in zip(bars, value)):
                 raise ValueError(f"value_bar is {bars[0].dtype} for a real value; pass its real part.")
-            if frames is not None:
-                bars = [pool_adjoint(bar, signal, *self._pooling()) for bar, signal in zip(bars, frames)]
             bars = [bar.reshape(shape) for bar, shape in zip(bars, own_shapes)]
             jobs = (delayed(back)([bars[i] for i in batch]) for batch, (_, back) in zip(batches, runs))
             grads: dict[str, Any] = {}
@@ -170,6 +165,21 @@ class DifferentiableTransformer(AudioTransformer):
     def _vjp_runner(self, n_batches: int) -> Callable:
         """`_run_vjp`, told how many run at once."""
         return self._run_vjp
+
+    def _pooled_vjp_runner(self, n_batches: int) -> Callable:
+        """`_vjp_runner` of pooled features: a row of them, (n_features,), for each response."""
+        run = self._vjp_runner(n_batches)
+
+        def run_and_pool(*arguments: Any) -> tuple[list[np.ndarray], Callable]:
+            responses, back = run(*arguments)
+            pooling = self._pooling()
+
+            def pullback(row_bars: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+                return back([pool_adjoint(bar, response, *pooling) for bar, response in zip(row_bars, responses)])
+
+            return [pool(response, *pooling) for response in responses], pullback
+
+        return run_and_pool
 
     def _bounds(self) -> dict[str, tuple[Any, Any]]:
         """Lowest and highest value that learning may give a parameter; numbers, or arrays as `_differentiated`."""

@@ -205,11 +205,14 @@ class AuditorySpectrogram(LearningTransformer):
             raise ValueError("filters must be 'roex', a path, or B and A as NumPy arrays; convert them.")
         check_period(self.sample_rate, self.frame_rate_hz)
 
-    def _design(self) -> None:
+    def _design_runs(self) -> None:
         parameters = self._parameters()
         self.compression_ = check_exponents(parameters["compression"], design.N_CHANNELS)
         self.lateral_inhibition_ = check_inhibition(parameters["lateral_inhibition"])
         self.integration_s_ = float(parameters["integration_s"])
+
+    def _design(self) -> None:
+        self._design_runs()
         self.center_frequencies_hz_ = design.centre_frequencies_hz()
         self.n_channels_ = design.N_CHANNELS - 1
         self._filter_bank_ = design_filters(self.filters, self.sample_rate, self.dtype)

@@ -1,20 +1,33 @@
 """The biomimetic front end: auditory spectrogram and cortical features, with 212 learnable parameters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
+from skaud._callbacks import FitProgress
+from skaud._sounds import Sounds
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.models import _biomimetic_derivatives as derivatives
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
 from skaud.stages._running import Pooled
-from skaud.stages.cortical import RESPONSES, STRFs, design_strfs, pull_back, respond, respond_pooled, strf_names
+from skaud.stages.cortical import (
+    RESPONSES,
+    STRFs,
+    design_strfs,
+    pooled_vjp,
+    pull_back,
+    respond,
+    respond_pooled,
+    strf_names,
+)
 from skaud.stages.pooling import TemporalPooling, pooled_names
 
 
@@ -104,6 +117,8 @@ class BiomimeticFrontend(AuditorySpectrogram):
         Time constant of the leaky integration.
     scales_cycles_per_octave_, rates_hz_ : ndarray of shape (n_strfs,)
         STRFs.
+    initial_scales_cycles_per_octave_, initial_rates_hz_ : ndarray of shape (n_strfs,)
+        Those that learning began with.
     frame_rate_hz_ : float
         Frames a second.
     n_iter_ : int
@@ -250,8 +265,8 @@ class BiomimeticFrontend(AuditorySpectrogram):
                 "response='real' or 'magnitude'."
             )
 
-    def _design(self) -> None:
-        parameters = self._parameters()
+    def _design_runs(self) -> None:
+        parameters, is_first = self._parameters(), not self._found_
         self.scales_cycles_per_octave_, self.rates_hz_ = design_strfs(
             self,
             parameters["scales_cycles_per_octave"],
@@ -261,7 +276,10 @@ class BiomimeticFrontend(AuditorySpectrogram):
         )
         # Drawn once a fit, however often it designs.
         self._found_ |= {name: getattr(self, f"{name}_") for name in self._learnable[-2:] if parameters[name] is None}
-        super()._design()
+        if is_first:
+            self.initial_scales_cycles_per_octave_ = self.scales_cycles_per_octave_
+            self.initial_rates_hz_ = self.rates_hz_
+        super()._design_runs()
 
     def _strfs(self) -> STRFs:
         return STRFs(self.scales_cycles_per_octave_, self.rates_hz_, self.frame_rate_hz, CHANNELS_PER_OCTAVE)
@@ -270,7 +288,10 @@ class BiomimeticFrontend(AuditorySpectrogram):
         if "cortical" not in names:
             return super()._respond(x, names, n_threads)
         before = tuple(name for name in names if name not in ("cortical", "spectrogram"))
-        responses = super()._respond(x, (*before, "spectrogram"), n_threads)
+        if before:
+            responses = super()._respond(x, (*before, "spectrogram"), n_threads)
+        else:
+            responses = {"spectrogram": self._spectrogram(x, n_threads)}
         responses["cortical"] = respond(responses["spectrogram"], self._strfs(), self.response, n_threads)
         return responses
 
@@ -283,8 +304,48 @@ class BiomimeticFrontend(AuditorySpectrogram):
         settings = self._strfs(), self.response, self._pooling(), n_threads
         return [Pooled(respond_pooled(spectrogram, *settings)) for spectrogram in spectrograms]
 
+    def _pooled_vjp_runner(self, n_batches: int) -> Callable:
+        if self.output != "cortical":
+            return super()._pooled_vjp_runner(n_batches)
+        return partial(self._run_cortical_vjp, n_threads=max(1, effective_n_jobs(self.n_jobs) // n_batches))
+
+    def _run_cortical_vjp(
+        self, clips: list[np.ndarray], output: str, frame_length: int | None, wrt: tuple[str, ...], n_threads: int
+    ) -> tuple[list[np.ndarray], Callable]:
+        """`_run_vjp` after pooling: of one filter after the other."""
+        (clip,) = clips
+        spectrogram = self._spectrogram(clip, n_threads)
+        row, back = pooled_vjp(spectrogram, self._strfs(), self.response, self._pooling(), n_threads)
+
+        def pullback(row_bars: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+            bar, grads = back(row_bars[0])
+            grads = grads | self._pull_back_cochlea(bar, clip, spectrogram, wrt, n_threads)
+            return [grads["X"]], {name: np.asarray(grads[name], dtype=float) for name in wrt if name != "X"}
+
+        return [row], pullback
+
+    def _pull_back_cochlea(
+        self, bar: Any, clip: Any, spectrogram: Any, wrt: Iterable[str], n_threads: int
+    ) -> dict[str, Any]:
+        """Gradients by name from that of the spectrogram, if wrt has one of them."""
+        if {*wrt} <= {*self._learnable[-2:]}:
+            return {"X": None}
+        return super()._pull_back(bar, "spectrogram", clip, {"spectrogram": spectrogram}, {*wrt}, n_threads)
+
     def _spectrogram(self, clip: np.ndarray, n_threads: int) -> np.ndarray:
-        return super()._respond(clip, ("spectrogram",), n_threads)["spectrogram"]
+        kept = getattr(self, "_kept_spectrograms_", {})
+        if id(clip) not in kept:
+            kept[id(clip)] = super()._respond(clip, ("spectrogram",), n_threads)["spectrogram"]
+        return kept[id(clip)]
+
+    def _learn(self, sounds: Sounds, y: Any, progress: FitProgress) -> None:
+        if {*self._names_to_learn()} <= {*self._learnable[-2:]}:
+            self._kept_spectrograms_: dict[int, np.ndarray] = {}  # which learning does not change, by id of the clip
+        try:
+            super()._learn(sounds, y, progress)
+        finally:
+            if hasattr(self, "_kept_spectrograms_"):
+                del self._kept_spectrograms_
 
     def _derivative(
         self, clip: np.ndarray, step: np.ndarray, parameter_steps: dict[str, np.ndarray], output: str
@@ -311,5 +372,5 @@ class BiomimeticFrontend(AuditorySpectrogram):
         grads = {name: np.zeros(len(self.rates_hz_)) for name in self._learnable[-2:]}
         if output == "cortical":
             bar, grads = pull_back(bar, responses["spectrogram"], self._strfs(), self.response, n_threads)
-            output = "spectrogram"
+            return grads | self._pull_back_cochlea(bar, x, responses["spectrogram"], wrt, n_threads)
         return grads | super()._pull_back(bar, output, x, responses, wrt, n_threads)

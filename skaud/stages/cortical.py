@@ -241,43 +241,51 @@ def respond_pooled(
             pools[k].last = frames[..., -1:].copy()
 
     # Order statistics need all frames of a filter: those of a few filters at a time.
-    at_once = n_strfs if in_one_block or can_run(pooling[0]) else STRFS_AT_ONCE
+    keeps = not in_one_block and not can_run(pooling[0])
+    at_once = STRFS_AT_ONCE if keeps else n_strfs
     for begin in range(0, n_strfs, at_once):
         some = range(begin, min(begin + at_once, n_strfs))
-        kept = {} if at_once == n_strfs else {k: [] for k in some}
-        options = {"real": response == "real", "strfs": some, "n_threads": n_threads}
-        kernel.run_blocks(spectrogram, cortex, lambda *_: None, finish, **options)
+        kept = {k: [] for k in some} if keeps else {}
+        kernel.run_blocks(
+            spectrogram, cortex, lambda *_: None, finish, real=response == "real", strfs=some, n_threads=n_threads
+        )
         for k in some:
             if not in_one_block:
-                rows[k] = pool(np.concatenate(kept[k], axis=-1), *pooling) if kept else pools[k].result()
+                rows[k] = pool(np.concatenate(kept[k], axis=-1), *pooling) if keeps else pools[k].result()
     return _in_order(np.stack(rows), n_rows, n_channels)
 
 
 def _in_order(rows: np.ndarray, n_rows: int, n_channels: int) -> np.ndarray:
-    """Pooled (n_strfs, part, statistic, row, channel), in the order of `pool`: the filters stand before the channels."""
+    """Pooled (n_strfs, part, statistic, row, channel), in the order of `pool`: filters stand before channels."""
     return np.moveaxis(rows.reshape(len(rows), -1, n_rows, n_channels), 0, 2).ravel()
 
 
 def pooled_vjp(
     spectrogram: np.ndarray, strfs: STRFs, response: str, pooling: tuple[Any, int], n_threads: int
 ) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[np.ndarray, dict[str, np.ndarray]]]]:
-    """`respond_pooled` of what fits in one block, and its pullback, as `pull_back` returns it."""
+    """`respond_pooled`, and its pullback, which returns what `pull_back` does."""
     n_rows, n_channels, n_frames = spectrogram.shape
     cortex, rates = strfs.cortex(n_channels, n_frames)
+    in_one_block = len(kernel.cut(n_frames, cortex.rates.shape[1])) == 1
     frames: list[Any] = [None] * len(strfs.rates_hz)
     rows: list[Any] = [None] * len(strfs.rates_hz)
 
     def finish(k: int, out: np.ndarray) -> None:
-        frames[k] = out
-        rows[k] = pool(np.abs(out) if response == "magnitude" else out, *pooling)
+        frames[k] = out if frames[k] is None else np.concatenate([frames[k], out], axis=-1)
+        if out.shape[-1] == n_frames:
+            rows[k] = pooled(frames[k])
 
-    options = {"real": response == "real", "n_threads": n_threads}
-    kernel.run_blocks(spectrogram, cortex, lambda *_: None, finish, **options)
+    def pooled(out: np.ndarray) -> np.ndarray:
+        return pool(np.abs(out) if response == "magnitude" else out, *pooling)
+
+    kernel.run_blocks(spectrogram, cortex, lambda *_: None, finish, real=response == "real", n_threads=n_threads)
+    if not in_one_block:
+        rows = [pooled(out) for out in frames]
 
     def pullback(value_bar: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         parts = np.asarray(value_bar).reshape(-1, n_rows, len(frames), n_channels)
 
-        def bar_of(block: kernel.Block, k: int) -> np.ndarray:
+        def whole_bar(k: int) -> np.ndarray:
             part, out = parts[:, :, k], frames[k]
             if response == "real":
                 return pool_adjoint(part, out, *pooling).astype(out.dtype)
@@ -285,6 +293,11 @@ def pooled_vjp(
             # value = |out|, with slope 0 at 0
             bar = pool_adjoint(part, magnitude, *pooling).astype(magnitude.dtype)
             return np.divide(bar, magnitude, out=np.zeros_like(bar), where=magnitude > 0) * out
+
+        bars = [] if in_one_block else [whole_bar(k) for k in range(len(frames))]
+
+        def bar_of(block: kernel.Block, k: int) -> np.ndarray:
+            return whole_bar(k) if in_one_block else bars[k][..., block.begin : block.begin + block.n_new]
 
         grads = kernel.run_blocks_adjoint(bar_of, spectrogram, cortex, n_threads=n_threads)
         return grads.spectrogram, _through_design(grads, strfs, rates)
