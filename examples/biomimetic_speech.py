@@ -1,0 +1,357 @@
+"""
+The biomimetic front end on real speech: what is learned against what is given
+==============================================================================
+
+Two tasks for the arms of Famularo et al. (2024), all parameters learned, those of the cortical filters, or none, from
+both inits; beside them, ordinary 3 x 3 convolutions over the same spectrogram, learned in the same way (with torch).
+
+1. Classes of clips, trained clean, tested clean and in pink noise, on groups (speakers) that were not trained on.
+2. Speech out of music or noise at 0 dB: a mask on a short-time Fourier transform, regressed on the front end's frames.
+
+    python examples/biomimetic_speech.py RECORDINGS --enhance MIXTURES --output results.csv
+
+RECORDINGS and MIXTURES are folders with a manifest.csv as `skaud.datasets.load_folder` reads it; the labels of MIXTURES
+are speech, music and noise. Every figure is appended to the output as soon as it is there.
+"""
+
+import argparse
+import csv
+import time
+import warnings
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from scipy import signal, stats
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skaud import AuditorySpectrogram, BiomimeticFrontend, TemporalPooling, audio, datasets
+
+RATE = 16000
+LEVEL_DB_SPL, RMS_ONE_DB_SPL = 60.0, 100.0
+SNRS_DB = (np.inf, 3.0, 0.0, -3.0)
+POOLING = TemporalPooling("std", segments=3)
+N_STRFS = 40
+WINDOW, HOP = 256, 80  # of the mask
+
+ARMS = {
+    f"{learn or 'frozen'}, {init}": {"learn": learn, "init": init}
+    for init in ("log", "random")
+    for learn in ("full", "cortical", None)
+}
+OTHERS = ("convolution", "spectrogram")
+
+
+L2 = 1e-3  # on the weights of the softmax head
+
+
+def make_arm(name, arguments, seed, pooling=POOLING):
+    """An arm's front end."""
+    if name == "convolution":
+        return Convolution(pooling, arguments, seed)
+    if name == "spectrogram":
+        return AuditorySpectrogram(pooling=pooling, n_jobs=arguments.jobs)
+    return BiomimeticFrontend(
+        n_strfs=N_STRFS,
+        pooling=pooling,
+        max_iter=arguments.iterations,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        l2=L2,
+        random_state=seed,
+        n_jobs=arguments.jobs,
+        **ARMS[name],
+    )
+
+
+class Convolution:
+    """3 x 3 convolutions over the auditory spectrogram: as many filters, 400 parameters, learned with torch."""
+
+    def __init__(self, pooling, arguments, seed):
+        self.pooling, self.arguments, self.seed = pooling, arguments, seed
+
+    def fit(self, clips, y):
+        """Learn the filters through a softmax head on their response; y holds a label a clip, or one a frame."""
+        import torch
+
+        torch.manual_seed(self.seed)
+        self.front = AuditorySpectrogram(pooling=None).fit(clips)
+        frames = self.front.transform(clips)
+        self.scale = np.std(np.concatenate(frames, axis=1))
+        self.filters = torch.nn.Conv2d(1, N_STRFS, 3, padding=1)
+        spectrograms = [torch.as_tensor(s / self.scale) for s in frames]
+        classes, codes = np.unique(np.concatenate([np.atleast_1d(label) for label in y]), return_inverse=True)
+        codes = torch.as_tensor(codes).split([np.size(label) for label in y])
+        with torch.no_grad():
+            rows = torch.cat([self._rows(s) for s in spectrograms])
+            mean, scale = rows.mean(0), rows.std(0) + 1e-6
+        head = torch.nn.Linear(rows.shape[1], len(classes))
+        torch.nn.init.zeros_(head.weight)
+        optimiser = torch.optim.Adam([*self.filters.parameters(), *head.parameters()], lr=self.arguments.learning_rate)
+        for _ in range(self.arguments.iterations):
+            for some in torch.randperm(len(codes)).split(self.arguments.batch_size):
+                optimiser.zero_grad()
+                logits = head((torch.cat([self._rows(spectrograms[i]) for i in some]) - mean) / scale)
+                loss = torch.nn.functional.cross_entropy(logits, torch.cat([codes[i] for i in some]))
+                (loss + L2 / 2 * (head.weight**2).sum()).backward()
+                optimiser.step()
+        return self
+
+    def transform(self, clips):
+        """Pooled responses, or frames (40, 128, n_frames)."""
+        import torch
+
+        with torch.no_grad():
+            spectrograms = [torch.as_tensor(s / self.scale) for s in self.front.transform(clips)]
+            if self.pooling is None:
+                return [self.filters(s[None]).numpy() for s in spectrograms]
+            return np.concatenate([self._rows(s).numpy() for s in spectrograms])
+
+    def _rows(self, spectrogram):
+        """Features (n_rows, n_features): a row of statistics, or one a frame."""
+        import torch
+
+        response = self.filters(spectrogram[None])
+        if self.pooling is None:
+            return response.reshape(-1, response.shape[-1]).T
+        n, segments = response.shape[-1], self.pooling.segments
+        parts = [slice(k * n // segments, (k + 1) * n // segments) for k in range(segments)]
+        spread = [(response[..., part].var(-1, correction=0) + 1e-12).sqrt() for part in parts]
+        return torch.cat([values.ravel() for values in spread])[None]
+
+
+# --- classification ---
+
+
+def choose(recordings, per_class, seed):
+    """Indices of training and of test clips: a third of the groups is for the test."""
+    random = np.random.default_rng(seed)
+    groups = random.permutation(np.unique(recordings.groups))
+    in_test = np.isin(recordings.groups, groups[: max(1, len(groups) // 3)])
+    parts = []
+    for n, of_part in ((per_class, ~in_test), (per_class // 2, in_test)):
+        of_classes = [np.flatnonzero(of_part & (recordings.target == c)) for c in np.unique(recordings.target)]
+        parts.append(np.concatenate([random.permutation(clips)[:n] for clips in of_classes]))
+    return parts
+
+
+def present(clips, snr_db, seed):
+    """Clips at one level, in pink noise."""
+    noisy = audio.add_noise(clips, snr_db, "pink", random_state=seed)
+    return [audio.set_level(clip, LEVEL_DB_SPL, RMS_ONE_DB_SPL) for clip in noisy]
+
+
+def classify(recordings, arguments, record):
+    """Accuracy and area under the ROC curve of every arm, seed and signal-to-noise ratio."""
+    for seed in range(arguments.seeds):
+        train, test = choose(recordings, arguments.per_class, seed)
+        clips = present([recordings.clips[i] for i in train], np.inf, seed)
+        tests = {snr: present([recordings.clips[i] for i in test], snr, seed + 1000) for snr in SNRS_DB}
+        for arm in arguments.arms:
+            start = time.process_time()
+            front = make_arm(arm, arguments, seed)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)  # as many passes as were asked for
+                features = front.fit(clips, recordings.target[train]).transform(clips)
+            seconds = time.process_time() - start
+            floor = 0.01 * features.mean()  # below which the logarithm is flat
+            classifier = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=500))
+            classifier.fit(np.log(features + floor), recordings.target[train])
+            for snr_db, noisy in tests.items():
+                condition = "clean" if np.isinf(snr_db) else f"{snr_db:g} dB"
+                probability = classifier.predict_proba(np.log(front.transform(noisy) + floor))
+                found, wanted = classifier.classes_[probability.argmax(axis=1)], recordings.target[test]
+                record("accuracy", arm, seed, condition, (found == wanted).mean(), seconds)
+                record("AUC", arm, seed, condition, roc_auc_score(wanted, probability, multi_class="ovr"), seconds)
+
+
+# --- enhancement ---
+
+
+def si_sdr_db(estimate, target):
+    """Scale-invariant signal-to-distortion ratio."""
+    target = target - target.mean()
+    estimate = estimate - estimate.mean()
+    projection = (estimate @ target) / (target @ target) * target
+    return 10 * np.log10((projection**2).sum() / ((estimate - projection) ** 2).sum())
+
+
+def transform(x):
+    """Short-time Fourier transform (n_bins, n_frames), the frames centred on every 80th sample from the 80th on."""
+    return signal.stft(x, RATE, "hann", WINDOW, WINDOW - HOP)[2][:, 1:]
+
+
+def masked(mixture, mask):
+    """Mixture under a mask."""
+    whole = signal.stft(mixture, RATE, "hann", WINDOW, WINDOW - HOP)[2]
+    n = min(mask.shape[1], whole.shape[1] - 1)
+    product = np.zeros_like(whole)
+    product[:, 1 : n + 1] = whole[:, 1 : n + 1] * mask[:, :n]
+    return signal.istft(product, RATE, "hann", WINDOW, WINDOW - HOP)[1][: len(mixture)]
+
+
+def mixtures(recordings, seed, n_seconds=2.0, per_talker=4):
+    """Training and test mixtures at 0 dB, with talkers and maskers kept apart: (speech, mixture, kind of masker)."""
+    random = np.random.default_rng(seed)
+    parts = {}
+    for label in ("speech", "music", "noise"):
+        some = random.permutation(np.flatnonzero(recordings.target == label))
+        parts[label] = np.split(some, [len(some) - max(1, len(some) // 3)])
+    sets = []
+    n = int(n_seconds * RATE)
+    for part in (0, 1):
+        items = []
+        for talker in parts["speech"][part]:
+            for k in range(per_talker):
+                kind = ("music", "noise")[k % 2]
+                masker = random.choice(parts[kind][part])
+                speech, other = (cut(recordings.clips[i], n, random) for i in (talker, masker))
+                other = other * np.sqrt((speech**2).mean() / (other**2).mean())
+                items.append((speech, speech + other, kind))
+        sets.append(items)
+    return sets
+
+
+def cut(clip, n, random):
+    """A loud enough stretch of a clip."""
+    loudness = np.sqrt((clip**2).mean())
+    while True:
+        begin = random.integers(len(clip) - n)
+        piece = clip[begin : begin + n].astype(np.float64)
+        if np.sqrt((piece**2).mean()) > 0.5 * loudness:
+            return piece
+
+
+def ratio_mask(speech, mixture):
+    """Ideal ratio mask."""
+    own, rest = (np.abs(transform(x)) ** 2 for x in (speech, mixture - speech))
+    return np.sqrt(own / np.maximum(own + rest, 1e-20))
+
+
+def labels(speech, mixture):
+    """Labels of the frames, to learn from: speech is weaker than the masker, about as strong, or stronger."""
+    own, rest = ((np.abs(transform(x)) ** 2).sum(axis=0)[: len(mixture) // HOP] for x in (speech, mixture - speech))
+    return np.digitize(10 * np.log10((own + 1e-20) / (rest + 1e-20)), [-5, 5])
+
+
+def rows_of(front, items):
+    """Features of the frames, (n_frames, n_features) a mixture: every second channel, compressed."""
+    responses = front.transform([to_level(mixture) for _, mixture, _ in items])
+    return [np.cbrt(r[..., ::2, :].reshape(-1, r.shape[-1])).T for r in responses]
+
+
+def to_level(x):
+    """Samples as the front ends take them."""
+    return audio.set_level(x, LEVEL_DB_SPL, RMS_ONE_DB_SPL).astype(np.float32)
+
+
+def enhance(recordings, arguments, record):
+    """SI-SDR of every arm, seed and kind of masker."""
+    for seed in range(arguments.seeds):
+        train, test = mixtures(recordings, seed)
+        for kind in ("music", "noise"):
+            own = [(speech, mixture) for speech, mixture, k in test if k == kind]
+            record("enhancement", "mixture", seed, kind, np.mean([si_sdr_db(m, s) for s, m in own]), 0)
+            ideal = [si_sdr_db(masked(m, ratio_mask(s, m)), s) for s, m in own]
+            record("enhancement", "ideal ratio mask", seed, kind, np.mean(ideal), 0)
+        masks = np.concatenate([ratio_mask(s, m)[:, : len(m) // HOP].T for s, m, _ in train])
+        for arm in arguments.arms:
+            start = time.process_time()
+            front = make_arm(arm, arguments, seed, pooling=None)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                front.fit([to_level(m) for _, m, _ in train], [labels(s, m) for s, m, _ in train])
+            seconds = time.process_time() - start
+            regression = make_pipeline(StandardScaler(), Ridge(1e3))
+            regression.fit(np.concatenate(rows_of(front, train)), masks.astype(np.float32))
+            scores = defaultdict(list)
+            for (speech, mixture, kind), rows in zip(test, rows_of(front, test)):
+                mask = np.clip(regression.predict(rows).T, 0, 1)
+                scores[kind].append(si_sdr_db(masked(mixture, mask), speech))
+            for kind, values in scores.items():
+                record("enhancement", arm, seed, kind, np.mean(values), seconds)
+
+
+# --- results ---
+
+
+class Record:
+    """Figures, appended to a file as they come, and tables of them."""
+
+    def __init__(self, path):
+        self.path, self.rows = Path(path), []
+        self.path.write_text("task,arm,seed,condition,value,training_s\n")
+
+    def __call__(self, task, arm, seed, condition, value, seconds):
+        """Append a figure."""
+        row = (task, arm, seed, condition, round(float(value), 4), round(seconds, 1))
+        self.rows.append(row)
+        with self.path.open("a", newline="") as file:
+            csv.writer(file).writerow(row)
+
+    def table(self, task, digits):
+        """Mean over seeds, and the half width of its 95 % interval, as a table in Markdown."""
+        values = defaultdict(list)
+        for own_task, arm, _, condition, value, _ in self.rows:
+            if own_task == task:
+                values[arm, condition].append(value)
+        conditions = list(dict.fromkeys(condition for _, condition in values))
+        lines = ["| | " + " | ".join(conditions) + " |", "| --- " * (len(conditions) + 1) + "|"]
+        for arm in dict.fromkeys(arm for arm, _ in values):
+            cells = [interval(values[arm, condition], digits) for condition in conditions]
+            lines.append(f"| {arm} | " + " | ".join(cells) + " |")
+        return "\n".join(lines)
+
+
+def interval(values, digits):
+    """Mean and the half width of its 95 % interval, by Student's t."""
+    mean = f"{np.mean(values):.{digits}f}"
+    if len(values) < 2:
+        return mean
+    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{mean} ± {half:.{digits}f}"
+
+
+def main():
+    """Run both tasks, or one, and print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.split("\n\n")[1], formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("recordings", nargs="?", help="folder of labelled clips with groups; synthetic vowels without")
+    parser.add_argument("--enhance", metavar="MIXTURES", help="folder of speech, music and noise")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--per-class", type=int, default=20, help="training clips a class; 0 leaves the task out")
+    parser.add_argument("--iterations", type=int, default=12, help="passes over the training clips")
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=0.01)
+    parser.add_argument("--arms", nargs="+", default=[*ARMS, *OTHERS], choices=[*ARMS, *OTHERS])
+    parser.add_argument("--jobs", type=int, default=None)
+    parser.add_argument("--output", default="biomimetic_speech.csv")
+    arguments = parser.parse_args()
+    try:
+        import torch
+
+        torch.set_num_threads(1)
+    except ImportError:
+        arguments.arms = [arm for arm in arguments.arms if arm != "convolution"]
+        print("torch is not installed: without the convolutions.")
+    record = Record(arguments.output)
+    if arguments.recordings is not None:
+        recordings = datasets.load_folder(arguments.recordings, sample_rate=RATE)
+    else:
+        recordings = datasets.make_vowels(sample_rate=RATE, random_state=0)
+    if arguments.per_class:
+        classify(recordings, arguments, record)
+        for task in ("accuracy", "AUC"):
+            print(f"\n{task}\n\n{record.table(task, 3)}")
+    if arguments.enhance is not None:
+        enhance(datasets.load_folder(arguments.enhance, sample_rate=RATE), arguments, record)
+        print(f"\nSI-SDR in dB\n\n{record.table('enhancement', 1)}")
+
+
+if __name__ == "__main__":
+    main()
