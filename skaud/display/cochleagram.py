@@ -71,7 +71,8 @@ class CochleagramDisplay:
         Parameters
         ----------
         model : AudioTransformer
-            Fitted model, such as `skaud.CARFAC`; its `frame_length` is the plot's resolution, its pooling is left out.
+            Fitted model with one response a channel, such as `skaud.CARFAC`; its `frame_length` is the plot's
+            resolution, its pooling is left out.
         x : array-like of shape (n_samples,)
             Sound.
         ax : matplotlib Axes, default=None
@@ -101,7 +102,7 @@ class CochleagramDisplay:
         response = unpooled.transform([x], sample_rate=sample_rate)[0]
         return cls.from_response(
             response,
-            frequencies_hz=model.characteristic_frequencies_hz_,
+            frequencies_hz=_frequencies_hz(model),
             frame_rate_hz=model.frame_rate_hz_,
             response_name=_RESPONSE_NAMES.get(model.output, model.output),
             ax=ax,
@@ -202,10 +203,21 @@ class CochleagramDisplay:
         return response, frequencies
 
 
+def _frequencies_hz(model: Any) -> np.ndarray:
+    """Frequency of every channel of a fitted model."""
+    if hasattr(model, "characteristic_frequencies_hz_"):
+        return model.characteristic_frequencies_hz_
+    return model.center_frequencies_hz_[: model.n_channels_]  # some have one filter more than channels
+
+
 _RESPONSE_NAMES = {
     "nap": "Neural activity",
     "bm": "Basilar membrane motion",
     "receptor_potential": "Receptor potential",
     "agc": "Gain control",
     "ohc": "Outer hair cells",
+    "filterbank": "Filterbank",
+    "hair_cell": "Inner hair cells",
+    "adaptation": "Adaptation (model units)",
+    "spectrogram": "Auditory spectrogram",
 }
