@@ -1,5 +1,7 @@
 """Plots, as display objects in scikit-learn's manner."""
 
 from skaud.display.cochleagram import CochleagramDisplay
+from skaud.display.modulation import ModulationDisplay
+from skaud.display.stages import StagesDisplay
 
-__all__ = ["CochleagramDisplay"]
+__all__ = ["CochleagramDisplay", "ModulationDisplay", "StagesDisplay"]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skaud.display._axes import TICKS_HZ, cams_to_hz, edges_hz, hz_to_cams, pyplot
+from skaud.display._axes import cams_to_hz, edges_hz, hz_to_cams, pyplot, tick_frequencies
 
 
 class CochleagramDisplay:
@@ -102,7 +102,7 @@ class CochleagramDisplay:
         response = unpooled.transform([x], sample_rate=sample_rate)[0]
         return cls.from_response(
             response,
-            frequencies_hz=_frequencies_hz(model),
+            frequencies_hz=frequencies_hz(model),
             frame_rate_hz=model.frame_rate_hz_,
             response_name=_RESPONSE_NAMES.get(model.output, model.output),
             ax=ax,
@@ -178,7 +178,7 @@ class CochleagramDisplay:
         style = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if both_ways else {"cmap": "magma", "vmin": 0.0}
         self.mesh_ = ax.pcolormesh(time, edges_hz(frequencies), response, rasterized=True, **{**style, **kwargs})
         ax.set_yscale("function", functions=(hz_to_cams, cams_to_hz))
-        ticks = [hz for hz in TICKS_HZ if frequencies[0] <= hz <= frequencies[-1]]
+        ticks = tick_frequencies(frequencies[0], frequencies[-1])
         ax.set_yticks(ticks, [f"{hz / 1000:g}" for hz in ticks])
         ax.set_yticks([], minor=True)
         ax.set(xlabel="Time (s)", ylabel="Frequency (kHz)", xlim=(0, time[-1]))
@@ -203,7 +203,7 @@ class CochleagramDisplay:
         return response, frequencies
 
 
-def _frequencies_hz(model: Any) -> np.ndarray:
+def frequencies_hz(model: Any) -> np.ndarray:
     """Frequency of every channel of a fitted model."""
     if hasattr(model, "characteristic_frequencies_hz_"):
         return model.characteristic_frequencies_hz_
