@@ -22,6 +22,7 @@ import skaud
 MODELS = {
     "carfac": ("skaud.models.carfac", "CARFAC"),
     "osses2021": ("skaud.models.osses2021", "Osses2021"),
+    "dau1997": ("skaud.models.dau1997", "Dau1997"),
     "biomimetic": ("skaud.models.biomimetic", "BiomimeticFrontend"),
 }
 
