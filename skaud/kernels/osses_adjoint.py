@@ -17,6 +17,7 @@ from skaud.kernels.osses_layout import (
     GROUP,
     HAIR_CELL,
     LANES,
+    MAX_LOOPS,
     MODULATION,
     SECTIONS,
     SEGMENT,
@@ -29,7 +30,7 @@ from skaud.kernels.osses_stages_adjoint import (
     smooth_envelopes_adjoint,
     smooth_hair_cells_adjoint,
 )
-from skaud.kernels.osses_tape import BARS_GROUP, OF_ADAPTATION, OF_MODULATION, Tape
+from skaud.kernels.osses_tape import BARS_GROUP, BARS_LOOP, LOOPS, OF_ADAPTATION, OF_MODULATION, Tape
 
 
 @loop
@@ -102,9 +103,14 @@ def sum_up(row, bars, n_groups):
         for i in range(SECTIONS):
             bars.summed_lines[k * BARS_GROUP + i] += bars.lines[row, k * BARS_GROUP + i]
             bars.lines[row, k * BARS_GROUP + i] = ZERO
-        for i in range(GROUP, BARS_GROUP):
+        for i in range(GROUP, LOOPS):
             bars.summed_lines[k * BARS_GROUP + i] += bars.lines[row, k * BARS_GROUP + i]
             bars.lines[row, k * BARS_GROUP + i] = ZERO
+        for n in range(MAX_LOOPS):
+            for i in range(LANES, BARS_LOOP):  # the divisor is a state
+                j = k * BARS_GROUP + LOOPS + n * BARS_LOOP + i
+                bars.summed_lines[j] += bars.lines[row, j]
+                bars.lines[row, j] = ZERO
     for cell in range(len(bars.summed_cells) // CELL):
         for i in range(CELL_RE):
             bars.summed_cells[cell * CELL + i] += bars.cells[row, cell * CELL + i]

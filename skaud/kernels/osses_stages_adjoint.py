@@ -25,7 +25,6 @@ from skaud.kernels.osses_layout import (
     CELL_STEP_IM,
     CELL_STEP_RE,
     DIRECT,
-    DIVISORS,
     ENVELOPE,
     GROUP,
     LANES,
@@ -39,7 +38,17 @@ from skaud.kernels.osses_layout import (
     TAPED_PASSES,
     TAPED_SECTIONS,
 )
-from skaud.kernels.osses_tape import BARS_GROUP, ENVELOPE_A, ENVELOPE_B, HAIR_A, HAIR_B, LOOPS, OFFSET, SCALE
+from skaud.kernels.osses_tape import (
+    BARS_GROUP,
+    BARS_LOOP,
+    ENVELOPE_A,
+    ENVELOPE_B,
+    HAIR_A,
+    HAIR_B,
+    LOOPS,
+    OFFSET,
+    SCALE,
+)
 
 
 @loop
@@ -106,20 +115,17 @@ def smooth_envelopes_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_group
     """Adjoint of smooth_envelopes."""
     for t in range(n_samples - 1, -1, -1):
         for k in range(n_groups):
-            j, i = (t * n_groups + k) * LANES, k * BARS_GROUP
-            taped = slot * n_groups * LANES + j
+            f_bar = lines_bar[row, k * BARS_GROUP :][:BARS_GROUP]
+            x_bar = bar[(t * n_groups + k) * LANES :][:LANES]
+            x = tape.envelopes[((slot + t) * n_groups + k) * LANES :][:LANES]
+            y = tape.inputs[((slot + t) * n_groups + k) * LANES :][:LANES]
             for l in range(LANES):
                 # y, z = low_pass_step(x, z, b, a)
-                bar[j + l], lines_bar[row, i + ENVELOPE + l], b_bar, a_bar = low_pass_step_adjoint(
-                    bar[j + l],
-                    lines_bar[row, i + ENVELOPE + l],
-                    tape.envelopes[taped + l],
-                    tape.inputs[taped + l],
-                    b,
-                    a,
+                x_bar[l], f_bar[l + ENVELOPE], b_bar, a_bar = low_pass_step_adjoint(
+                    x_bar[l], f_bar[l + ENVELOPE], x[l], y[l], b, a
                 )
-                lines_bar[row, i + ENVELOPE_B + l] += b_bar
-                lines_bar[row, i + ENVELOPE_A + l] += a_bar
+                f_bar[l + ENVELOPE_B] += b_bar
+                f_bar[l + ENVELOPE_A] += a_bar
 
 
 @loop
@@ -129,27 +135,28 @@ def adapt_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_groups, n_loops,
     for t in range(n_samples):
         for k in range(n_groups):
             y = tape.loops[((slot + t) * n_groups + k) * taped + 2 * n_loops * LANES :][:LANES]
-            j, i = (t * n_groups + k) * LANES, k * BARS_GROUP
+            f_bar = lines_bar[row, k * BARS_GROUP :][:BARS_GROUP]
+            y_bar = bar[(t * n_groups + k) * LANES :][:LANES]
             for l in range(LANES):
                 # out = (y - c.offset) * c.scale + TINY
-                y_bar = bar[j + l] * c.scale
-                lines_bar[row, i + OFFSET + l] -= y_bar
-                lines_bar[row, i + SCALE + l] += bar[j + l] * (y[l] - c.offset)
-                bar[j + l] = y_bar
+                out_bar = y_bar[l]
+                y_bar[l] = out_bar * c.scale
+                f_bar[l + OFFSET] -= out_bar * c.scale
+                f_bar[l + SCALE] += out_bar * (y[l] - c.offset)
     for wave in range(n_samples + n_loops - 1):
         for m in range(max(0, wave - n_samples + 1), min(n_loops, wave + 1)):
             n, t = n_loops - 1 - m, n_samples - 1 - (wave - m)
             smoothing, excess, slope, floor = loops[n, 0], loops[n, 1], loops[n, 2], loops[n, 3]
             for k in range(n_groups):
                 of_sample = tape.loops[((slot + t) * n_groups + k) * taped + 2 * n * LANES :][: 3 * LANES]
-                of_loop = lines_bar[row, k * BARS_GROUP + 4 * n * LANES + LOOPS :][: 4 * LANES]
-                divisor_bar = lines_bar[row, k * BARS_GROUP + n * LANES + DIVISORS :][:LANES]
+                # Here a loop's bars lie side by side.
+                f_bar = lines_bar[row, k * BARS_GROUP + n * BARS_LOOP + LOOPS :][:BARS_LOOP]
                 x_bar = bar[(t * n_groups + k) * LANES :][:LANES]
                 for l in range(LANES):
                     x, divisor, y = of_sample[l], of_sample[l + LANES], of_sample[l + 2 * LANES]
                     quotient = floor_step(x, floor) / divisor
                     # divisor_next = adaptation_step(y, divisor, smoothing)
-                    y_bar, before_bar, smoothing_bar = adaptation_step_adjoint(divisor_bar[l], y, divisor, smoothing)
+                    y_bar, before_bar, smoothing_bar = adaptation_step_adjoint(f_bar[l], y, divisor, smoothing)
                     y_bar = y_bar + x_bar[l]
                     # y = limit_step(quotient, excess, slope, c), or without a limit the quotient
                     quotient_bar, excess_bar, slope_bar = y_bar, ZERO * y_bar, ZERO * y_bar
@@ -157,13 +164,13 @@ def adapt_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_groups, n_loops,
                         quotient_bar, excess_bar, slope_bar = limit_step_adjoint(y_bar, quotient, y, excess, slope)
                     # quotient = floor_step(x, floor) / divisor
                     floored_bar = quotient_bar / divisor
-                    divisor_bar[l] = before_bar - floored_bar * quotient
+                    f_bar[l] = before_bar - floored_bar * quotient
                     x_bar[l], floor_bar = floor_step_adjoint(floored_bar, x, floor)
                     if wanted:
-                        of_loop[l] += smoothing_bar
-                        of_loop[l + LANES] += excess_bar
-                        of_loop[l + 2 * LANES] += slope_bar
-                        of_loop[l + 3 * LANES] += floor_bar
+                        f_bar[l + LANES] += smoothing_bar
+                        f_bar[l + 2 * LANES] += excess_bar
+                        f_bar[l + 3 * LANES] += slope_bar
+                        f_bar[l + 4 * LANES] += floor_bar
 
 
 @loop
@@ -171,9 +178,9 @@ def smooth_hair_cells_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_grou
     """Adjoint of smooth_hair_cells."""
     for t in range(n_samples - 1, -1, -1):
         for k in range(n_groups):
-            j, i, z = (t * n_groups + k) * LANES, k * BARS_GROUP, k * BARS_GROUP + SMOOTHING
             taped = tape.passes[((slot + t) * n_groups + k) * TAPED_PASSES :][:TAPED_PASSES]
-            z_bar = lines_bar[row, z:][: 5 * LANES]
+            f_bar = lines_bar[row, k * BARS_GROUP :][:BARS_GROUP]
+            x_bar = bar[(t * n_groups + k) * LANES :][:LANES]
             if n_passes == 5:
                 for l in range(LANES):
                     y0 = rectify_step(taped[l]) + TINY
@@ -183,31 +190,37 @@ def smooth_hair_cells_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_grou
                     y4, _ = low_pass_step(y3, taped[l + 4 * LANES], b, a)
                     y5, _ = low_pass_step(y4, taped[l + 5 * LANES], b, a)
                     # y5, z5 = low_pass_step(y4, z5, b, a), and so on down to y1
-                    y_bar, z_bar[l + 4 * LANES], b5, a5 = low_pass_step_adjoint(
-                        bar[j + l], z_bar[l + 4 * LANES], y4, y5, b, a
+                    y_bar, f_bar[l + (SMOOTHING + 4 * LANES)], b5, a5 = low_pass_step_adjoint(
+                        x_bar[l], f_bar[l + (SMOOTHING + 4 * LANES)], y4, y5, b, a
                     )
-                    y_bar, z_bar[l + 3 * LANES], b4, a4 = low_pass_step_adjoint(
-                        y_bar, z_bar[l + 3 * LANES], y3, y4, b, a
+                    y_bar, f_bar[l + (SMOOTHING + 3 * LANES)], b4, a4 = low_pass_step_adjoint(
+                        y_bar, f_bar[l + (SMOOTHING + 3 * LANES)], y3, y4, b, a
                     )
-                    y_bar, z_bar[l + 2 * LANES], b3, a3 = low_pass_step_adjoint(
-                        y_bar, z_bar[l + 2 * LANES], y2, y3, b, a
+                    y_bar, f_bar[l + (SMOOTHING + 2 * LANES)], b3, a3 = low_pass_step_adjoint(
+                        y_bar, f_bar[l + (SMOOTHING + 2 * LANES)], y2, y3, b, a
                     )
-                    y_bar, z_bar[l + LANES], b2, a2 = low_pass_step_adjoint(y_bar, z_bar[l + LANES], y1, y2, b, a)
-                    y_bar, z_bar[l], b1, a1 = low_pass_step_adjoint(y_bar, z_bar[l], y0, y1, b, a)
+                    y_bar, f_bar[l + (SMOOTHING + LANES)], b2, a2 = low_pass_step_adjoint(
+                        y_bar, f_bar[l + (SMOOTHING + LANES)], y1, y2, b, a
+                    )
+                    y_bar, f_bar[l + SMOOTHING], b1, a1 = low_pass_step_adjoint(
+                        y_bar, f_bar[l + SMOOTHING], y0, y1, b, a
+                    )
                     # y0 = rectify_step(x) + TINY
-                    bar[j + l] = rectify_step_adjoint(y_bar, taped[l])
-                    lines_bar[row, i + HAIR_B + l] += b1 + b2 + b3 + b4 + b5
-                    lines_bar[row, i + HAIR_A + l] += a1 + a2 + a3 + a4 + a5
+                    x_bar[l] = rectify_step_adjoint(y_bar, taped[l])
+                    f_bar[l + HAIR_B] += b1 + b2 + b3 + b4 + b5
+                    f_bar[l + HAIR_A] += a1 + a2 + a3 + a4 + a5
             else:
                 for l in range(LANES):
                     y0 = rectify_step(taped[l]) + TINY
                     y1, _ = low_pass_step(y0, taped[l + LANES], b, a)
                     # y1, z1 = low_pass_step(y0, z1, b, a)
-                    y_bar, z_bar[l], b1, a1 = low_pass_step_adjoint(bar[j + l], z_bar[l], y0, y1, b, a)
+                    y_bar, f_bar[l + SMOOTHING], b1, a1 = low_pass_step_adjoint(
+                        x_bar[l], f_bar[l + SMOOTHING], y0, y1, b, a
+                    )
                     # y0 = rectify_step(x) + TINY
-                    bar[j + l] = rectify_step_adjoint(y_bar, taped[l])
-                    lines_bar[row, i + HAIR_B + l] += b1
-                    lines_bar[row, i + HAIR_A + l] += a1
+                    x_bar[l] = rectify_step_adjoint(y_bar, taped[l])
+                    f_bar[l + HAIR_B] += b1
+                    f_bar[l + HAIR_A] += a1
 
 
 @loop
@@ -216,48 +229,47 @@ def filter_gammatone_adjoint(x, x_bar, row, begin, end, slot, lines, lines_bar, 
     for t in range(end - begin - 1, -1, -1):
         s = x[row, begin + t] + TINY
         for k in range(n_groups):
-            j, i, z = (t * n_groups + k) * LANES, k * GROUP, k * BARS_GROUP + SECTIONS
-            state_bar = lines_bar[row, z:][: 8 * LANES]
+            f, f_bar = lines[row, k * GROUP :][:GROUP], lines_bar[row, k * BARS_GROUP :][:BARS_GROUP]
+            out_bar = bar[(t * n_groups + k) * LANES :][:LANES]
             if len(tape.sections):
                 taped = ((slot + t) * n_groups + k) * TAPED_SECTIONS
                 now = tape.sections[taped:][:TAPED_SECTIONS]
                 after = tape.sections[taped + n_groups * TAPED_SECTIONS :][:TAPED_SECTIONS]
-                coefficient_bar = lines_bar[row, k * BARS_GROUP :][: 3 * LANES]
                 for l in range(LANES):
                     # block = TWO * re4
-                    re4_bar = state_bar[l + 6 * LANES] + TWO * bar[j + l]
+                    re4_bar = f_bar[l + (SECTIONS + 6 * LANES)] + TWO * out_bar[l]
                     # re1, im1, ... = gammatone_step(s, re1, im1, ...)
                     re1, im1, re2, im2, re3, im3, re4, im4, s_bar, step_re, step_im, b = gammatone_step_adjoint(
-                        state_bar[l], state_bar[l + LANES], state_bar[l + 2 * LANES], state_bar[l + 3 * LANES],
-                        state_bar[l + 4 * LANES], state_bar[l + 5 * LANES], re4_bar, state_bar[l + 7 * LANES],
+                        f_bar[l + SECTIONS], f_bar[l + (SECTIONS + LANES)], f_bar[l + (SECTIONS + 2 * LANES)], f_bar[l + (SECTIONS + 3 * LANES)],
+                        f_bar[l + (SECTIONS + 4 * LANES)], f_bar[l + (SECTIONS + 5 * LANES)], re4_bar, f_bar[l + (SECTIONS + 7 * LANES)],
                         s, now[l], now[l + LANES], now[l + 2 * LANES], now[l + 3 * LANES],
                         now[l + 4 * LANES], now[l + 5 * LANES], now[l + 6 * LANES], now[l + 7 * LANES],
                         after[l], after[l + LANES], after[l + 2 * LANES], after[l + 3 * LANES],
                         after[l + 4 * LANES], after[l + 5 * LANES],
-                        lines[row, i + STEP_RE + l], lines[row, i + STEP_IM + l], lines[row, i + SECTION_B + l],
+                        f[l + STEP_RE], f[l + STEP_IM], f[l + SECTION_B],
                     )  # fmt: skip
-                    state_bar[l], state_bar[l + LANES] = re1, im1
-                    state_bar[l + 2 * LANES], state_bar[l + 3 * LANES] = re2, im2
-                    state_bar[l + 4 * LANES], state_bar[l + 5 * LANES] = re3, im3
-                    state_bar[l + 6 * LANES], state_bar[l + 7 * LANES] = re4, im4
-                    coefficient_bar[l + STEP_RE] += step_re
-                    coefficient_bar[l + STEP_IM] += step_im
-                    coefficient_bar[l + SECTION_B] += b
-                    bar[j + l] = s_bar
+                    f_bar[l + SECTIONS], f_bar[l + (SECTIONS + LANES)] = re1, im1
+                    f_bar[l + (SECTIONS + 2 * LANES)], f_bar[l + (SECTIONS + 3 * LANES)] = re2, im2
+                    f_bar[l + (SECTIONS + 4 * LANES)], f_bar[l + (SECTIONS + 5 * LANES)] = re3, im3
+                    f_bar[l + (SECTIONS + 6 * LANES)], f_bar[l + (SECTIONS + 7 * LANES)] = re4, im4
+                    f_bar[l + STEP_RE] += step_re
+                    f_bar[l + STEP_IM] += step_im
+                    f_bar[l + SECTION_B] += b
+                    out_bar[l] = s_bar
             else:
                 for l in range(LANES):
-                    re4_bar = state_bar[l + 6 * LANES] + TWO * bar[j + l]
+                    re4_bar = f_bar[l + (SECTIONS + 6 * LANES)] + TWO * out_bar[l]
                     re1, im1, re2, im2, re3, im3, re4, im4, s_bar, _, _, _ = gammatone_step_adjoint(
-                        state_bar[l], state_bar[l + LANES], state_bar[l + 2 * LANES], state_bar[l + 3 * LANES],
-                        state_bar[l + 4 * LANES], state_bar[l + 5 * LANES], re4_bar, state_bar[l + 7 * LANES],
+                        f_bar[l + SECTIONS], f_bar[l + (SECTIONS + LANES)], f_bar[l + (SECTIONS + 2 * LANES)], f_bar[l + (SECTIONS + 3 * LANES)],
+                        f_bar[l + (SECTIONS + 4 * LANES)], f_bar[l + (SECTIONS + 5 * LANES)], re4_bar, f_bar[l + (SECTIONS + 7 * LANES)],
                         s, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO,
-                        lines[row, i + STEP_RE + l], lines[row, i + STEP_IM + l], lines[row, i + SECTION_B + l],
+                        f[l + STEP_RE], f[l + STEP_IM], f[l + SECTION_B],
                     )  # fmt: skip
-                    state_bar[l], state_bar[l + LANES] = re1, im1
-                    state_bar[l + 2 * LANES], state_bar[l + 3 * LANES] = re2, im2
-                    state_bar[l + 4 * LANES], state_bar[l + 5 * LANES] = re3, im3
-                    state_bar[l + 6 * LANES], state_bar[l + 7 * LANES] = re4, im4
-                    bar[j + l] = s_bar
+                    f_bar[l + SECTIONS], f_bar[l + (SECTIONS + LANES)] = re1, im1
+                    f_bar[l + (SECTIONS + 2 * LANES)], f_bar[l + (SECTIONS + 3 * LANES)] = re2, im2
+                    f_bar[l + (SECTIONS + 4 * LANES)], f_bar[l + (SECTIONS + 5 * LANES)] = re3, im3
+                    f_bar[l + (SECTIONS + 6 * LANES)], f_bar[l + (SECTIONS + 7 * LANES)] = re4, im4
+                    out_bar[l] = s_bar
         x_bar[row, begin + t] = sum_lanes(bar, t * n_groups * LANES, n_groups)
 
 

@@ -30,8 +30,9 @@ OF_GAMMATONE, OF_HAIR_CELL, OF_ADAPTATION, OF_MODULATION = (1 << stage for stage
 # Rows of a group of bars: those of the lines, then what all channels share, in the order of the plan.
 HAIR_B, HAIR_A, ENVELOPE_B, ENVELOPE_A, OFFSET, SCALE = (GROUP + row * LANES for row in range(6))
 N_CONSTANTS = 6
-LOOPS = GROUP + N_CONSTANTS * LANES  # smoothing, M, -2 / M and floor of every loop
-BARS_GROUP = LOOPS + 4 * MAX_LOOPS * LANES
+LOOPS = GROUP + N_CONSTANTS * LANES  # of every loop the divisor, smoothing, M, -2 / M and floor
+BARS_LOOP = 5 * LANES
+BARS_GROUP = LOOPS + MAX_LOOPS * BARS_LOOP
 
 
 class Checkpoints(NamedTuple):

@@ -94,9 +94,13 @@ def pull_back(run: Record, value_bar: np.ndarray, wanted: int) -> tuple[np.ndarr
         x_bar,
     )
     summed = bars.summed_lines.reshape(-1, tapes.BARS_GROUP)
-    lines = bars.lines.sum(axis=0, dtype=float).reshape(-1, tapes.BARS_GROUP)[:, : layout.GROUP]  # of the first state
+    states = bars.lines.sum(axis=0, dtype=float).reshape(-1, tapes.BARS_GROUP)
+    lines = np.zeros((len(summed), layout.GROUP))
     lines[:, : layout.SECTIONS] = summed[:, : layout.SECTIONS]
+    for n in range(len(plan.loops)):  # of what a state begins with, only the divisors depend on parameters
+        of_loop = states[:, tapes.LOOPS + n * tapes.BARS_LOOP :][:, : layout.LANES]
+        lines[:, layout.DIVISORS + n * layout.LANES :][:, : layout.LANES] = of_loop
     shared = summed[:, layout.GROUP :].reshape(len(summed), -1, layout.LANES).sum(axis=(0, 2))
-    loops = shared[tapes.N_CONSTANTS :].reshape(-1, 4)[: len(plan.loops)]
+    loops = shared[tapes.N_CONSTANTS :].reshape(-1, 5)[: len(plan.loops), 1:]
     cells = bars.summed_cells.reshape(-1, layout.CELL)
     return x_bar, CoefficientBars(shared[: tapes.N_CONSTANTS], loops, lines, cells)
