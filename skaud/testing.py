@@ -57,7 +57,8 @@ def dot_test(
     >>> max(differences.values()) < 1e-12
     True
     """
-    model = clone(estimator).set_params(dtype="float64", pooling=None).fit(X)
+    unpooled = {"pooling": None} if "pooling" in estimator.get_params() else {}
+    model = clone(estimator).set_params(dtype="float64", **unpooled).fit(X)
     output = model.output if output is None else output
     source, frame_length = (model.output, model._frame_samples()) if output == "features" else (output, None)
     names = ("X", *model._differentiable()) if wrt is None else tuple(wrt)

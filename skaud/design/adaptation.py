@@ -25,15 +25,17 @@ class AdaptationCoefficients(NamedTuple):
 def design_adaptation(
     sample_rate: float, time_constants_s: ArrayLike, limit: float | None, minimum_level_db: float, full_scale_db: float
 ) -> AdaptationCoefficients:
-    """Loops for a floor of minimum_level_db, where an input of 1 stands for full_scale_db."""
-    time_constants = np.asarray(time_constants_s, dtype=float)
+    """Loops for a floor of minimum_level_db, where an input of 1 stands for full_scale_db.
+
+    The parameters may take a complex step.
+    """
+    time_constants = np.asarray(time_constants_s)
     floor = 10 ** ((minimum_level_db - full_scale_db) / 20)
     start = floor**0.5 ** np.arange(1, len(time_constants) + 1)  # each divisor the root of the one before
-    limited = limit is not None and limit > 1
-    excess = (1 - start**2) * (limit or 0) - 1 if limited else np.zeros(len(start))
-    if limited and (excess <= 0).any():
+    excess = (1 - start**2) * limit - 1 if limit is not None and is_limited(limit) else np.zeros(len(start))
+    if limit is not None and is_limited(limit) and (np.real(excess) <= 0).any():
         raise ValueError(
-            f"adaptation_limit={limit} must exceed {1 / (1 - start.max() ** 2):.3g} with {len(start)} loops and "
+            f"adaptation_limit={limit} must exceed {lowest_limit(len(start), floor):.3g} with {len(start)} loops and "
             f"minimum_level_db={minimum_level_db}; raise it, or pass None for no limit."
         )
     return AdaptationCoefficients(
@@ -41,6 +43,16 @@ def design_adaptation(
         start=start,
         range=excess,
         floor=floor,
-        offset=float(start[-1]),
-        scale=float(100 / (1 - start[-1])),
+        offset=start[-1],
+        scale=100 / (1 - start[-1]),
     )
+
+
+def is_limited(limit: float | None) -> bool:
+    """Whether this limit is one: None, infinity, 0 and 1 stand for none."""
+    return limit is not None and 1 < np.real(limit) < np.inf
+
+
+def lowest_limit(n_loops: int, floor: float) -> float:
+    """Limit below which a loop's output could not exceed 1."""
+    return float(1 / (1 - floor ** (2 * 0.5**n_loops)))

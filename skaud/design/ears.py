@@ -5,6 +5,7 @@ JASA 124:422, and E. Lopez-Poveda, R. Meddis (2001), JASA 110:3107, after R. Goo
 (middle ear); as the Auditory Modeling Toolbox (P. Majdak et al., 2022) makes filters of them.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 ORDER = 512
 AMT_ADVANCE = 257  # ceil(513 / 2): samples by which the toolbox brings the output of its FIRs forward
 PHASES = ("minimum", "zero", "amt")
+_PEAK_GRID = 2 * 8192
 _FLOOR = 1e-5  # of the largest magnitude: a zero has no logarithm
 MIDDLE_EARS = ("jepsen2008", "lopezpoveda2001")
 
@@ -114,8 +116,16 @@ def user_table(frequencies_hz: ArrayLike, gains_db: ArrayLike) -> Table:
     return Table(frequencies, 10 ** (gains / 20))
 
 
-def linear_phase_fir(table: Table, sample_rate: float) -> np.ndarray:
-    """FIR of order 512 through the table, by frequency sampling with a Hamming window; 0 at 0 Hz."""
+def relative_db(table: Table) -> np.ndarray:
+    """Gains of a table in dB re the largest."""
+    return 20 * np.log10(table.gains / table.gains.max())
+
+
+# --- design; gains may take a complex step, and the adjoint of each function stands below it ---
+
+
+def _nodes(table: Table, sample_rate: float) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Frequencies that the response is drawn through, which entries of the table those are, and if one is last."""
     nyquist = sample_rate / 2
     below = table.frequencies_hz < nyquist
     if not below.any():
@@ -123,29 +133,94 @@ def linear_phase_fir(table: Table, sample_rate: float) -> np.ndarray:
             f"frequencies_hz={table.frequencies_hz[0]:g}, the lowest, must lie below half the sample rate, {nyquist:g} "
             "Hz; raise sample_rate."
         )
-    last = table.gains[-1] if table.frequencies_hz[-1] == nyquist else 0.0
-    frequencies = np.concatenate([[0.0], table.frequencies_hz[below], [nyquist]])
-    gains = np.concatenate([[0.0], table.gains[below], [last]])
-    sampled = np.interp(np.linspace(0, nyquist, ORDER + 1), frequencies, gains)
-    response = np.roll(np.fft.irfft(sampled), ORDER // 2)[: ORDER + 1]
-    return response * np.hamming(ORDER + 1)
+    return (
+        np.concatenate([[0.0], table.frequencies_hz[below], [nyquist]]),
+        below,
+        bool(table.frequencies_hz[-1] == nyquist),
+    )
+
+
+def linear_phase_fir(table: Table, sample_rate: float) -> np.ndarray:
+    """FIR of order 512 through the table, by frequency sampling with a Hamming window; 0 at 0 Hz."""
+    frequencies, below, ends = _nodes(table, sample_rate)
+    gains = np.concatenate([[0.0], table.gains[below], [table.gains[-1] if ends else 0.0]])
+    sampled = np.interp(np.linspace(0, sample_rate / 2, ORDER + 1), frequencies, gains)
+    response = _on_parts(np.fft.irfft, sampled)
+    return np.roll(response, ORDER // 2)[: ORDER + 1] * np.hamming(ORDER + 1)
+
+
+def linear_phase_fir_adjoint(fir_bar: np.ndarray, table: Table, sample_rate: float) -> np.ndarray:
+    """Bar of the table's gains, from that of linear_phase_fir."""
+    frequencies, below, ends = _nodes(table, sample_rate)
+    # fir = roll(response)[: ORDER + 1] * hamming
+    response_bar = np.zeros(2 * ORDER)
+    response_bar[: ORDER + 1] = fir_bar * np.hamming(ORDER + 1)
+    # response = irfft(sampled)
+    sampled_bar = np.fft.rfft(np.roll(response_bar, -(ORDER // 2))).real / ORDER
+    sampled_bar[[0, -1]] /= 2
+    # sampled = interp(grid, frequencies, gains)
+    grid = np.linspace(0, sample_rate / 2, ORDER + 1)
+    right = np.clip(np.searchsorted(frequencies, grid), 1, len(frequencies) - 1)
+    share = (grid - frequencies[right - 1]) / (frequencies[right] - frequencies[right - 1])
+    nodes_bar = np.bincount(right, sampled_bar * share, len(frequencies))
+    nodes_bar += np.bincount(right - 1, sampled_bar * (1 - share), len(frequencies))
+    gains_bar = np.zeros(len(table.gains))
+    gains_bar[below] = nodes_bar[1:-1]
+    gains_bar[-1] += nodes_bar[-1] if ends else 0
+    return gains_bar
 
 
 def minimum_phase(fir: np.ndarray, n_fft: int = 8192, power: float = 1.0) -> np.ndarray:
     """Causal filter with that power of fir's magnitude; folds the cepstrum (Oppenheim & Schafer 2010, section 13.6)."""
-    magnitude = np.abs(np.fft.fft(fir, n_fft))
-    cepstrum = np.fft.ifft(np.log(np.maximum(magnitude, _FLOOR * magnitude.max()))).real
-    fold = np.zeros(n_fft)
-    fold[0] = 1
-    fold[1 : (n_fft + 1) // 2] = 2
-    if n_fft % 2 == 0:
-        fold[n_fft // 2] = 1
-    return np.fft.ifft(np.exp(np.fft.fft(power * fold * cepstrum))).real[: len(fir)]
+    re, im = _spectrum(fir, n_fft)
+    magnitude = np.sqrt(re**2 + im**2)
+    floor = _FLOOR * magnitude[np.argmax(magnitude.real)]
+    logarithm = np.log(np.where(magnitude.real > floor.real, magnitude, floor))
+    cepstrum = _from_spectrum(logarithm, np.zeros(n_fft))
+    log_re, log_im = _spectrum(power * _fold(n_fft) * cepstrum, n_fft)
+    return _from_spectrum(np.exp(log_re) * np.cos(log_im), np.exp(log_re) * np.sin(log_im))[: len(fir)]
+
+
+def minimum_phase_adjoint(out_bar: np.ndarray, fir: np.ndarray, n_fft: int = 8192, power: float = 1.0) -> np.ndarray:
+    """Bar of fir, from that of minimum_phase. The bar of a complex number z is that of z.real + i that of z.imag."""
+    spectrum = np.fft.fft(fir, n_fft)
+    magnitude = np.abs(spectrum)
+    largest = int(np.argmax(magnitude))
+    floored = magnitude <= _FLOOR * magnitude[largest]
+    logarithm = np.log(np.where(floored, _FLOOR * magnitude[largest], magnitude))
+    cepstrum = np.fft.ifft(logarithm).real
+    exponential = np.exp(np.fft.fft(power * _fold(n_fft) * cepstrum))
+    # out = ifft(exponential).real[: len(fir)]
+    exponential_bar = np.fft.fft(out_bar, n_fft) / n_fft
+    # exponential = exp(fft(power * fold * cepstrum))
+    cepstrum_bar = power * _fold(n_fft) * n_fft * np.fft.ifft(exponential.conj() * exponential_bar).real
+    # cepstrum = ifft(logarithm).real
+    logarithm_bar = np.fft.fft(cepstrum_bar).real / n_fft
+    # logarithm = log(maximum(magnitude, _FLOOR * magnitude[largest]))
+    magnitude_bar = np.where(floored, 0, logarithm_bar / np.where(floored, 1, magnitude))
+    magnitude_bar[largest] += logarithm_bar[floored].sum() / magnitude[largest]
+    # magnitude = abs(fft(fir, n_fft))
+    spectrum_bar = magnitude_bar * spectrum / np.where(floored, 1, magnitude)
+    return n_fft * np.fft.ifft(spectrum_bar).real[: len(fir)]
 
 
 def unit_peak(fir: np.ndarray) -> np.ndarray:
     """Scaled so that the largest gain is 0 dB, on the toolbox's grid of 8192 points."""
-    return fir / np.abs(np.fft.rfft(fir, 2 * 8192)[:-1]).max()
+    re, im = _spectrum(fir, _PEAK_GRID)
+    magnitude = np.sqrt(re**2 + im**2)
+    return fir / magnitude[np.argmax(magnitude.real[: _PEAK_GRID // 2])]
+
+
+def unit_peak_adjoint(out_bar: np.ndarray, fir: np.ndarray) -> np.ndarray:
+    """Bar of fir, from that of unit_peak."""
+    spectrum = np.fft.fft(fir, _PEAK_GRID)[: _PEAK_GRID // 2]
+    largest = int(np.argmax(np.abs(spectrum)))
+    peak = np.abs(spectrum[largest])
+    # out = fir / peak
+    peak_bar = -(out_bar @ fir) / peak**2
+    # peak = abs(sum(fir * exp(-2j * pi * largest * n / _PEAK_GRID)))
+    turned = spectrum[largest].conj() / peak * np.exp(-2j * np.pi * largest * np.arange(len(fir)) / _PEAK_GRID)
+    return out_bar / peak + peak_bar * turned.real
 
 
 def design_ear(
@@ -164,3 +239,60 @@ def design_ear(
     else:
         fir, advance = minimum_phase(fir, ORDER + 1) if amt_minimum else fir, AMT_ADVANCE
     return EarFilter(unit_peak(fir) if normalise else fir, advance)
+
+
+def design_ear_adjoint(
+    fir_bar: np.ndarray,
+    table: Table,
+    sample_rate: float,
+    phase: str,
+    *,
+    normalise: bool = False,
+    amt_minimum: bool = False,
+) -> np.ndarray:
+    """Bar of the table's gains, from that of the taps of design_ear."""
+    linear = linear_phase_fir(table, sample_rate)
+    if normalise:
+        # fir = unit_peak(fir)
+        before = design_ear(table, sample_rate, phase, amt_minimum=amt_minimum).fir
+        fir_bar = unit_peak_adjoint(fir_bar, before)
+    if phase == "minimum":
+        # fir = minimum_phase(linear)
+        linear_bar = minimum_phase_adjoint(fir_bar, linear)
+    elif phase == "zero":
+        # fir = convolve(root, root[::-1])
+        root = minimum_phase(linear, power=0.5)
+        root_bar = np.correlate(fir_bar, root[::-1], "valid") + np.correlate(fir_bar, root, "valid")[::-1]
+        # root = minimum_phase(linear, power=0.5)
+        linear_bar = minimum_phase_adjoint(root_bar, linear, power=0.5)
+    else:
+        # fir = minimum_phase(linear, ORDER + 1), or linear
+        linear_bar = minimum_phase_adjoint(fir_bar, linear, ORDER + 1) if amt_minimum else fir_bar
+    # linear = linear_phase_fir(table, sample_rate)
+    return linear_phase_fir_adjoint(linear_bar, table, sample_rate)
+
+
+def _on_parts(linear: Callable, x: np.ndarray) -> np.ndarray:
+    """A linear function with real results, also of numbers with a complex step."""
+    return linear(x.real) + 1j * linear(x.imag) if np.iscomplexobj(x) else linear(x)
+
+
+def _spectrum(x: np.ndarray, n_fft: int) -> tuple[np.ndarray, np.ndarray]:
+    """Real and imaginary part of the FFT; each may take a complex step."""
+    return _on_parts(lambda x: np.fft.fft(x, n_fft).real, x), _on_parts(lambda x: np.fft.fft(x, n_fft).imag, x)
+
+
+def _from_spectrum(re: np.ndarray, im: np.ndarray) -> np.ndarray:
+    """Real part of the inverse FFT of re + i im, each of which may take a complex step."""
+    x = np.fft.ifft(re.real + 1j * im.real).real
+    return x + 1j * np.fft.ifft(re.imag + 1j * im.imag).real if np.iscomplexobj(re) or np.iscomplexobj(im) else x
+
+
+def _fold(n_fft: int) -> np.ndarray:
+    """Weights that make a cepstrum causal."""
+    fold = np.zeros(n_fft)
+    fold[0] = 1
+    fold[1 : (n_fft + 1) // 2] = 2
+    if n_fft % 2 == 0:
+        fold[n_fft // 2] = 1
+    return fold

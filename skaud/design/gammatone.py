@@ -19,8 +19,16 @@ class GammatoneCoefficients(NamedTuple):
     """One of four equal sections z' = (1 + step) z + b x; arrays are (n_channels,). The output is 2 Re of the last."""
 
     center_hz: np.ndarray
-    step: np.ndarray  # pole - 1, so that float32 keeps poles close to 1
+    step_re: (
+        np.ndarray
+    )  # pole - 1, so that float32 keeps poles close to 1; in parts, each of which may take a complex step
+    step_im: np.ndarray
     b: np.ndarray
+
+    @property
+    def step(self) -> np.ndarray:
+        """Pole - 1."""
+        return self.step_re + 1j * self.step_im
 
 
 def erb_number(frequency_hz: np.ndarray | float) -> np.ndarray:
@@ -53,7 +61,8 @@ def center_frequencies(low_hz: float, high_hz: float, spacing: str) -> np.ndarra
 
 
 def design_gammatone(center_hz: np.ndarray, sample_rate: float, bandwidth_factor: float = 1.0) -> GammatoneCoefficients:
-    """Filters at the given frequencies; bandwidth_factor scales their width."""
+    """Filters at the given frequencies; bandwidth_factor, which may take a complex step, scales their width."""
     decay = 2 * np.pi * bandwidth_factor * ERB_TO_POLE * erb_hz(center_hz) / sample_rate
-    step = np.expm1(-decay - 2j * np.pi * center_hz / sample_rate)
-    return GammatoneCoefficients(center_hz, step, -np.expm1(-decay))
+    turn = 2 * np.pi * center_hz / sample_rate
+    step_re = np.expm1(-decay) * np.cos(turn) - 2 * np.sin(turn / 2) ** 2
+    return GammatoneCoefficients(center_hz, step_re, -np.exp(-decay) * np.sin(turn), -np.expm1(-decay))

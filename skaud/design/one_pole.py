@@ -8,6 +8,6 @@ HAIR_CELLS = {"breebaart2001": (2000.0, 5), "dau1996": (1000.0, 1)}
 
 
 def low_pass(corner_hz: float, sample_rate: float) -> tuple[float, float]:
-    """Coefficients b, a of y = b (x + x1) + a y1, by the bilinear transform."""
+    """Coefficients b, a of y = b (x + x1) + a y1, by the bilinear transform; corner_hz may take a complex step."""
     warped = np.tan(np.pi * corner_hz / sample_rate)
-    return float(warped / (1 + warped)), float((1 - warped) / (1 + warped))
+    return warped / (1 + warped), (1 - warped) / (1 + warped)

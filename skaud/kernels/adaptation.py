@@ -11,6 +11,7 @@ from skaud.kernels.osses_layout import DIVISORS, GROUP, LANES
 
 LOWEST = np.float32(-40)  # exp(-40) is below the rounding of float64
 THIRTY_SECOND = np.float32(1 / 32)
+HALF = np.float32(0.5)
 
 
 @step
@@ -31,7 +32,15 @@ def decay(x, c):
 @step
 def floor_step(x, floor):
     """The larger of floor and x; NaN stays NaN."""
-    return x if x.real > floor else floor + (x - x)
+    return x if x.real > floor.real else floor + (x - x)
+
+
+@step
+def floor_step_adjoint(y_bar, x, floor):
+    """Adjoint of floor_step: bars of x, floor; at the floor the derivative is the floor's."""
+    # y = x if x > floor else floor
+    above = y_bar if x > floor else ZERO * y_bar
+    return above, y_bar - above
 
 
 @step
@@ -42,14 +51,48 @@ def limit_step(x, excess, slope, c):
 
 
 @step
+def limit_step_adjoint(y_bar, x, y, excess, slope):
+    """Adjoint of limit_step, whose output is y: bars of x, excess, slope. Its derivative has no jump: it is 1 at 1."""
+    # y = ONE + excess * (ONE - e) / (ONE + e) if x > ONE else x
+    ratio = (ONE - y) * (HALF * slope)  # (ONE - e) / (ONE + e), as 1 / M is - slope / 2
+    # e = decay(slope * (x - ONE))
+    exponent_bar = -HALF * y_bar * excess * (ONE - ratio * ratio)
+    limited = x > ONE
+    return (
+        exponent_bar * slope if limited else y_bar,
+        y_bar * ratio if limited else ZERO * y_bar,
+        exponent_bar * (x - ONE) if limited else ZERO * y_bar,
+    )
+
+
+@step
 def adaptation_step(x, divisor, smoothing):
     """Low-pass of a loop: its new divisor, from its output x."""
     return divisor + smoothing * (x - divisor)
 
 
+@step
+def adaptation_step_adjoint(divisor_next_bar, x, divisor, smoothing):
+    """Adjoint of adaptation_step: bars of x, divisor, smoothing."""
+    # divisor_next = divisor + smoothing * (x - divisor)
+    x_bar = divisor_next_bar * smoothing
+    return x_bar, divisor_next_bar - x_bar, divisor_next_bar * (x - divisor)
+
+
 @loop
-def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c):
-    """Adapt block, in place; loops (n_loops, 4) holds smoothing, M, -2 / M and floor."""
+def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c, tape, slot):
+    """Adapt block, in place; loops (n_loops, 4) holds smoothing, M, -2 / M and floor.
+
+    The tape (or None) gets what comes in, and of every loop the divisor before and the output.
+    """
+    taped = (1 + 2 * n_loops) * LANES
+    if tape is not None:
+        for t in range(n_samples):
+            for k in range(n_groups):
+                u = tape.loops[((slot + t) * n_groups + k) * taped :][:LANES]
+                x = block[(t * n_groups + k) * LANES :][:LANES]
+                for l in range(LANES):
+                    u[l] = x[l]
     # A wavefront: loop n works on the sample n behind that of loop 0, so that the loops need not wait for each other.
     for wave in range(n_samples + n_loops - 1):
         for n in range(max(0, wave - n_samples + 1), min(n_loops, wave + 1)):
@@ -57,6 +100,10 @@ def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c):
             for k in range(n_groups):
                 x = block[((wave - n) * n_groups + k) * LANES :][:LANES]
                 divisor = lines[row, k * GROUP + n * LANES + DIVISORS :][:LANES]
+                if tape is not None:
+                    u = tape.loops[((slot + wave - n) * n_groups + k) * taped + (1 + 2 * n) * LANES :][:LANES]
+                    for l in range(LANES):
+                        u[l] = divisor[l]
                 if limited:
                     for l in range(LANES):
                         y = limit_step(floor_step(x[l], floor) / divisor[l], excess, slope, c)
@@ -67,6 +114,10 @@ def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c):
                         y = floor_step(x[l], floor) / divisor[l]
                         divisor[l] = adaptation_step(y, divisor[l], smoothing)
                         x[l] = y
+                if tape is not None:
+                    u = tape.loops[((slot + wave - n) * n_groups + k) * taped + (2 + 2 * n) * LANES :][:LANES]
+                    for l in range(LANES):
+                        u[l] = x[l]
     for t in range(n_samples):
         for k in range(n_groups):
             x = block[(t * n_groups + k) * LANES :][:LANES]

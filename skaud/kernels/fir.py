@@ -7,6 +7,7 @@ from skaud.kernels.one_pole import ZERO
 
 WIDTH = 128  # samples side by side
 TAPS_AT_ONCE = 8
+SAMPLES_AT_ONCE = 4
 
 
 def prepare_taps(fir: np.ndarray, dtype: str) -> np.ndarray:
@@ -46,3 +47,33 @@ def convolve(x, taps, out):
             for l in range(min(WIDTH, n_samples - begin)):
                 out[row, begin + l] = total[l]
     window_array[0] = total_array[0]  # holds both arrays to here
+
+
+@kernel
+def convolve_adjoint(x, out_bar, taps_bar):
+    """Adjoint of convolve with respect to the taps: adds to taps_bar, which is in double precision.
+
+    With respect to x the adjoint is the filter itself, backwards in time.
+    """
+    n_taps, n_samples = len(taps_bar), out_bar.shape[1]
+    total_array = np.zeros(n_taps, x.dtype)
+    total = borrowed(total_array)
+    for row in range(len(x)):
+        for begin in range(0, n_samples, WIDTH):
+            t = begin
+            while t < min(begin + WIDTH, n_samples):
+                if t + SAMPLES_AT_ONCE <= n_samples:
+                    w = x[row, t:]
+                    r0, r1, r2, r3 = out_bar[row, t], out_bar[row, t + 1], out_bar[row, t + 2], out_bar[row, t + 3]
+                    # out[t] = sum(taps[k] * x[t + k])
+                    for k in range(n_taps):
+                        total[k] = total[k] + r0 * w[k] + r1 * w[k + 1] + r2 * w[k + 2] + r3 * w[k + 3]
+                    t += SAMPLES_AT_ONCE
+                else:
+                    for k in range(n_taps):
+                        total[k] += out_bar[row, t] * x[row, t + k]
+                    t += 1
+            for k in range(n_taps):
+                taps_bar[k] += total[k]
+                total[k] = ZERO
+    total_array[0] = ZERO  # holds the array to here

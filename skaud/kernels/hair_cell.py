@@ -2,7 +2,7 @@
 
 from skaud.kernels._compile import loop, step
 from skaud.kernels.one_pole import TINY, ZERO, low_pass_step
-from skaud.kernels.osses_layout import GROUP, LANES, SMOOTHING
+from skaud.kernels.osses_layout import GROUP, LANES, SMOOTHING, TAPED_PASSES
 
 
 @step
@@ -11,12 +11,25 @@ def rectify_step(x):
     return x - x if x.real <= ZERO else x
 
 
+@step
+def rectify_step_adjoint(y_bar, x):
+    """Adjoint of rectify_step; the derivative at 0 is 0."""
+    # y = x - x if x <= ZERO else x
+    return y_bar - y_bar if x <= ZERO else y_bar
+
+
 @loop
-def smooth_hair_cells(row, n_samples, lines, block, n_groups, n_passes, b, a):
-    """Rectify and smooth block, in place."""
+def smooth_hair_cells(row, n_samples, lines, block, n_groups, n_passes, b, a, tape, slot):
+    """Rectify and smooth block, in place; the tape (or None) gets what comes in, and the states before."""
     for t in range(n_samples):
         for k in range(n_groups):
             j = (t * n_groups + k) * LANES
+            if tape is not None:
+                i = ((slot + t) * n_groups + k) * TAPED_PASSES
+                for l in range(LANES):
+                    tape.passes[i + l] = block[j + l]
+                for l in range(n_passes * LANES):
+                    tape.passes[i + LANES + l] = lines[row, k * GROUP + SMOOTHING + l]
             if n_passes == 5:  # breebaart2001; written out, so that the samples stay in registers
                 for l in range(LANES):
                     z = k * GROUP + SMOOTHING + l

@@ -6,7 +6,7 @@ A cell is one filter of one group of channels. The cells of the linear filters c
 import numpy as np
 
 from skaud.kernels._compile import loop, step
-from skaud.kernels.one_pole import ZERO, complex_one_pole_step, low_pass_step
+from skaud.kernels.one_pole import ONE, ZERO, complex_one_pole_step, low_pass_step
 from skaud.kernels.osses_layout import (
     CELL,
     CELL_B,
@@ -31,9 +31,26 @@ def linear_output_step(x, re, im, direct, mix_re, mix_im):
 
 
 @step
+def linear_output_step_adjoint(y_bar, x, re, im, direct, mix_re, mix_im):
+    """Adjoint of linear_output_step: bars of x, re, im, direct, mix_re, mix_im."""
+    # y = direct * x + (mix_re * re + mix_im * im)
+    return y_bar * direct, y_bar * mix_re, y_bar * mix_im, y_bar * x, y_bar * re, y_bar * im
+
+
+@step
 def envelope_output_step(re, im, mix_re):
-    """Output of a filter that gives its envelope; 0 at 0, where it has no derivative."""
+    """Output of a filter that gives its envelope."""
     return mix_re * np.sqrt(re * re + im * im)
+
+
+@step
+def envelope_output_step_adjoint(y_bar, re, im, mix_re):
+    """Adjoint of envelope_output_step: bars of re, im, mix_re; the derivative at 0, which has none, is taken as 0."""
+    magnitude = np.sqrt(re * re + im * im)
+    # y = mix_re * magnitude
+    # magnitude = sqrt(re * re + im * im)
+    share = y_bar * mix_re / (magnitude if magnitude > ZERO else ONE)
+    return share * re, share * im, y_bar * magnitude
 
 
 @step
@@ -51,14 +68,18 @@ def envelope_step(f, l, x, re, im, total):
 
 
 @loop
-def smooth_envelopes(row, n_samples, lines, block, n_groups, b, a):
-    """Low-pass block, in place."""
+def smooth_envelopes(row, n_samples, lines, block, n_groups, b, a, tape, slot):
+    """Low-pass block, in place; the tape (or None) gets what comes in."""
     for t in range(n_samples):
         for k in range(n_groups):
             j = (t * n_groups + k) * LANES
             for l in range(LANES):
                 i = k * GROUP + ENVELOPE + l
-                block[j + l], lines[row, i] = low_pass_step(block[j + l], lines[row, i], b, a)
+                x = block[j + l]
+                y, lines[row, i] = low_pass_step(x, lines[row, i], b, a)
+                block[j + l] = y
+                if tape is not None:
+                    tape.envelopes[slot * n_groups * LANES + j + l] = x
 
 
 @loop

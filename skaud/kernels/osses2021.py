@@ -54,24 +54,27 @@ def store(block, row, begin, end, out, n_groups):
 
 
 @loop
-def advance(x, row, begin, end, lines, block, p, c, loops, filterbank, hair_cell, adaptation):
-    """The stages before the modulation filters; what each leaves goes to its array, unless that is empty."""
+def advance(x, row, begin, end, lines, block, p, c, loops, filterbank, hair_cell, adaptation, tape, slot):
+    """The stages before the modulation filters; what each leaves goes to its array, unless that is empty.
+
+    tape, or None, gets what the adjoints must know of every sample, from slot on.
+    """
     if p.first == GAMMATONE:
-        filter_gammatone(x, row, begin, end, lines, block, p.n_groups)
+        filter_gammatone(x, row, begin, end, lines, block, p.n_groups, tape, slot)
         if len(filterbank):
             store(block, row, begin, end, filterbank, p.n_groups)
     else:
         load(x, row, begin, end, block, p.n_groups, p.n_channels)
     if p.first <= HAIR_CELL <= p.last:
-        smooth_hair_cells(row, end - begin, lines, block, p.n_groups, p.n_passes, c.hair_b, c.hair_a)
+        smooth_hair_cells(row, end - begin, lines, block, p.n_groups, p.n_passes, c.hair_b, c.hair_a, tape, slot)
         if len(hair_cell):
             store(block, row, begin, end, hair_cell, p.n_groups)
     if p.first <= ADAPTATION <= p.last:
-        adapt(row, end - begin, lines, block, p.n_groups, p.n_loops, p.limited, loops, c)
+        adapt(row, end - begin, lines, block, p.n_groups, p.n_loops, p.limited, loops, c, tape, slot)
         if len(adaptation):
             store(block, row, begin, end, adaptation, p.n_groups)
     if p.last == MODULATION and p.envelope_low_pass:
-        smooth_envelopes(row, end - begin, lines, block, p.n_groups, c.envelope_b, c.envelope_a)
+        smooth_envelopes(row, end - begin, lines, block, p.n_groups, c.envelope_b, c.envelope_a, tape, slot)
 
 
 @loop
@@ -96,7 +99,7 @@ def run(x, state, plan, block, filterbank, hair_cell, adaptation, modulation):
     for row in range(len(lines)):
         for begin in range(0, x.shape[1], SEGMENT):
             end = min(begin + SEGMENT, x.shape[1])
-            advance(x, row, begin, end, lines, block, p, c, loops, filterbank, hair_cell, adaptation)
+            advance(x, row, begin, end, lines, block, p, c, loops, filterbank, hair_cell, adaptation, None, 0)
             if len(modulation):
                 for t in range(end - begin):  # the sum over one sample is the response
                     restart_sums(cells, row, len(groups))
@@ -142,7 +145,7 @@ def run_frames(x, state, plan, block, frame_length, out, n_frames):
     while begin < x.shape[1]:
         end = min(begin + SEGMENT, x.shape[1], begin + frame_length - state.filled[0])
         for row in range(len(lines)):
-            advance(x, row, begin, end, lines, block, p, c, loops, unwanted, unwanted, unwanted)
+            advance(x, row, begin, end, lines, block, p, c, loops, unwanted, unwanted, unwanted, None, 0)
             if p.last == MODULATION:
                 filter_modulation(row, 0, end - begin, cells, block, p.n_groups, groups, p.n_linear)
             else:

@@ -28,6 +28,9 @@ GROUP = (12 + MAX_PASSES + MAX_LOOPS) * LANES
 # Rows of a cell.
 CELL_STEP_RE, CELL_STEP_IM, CELL_B, DIRECT, MIX_RE, MIX_IM, CELL_RE, CELL_IM, CELL_SUM = (r * LANES for r in range(9))
 CELL = 9 * LANES
+# Rows of a group on the tape.
+TAPED_SECTIONS = 8 * LANES
+TAPED_PASSES = (1 + MAX_PASSES) * LANES
 
 
 class Constants(NamedTuple):
@@ -128,7 +131,7 @@ def make_plan(design: Any, first: int, last: int, dtype: Any) -> Plan:
     )
     loops = np.zeros((0, 4))
     if adaptation is not None:
-        slope = -2 / np.where(adaptation.range > 0, adaptation.range, 1)
+        slope = -2 / np.where(adaptation.range != 0, adaptation.range, 1)
         floors = np.where(np.arange(len(slope)) == 0, adaptation.floor, 0)  # what comes out of a loop is above 0
         loops = np.stack([adaptation.smoothing, adaptation.range, slope, floors], axis=1)
     return Plan(
@@ -145,10 +148,10 @@ def initial_state(design: Any, dtype: Any, n_rows: int) -> State:
     n_groups = -(-design.n_channels // LANES)
     channel = np.arange(design.n_channels)
     group, lane = np.divmod(channel, LANES)
-    lines = np.zeros((n_groups, GROUP // LANES, LANES))
+    lines = np.zeros((n_groups, GROUP // LANES, LANES), np.result_type(dtype, float))
     if design.gammatone is not None:
-        lines[group, STEP_RE // LANES, lane] = design.gammatone.step.real
-        lines[group, STEP_IM // LANES, lane] = design.gammatone.step.imag
+        lines[group, STEP_RE // LANES, lane] = design.gammatone.step_re
+        lines[group, STEP_IM // LANES, lane] = design.gammatone.step_im
         lines[group, SECTION_B // LANES, lane] = design.gammatone.b
     if design.adaptation is not None:
         for n, start in enumerate(design.adaptation.start):
@@ -156,15 +159,15 @@ def initial_state(design: Any, dtype: Any, n_rows: int) -> State:
     cells = np.zeros((0, CELL // LANES, LANES))
     if design.modulation is not None:
         keys = _cells(design)
-        cells = np.zeros((len(keys), CELL // LANES, LANES))
+        cells = np.zeros((len(keys), CELL // LANES, LANES), np.result_type(dtype, float))
         m = design.modulation
         for row, values in (
-            (CELL_STEP_RE, m.step.real),
-            (CELL_STEP_IM, m.step.imag),
+            (CELL_STEP_RE, m.step_re),
+            (CELL_STEP_IM, m.step_im),
             (CELL_B, m.b),
             (DIRECT, m.direct),
-            (MIX_RE, m.mix.real),
-            (MIX_IM, m.mix.imag),
+            (MIX_RE, m.mix_re),
+            (MIX_IM, m.mix_im),
         ):
             for i, (k, _) in enumerate(keys):
                 cells[i, row // LANES] = values[k]

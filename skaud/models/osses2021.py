@@ -1,6 +1,6 @@
 """Osses et al. (2021): ears, filterbank, hair cells, adaptation, modulation filterbank."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha1
 from numbers import Real
 from typing import Any
@@ -10,13 +10,15 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skaud.base import AudioTransformer
+from skaud._learning import LEARNING_CONSTRAINTS
 from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
-from skaud.design.osses2021 import Design
-from skaud.stages._stage import OUTPUTS, Chain, check_rate, iter_blocks
+from skaud.design.modulation import LOWEST_HZ
+from skaud.models._osses2021_gradients import Osses2021Gradients
+from skaud.models._osses2021_runs import EARS
+from skaud.stages._stage import Chain, check_rate
 from skaud.stages.adaptation import AdaptationLoops
-from skaud.stages.ears import EarStage, HeadphoneFilter, MiddleEarFilter, check_causal
+from skaud.stages.ears import HeadphoneFilter, MiddleEarFilter
 from skaud.stages.gammatone import GammatoneFilterbank, channel_names
 from skaud.stages.hair_cell import HairCellEnvelope
 from skaud.stages.modulation import ModulationFilterbank, modulation_names
@@ -37,10 +39,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "max_modulation_hz": None,
     },
 }
-_EARS = ("headphone", "middle_ear")
 
 
-class Osses2021(AudioTransformer):
+class Osses2021(Osses2021Gradients):
     """Monaural auditory model of Osses et al. (2021).
 
     Headphone and outer ear, middle ear, gammatone filterbank, inner hair cells, adaptation loops, modulation
@@ -56,6 +57,9 @@ class Osses2021(AudioTransformer):
         Middle ear; None leaves it out.
     phase : {"minimum", "zero", "amt"}, default="minimum"
         Ear filters: causal; without phase shift; or as in the Auditory Modeling Toolbox.
+    headphone_gains_db, middle_ear_gains_db : array-like of shape (n_frequencies,) or None, default=None
+        Gains at the frequencies of the published tables, ``stages_.headphone.frequencies_hz_`` and
+        ``stages_.middle_ear.frequencies_hz_``; None means the published ones.
     low_hz, high_hz : float, default=80.0, 8000.0
         Range of the centre frequencies.
     spacing : {"endpoints", "centered"}, default="endpoints"
@@ -64,6 +68,8 @@ class Osses2021(AudioTransformer):
         Width of the filters over that of a healthy ear's.
     hair_cell : {"breebaart2001", "dau1996"}, default="breebaart2001"
         Low-passes of the inner hair cell.
+    hair_cell_corner_hz : float or None, default=None
+        Corner of each of them; None means that of `hair_cell`.
     adaptation_limit : float or None, default=5.0
         By how much the onset may exceed the steady state in every loop; None is no limit.
     adaptation_time_constants_s : sequence of float, default=(0.005, 0.050, 0.129, 0.253, 0.500)
@@ -76,6 +82,12 @@ class Osses2021(AudioTransformer):
         Highest modulation frequency; None leaves the limit to the channels' centre frequencies.
     modulation_q : float, default=2.0
         Quality factor of the modulation filters above 10 Hz.
+    modulation_low_pass_hz : float, default=2.5
+        Corner of the lowest modulation filter, a low-pass.
+    envelope_low_pass_hz : float or None, default=None
+        Corner of the low-pass before the modulation filters; None means that of `modulation`.
+    envelope_attenuation : float or None, default=None
+        Factor of the magnitudes that the filters above 10 Hz give; None means that of `modulation`.
     output : {"modulation", "adaptation", "hair_cell", "filterbank", "middle_ear", "headphone"}, default="modulation"
         Response that `transform` takes its features from.
     pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
@@ -85,6 +97,33 @@ class Osses2021(AudioTransformer):
         is the only one. None keeps every sample.
     rms_one_db_spl : float or None, default=None
         Level in dB SPL that RMS 1.0 stands for in X; None means the model's own, 100 dB SPL.
+    learn : str, sequence of str, or None, default=None
+        Parameters for `fit` to learn from labels, through a softmax head on the features: those that `vjp` knows
+        and the output depends on.
+    solver : {"lbfgs", "adam"}, default="lbfgs"
+        L-BFGS-B over all clips, or Adam over random batches of them.
+    max_iter : int, default=200
+        Iterations of learning; with Adam, passes over all clips.
+    tol : float, default=1e-5
+        Learning ends where an iteration lowers the loss by less than ``tol * max(1, loss)``, or no entry of the
+        gradient exceeds tol; with Adam, after `n_iter_no_change` iterations that do not lower the loss by tol.
+    l2 : float, default=1e-4
+        Penalty on the squared weights of the softmax head.
+    batch_size : int, default=32
+        Clips of a batch of Adam; L-BFGS, too, differentiates no more at a time, which bounds the memory.
+    learning_rate : float, default=0.01
+        Step of Adam, as a part of the range between a parameter's bounds.
+    early_stopping : bool, default=False
+        Hold out clips, stop after `n_iter_no_change` iterations whose accuracy on them is no better, and keep what was
+        learned when it was best.
+    validation_fraction : float, default=0.1
+        Part of the clips to hold out.
+    n_iter_no_change : int, default=10
+        Iterations without progress to stop after.
+    random_state : int, RandomState or None, default=None
+        Seed of the batches and of what is held out.
+    verbose : int, default=0
+        Print the loss of every iteration of learning.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -104,8 +143,23 @@ class Osses2021(AudioTransformer):
         Coefficients from the filterbank on, in float64.
     frame_rate_hz_ : float
         Frames a second.
+    <parameter>_ : float or ndarray
+        Value of every parameter that `learn` names, such as ``adaptation_limit_``.
+    n_iter_ : int
+        Iterations of learning; 1 where nothing is learned.
+    loss_curve_ : list of float
+        Loss, where fit learned: at the start and after every iteration of L-BFGS, or in every iteration of Adam.
+    validation_scores_ : list of float
+        Accuracy on what was held out, after every iteration, with ``early_stopping=True``.
     n_ears_in_ : int or None
         Ears of the signals in `fit`; None where they had no axis for them.
+
+    Notes
+    -----
+    `vjp` has derivatives with respect to X, the gains of the ears, `bandwidth_factor`, `hair_cell_corner_hz`, the
+    parameters of the adaptation (`adaptation_limit` where there is a limit) and those of the modulation filters.
+    Derivatives of the rectifier and of a magnitude at 0 are taken as 0, so that silence has finite ones. Below its
+    floor the adaptation does not depend on X. With respect to `modulation_q` the number of filters stays what it is.
 
     References
     ----------
@@ -126,15 +180,16 @@ class Osses2021(AudioTransformer):
     array([ 250., 1050., 4040.])
     """
 
-    _outputs = (*_EARS, *OUTPUTS)
-
     _parameter_constraints: dict = {
         **HeadphoneFilter._parameter_constraints,
         **GammatoneFilterbank._parameter_constraints,
         **HairCellEnvelope._parameter_constraints,
         **AdaptationLoops._parameter_constraints,
         **ModulationFilterbank._parameter_constraints,
+        **LEARNING_CONSTRAINTS,
         "headphone": ["boolean"],
+        "headphone_gains_db": ["array-like", None],
+        "middle_ear_gains_db": ["array-like", None],
         "middle_ear": [StrOptions(set(MIDDLE_EARS)), None],
         "modulation": [*ModulationFilterbank._parameter_constraints["modulation"], None],
         "frame_length": [Interval(Real, 0, None, closed="neither"), None],
@@ -147,21 +202,39 @@ class Osses2021(AudioTransformer):
         headphone: bool = True,
         middle_ear: str | None = "jepsen2008",
         phase: str = "minimum",
+        headphone_gains_db: ArrayLike | None = None,
+        middle_ear_gains_db: ArrayLike | None = None,
         low_hz: float = 80.0,
         high_hz: float = 8000.0,
         spacing: str = "endpoints",
         bandwidth_factor: float = 1.0,
         hair_cell: str = "breebaart2001",
+        hair_cell_corner_hz: float | None = None,
         adaptation_limit: float | None = 5.0,
         adaptation_time_constants_s: ArrayLike = TIME_CONSTANTS_S,
         minimum_level_db: float = 0.0,
         modulation: str | None = "jepsen2008",
         max_modulation_hz: float | None = 150.0,
         modulation_q: float = 2.0,
+        modulation_low_pass_hz: float = LOWEST_HZ,
+        envelope_low_pass_hz: float | None = None,
+        envelope_attenuation: float | None = None,
         output: str = "modulation",
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
         frame_length: float | None = 0.010,
         rms_one_db_spl: float | None = None,
+        learn: str | Sequence[str] | None = None,
+        solver: str = "lbfgs",
+        max_iter: int = 200,
+        tol: float = 1e-5,
+        l2: float = 1e-4,
+        batch_size: int = 32,
+        learning_rate: float = 0.01,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        random_state: Any = None,
+        verbose: int = 0,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -169,21 +242,39 @@ class Osses2021(AudioTransformer):
         self.headphone = headphone
         self.middle_ear = middle_ear
         self.phase = phase
+        self.headphone_gains_db = headphone_gains_db
+        self.middle_ear_gains_db = middle_ear_gains_db
         self.low_hz = low_hz
         self.high_hz = high_hz
         self.spacing = spacing
         self.bandwidth_factor = bandwidth_factor
         self.hair_cell = hair_cell
+        self.hair_cell_corner_hz = hair_cell_corner_hz
         self.adaptation_limit = adaptation_limit
         self.adaptation_time_constants_s = adaptation_time_constants_s
         self.minimum_level_db = minimum_level_db
         self.modulation = modulation
         self.max_modulation_hz = max_modulation_hz
         self.modulation_q = modulation_q
+        self.modulation_low_pass_hz = modulation_low_pass_hz
+        self.envelope_low_pass_hz = envelope_low_pass_hz
+        self.envelope_attenuation = envelope_attenuation
         self.output = output
         self.pooling = pooling
         self.frame_length = frame_length
         self.rms_one_db_spl = rms_one_db_spl
+        self.learn = learn
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.l2 = l2
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.random_state = random_state
+        self.verbose = verbose
         self.dtype = dtype
         self.n_jobs = n_jobs
 
@@ -221,7 +312,7 @@ class Osses2021(AudioTransformer):
             stage._check_parameters()
 
     def _make_stages(self) -> Bunch:
-        """The stages, each with those of the model's parameters that it has, not fitted."""
+        """The stages, each with those of the model's parameters that it has, and those that a fit found; not fitted."""
         parts: dict[str, Any] = {
             "headphone": HeadphoneFilter if self.headphone else None,
             "middle_ear": MiddleEarFilter if self.middle_ear else None,
@@ -231,46 +322,35 @@ class Osses2021(AudioTransformer):
             "modulation": ModulationFilterbank if self.modulation else None,
         }
         not_theirs = {"pooling", "frame_length", "rms_one_db_spl", "n_jobs"}
-        parameters = {k: v for k, v in self._parameters().items() if k not in not_theirs}
-        return Bunch(
-            **{
-                name: part(**{k: v for k, v in parameters.items() if k in part._get_param_names()})
-                for name, part in parts.items()
-                if part is not None
-            }
-        )
+        stages = Bunch()
+        for name, part in parts.items():
+            if part is not None:
+                theirs = {k: k for k in part._get_param_names() if k not in not_theirs and hasattr(self, k)}
+                if name in EARS:
+                    theirs["gains_db"] = f"{name}_gains_db"
+                stages[name] = part(**{k: getattr(self, own) for k, own in theirs.items()})
+                stages[name]._found_ = {k: self._found_[own] for k, own in theirs.items() if own in self._found_}
+        return stages
 
     def _design(self) -> None:
+        before = self.stages_ if self._found_ and hasattr(self, "stages_") else {}
         self.stages_ = self._make_stages()
         self.n_channels_ = 0
         for name, stage in self.stages_.items():
-            stage.n_ears_in_ = self.n_ears_in_ if name in (*_EARS, "filterbank") else self.n_channels_
-            stage._design()
+            if name in before and _same(before[name]._found_, stage._found_):  # a fit changes few stages, many times
+                stage = self.stages_[name] = before[name]
+            else:
+                stage.n_ears_in_ = self.n_ears_in_ if name in (*EARS, "filterbank") else self.n_channels_
+                stage._design()
             if name == "filterbank":
                 self.n_channels_ = stage.n_channels_
-        filterbank = self.stages_.filterbank
-        self.center_frequencies_hz_ = filterbank.center_frequencies_hz_
-        self.coefficients_ = Design(
-            n_channels=self.n_channels_,
-            gammatone=filterbank.coefficients_.gammatone,
-            hair_cell=self.stages_.hair_cell.coefficients_.hair_cell,
-            adaptation=self.stages_.adaptation.coefficients_.adaptation,
-        )
+        self.center_frequencies_hz_ = self.stages_.filterbank.center_frequencies_hz_
         if self.modulation:
-            bank = self.stages_.modulation
-            self.modulation_index_ = bank.modulation_index_
-            own = bank.coefficients_
-            self.coefficients_ = self.coefficients_._replace(
-                envelope_low_pass=own.envelope_low_pass, modulation=own.modulation, n_filters=own.n_filters
-            )
-        self._chain_ = Chain(self.coefficients_, "filterbank" if self.output in _EARS else self.output, self.dtype)
+            self.modulation_index_ = self.stages_.modulation.modulation_index_
+        self.coefficients_ = self._design_with({})
+        self._chain_ = Chain(self.coefficients_, "filterbank" if self.output in EARS else self.output, self.dtype)
         ears = "".join(stage._fingerprint_ for stage in self._ears().values())
         self._fingerprint_ = sha1((ears + self._chain_.fingerprint()).encode()).hexdigest()[:10]
-
-    def _ears(self, last: str = "middle_ear") -> dict[str, EarStage]:
-        """Ear filters in order, up to the last that is asked for."""
-        names = _EARS[: _EARS.index(last) + 1]
-        return {name: self.stages_[name] for name in names if name in self.stages_}
 
     def _available_outputs(self) -> tuple[str, ...]:
         lacking = [
@@ -285,91 +365,13 @@ class Osses2021(AudioTransformer):
         return tuple(name for name in self._outputs if name not in lacking)
 
     def _channel_names(self) -> list[str]:
-        if self.output in _EARS:
+        if self.output in EARS:
             return ["sound"]
         if self.output == "modulation":
             return modulation_names(self.modulation_index_)
         return channel_names(self.center_frequencies_hz_)
 
-    # --- runs ---
 
-    def _stream(self, clip: np.ndarray, last: str = "middle_ear") -> Iterator[np.ndarray]:
-        """Blocks of a clip behind the ear filters."""
-        blocks = iter_blocks(clip)
-        for stage in self._ears(last).values():
-            blocks = stage._stream(blocks)
-        return blocks
-
-    def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
-        return [self._run_one(clip, names) for clip in clips]
-
-    def _run_one(self, clip: np.ndarray, names: tuple[str, ...]) -> tuple[np.ndarray, ...]:
-        sound = clip
-        responses: dict[str, np.ndarray] = {}
-        for name, stage in self._ears().items():
-            sound = np.concatenate(list(stage._stream(iter_blocks(sound))), axis=1)
-            responses[name] = sound[:, np.newaxis]
-        inner = tuple(name for name in names if name in OUTPUTS)
-        if inner:
-            state = self._chain_.initial_state(len(clip))
-            responses |= dict(zip(inner, self._chain_.full(sound, state, inner)))
-        return tuple(responses[name] for name in names)
-
-    def _run_frames(self, clips: list[np.ndarray], frame_length: int | None) -> list[np.ndarray]:
-        if frame_length is None:
-            return [responses[0] for responses in self._run_full(clips, (self.output,))]
-        if self.output in _EARS:
-            return [_frames(self._run_one(clip, (self.output,))[0], frame_length) for clip in clips]
-        return [self._chain_.clip_frames(self._stream(clip), len(clip), clip.shape[1], frame_length) for clip in clips]
-
-    def _frame_blocks(self, clips: list[np.ndarray], frame_length: int | None) -> Iterator[tuple[int, np.ndarray]]:
-        for i, clip in enumerate(clips):
-            if self.output in _EARS:
-                blocks = _block_frames(self._stream(clip, self.output), frame_length or 1)
-            else:
-                blocks = self._chain_.frame_blocks(self._stream(clip), len(clip), frame_length)
-            for frames in blocks:
-                yield i, frames
-
-    def _initial_arrays(self, n_ears: int) -> Any:
-        ears = self._ears().values()
-        if ears:
-            check_causal(self.phase)
-        if self.output in _EARS and self.frame_length is not None:
-            raise ValueError(
-                f"output={self.output!r} has no frames in chunks; use frame_length=None, or the stage itself."
-            )
-        return [stage._history(n_ears) for stage in ears], self._chain_.initial_state(n_ears)
-
-    def _run_chunk(self, clip: np.ndarray, arrays: Any, frame_length: int | None) -> tuple[np.ndarray, Any]:
-        histories, state = arrays
-        after, responses = [], {}
-        for (name, stage), history in zip(self._ears().items(), histories):
-            clip, history = stage._go_on(clip, history)
-            responses[name] = clip[:, np.newaxis]
-            after.append(history)
-        if self.output in _EARS:
-            return responses[self.output], (after, state)
-        state = state.copy()
-        if frame_length is None:
-            return self._chain_.full(clip, state, (self.output,))[0], (after, state)
-        out, n_frames = self._chain_.frames(iter([clip]), state, clip.shape[1], frame_length)
-        return out[..., :n_frames], (after, state)
-
-
-def _frames(response: np.ndarray, frame_length: int) -> np.ndarray:
-    """Means over frames of the last axis."""
-    length = min(frame_length, response.shape[-1])
-    n_frames = response.shape[-1] // length
-    return response[..., : n_frames * length].reshape(*response.shape[:-1], n_frames, length).mean(axis=-1)
-
-
-def _block_frames(blocks: Iterator[np.ndarray], frame_length: int) -> Iterator[np.ndarray]:
-    """Frames (n_ears, 1, n_frames) of sound (n_ears, n_samples) that comes in blocks."""
-    waiting: list[np.ndarray] = []
-    for block in blocks:
-        sound = np.concatenate([*waiting, block], axis=1)[:, np.newaxis]
-        whole = sound.shape[-1] // frame_length * frame_length
-        if whole:
-            yield _frames(sound[..., :whole], frame_length)
-        waiting = [sound[:, 0, whole:]]
+def _same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Whether two dicts have the same numbers under the same names."""
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)

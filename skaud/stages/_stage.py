@@ -1,17 +1,19 @@
 """What the stages of Osses et al. (2021) have in common as transformers."""
 
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from hashlib import sha1
 from typing import Any
 
 import numpy as np
 
+from skaud._gradients import DifferentiableTransformer
 from skaud._sounds import Sounds
 from skaud._stream import StreamState
-from skaud.base import AudioTransformer
 from skaud.design.osses2021 import Design
 from skaud.kernels import osses2021 as kernels
 from skaud.kernels import osses_layout as layout
+from skaud.stages._chain_gradients import STEP, CoefficientBars, pull_back, record
 
 OUTPUTS = ("filterbank", "hair_cell", "adaptation", "modulation")  # in the order of the kernel's stages
 MIN_RATE_HZ, MAX_RATE_HZ = 8000, 192000
@@ -87,6 +89,12 @@ class Chain:
             if n_frames:
                 yield out
 
+    def respond(self, x: np.ndarray, n_rows: int, output: str, frame_length: int | None) -> np.ndarray:
+        """Frames of a whole clip, or with None its response at full rate."""
+        if frame_length is None:
+            return self.full(x, self.initial_state(n_rows), (output,))[0]
+        return self.clip_frames(iter([x]), n_rows, x.shape[1], frame_length)
+
 
 def iter_blocks(clip: np.ndarray) -> Iterator[np.ndarray]:
     """Blocks (n_rows, at most BLOCK) of a clip (n_rows, n_samples)."""
@@ -94,7 +102,31 @@ def iter_blocks(clip: np.ndarray) -> Iterator[np.ndarray]:
         yield np.ascontiguousarray(clip[:, begin : begin + BLOCK])
 
 
-class Stage(AudioTransformer):
+class ChainGradients(DifferentiableTransformer):
+    """Derivatives of a transformer whose coefficients make a chain."""
+
+    _chain_: Chain
+
+    @abstractmethod
+    def _design_with(self, parameters: dict[str, Any]) -> Design:
+        """Coefficients, with some parameters replaced by others, which may take a complex step."""
+
+    @abstractmethod
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        """Physical limits of every parameter that has a derivative."""
+
+    def _coefficients_vjp(self, name: str, bars: CoefficientBars) -> np.ndarray:
+        """Bar of a parameter, from those of the coefficients: a complex step through the design."""
+        value = self._differentiated(name)
+        bar = np.empty(value.shape)
+        for index in np.ndindex(value.shape):
+            step = np.zeros(value.shape, complex)
+            step[index] = STEP * 1j
+            bar[index] = bars.along(self._design_with({name: (value + step)[()]}))
+        return bar
+
+
+class Stage(DifferentiableTransformer):
     """A stage as a transformer of its own."""
 
     # At full rate and unpooled, unless a stage has these as parameters: what the next stage takes.
@@ -108,16 +140,27 @@ class Stage(AudioTransformer):
         check_rate(self.sample_rate)
 
 
-class ChainStage(Stage):
+class ChainStage(Stage, ChainGradients):
     """A stage that runs in a chain."""
 
-    _chain_: Chain
+    coefficients_: Design
 
-    def _make_design(self) -> Design:
-        raise NotImplementedError
+    @abstractmethod
+    def _make_design(self, parameters: dict[str, Any]) -> Design:
+        """Coefficients from all parameters."""
+
+    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Parameters, with numbers where None stands for published ones."""
+        return parameters
+
+    def _design_with(self, parameters: dict[str, Any]) -> Design:
+        return self._make_design(self._resolve(self._parameters()) | parameters)
+
+    def _differentiated(self, name: str) -> np.ndarray:
+        return np.asarray(self._resolve(self._parameters())[name], dtype=float)
 
     def _design(self) -> None:
-        self.coefficients_ = self._make_design()
+        self.coefficients_ = self._design_with({})
         self._chain_ = Chain(self.coefficients_, self.output, self.dtype)
         self._fingerprint_ = self._chain_.fingerprint()
 
@@ -146,6 +189,25 @@ class ChainStage(Stage):
             return self._chain_.full(clip, state, (self.output,))[0], state
         out, n_frames = self._chain_.frames(iter([clip]), state, clip.shape[-1], frame_length)
         return out[..., :n_frames], state
+
+    def _run_vjp(
+        self, clips: list[np.ndarray], output: str, frame_length: int | None, wrt: tuple[str, ...]
+    ) -> tuple[list[np.ndarray], Callable]:
+        (clip,) = clips
+        response, run = record(self._chain_, clip, self._rows(clip), output, frame_length)
+
+        def pullback(value_bars: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+            names = [name for name in wrt if name != "X"]
+            x_bar, bars = pull_back(run, value_bars[0], 1 << self._chain_.first if names else 0)
+            return [x_bar], {name: self._coefficients_vjp(name, bars) for name in names}
+
+        return [response], pullback
+
+    def _run_complex(
+        self, clips: list[np.ndarray], output: str, frame_length: int | None, parameters: dict[str, Any]
+    ) -> list[np.ndarray]:
+        chain = Chain(self._design_with(parameters), output, "complex128")
+        return [chain.respond(clip, self._rows(clip), output, frame_length) for clip in clips]
 
 
 class ChannelStage(ChainStage):
@@ -179,6 +241,9 @@ class ChannelStage(ChainStage):
                 "filterbank, or fit again."
             )
         return sounds._replace(has_ears=False)
+
+    def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Any:
+        return super()._shape_as_x(x_bars, sounds._replace(has_ears=self._has_channels_))
 
     def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
         """State of a stream before its first sample.
@@ -226,6 +291,20 @@ class ChannelStage(ChainStage):
 
     def _channel_names(self) -> list[str]:
         return [f"channel{c}" for c in range(self.n_channels_in_)]
+
+
+def corner_bounds(sample_rate: float) -> tuple[float, float]:
+    """Limits between which a corner frequency may be fitted."""
+    return 20.0, 0.45 * sample_rate
+
+
+def check_corner(name: str, corner_hz: float | None, sample_rate: float) -> None:
+    """Refuse a corner frequency that a digital filter cannot have."""
+    if corner_hz is not None and not 0 < corner_hz < sample_rate / 2:
+        raise ValueError(
+            f"{name}={corner_hz} must lie above 0 and below half the sample rate, {sample_rate / 2:g} Hz; lower it, or "
+            f"raise sample_rate={sample_rate}."
+        )
 
 
 def check_rate(sample_rate: float) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from skaud.base import AudioTransformer
-from skaud.design.adaptation import TIME_CONSTANTS_S, design_adaptation
+from skaud.design.adaptation import TIME_CONSTANTS_S, design_adaptation, is_limited, lowest_limit
 from skaud.design.osses2021 import Design
 from skaud.kernels.osses_layout import MAX_LOOPS
 from skaud.stages._stage import ChannelStage
@@ -24,8 +25,8 @@ class AdaptationLoops(ChannelStage):
     sample_rate : float, default=44100
         Rate of the stage in Hz, 8 to 192 kHz.
     adaptation_limit : float or None, default=5.0
-        By how much the onset may exceed the steady state in every loop; 10 is that of Dau et al. (1997), None (or 1, or
-        0) is no limit.
+        By how much the onset may exceed the steady state in every loop; 10 is that of Dau et al. (1997), None (or
+        infinity, 1, 0) is no limit.
     adaptation_time_constants_s : sequence of float, default=(0.005, 0.050, 0.129, 0.253, 0.500)
         Time constants of the loops, 1 to 8.
     minimum_level_db : float, default=0.0
@@ -47,6 +48,12 @@ class AdaptationLoops(ChannelStage):
         Channels of X in `fit`.
     coefficients_ : Design
         Coefficients, in float64.
+
+    Notes
+    -----
+    `vjp` has a derivative for `adaptation_limit` only where there is a limit. The limiter's own derivative has no jump:
+    it is 1 where the limiter begins. At the floor and below, the response depends on the floor alone: the derivative
+    with respect to X is 0. That for `minimum_level_db` includes the state that the loops begin with.
 
     References
     ----------
@@ -99,9 +106,9 @@ class AdaptationLoops(ChannelStage):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         limit, time_constants = self.adaptation_limit, np.asarray(self.adaptation_time_constants_s, dtype=float)
-        if limit is not None and not (limit == 0 or 1 <= limit < np.inf):
+        if limit is not None and not (limit == 0 or limit >= 1):
             raise ValueError(
-                f"adaptation_limit={limit} must be above 1, or None (or 0, or 1) for no limit; the published "
+                f"adaptation_limit={limit} must be above 1, or None (or 0, 1, infinity) for no limit; the published "
                 "ones are 5 and 10."
             )
         if time_constants.ndim != 1 or not 1 <= len(time_constants) <= MAX_LOOPS:
@@ -119,17 +126,33 @@ class AdaptationLoops(ChannelStage):
                 f"minimum_level_db={self.minimum_level_db} must lie below {self._rms_one_db_spl:g} dB SPL, the level "
                 "of 1.0, and above -1000; the published one is 0."
             )
-        self._make_loops()
+        self._make_loops(self.get_params(deep=False))
 
-    def _make_loops(self) -> Design:
+    def _make_loops(self, parameters: dict[str, Any]) -> Design:
         coefficients = design_adaptation(
             self.sample_rate,
-            self.adaptation_time_constants_s,
-            self.adaptation_limit,
-            self.minimum_level_db,
+            parameters["adaptation_time_constants_s"],
+            parameters["adaptation_limit"],
+            parameters["minimum_level_db"],
             self._rms_one_db_spl,
         )
         return Design(1, adaptation=coefficients)
 
-    def _make_design(self) -> Design:
-        return self._make_loops()._replace(n_channels=self.n_channels_in_)
+    def _make_design(self, parameters: dict[str, Any]) -> Design:
+        return self._make_loops(parameters)._replace(n_channels=self.n_channels_in_)
+
+    def _differentiable(self) -> tuple[str, ...]:
+        limit = ("adaptation_limit",) if is_limited(self._parameters()["adaptation_limit"]) else ()
+        return (*limit, "adaptation_time_constants_s", "minimum_level_db")
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        parameters = self._parameters()
+        n_loops, limit = len(parameters["adaptation_time_constants_s"]), parameters["adaptation_limit"]
+        floor = 10 ** ((parameters["minimum_level_db"] - self._rms_one_db_spl) / 20)
+        bounds = {"adaptation_time_constants_s": (1e-4, 5.0), "minimum_level_db": (-100.0, 40.0)}
+        if is_limited(limit):
+            # A little above what the floor allows, and below the floor that the limit allows.
+            bounds["adaptation_limit"] = (max(1.05, 1.02 * lowest_limit(n_loops, floor)), 100.0)
+            highest = self._rms_one_db_spl + 20 * np.log10((1 - 1.02 / limit) ** (0.5 * 2**n_loops))
+            bounds["minimum_level_db"] = (-100.0, float(min(40.0, highest)))
+        return {name: bounds[name] for name in self._differentiable()}

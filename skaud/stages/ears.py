@@ -1,6 +1,7 @@
 """Headphone, outer ear and middle ear as transformers: sound in, sound out."""
 
-from collections.abc import Iterable, Iterator
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha1
 from typing import Any
 
@@ -11,7 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from skaud._stream import StreamState
 from skaud.base import AudioTransformer
 from skaud.design import ears as design
-from skaud.kernels.fir import convolve, prepare_taps
+from skaud.kernels.fir import convolve, convolve_adjoint, prepare_taps
 from skaud.stages._stage import Stage, iter_blocks
 
 
@@ -28,27 +29,45 @@ class EarStage(Stage):
     frequencies_hz: ArrayLike | None
     gains_db: ArrayLike | None
 
-    def _published_table(self) -> design.Table:
-        raise NotImplementedError
+    _normalise = False
 
-    def _filter(self, table: design.Table) -> design.EarFilter:
-        raise NotImplementedError
+    @abstractmethod
+    def _published_table(self) -> design.Table:
+        """The ear's own gains."""
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        if (self.frequencies_hz is None) != (self.gains_db is None):
-            missing = "frequencies_hz" if self.frequencies_hz is None else "gains_db"
+        if self.gains_db is None and self.frequencies_hz is not None:
             raise ValueError(
-                f"{missing}=None must be given where the other is: a table has both; None for both is the ear's own."
+                "gains_db=None must be given where frequencies_hz is: a table has both; None for both is the ear's own."
             )
 
+    def _table(self) -> design.Table:
+        """Gains at frequencies, as published or as given."""
+        published, gains_db = self._published_table(), self._parameters()["gains_db"]
+        if gains_db is None:
+            return published
+        frequencies = published.frequencies_hz if self.frequencies_hz is None else np.asarray(self.frequencies_hz)
+        return design.user_table(frequencies, np.asarray(gains_db))
+
     def _design(self) -> None:
-        if self.frequencies_hz is None:
-            table = self._published_table()
-        else:
-            table = design.user_table(np.asarray(self.frequencies_hz), np.asarray(self.gains_db))
+        table = self._table()
+        self.frequencies_hz_, self.gains_db_ = table.frequencies_hz, self._in_db(table)
         self.filter_ = self._filter(table)
         self._fingerprint_ = sha1(self.filter_.fir.tobytes()).hexdigest()[:10]
+
+    def _in_db(self, table: design.Table) -> np.ndarray:
+        """Gains of a table in dB; re the largest where the filter has no gain of its own."""
+        if self._parameters()["gains_db"] is not None:
+            return np.asarray(self._parameters()["gains_db"], dtype=float)
+        return 20 * np.log10(table.gains / (table.gains.max() if self._normalise else 1))
+
+    def _filter(self, table: design.Table) -> design.EarFilter:
+        return design.design_ear(table, self.sample_rate, self.phase, **self._options())
+
+    def _options(self) -> dict[str, bool]:
+        """What `design_ear` must know besides."""
+        return {"normalise": self._normalise}
 
     def transform(self, X: Any, sample_rate: Any = None) -> Any:
         """Filter.
@@ -67,6 +86,38 @@ class EarStage(Stage):
         """
         response = super().transform(X, sample_rate=sample_rate)
         return response[..., 0, :] if isinstance(response, np.ndarray) else [clip[..., 0, :] for clip in response]
+
+    def vjp(
+        self, X: Any, wrt: str | Sequence[str] | None = None, output: str = "features"
+    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+        """Filtered sound, and the function that takes derivatives back through the filter.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+            Sound at the stage's sample rate.
+        wrt : str or sequence of str, default=None
+            What to differentiate with respect to: "X" and "gains_db"; None stands for both.
+        output : str, default="features"
+            What `transform` returns, or the stage's own name for what `simulate` returns.
+
+        Returns
+        -------
+        value : ndarray or list of ndarray
+            As `transform` or `simulate` returns it.
+        pullback : callable
+            Takes ``value_bar``, shaped as value, and returns a dict: "X", shaped as X, and "gains_db", an entry a
+            frequency.
+        """
+        value, pullback = super().vjp(X, wrt, output)
+        if output != "features":
+            return value, pullback
+        sound = value[..., 0, :] if isinstance(value, np.ndarray) else [clip[..., 0, :] for clip in value]
+
+        def pullback_of_sound(value_bar: Any) -> dict[str, Any]:
+            return pullback([np.asarray(bar)[..., np.newaxis, :] for bar in value_bar])
+
+        return sound, pullback_of_sound
 
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
         """Go on with a stream.
@@ -92,7 +143,7 @@ class EarStage(Stage):
         return ["sound"]
 
     def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
-        return [(np.concatenate(list(self._stream(iter_blocks(clip))), axis=1)[:, np.newaxis],) for clip in clips]
+        return [(self._filtered(clip)[:, np.newaxis],) for clip in clips]
 
     def _run_frames(self, clips: list[np.ndarray], frame_length: int | None) -> list[np.ndarray]:
         return [responses[0] for responses in self._run_full(clips, (self.output,))]
@@ -109,28 +160,95 @@ class EarStage(Stage):
 
     def _history(self, n_rows: int) -> np.ndarray:
         """Samples before the first, as many as the filter looks back."""
-        return np.zeros((n_rows, len(prepare_taps(self.filter_.fir, self.dtype)) - 1), self.dtype)
+        return self._before(n_rows, prepare_taps(self.filter_.fir, self.dtype))
 
-    def _go_on(self, x: np.ndarray, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _before(self, n_rows: int, taps: np.ndarray) -> np.ndarray:
+        return np.zeros((n_rows, len(taps) - 1), taps.dtype)
+
+    def _go_on(
+        self, x: np.ndarray, history: np.ndarray, taps: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Filter a block; history is what came before it."""
-        taps = prepare_taps(self.filter_.fir, self.dtype)
+        taps = prepare_taps(self.filter_.fir, self.dtype) if taps is None else taps
         x = np.concatenate([history, x], axis=1)
-        out = np.empty((len(x), x.shape[1] - len(taps) + 1), self.dtype)
+        out = np.empty((len(x), x.shape[1] - len(taps) + 1), taps.dtype)
         convolve(x, taps, out)
         return out, x[:, out.shape[1] :].copy()
 
-    def _stream(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def _stream(self, blocks: Iterable[np.ndarray], taps: np.ndarray | None = None) -> Iterator[np.ndarray]:
         """Filtered blocks of one clip, as long as the clip and ahead by the filter's advance."""
-        early, history = self.filter_.advance, self._history(1)
+        taps = prepare_taps(self.filter_.fir, self.dtype) if taps is None else taps
+        early, history = self.filter_.advance, self._before(1, taps)
         for i, block in enumerate(blocks):
-            out, history = self._go_on(block, history if i else self._history(len(block)))
+            out, history = self._go_on(block, history if i else self._before(len(block), taps), taps)
             skipped = min(early, out.shape[1])
             early -= skipped
             if skipped < out.shape[1]:
                 yield out[:, skipped:]
         if self.filter_.advance:  # zeros follow the clip; one shorter than the advance drops the rest of it
-            out, _ = self._go_on(np.zeros((len(history), self.filter_.advance), self.dtype), history)
+            out, _ = self._go_on(np.zeros((len(history), self.filter_.advance), taps.dtype), history, taps)
             yield out[:, early:]
+
+    def _filtered(self, clip: np.ndarray, taps: np.ndarray | None = None) -> np.ndarray:
+        """A whole clip, filtered."""
+        return np.concatenate(list(self._stream(iter_blocks(clip), taps)), axis=1)
+
+    # --- derivatives ---
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return ("gains_db",)
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        """Physical limits of every parameter that has a derivative."""
+        return {"gains_db": (-80.0, 40.0)}
+
+    def _differentiated(self, name: str) -> np.ndarray:
+        return self.gains_db_
+
+    def _filtered_adjoint(self, out_bar: np.ndarray) -> np.ndarray:
+        """Bar of a clip, from that of its filtered self: the filter, backwards in time."""
+        return np.ascontiguousarray(self._filtered(out_bar[:, ::-1])[:, ::-1])
+
+    def _taps_adjoint(self, x: np.ndarray, out_bar: np.ndarray) -> np.ndarray:
+        """Bar of the filter's taps, for a clip x."""
+        n_taps, advance = len(self.filter_.fir), self.filter_.advance
+        around = np.pad(x, ((0, 0), (n_taps - 1 - advance, advance)))
+        taps_bar = np.zeros(n_taps)
+        convolve_adjoint(around, out_bar, taps_bar)
+        return taps_bar[::-1]
+
+    def _gains_vjp(self, x: np.ndarray, out_bar: np.ndarray) -> np.ndarray:
+        """Bar of the gains in dB, for a clip x."""
+        table, taps_bar = self._table(), self._taps_adjoint(x, out_bar)
+        gains_bar = design.design_ear_adjoint(taps_bar, table, self.sample_rate, self.phase, **self._options())
+        # gains = 10 ** (gains_db / 20)
+        return gains_bar * table.gains * (np.log(10) / 20)
+
+    def _complex_taps(self, gains_db: np.ndarray | None) -> np.ndarray:
+        """Taps in complex numbers, for gains of which some are complex; None means those that it has."""
+        if gains_db is None:
+            return prepare_taps(self.filter_.fir, "complex128")
+        table = self._table()
+        gains = table.gains * 10 ** ((gains_db - self.gains_db_) / 20)
+        return prepare_taps(self._filter(design.Table(table.frequencies_hz, gains)).fir, "complex128")
+
+    def _run_vjp(
+        self, clips: list[np.ndarray], output: str, frame_length: int | None, wrt: tuple[str, ...]
+    ) -> tuple[list[np.ndarray], Callable]:
+        (clip,) = clips
+
+        def pullback(value_bars: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+            out_bar = np.require(value_bars[0][:, 0], self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
+            grads = {"gains_db": self._gains_vjp(clip, out_bar)} if "gains_db" in wrt else {}
+            return [self._filtered_adjoint(out_bar)], grads
+
+        return [self._filtered(clip)[:, np.newaxis]], pullback
+
+    def _run_complex(
+        self, clips: list[np.ndarray], output: str, frame_length: int | None, parameters: dict[str, Any]
+    ) -> list[np.ndarray]:
+        taps = self._complex_taps(parameters.get("gains_db"))
+        return [self._filtered(clip, taps)[:, np.newaxis] for clip in clips]
 
 
 class HeadphoneFilter(EarStage):
@@ -143,7 +261,8 @@ class HeadphoneFilter(EarStage):
     phase : {"minimum", "zero", "amt"}, default="minimum"
         Causal; without phase shift; or as in the Auditory Modeling Toolbox: linear phase, forward by 257 samples.
     frequencies_hz, gains_db : array-like of shape (n_frequencies,) or None, default=None
-        Gains of another ear; None for both means the published ones.
+        Gains of another ear; None for both means the published ones, and gains alone stand for the published
+        frequencies.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -153,6 +272,8 @@ class HeadphoneFilter(EarStage):
     ----------
     filter_ : EarFilter
         Taps, and by how many samples the output comes forward.
+    frequencies_hz_, gains_db_ : ndarray of shape (n_frequencies,)
+        Gains that the filter was designed from.
 
     References
     ----------
@@ -191,9 +312,6 @@ class HeadphoneFilter(EarStage):
     def _published_table(self) -> design.Table:
         return design.headphone_table()
 
-    def _filter(self, table: design.Table) -> design.EarFilter:
-        return design.design_ear(table, self.sample_rate, self.phase)
-
 
 class MiddleEarFilter(EarStage):
     """Middle ear, its largest gain 0 dB.
@@ -208,7 +326,8 @@ class MiddleEarFilter(EarStage):
         Causal; without phase shift; or as in the Auditory Modeling Toolbox, brought forward by 257 samples:
         linear phase for jepsen2008, minimum phase for lopezpoveda2001.
     frequencies_hz, gains_db : array-like of shape (n_frequencies,) or None, default=None
-        Gains of another ear; None for both means the published ones.
+        Gains of another ear; None for both means the published ones, and gains alone stand for the published
+        frequencies.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -218,6 +337,8 @@ class MiddleEarFilter(EarStage):
     ----------
     filter_ : EarFilter
         Taps, and by how many samples the output comes forward.
+    frequencies_hz_, gains_db_ : ndarray of shape (n_frequencies,)
+        Gains that the filter was designed from, the published ones re the largest.
 
     References
     ----------
@@ -228,6 +349,7 @@ class MiddleEarFilter(EarStage):
 
     _outputs = ("middle_ear",)
     output = "middle_ear"
+    _normalise = True
 
     _parameter_constraints: dict = {
         **EarStage._parameter_constraints,
@@ -256,9 +378,8 @@ class MiddleEarFilter(EarStage):
     def _published_table(self) -> design.Table:
         return design.middle_ear_table(self.middle_ear, self.sample_rate)
 
-    def _filter(self, table: design.Table) -> design.EarFilter:
-        amt_minimum = self.middle_ear == "lopezpoveda2001"
-        return design.design_ear(table, self.sample_rate, self.phase, normalise=True, amt_minimum=amt_minimum)
+    def _options(self) -> dict[str, bool]:
+        return super()._options() | {"amt_minimum": self.middle_ear == "lopezpoveda2001"}
 
 
 def check_causal(phase: str) -> None:

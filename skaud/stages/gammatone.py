@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -102,11 +103,21 @@ class GammatoneFilterbank(ChainStage):
         super()._check_parameters()
         check_range(self.low_hz, self.high_hz, self.sample_rate)
 
-    def _make_design(self) -> Design:
-        center_hz = design.center_frequencies(self.low_hz, self.high_hz, self.spacing)
-        self.center_frequencies_hz_ = center_hz
-        self.n_channels_ = len(center_hz)
-        return Design(len(center_hz), design.design_gammatone(center_hz, self.sample_rate, self.bandwidth_factor))
+    def _design(self) -> None:
+        self.center_frequencies_hz_ = design.center_frequencies(self.low_hz, self.high_hz, self.spacing)
+        self.n_channels_ = len(self.center_frequencies_hz_)
+        super()._design()
+
+    def _make_design(self, parameters: dict[str, Any]) -> Design:
+        center_hz = self.center_frequencies_hz_
+        factor = parameters["bandwidth_factor"]
+        return Design(len(center_hz), design.design_gammatone(center_hz, self.sample_rate, factor))
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return ("bandwidth_factor",)
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        return {"bandwidth_factor": (0.2, 5.0)}
 
     def _channel_names(self) -> list[str]:
         return channel_names(self.center_frequencies_hz_)

@@ -1,13 +1,15 @@
 """Inner hair cell as a transformer: the envelope of every channel."""
 
 from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any
 
 from sklearn.utils._param_validation import StrOptions
 
 from skaud.base import AudioTransformer
 from skaud.design.one_pole import HAIR_CELLS, low_pass
 from skaud.design.osses2021 import Design
-from skaud.stages._stage import ChannelStage
+from skaud.stages._stage import ChannelStage, check_corner, corner_bounds
 from skaud.stages.pooling import TemporalPooling
 
 
@@ -20,6 +22,8 @@ class HairCellEnvelope(ChannelStage):
         Rate of the stage in Hz, 8 to 192 kHz.
     hair_cell : {"breebaart2001", "dau1996"}, default="breebaart2001"
         Five first-order low-passes at 2000 Hz, 770 Hz over all; or a single one at 1000 Hz.
+    hair_cell_corner_hz : float or None, default=None
+        Corner of each low-pass; None means that of `hair_cell`.
     pooling : str, callable, sequence, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
@@ -35,6 +39,10 @@ class HairCellEnvelope(ChannelStage):
         Channels of X in `fit`.
     coefficients_ : Design
         Coefficients, in float64.
+
+    Notes
+    -----
+    `vjp` takes the derivative of the rectifier at 0 as 0.
 
     References
     ----------
@@ -56,6 +64,7 @@ class HairCellEnvelope(ChannelStage):
     _parameter_constraints: dict = {
         **AudioTransformer._parameter_constraints,
         "hair_cell": [StrOptions(set(HAIR_CELLS))],
+        "hair_cell_corner_hz": [Real, None],
     }
 
     def __init__(
@@ -63,6 +72,7 @@ class HairCellEnvelope(ChannelStage):
         sample_rate: float = 44100,
         *,
         hair_cell: str = "breebaart2001",
+        hair_cell_corner_hz: float | None = None,
         pooling: str | Callable | Sequence | TemporalPooling | None = None,
         frame_length: float | None = None,
         dtype: str = "float32",
@@ -70,11 +80,28 @@ class HairCellEnvelope(ChannelStage):
     ) -> None:
         self.sample_rate = sample_rate
         self.hair_cell = hair_cell
+        self.hair_cell_corner_hz = hair_cell_corner_hz
         self.pooling = pooling
         self.frame_length = frame_length
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _make_design(self) -> Design:
-        corner_hz, n_passes = HAIR_CELLS[self.hair_cell]
-        return Design(self.n_channels_in_, hair_cell=(*low_pass(corner_hz, self.sample_rate), n_passes))
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_corner("hair_cell_corner_hz", self.hair_cell_corner_hz, self.sample_rate)
+
+    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        published_hz, _ = HAIR_CELLS[self.hair_cell]
+        given_hz = parameters["hair_cell_corner_hz"]
+        return parameters | {"hair_cell_corner_hz": published_hz if given_hz is None else given_hz}
+
+    def _make_design(self, parameters: dict[str, Any]) -> Design:
+        _, n_passes = HAIR_CELLS[self.hair_cell]
+        coefficients = low_pass(parameters["hair_cell_corner_hz"], self.sample_rate)
+        return Design(self.n_channels_in_, hair_cell=(*coefficients, n_passes))
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return ("hair_cell_corner_hz",)
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        return {"hair_cell_corner_hz": corner_bounds(self.sample_rate)}

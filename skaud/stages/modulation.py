@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -11,7 +13,7 @@ from skaud.design import gammatone
 from skaud.design import modulation as design
 from skaud.design.one_pole import low_pass
 from skaud.design.osses2021 import Design
-from skaud.stages._stage import ChannelStage
+from skaud.stages._stage import ChannelStage, check_corner, corner_bounds
 from skaud.stages.gammatone import GammatoneFilterbank, check_range
 from skaud.stages.pooling import TemporalPooling
 
@@ -35,6 +37,12 @@ class ModulationFilterbank(ChannelStage):
         Highest modulation frequency; None leaves the limit to the channels' centre frequencies.
     modulation_q : float, default=2.0
         Quality factor of the filters above 10 Hz.
+    modulation_low_pass_hz : float, default=2.5
+        Corner of the lowest modulation filter, a low-pass of second order.
+    envelope_low_pass_hz : float or None, default=None
+        Corner of the low-pass before the filters; None means that of `modulation`.
+    envelope_attenuation : float or None, default=None
+        Factor of the magnitudes; None means that of `modulation`.
     pooling : str, callable, sequence, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
@@ -46,12 +54,19 @@ class ModulationFilterbank(ChannelStage):
 
     Attributes
     ----------
+    center_frequencies_hz_ : ndarray of shape (n_channels_in_,)
+        Centre frequencies of the channels.
     modulation_index_ : pandas.MultiIndex
         Centre frequency and modulation frequency of every feature, in Hz.
     n_channels_in_ : int
         Channels of X in `fit`.
     coefficients_ : Design
         Coefficients, in float64.
+
+    Notes
+    -----
+    `vjp` takes the derivative of a magnitude of 0, which has none, as 0. With respect to `modulation_q` it moves
+    and widens the filters, and leaves their number as it is.
 
     References
     ----------
@@ -80,6 +95,9 @@ class ModulationFilterbank(ChannelStage):
         "modulation": [StrOptions(set(design.KINDS))],
         "max_modulation_hz": [Interval(Real, 0, None, closed="neither"), None],
         "modulation_q": [Real],
+        "modulation_low_pass_hz": [Real],
+        "envelope_low_pass_hz": [Real, None],
+        "envelope_attenuation": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
@@ -92,6 +110,9 @@ class ModulationFilterbank(ChannelStage):
         modulation: str = "jepsen2008",
         max_modulation_hz: float | None = 150.0,
         modulation_q: float = 2.0,
+        modulation_low_pass_hz: float = design.LOWEST_HZ,
+        envelope_low_pass_hz: float | None = None,
+        envelope_attenuation: float | None = None,
         pooling: str | Callable | Sequence | TemporalPooling | None = None,
         frame_length: float | None = None,
         dtype: str = "float32",
@@ -104,6 +125,9 @@ class ModulationFilterbank(ChannelStage):
         self.modulation = modulation
         self.max_modulation_hz = max_modulation_hz
         self.modulation_q = modulation_q
+        self.modulation_low_pass_hz = modulation_low_pass_hz
+        self.envelope_low_pass_hz = envelope_low_pass_hz
+        self.envelope_attenuation = envelope_attenuation
         self.pooling = pooling
         self.frame_length = frame_length
         self.dtype = dtype
@@ -117,26 +141,70 @@ class ModulationFilterbank(ChannelStage):
                 f"modulation_q={self.modulation_q} must be above 0.5, where filters side by side would reach 0 Hz, and "
                 f"at most {MAX_Q}; the published one is 2."
             )
+        check_corner("modulation_low_pass_hz", self.modulation_low_pass_hz, self.sample_rate)
+        check_corner("envelope_low_pass_hz", self.envelope_low_pass_hz, self.sample_rate)
 
-    def _make_design(self) -> Design:
-        center_hz = gammatone.center_frequencies(self.low_hz, self.high_hz, self.spacing)
+    def _design(self) -> None:
+        self.center_frequencies_hz_ = gammatone.center_frequencies(self.low_hz, self.high_hz, self.spacing)
+        super()._design()
+        bank = self.coefficients_.modulation
+        assert bank is not None  # for the type checker: _make_design makes it
+        pairs = [
+            (fc, mf)
+            for fc, n in zip(self.center_frequencies_hz_.round(6), self.coefficients_.n_filters)
+            for mf in bank.center_hz[:n]
+        ]
+        self.modulation_index_ = pd.MultiIndex.from_tuples(pairs, names=["center_hz", "modulation_hz"])
+
+    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        published = {
+            "envelope_low_pass_hz": design.LOW_PASS_HZ[self.modulation],
+            "envelope_attenuation": design.ATTENUATION[self.modulation],
+        }
+        return parameters | {name: value for name, value in published.items() if parameters[name] is None}
+
+    def _make_design(self, parameters: dict[str, Any]) -> Design:
+        center_hz = self.center_frequencies_hz_
         if len(center_hz) != self.n_channels_in_:
             raise ValueError(
                 f"X has {self.n_channels_in_} channels, and low_hz={self.low_hz}, high_hz={self.high_hz}, spacing="
                 f"{self.spacing!r} make {len(center_hz)}; pass those of the filterbank that X comes from."
             )
+        # Their number is that of the parameter as it was given: features must not come and go while Q is fitted.
         limits = design.channel_limits(center_hz, self.max_modulation_hz)
-        frequencies = [design.modulation_frequencies(limit, self.modulation_q) for limit in limits]
-        pairs = [(fc, mf) for fc, channel in zip(center_hz.round(6), frequencies) for mf in channel]
-        self.modulation_index_ = pd.MultiIndex.from_tuples(pairs, names=["center_hz", "modulation_hz"])
-        longest = max(frequencies, key=len)
-        low_passed = self.modulation == "jepsen2008"
+        below = design.modulation_frequencies(limits.max(), self.modulation_q)
+        frequencies = design.first_frequencies(len(below), parameters["modulation_q"])
+        low_pass_hz = parameters["envelope_low_pass_hz"]
         return Design(
             n_channels=len(center_hz),
-            envelope_low_pass=low_pass(design.LOW_PASS_HZ, self.sample_rate) if low_passed else None,
-            modulation=design.design_modulation(longest, self.sample_rate, self.modulation_q, self.modulation),
-            n_filters=tuple(len(channel) for channel in frequencies),
+            envelope_low_pass=None if low_pass_hz is None else low_pass(low_pass_hz, self.sample_rate),
+            modulation=design.design_modulation(
+                frequencies,
+                self.sample_rate,
+                parameters["modulation_q"],
+                low_pass_hz=parameters["modulation_low_pass_hz"],
+                attenuation=parameters["envelope_attenuation"],
+            ),
+            n_filters=tuple(np.maximum(design.N_LINEAR, np.searchsorted(below, limits)).tolist()),
         )
+
+    def _differentiable(self) -> tuple[str, ...]:
+        low_passed = self._resolve(self._parameters())["envelope_low_pass_hz"] is not None
+        low_pass = ("envelope_low_pass_hz",) if low_passed else ()
+        return ("modulation_q", "modulation_low_pass_hz", *low_pass, "envelope_attenuation")
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        # Below this Q the highest filter would lie above a quarter of the sample rate.
+        n_filters, lowest = max(self.coefficients_.n_filters), 0.51
+        while design.first_frequencies(n_filters, lowest)[-1] > self.sample_rate / 4:
+            lowest *= 1.02
+        bounds = {
+            "modulation_q": (lowest, 20.0),
+            "modulation_low_pass_hz": (0.1, 20.0),
+            "envelope_low_pass_hz": corner_bounds(self.sample_rate),
+            "envelope_attenuation": (1e-3, 1e3),
+        }
+        return {name: bounds[name] for name in self._differentiable()}
 
     def _channel_names(self) -> list[str]:
         return modulation_names(self.modulation_index_)

@@ -29,7 +29,7 @@ def test_neighbours_of_constant_q_touch():
 
 
 def test_transfer_peaks_at_the_centre_with_the_bandwidth_of_its_q():
-    coefficients = design.design_modulation(design.modulation_frequencies(1000, 2), RATE, 2, "jepsen2008")
+    coefficients = design.design_modulation(design.modulation_frequencies(1000, 2), RATE, 2)
     for k in range(1, len(coefficients.center_hz)):
         center = coefficients.center_hz[k]
         grid = np.linspace(0, 3 * center, 30001)
@@ -41,7 +41,7 @@ def test_transfer_peaks_at_the_centre_with_the_bandwidth_of_its_q():
 
 
 def test_lowest_filter_is_a_butterworth_low_pass():
-    coefficients = design.design_modulation(np.array([0.0, 5.0, 10.0]), RATE, 2, "jepsen2008")
+    coefficients = design.design_modulation(np.array([0.0, 5.0, 10.0]), RATE, 2)
     x = np.zeros(RATE)
     x[0] = 1
     state = signal.lfilter([coefficients.b[0]], [1, -(1 + coefficients.step[0])], x)
@@ -52,5 +52,7 @@ def test_lowest_filter_is_a_butterworth_low_pass():
 
 @pytest.mark.parametrize(("kind", "factor"), [("jepsen2008", np.sqrt(2)), ("dau1997", 2)])
 def test_magnitudes_have_the_factor_of_the_publication(kind, factor):
-    coefficients = design.design_modulation(design.modulation_frequencies(100, 2), RATE, 2, kind)
+    coefficients = design.design_modulation(
+        design.modulation_frequencies(100, 2), RATE, 2, attenuation=design.ATTENUATION[kind]
+    )
     np.testing.assert_allclose(coefficients.mix[1:], [2, 2] + [factor] * (len(coefficients.mix) - 3))

@@ -1,0 +1,127 @@
+"""What a reverse run of Osses et al. (2021) holds: checkpoints, the tape between two of them, bars."""
+
+from math import ceil, sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skaud.kernels.carfac_layout import aligned_empty
+from skaud.kernels.osses_layout import (
+    ADAPTATION,
+    CELL,
+    CELL_RE,
+    GAMMATONE,
+    GROUP,
+    HAIR_CELL,
+    LANES,
+    MAX_LOOPS,
+    MODULATION,
+    SEGMENT,
+    TAPED_PASSES,
+    TAPED_SECTIONS,
+    Plan,
+    Sizes,
+    State,
+)
+
+# Coefficients whose bars may be wanted, by the stage that has them.
+OF_GAMMATONE, OF_HAIR_CELL, OF_ADAPTATION, OF_MODULATION = (1 << stage for stage in range(4))
+
+# Rows of a group of bars: those of the lines, then what all channels share, in the order of the plan.
+HAIR_B, HAIR_A, ENVELOPE_B, ENVELOPE_A, OFFSET, SCALE = (GROUP + row * LANES for row in range(6))
+N_CONSTANTS = 6
+LOOPS = GROUP + N_CONSTANTS * LANES  # of every loop the divisor, smoothing, M, -2 / M and floor
+BARS_LOOP = 5 * LANES
+BARS_GROUP = LOOPS + MAX_LOOPS * BARS_LOOP
+
+
+class Checkpoints(NamedTuple):
+    """States at the beginnings of segments: (n_segments, n_rows, ...); of the cells only what changes."""
+
+    lines: np.ndarray
+    cells: np.ndarray
+
+    def save(self, k: int, state: State) -> None:
+        """Keep a state as checkpoint k."""
+        self.lines[k] = state.lines
+        cells = state.cells.reshape(len(state.cells), -1, CELL)
+        self.cells[k] = cells[:, :, CELL_RE : CELL_RE + 2 * LANES].reshape(len(cells), -1)
+
+
+class Tape(NamedTuple):
+    """What the reverse run needs of every sample of a segment, each (sample, group or cell, rows), flat.
+
+    sections : states of the gammatone filters, from before the first sample on; passes : input of the hair cells, and
+    states before; loops : input of the adaptation, and every loop's divisor before and output; envelopes : input of the
+    low-pass before the modulation filters; inputs : their own input; cells : their states, from before the first
+    sample. Empty where a run has no such stage.
+    """
+
+    sections: np.ndarray
+    passes: np.ndarray
+    loops: np.ndarray
+    envelopes: np.ndarray
+    inputs: np.ndarray
+    cells: np.ndarray
+
+
+class Bars(NamedTuple):
+    """Derivatives with respect to the state and, as far as they are wanted, the coefficients.
+
+    lines : (n_rows, n_groups * BARS_GROUP), cells : as those of a state; summed_lines, summed_cells : bars of
+    coefficients over all rows and segments, in double precision.
+    """
+
+    lines: np.ndarray
+    cells: np.ndarray
+    summed_lines: np.ndarray
+    summed_cells: np.ndarray
+
+
+def segment_length(n_samples: int) -> int:
+    """Samples between two checkpoints, about the root of all: checkpoints and tape then grow like this root."""
+    return SEGMENT * max(1, ceil(sqrt(n_samples) / SEGMENT))
+
+
+def empty_checkpoints(state: State, n_segments: int) -> Checkpoints:
+    """Room for so many checkpoints."""
+    n_cells = state.cells.shape[1] // CELL
+    return Checkpoints(
+        np.empty((n_segments, *state.lines.shape), state.lines.dtype),
+        np.empty((n_segments, len(state.cells), n_cells * 2 * LANES), state.cells.dtype),
+    )
+
+
+def empty_tape(plan: Plan, n_samples: int, wanted: int) -> Tape:
+    """Tape for a segment."""
+    p, n_cells = Sizes(*map(int, plan.sizes)), len(plan.groups)
+    runs = [p.first <= stage <= p.last for stage in range(4)]
+    sections = TAPED_SECTIONS if runs[GAMMATONE] and wanted & OF_GAMMATONE else 0
+    return Tape(
+        *aligned_empty(
+            ((n_samples + 1) * p.n_groups * sections,),
+            (n_samples * p.n_groups * TAPED_PASSES * runs[HAIR_CELL],),
+            (n_samples * p.n_groups * (1 + 2 * p.n_loops) * LANES * runs[ADAPTATION],),
+            (n_samples * p.n_groups * LANES * (runs[MODULATION] and p.envelope_low_pass),),
+            (n_samples * p.n_groups * LANES * runs[MODULATION],),
+            ((n_samples + 1) * n_cells * 2 * LANES * runs[MODULATION],),
+            dtype=plan.constants.dtype,
+        )
+    )
+
+
+def zero_bars(plan: Plan, n_rows: int) -> Bars:
+    """Bars before a reverse run."""
+    width, n_cells = int(plan.sizes[1]) * BARS_GROUP, len(plan.groups)
+    lines, cells = aligned_empty((n_rows, width), (n_rows, n_cells * CELL), dtype=plan.constants.dtype)
+    lines[...], cells[...] = 0, 0
+    return Bars(lines, cells, np.zeros(width), np.zeros(n_cells * CELL))
+
+
+def reverse_workspace(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A block, seeds of the modulation filters for every frame in a block, and each sample's frame."""
+    width, n_cells = int(plan.sizes[1]) * LANES, len(plan.groups)
+    dtype: Any = plan.constants.dtype
+    block, seeds = aligned_empty((SEGMENT * width,), (SEGMENT * n_cells * LANES,), dtype=dtype)
+    seeds[...] = 0
+    return block, seeds, np.zeros(SEGMENT, np.int64)
