@@ -10,17 +10,19 @@ from sklearn.utils.validation import check_is_fitted
 from skaud.base import AudioTransformer
 from skaud.design import carfac as design
 from skaud.design import carfac_response
+from skaud.hearing.audiogram import Audiogram
 from skaud.kernels import carfac_layout as layout
-from skaud.models._carfac_gradients import CARFACGradients
+from skaud.models._carfac_fit import CARFACFit
 from skaud.models._carfac_limits import (
     PARAMETER_CONSTRAINTS,
     check_coefficients,
     check_parameters,
 )
+from skaud.models._carfac_runs import of_ears
 from skaud.stages.pooling import TemporalPooling
 
 
-class CARFAC(CARFACGradients):
+class CARFAC(CARFACFit):
     """Cochlear model CARFAC v2, with the synapse of v3.
 
     A cascade of asymmetric resonators (basilar membrane and outer hair cells), inner hair cells, and an automatic gain
@@ -104,6 +106,19 @@ class CARFAC(CARFACGradients):
         Spread of the spatial filters to the base and to the apex, in channels: 1 and 1.65 times sqrt(2)^stage.
     agc_mix_coeff : float, default=0.5
         Coupling of the AGC between ears.
+    audiogram : Audiogram, sequence of Audiogram, or None, default=None
+        `fit` finds the `ohc_health` that explains it, in place of the one given, which must then be 1. One for all
+        ears; or a sequence, one an ear, in the order of X's ears, which are fitted each alone.
+    explain_residual : {"synapse"} or None, default=None
+        What explains the loss that is beyond the outer hair cells: "synapse", fewer fibres, with the synapse; None
+        leaves it to `residual_loss_db_` and a warning.
+    max_iter : int, default=200
+        Most iterations of a fit.
+    tol : float, default=1e-5
+        A fit ends where an iteration lowers the loss by less than tol max(1, loss), or where no entry of the projected
+        gradient exceeds it.
+    verbose : int, default=0
+        Above 0, print how a fit gets on.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -119,8 +134,23 @@ class CARFAC(CARFACGradients):
         Peak of every channel's transfer function.
     bandwidths_hz_, q_ : ndarray of shape (n_channels_,)
         3 dB bandwidth around the peak, and frequency over bandwidth; NaN where the response does not fall by 3 dB.
-    coefficients_ : CARFACCoefficients
-        All coefficients, in float64.
+    coefficients_ : CARFACCoefficients, or tuple of them
+        All coefficients, in float64; a tuple, one an ear, where the fit found a health for each. The attributes from
+        `characteristic_frequencies_hz_` to `n_fibers_` then have an axis of ears in front.
+    ohc_health_ : ndarray of shape (n_channels_,)
+        Health of the outer hair cells, as given or as the fit to `audiogram` found it.
+    n_fibers_ : ndarray of shape (n_channels_, 3) or None
+        Fibres, as given or as the fit found them; None without the synapse.
+    predicted_audiogram_ : Audiogram, or tuple of Audiogram
+        Audiogram of the fitted model at the frequencies of the one given, see `skaud.fitting.predicted_audiogram`;
+        a tuple, one an ear, where there are two. It, and the two that follow, only with an `audiogram`.
+    residual_loss_db_ : ndarray of shape (n_frequencies,), or tuple of ndarray
+        What of the audiogram the fitted model leaves unexplained, in dB: the given thresholds less the predicted.
+    loss_curve_ : list of float, or tuple of lists
+        Half the mean squared error of the response in dB, and the roughness of health along the cochlea, before the
+        first iteration and after each; with explain_residual, that of the fibres after that of the hair cells.
+    n_iter_ : int
+        Iterations of the fit; 1 where nothing was fitted.
     frame_rate_hz_ : float
         Frames a second.
     n_ears_in_ : int or None
@@ -202,6 +232,11 @@ class CARFAC(CARFACGradients):
         agc1_scales: ArrayLike = (1.0, 2**0.5, 2.0, 2**1.5),
         agc2_scales: ArrayLike = (1.65, 1.65 * 2**0.5, 3.3, 1.65 * 2**1.5),
         agc_mix_coeff: float = 0.5,
+        audiogram: Audiogram | Sequence[Audiogram] | None = None,
+        explain_residual: str | None = None,
+        max_iter: int = 200,
+        tol: float = 1e-5,
+        verbose: int = 0,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -250,6 +285,11 @@ class CARFAC(CARFACGradients):
         self.agc1_scales = agc1_scales
         self.agc2_scales = agc2_scales
         self.agc_mix_coeff = agc_mix_coeff
+        self.audiogram = audiogram
+        self.explain_residual = explain_residual
+        self.max_iter = max_iter
+        self.tol = tol
+        self.verbose = verbose
         self.dtype = dtype
         self.n_jobs = n_jobs
 
@@ -281,7 +321,8 @@ class CARFAC(CARFACGradients):
                 f"frequencies_hz={frequencies[outside] if frequencies.ndim == 1 else frequencies} must be one axis of "
                 f"frequencies from 0 to half the sample rate, {self.sample_rate / 2} Hz; leave out the others."
             )
-        return carfac_response.transfer_function(self.coefficients_.car, self.sample_rate, frequencies)
+        ears = [carfac_response.transfer_function(ear.car, self.sample_rate, frequencies) for ear in self._ears_]
+        return of_ears(ears)
 
     # --- parameters to coefficients ---
 
@@ -299,23 +340,29 @@ class CARFAC(CARFACGradients):
             self.erb_break_hz,
             self.erb_q,
         )
-        self.coefficients_ = design.design_carfac(self.sample_rate, self.ihc_style, self._resolve(parameters, pole_hz))
-        check_coefficients(self, self.coefficients_)
+        resolved = self._resolve(parameters, pole_hz)
+        self._ears_ = tuple(design.design_carfac(self.sample_rate, self.ihc_style, ear) for ear in resolved)
+        for coefficients in self._ears_:
+            check_coefficients(self, coefficients)
+        self.coefficients_ = of_ears(self._ears_)
         self.n_channels_ = len(pole_hz)
         self.pole_frequencies_hz_ = pole_hz
-        peaks = carfac_response.characteristics(self.coefficients_.car, self.sample_rate)
-        self.characteristic_frequencies_hz_ = peaks.frequency_hz
-        self.characteristic_gains_db_ = peaks.gain_db
-        self.bandwidths_hz_ = peaks.bandwidth_hz
-        self.q_ = peaks.q
+        self.ohc_health_ = of_ears([ear["ohc_health"].copy() for ear in resolved])
+        has_synapse = self.ihc_style == "two_cap_with_syn"
+        self.n_fibers_ = of_ears([ear["n_fibers"].copy() for ear in resolved]) if has_synapse else None
+        peaks = [carfac_response.characteristics(ear.car, self.sample_rate) for ear in self._ears_]
+        self.characteristic_frequencies_hz_ = of_ears([ear.frequency_hz for ear in peaks])
+        self.characteristic_gains_db_ = of_ears([ear.gain_db for ear in peaks])
+        self.bandwidths_hz_ = of_ears([ear.bandwidth_hz for ear in peaks])
+        self.q_ = of_ears([ear.q for ear in peaks])
         self._plan_ = layout.make_plan(
-            self.coefficients_,
+            self._ears_[0],
             design.IHC_STYLES.index(self.ihc_style),
             self.dtype,
             delay=bool(self.use_delay_buffer),
             closed=not self.open_loop,
         )
-        numbers = b"".join(array.tobytes() for array in (*self._plan_, self._state(1).lines))
+        numbers = b"".join(array.tobytes() for array in (*self._plan_, self._state(len(self._ears_)).lines))
         self._fingerprint_ = sha1(numbers, usedforsecurity=False).hexdigest()[:10]
 
     def _channel_names(self) -> list[str]:

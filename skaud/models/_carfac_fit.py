@@ -1,0 +1,145 @@
+"""CARFAC fitted to audiograms."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from skaud.fitting.audiogram import NEGLIGIBLE_DB, EarFit, check_within_channels, fit_ear
+from skaud.fitting.solvers import warn_unless_converged
+from skaud.hearing.audiogram import Audiogram
+from skaud.models._carfac_gradients import CARFACGradients
+from skaud.models._carfac_quiet import QuietEar
+from skaud.models._carfac_runs import of_ears
+
+FITTED = ("predicted_audiogram_", "residual_loss_db_", "loss_curve_", "n_iter_")
+
+
+class CARFACFit(CARFACGradients):
+    """How CARFAC finds the health of its hair cells from an audiogram."""
+
+    audiogram: Any
+    explain_residual: str | None
+    max_iter: int
+    tol: float
+    verbose: int
+    ohc_health_: np.ndarray
+    n_fibers_: np.ndarray | None
+    healthy_n_fibers: Any
+    ohc_health: Any
+    ihcs_per_channel: float
+
+    def fit(self, X: Any, y: Any = None, sample_rate: Any = None) -> "CARFACFit":
+        """Design the model from its parameters; with an `audiogram`, find its health first.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+            Sound; the clips of a list, ``(n_samples,)`` or ``(n_ears, n_samples)``, may differ in length. It is
+            validated, nothing else: the fit to an audiogram listens to tones of its own.
+        y : array-like of shape (n_signals,), default=None
+            Ignored.
+        sample_rate : float or sequence of float, default=None
+            Rate of the clips in Hz, one for all or one a clip; None stands for the parameter `sample_rate`.
+
+        Returns
+        -------
+        CARFAC
+            The fitted model.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or X is not what the model can work with; the message says what to change.
+        """
+        for name in FITTED:
+            self.__dict__.pop(name, None)
+        super().fit(X, y, sample_rate=sample_rate)
+        if self.audiogram is None:
+            self.n_iter_ = 1  # nothing to iterate: the design
+        else:
+            self._fit_audiograms()
+        return self
+
+    def _fit_audiograms(self) -> None:
+        audiograms = self._check_audiograms()
+        fibers = self.n_fibers_
+        explain = self.explain_residual == "synapse"
+        ears = [self._fit_ear(audiogram, fibers, explain) for audiogram in audiograms]
+        found: dict[str, Any] = {"ohc_health": of_ears([ear.ohc_health for ear in ears])}
+        if explain:
+            found["n_fibers"] = of_ears([ear.n_fibers for ear in ears])
+        self._redesign(self._found_ | found)
+        several = len(ears) > 1
+        curves = [[loss for solution in ear.solutions for loss in solution.loss_curve] for ear in ears]
+        self.predicted_audiogram_ = of_ears([ear.predicted for ear in ears])
+        self.residual_loss_db_ = tuple(ear.residual_db for ear in ears) if several else ears[0].residual_db
+        self.loss_curve_ = tuple(curves) if several else curves[0]
+        self.n_iter_ = max(1, sum(solution.n_iter for ear in ears for solution in ear.solutions))
+        for number, (audiogram, ear) in enumerate(zip(audiograms, ears)):
+            for solution in ear.solutions:
+                warn_unless_converged(self, solution)
+            _warn_of_residual(f"audiogram[{number}]" if several else "audiogram", audiogram, ear, explain)
+
+    def _quiet_ear(self, frequencies_hz: np.ndarray, *, steady: bool) -> QuietEar:
+        return QuietEar(self, frequencies_hz, steady=steady)
+
+    def _fit_ear(self, audiogram: Audiogram, n_fibers: np.ndarray | None, explain: bool) -> EarFit:
+        return fit_ear(
+            self, audiogram, n_fibers, explain=explain, max_iter=self.max_iter, tol=self.tol, watch=self._watch
+        )
+
+    def _health_of_ears(self) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Health and fibres of every ear, or of all; no fibres without the synapse."""
+        cars, synapses = [ear.car for ear in self._ears_], [ear.synapse for ear in self._ears_]
+        fibers = [None if own is None else own.n_fibers / self.ihcs_per_channel for own in synapses]
+        return [(car.ohc_health, own) for car, own in zip(cars, fibers)]
+
+    def _check_audiograms(self) -> list[Audiogram]:
+        """Audiograms, one for all ears or one an ear."""
+        given = [self.audiogram] if isinstance(self.audiogram, Audiogram) else list(self.audiogram)
+        for audiogram in given:
+            if not isinstance(audiogram, Audiogram):
+                raise TypeError(
+                    f"audiogram has {audiogram!r}, {type(audiogram).__name__}; it must be a skaud.Audiogram, or a list "
+                    "of them, one an ear: make it with skaud.Audiogram(frequencies_hz, thresholds_db_hl)."
+                )
+        n_ears = self.n_ears_in_ or 1
+        if not isinstance(self.audiogram, Audiogram) and len(given) != n_ears:
+            raise ValueError(
+                f"audiogram has {len(given)} audiograms, and X has {n_ears} ears; give one for each ear of X, "
+                "(n_signals, n_ears, n_samples), or a single Audiogram for all of them."
+            )
+        if not np.all(self.ohc_health_ == 1):
+            raise ValueError(
+                f"ohc_health={self.ohc_health!r} and an audiogram are given, and the fit to the audiogram finds "
+                "ohc_health; leave it at 1, or set audiogram=None."
+            )
+        for audiogram in given:
+            check_within_channels("audiogram", audiogram.frequencies_hz[audiogram.measured], self)
+        return given
+
+    def _watch(self, x: np.ndarray, loss: float) -> bool:
+        """Say how the fit gets on; it never stops it."""
+        if self.verbose:
+            print(f"[{type(self).__name__}] misfit to the audiogram: {loss:.6g}")
+        return False
+
+
+def _warn_of_residual(name: str, audiogram: Audiogram, ear: EarFit, explain: bool) -> None:
+    beyond = audiogram.thresholds_db_hl - np.fmax(ear.predicted.thresholds_db_hl, ear.reach_db) > NEGLIGIBLE_DB
+    if not beyond.any():
+        return
+    rest = ", ".join(
+        f"{residual:.1f} dB at {hz:g} Hz"
+        for hz, residual in zip(audiogram.frequencies_hz[beyond], ear.residual_db[beyond])
+    )
+    by_what = "outer hair cells and fibres" if explain else "outer hair cells"
+    remedy = (
+        "" if explain else "; explain_residual='synapse', with ihc_style='two_cap_with_syn', lets fibres explain it"
+    )
+    warnings.warn(
+        f"{name} has more loss than {by_what} explain: there remain {rest}, see residual_loss_db_{remedy}.",
+        UserWarning,
+        stacklevel=5,
+    )
