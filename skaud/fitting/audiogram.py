@@ -90,10 +90,11 @@ def matching_levels(response_db: Callable[[np.ndarray], np.ndarray], target_db: 
     while True:
         low, low_known = np.where(above < 0, level, low), low_known | (above < 0)
         high, high_known = np.where(above > 0, level, high), high_known | (above > 0)
-        found = (np.abs(above) < EXACT_DB) | (high - low < EXACT_DB)
-        outside = (low >= HIGHEST_DB_HL) | (high <= LOWEST_DB_HL)
+        found = np.abs(above) < EXACT_DB
+        outside = ~found & ((low >= HIGHEST_DB_HL) | (high <= LOWEST_DB_HL))
+        found |= high - low < EXACT_DB
         if (found | outside).all():
-            return np.where(outside & ~found, np.nan, level)
+            return np.where(outside, np.nan, level)
         secant = level - above / slope
         step = np.where(secant <= low, low, np.where(secant >= high, high, secant))
         step = np.where(((step == low) & low_known) | ((step == high) & high_known), (low + high) / 2, step)

@@ -107,7 +107,7 @@ class CARFACFit(CARFACGradients):
         n_ears = self.n_ears_in_ or 1
         if not isinstance(self.audiogram, Audiogram) and len(given) != n_ears:
             raise ValueError(
-                f"audiogram has {len(given)} audiograms, and X has {n_ears} ears; give one for each ear of X, "
+                f"audiogram is a list of {len(given)}, and X has {n_ears} ears; give one audiogram for each ear of X, "
                 "(n_signals, n_ears, n_samples), or a single Audiogram for all of them."
             )
         if not np.all(self.ohc_health_ == 1):
@@ -141,5 +141,5 @@ def _warn_of_residual(name: str, audiogram: Audiogram, ear: EarFit, explain: boo
     warnings.warn(
         f"{name} has more loss than {by_what} explain: there remain {rest}, see residual_loss_db_{remedy}.",
         UserWarning,
-        stacklevel=5,
+        stacklevel=4,  # whoever called fit
     )
