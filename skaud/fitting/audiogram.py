@@ -130,8 +130,9 @@ def fit_ear(
     frequencies, loss_db = audiogram.frequencies_hz[measured], audiogram.thresholds_db_hl[measured]
     steady = model._quiet_ear(frequencies, steady=True)
     near = steady if steady.rest(n_fibers).any() else model._quiet_ear(frequencies, steady=False)
-    reach_db = steady.thresholds_db_hl(np.zeros(model.n_channels_), n_fibers)
-    target_db = np.clip(loss_db, 0, reach_db)
+    reach_db = np.nan_to_num(steady.thresholds_db_hl(np.zeros(model.n_channels_), n_fibers), nan=HIGHEST_DB_HL)
+    least_db = steady.thresholds_db_hl(np.ones(model.n_channels_), n_fibers)  # above 0 where fibres were lost before
+    target_db = np.clip(loss_db, np.fmin(least_db, reach_db), reach_db)
     limits: dict[str, Any] = {"max_iter": max_iter, "tol": tol, "watch": watch}
     solutions = [fit_health(near, target_db, n_fibers, **limits)]
     health = solutions[0].x
