@@ -47,7 +47,10 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
     n_iter_no_change: int
     random_state: Any
     verbose: int
+    loss_curve_: Any
 
+    # Parameters that `_design` itself makes fitted attributes of.
+    _designed: tuple[str, ...] = ()
     # Words for several parameters at once.
     _learn_sets: dict[str, tuple[str, ...]] = {}
 
@@ -82,14 +85,22 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             If learning reached `max_iter`.
         """
         self._forget()
-        progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=0 if self.learn is None else self.max_iter)
+        progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=self.max_iter if self._iterates() else 0)
         super().fit(X, y, sample_rate)
+        self._fit_parameters(X, y, sample_rate, progress)
+        progress.close()
+        return self
+
+    def _iterates(self) -> bool:
+        """Whether fit does more than design."""
+        return self.learn is not None
+
+    def _fit_parameters(self, X: Any, y: Any, sample_rate: Any, progress: FitProgress) -> None:
+        """Find what fit is to find, once the model is designed."""
         if self.learn is not None:
             if self._stays_where_it_is(X):
                 raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
             self._learn(self._sounds(X, sample_rate), y, progress)
-        progress.close()
-        return self
 
     def _learn(self, sounds: Sounds, y: Any, progress: FitProgress) -> None:
         """Train the parameters that `learn` names."""
@@ -151,13 +162,13 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         self.n_iter_, self.loss_curve_ = solution.n_iter, solution.loss_curve
         if held_out is not None:
             self.validation_scores_ = scores
-        warn_unless_converged(self, solution, stacklevel=5)  # where fit was called
+        warn_unless_converged(self, solution, stacklevel=6)  # where fit was called
 
     def _set_learned(self, objective: SoftmaxObjective, x: np.ndarray, names: Iterable[str]) -> dict[str, Any]:
         """Design with what was learned; the fitted attributes that hold it."""
         found = objective.found(x)
         self._redesign(objective.fixed | found)
-        attributes = {f"{name}_": found[name] for name in names}
+        attributes = {f"{name}_": found[name] for name in names if name not in self._designed}
         for name, value in attributes.items():
             setattr(self, name, value)
         self._learned_ = tuple(attributes)

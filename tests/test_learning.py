@@ -124,7 +124,8 @@ def test_full_is_all_212_parameters_and_cortical_80():
 @pytest.mark.parametrize("given", [0.9, np.full(26, 0.9), lambda hz: 0.9 + 0 * hz], ids=["scalar", "array", "callable"])
 def test_the_shape_that_was_given_is_learned(given):
     model = cochlea(learn="ohc_health", ohc_health=given, max_iter=2).fit(CLIPS, Y)
-    assert np.shape(model.ohc_health_) == (() if np.isscalar(given) else (model.n_channels_,))
+    assert np.shape(model._found_["ohc_health"]) == (() if np.isscalar(given) else (model.n_channels_,))
+    assert (np.ptp(model.ohc_health_) == 0) == np.isscalar(given)
     assert model.ohc_health is given
     np.testing.assert_allclose(model.coefficients_.car.ohc_health, model.ohc_health_)
 

@@ -37,7 +37,7 @@ def in_folder(folder):
 
 
 def test_the_reader_of_imports_sees_them():
-    assert "skaud.models._carfac_gradients.CARFACGradients" in imports("models/carfac.py")
+    assert "skaud.models._carfac_fit.CARFACFit" in imports("models/carfac.py")
     assert "sklearn.base.BaseEstimator" in imports("base.py")
     assert {"numpy", "re"} <= imports("stages/pooling.py")
     assert names_package("_responses.py", "pandas") == {"pandas"}  # within a function

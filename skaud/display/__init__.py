@@ -1,8 +1,17 @@
 """Plots, as display objects in scikit-learn's manner."""
 
+from skaud.display.audiogram import AudiogramDisplay
 from skaud.display.cochleagram import CochleagramDisplay
 from skaud.display.modulation import ModulationDisplay
+from skaud.display.ohc_health import OHCHealthDisplay
 from skaud.display.stages import StagesDisplay
 from skaud.display.strf import STRFDisplay
 
-__all__ = ["CochleagramDisplay", "ModulationDisplay", "STRFDisplay", "StagesDisplay"]
+__all__ = [
+    "AudiogramDisplay",
+    "CochleagramDisplay",
+    "ModulationDisplay",
+    "OHCHealthDisplay",
+    "STRFDisplay",
+    "StagesDisplay",
+]

@@ -6,6 +6,16 @@ import numpy as np
 
 TICKS_HZ = (100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000)
 
+# Colour, marker and label: ASHA 1990, "Guidelines for audiometric symbols"
+_EARS = {"right": ("#c8102e", "o", "right ear"), "left": ("#0033a0", "x", "left ear")}
+
+
+def ear_style(ear: str | None, number: int = 0, n_ears: int = 1) -> tuple[str, str, str]:
+    """Colour, marker and label of an ear; where it is not stated, none of the clinic's symbols."""
+    if ear is not None:
+        return _EARS[ear]
+    return ("black", "0.55")[number % 2], ".", "ear not stated" if n_ears == 1 else f"ear {number}"
+
 
 def hz_to_cams(hz: np.ndarray) -> np.ndarray:
     return 21.4 * np.log10(1 + 0.00437 * np.maximum(hz, 0))  # ERB number: Glasberg & Moore 1990, eq. 4

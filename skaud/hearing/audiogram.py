@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from skaud.hearing import _form, _reading
+from skaud.hearing import _reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -386,7 +386,9 @@ class Audiogram:
         >>> ax = Audiogram.standard("N3", ear="right").plot()
         >>> ax = Audiogram.standard("S2", ear="left").plot(ax)
         """
-        return _form.plot(self, ax)
+        from skaud.display.audiogram import AudiogramDisplay
+
+        return AudiogramDisplay(self).plot(ax).ax_
 
     def __sub__(self, other: "Audiogram") -> "pd.Series":
         return self.difference(other) if isinstance(other, Audiogram) else NotImplemented

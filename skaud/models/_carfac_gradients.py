@@ -1,6 +1,6 @@
 """CARFAC's derivatives: checkpoints, the reverse run, and from coefficients back to parameters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil, sqrt
 from typing import Any
 
@@ -13,7 +13,7 @@ from skaud.kernels import carfac_adjoint as adjoint
 from skaud.kernels import carfac_lanes as lanes
 from skaud.kernels import carfac_layout as layout
 from skaud.models._carfac_limits import learning_bounds, resolve_n_fibers, resolve_ohc_health
-from skaud.models._carfac_runs import CARFACRuns
+from skaud.models._carfac_runs import CARFACRuns, fibers_of_ears, state_of_ears
 
 CAR = ("ohc_health", "velocity_scale", "v_offset", "min_zeta", "max_zeta")
 HAIR_CELLS = {
@@ -33,11 +33,18 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
     use_delay_buffer: bool
 
     def _differentiable(self) -> tuple[str, ...]:
-        synapse = ("n_fibers",) if self.ihc_style == "two_cap_with_syn" else ()
-        return CAR + HAIR_CELLS[self.ihc_style] + AGC + synapse
+        names = self._names_of_one_ear()
+        # The reverse run sums over ears, which leaves no derivative of what each has of its own; in open loop the
+        # damping starts from the health, and so do the derivatives of its limits.
+        summed = CHANNELWISE + (("min_zeta", "max_zeta") if self.open_loop else ())
+        return names if len(self._ears_) == 1 else tuple(name for name in names if name not in summed)
 
     def _learnable_names(self) -> tuple[str, ...]:
-        return tuple(name for name in self._differentiable() if not (self.open_loop and name in AGC))
+        return tuple(name for name in self._names_of_one_ear() if not (self.open_loop and name in AGC))
+
+    def _names_of_one_ear(self) -> tuple[str, ...]:
+        synapse = ("n_fibers",) if self.ihc_style == "two_cap_with_syn" else ()
+        return CAR + HAIR_CELLS[self.ihc_style] + AGC + synapse
 
     def _bounds(self) -> dict[str, tuple[Any, Any]]:
         return learning_bounds(self, self._parameters())
@@ -84,8 +91,7 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
     def _finish_adjoint(self, output: str, value_bar: np.ndarray) -> np.ndarray:
         if output == "firings":
             # np.moveaxis(response, 1, 2) * fibers
-            fibers = self.coefficients_.synapse.n_fibers.astype(self.dtype)
-            return np.moveaxis(value_bar * fibers[:, :, np.newaxis], 2, 1)
+            return np.moveaxis(value_bar * fibers_of_ears(self._ears_).astype(self.dtype)[..., np.newaxis], 2, 1)
         # cap1_rest - response
         return (-value_bar if output == "receptor_potential" else value_bar)[:, np.newaxis]
 
@@ -145,24 +151,30 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
 
     # --- from coefficients to parameters ---
 
-    def _resolve(self, parameters: dict[str, Any], pole_hz: np.ndarray) -> dict[str, Any]:
-        """Parameters as the design takes them: an entry a channel where they may have one."""
-        fibers = resolve_n_fibers(self, parameters["n_fibers"], pole_hz)
-        return parameters | {
-            "ohc_health": resolve_ohc_health(self, parameters["ohc_health"], pole_hz),
-            "n_fibers": np.broadcast_to(fibers, (len(pole_hz), layout.N_CLASSES)),
-        }
+    def _resolve(self, parameters: dict[str, Any], pole_hz: np.ndarray) -> list[dict[str, Any]]:
+        """Parameters as the design takes them: an entry a channel where they may have one, for all ears or for each."""
+        ears: list[dict[str, Any]] = [{}]
+        if np.ndim(self._found_.get("ohc_health", 1.0)) == 2:  # a fit found the health of every ear
+            found = {name: self._found_[name] for name in CHANNELWISE if name in self._found_}
+            ears = [dict(zip(found, own)) for own in zip(*found.values())]
+        resolved = []
+        for given in ({**parameters, **own} for own in ears):
+            fibers = resolve_n_fibers(self, given["n_fibers"], pole_hz)
+            given["ohc_health"] = resolve_ohc_health(self, given["ohc_health"], pole_hz)
+            given["n_fibers"] = np.broadcast_to(fibers, (len(pole_hz), layout.N_CLASSES))
+            resolved.append(given)
+        return resolved
 
     def _design_vjp(
         self, name: str, constants_bar: np.ndarray, table_bar: np.ndarray, lines_bar: np.ndarray
     ) -> np.ndarray:
         """Bar of a parameter, from the bars of all that is designed from it: a complex step through the design."""
-        parameters = self._resolve(self._parameters(), self.pole_frequencies_hz_)
+        parameters = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0]
         value = np.asarray(parameters[name])
         group, lane = np.divmod(layout.lane_position(self.n_channels_), layout.LANES)
 
         def through_design(step: np.ndarray) -> tuple[float, np.ndarray]:
-            plan, state, _ = self._complex_design(parameters | {name: value + step})
+            plan, state, _ = self._complex_design([parameters | {name: value + step}])
             lines = state.lines.imag.reshape(-1, layout.N_ROWS, layout.LANES)[group + 1, :, lane]
             of_channels = (lines * lines_bar).sum(axis=1) / STEP
             constants = plan.constants.imag[: len(constants_bar)]
@@ -191,30 +203,30 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
     def _differentiated(self, name: str) -> np.ndarray:
         given = self._parameters()[name]
         if given is None or callable(given):
-            given = self._resolve(self._parameters(), self.pole_frequencies_hz_)[name]
+            given = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0][name]
         return np.asarray(given, dtype=float)
 
     def _complex_design(
-        self, parameters: Mapping[str, Any], n_rows: int = 1, n_outputs: int = 1
-    ) -> tuple[layout.Plan, layout.State, design.CARFACCoefficients]:
+        self, ears: Sequence[Mapping[str, Any]], n_rows: int = 1, n_outputs: int = 1
+    ) -> tuple[layout.Plan, layout.State, list[design.CARFACCoefficients]]:
         """Plan and initial state, in complex numbers, for parameters of which some are complex."""
-        coefficients = design.design_carfac(self.sample_rate, self.ihc_style, parameters)
+        coefficients = [design.design_carfac(self.sample_rate, self.ihc_style, ear) for ear in ears]
         style = design.IHC_STYLES.index(self.ihc_style)
         delay, closed = bool(self.use_delay_buffer), not self.open_loop
-        plan = layout.make_plan(coefficients, style, np.complex128, delay=delay, closed=closed)
+        plan = layout.make_plan(coefficients[0], style, np.complex128, delay=delay, closed=closed)
         open_loop = bool(self.open_loop)
-        state = layout.initial_state(coefficients, np.complex128, n_rows, n_outputs=n_outputs, open_loop=open_loop)
+        state = state_of_ears(coefficients, np.complex128, n_rows, n_outputs=n_outputs, open_loop=open_loop)
         return plan, state, coefficients
 
     def _run_complex(
         self, clips: list[np.ndarray], output: str, frame_length: int | None, parameters: dict[str, Any]
     ) -> list[np.ndarray]:
         taps, first = self._taps(output)
-        at = self._resolve(self._parameters(), self.pole_frequencies_hz_)
+        ears = [ear | parameters for ear in self._resolve(self._parameters(), self.pole_frequencies_hz_)]
         responses = []
         for clip in clips:
             n_ears, n_samples = clip.shape
-            plan, state, coefficients = self._complex_design(at | parameters, n_ears, max(1, len(taps)))
+            plan, state, coefficients = self._complex_design(ears, n_ears, max(1, len(taps)))
             plan, work = plan.with_ears(n_ears), layout.workspace(plan, n_ears, len(taps))
             n_frames = n_samples if frame_length is None else max(1, n_samples // frame_length)
             out = np.empty((n_ears, max(1, len(taps)), self.n_channels_, n_frames), complex)
@@ -226,9 +238,9 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
         return responses
 
 
-def _finish_complex(output: str, response: np.ndarray, coefficients: Any) -> np.ndarray:
+def _finish_complex(output: str, response: np.ndarray, ears: list[design.CARFACCoefficients]) -> np.ndarray:
     if output == "firings":
-        return np.moveaxis(response, 1, 2) * coefficients.synapse.n_fibers[:, :, np.newaxis]
+        return np.moveaxis(response, 1, 2) * fibers_of_ears(ears)[..., np.newaxis]
     if output == "receptor_potential":
-        return coefficients.hair_cell.cap1_rest - response[:, 0]
+        return ears[0].hair_cell.cap1_rest - response[:, 0]  # type: ignore[union-attr]
     return response[:, 0]

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud.design.carfac import IHC_STYLES, CARFACCoefficients, erb_hz, ihc_conductance
+from skaud.hearing.audiogram import Audiogram
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
@@ -43,6 +44,8 @@ PARAMETER_CONSTRAINTS: dict = {
     **dict.fromkeys(("agc_time_constants_s", "agc_decimation", "agc1_scales", "agc2_scales"), SEVERAL),
     "agc_stage_gain": POSITIVE,
     "agc_mix_coeff": NOT_NEGATIVE,
+    "audiogram": [Audiogram, list, tuple, None],
+    "explain_residual": [StrOptions({"synapse"}), None],
 }
 
 
@@ -57,6 +60,11 @@ def check_parameters(model: Any) -> None:
         raise ValueError(f"min_zeta={model.min_zeta} must be below max_zeta={model.max_zeta}; lower it.")
     if model.output == "firings":
         raise ValueError("output='firings' has an axis of classes; use simulate(X, 'firings') for it, or output='nap'.")
+    if model.explain_residual == "synapse" and model.ihc_style != "two_cap_with_syn":
+        raise ValueError(
+            f"explain_residual='synapse', but ihc_style={model.ihc_style!r} has no synapse; choose "
+            "ihc_style='two_cap_with_syn', or explain_residual=None."
+        )
     for name in ("healthy_n_fibers", "spont_rates", "agc_weights"):
         _check_numbers(name, getattr(model, name), 3, "a class of fibres")
     if np.max(model.spont_rates) >= model.saturated_rate / 2:

@@ -1,11 +1,15 @@
 """CARFAC on the CPU: from clips to the kernel's arrays, and from the rows of its lines to outputs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
 from skaud.base import AudioTransformer
+from skaud.design import carfac_response
+from skaud.design.carfac import CARFACCoefficients
 from skaud.kernels import carfac_lanes as lanes
 from skaud.kernels import carfac_layout as layout
 from skaud.stages.pooling import pool
@@ -23,9 +27,40 @@ class CARFACRuns(AudioTransformer):
 
     ihc_style: str
     open_loop: bool
-    coefficients_: Any  # skaud.design.carfac.CARFACCoefficients
     n_channels_: int
+    _ears_: tuple[CARFACCoefficients, ...]  # one for all ears, or one an ear
     _plan_: layout.Plan
+
+    def transfer_function(self, frequencies_hz: ArrayLike) -> np.ndarray:
+        """Complex transfer function of every channel, from the input to the basilar membrane.
+
+        That of the linear model in open loop, at the undamping that `ohc_health` leaves (Lyon 2017, section 16.6).
+
+        Parameters
+        ----------
+        frequencies_hz : array-like of shape (n_frequencies,)
+            Frequencies, from 0 to half the sample rate.
+
+        Returns
+        -------
+        ndarray of complex of shape (n_channels_, n_frequencies)
+            Response to a unit sinusoid.
+
+        Raises
+        ------
+        ValueError
+            If a frequency is negative or above half the sample rate.
+        """
+        check_is_fitted(self)
+        frequencies = np.atleast_1d(np.asarray(frequencies_hz, dtype=float))
+        outside = ~((frequencies >= 0) & (frequencies <= self.sample_rate / 2))
+        if frequencies.ndim != 1 or outside.any():
+            raise ValueError(
+                f"frequencies_hz={frequencies[outside] if frequencies.ndim == 1 else frequencies} must be one axis of "
+                f"frequencies from 0 to half the sample rate, {self.sample_rate / 2} Hz; leave out the others."
+            )
+        ears = [carfac_response.transfer_function(ear.car, self.sample_rate, frequencies) for ear in self._ears_]
+        return of_ears(ears)
 
     def _available_outputs(self) -> tuple[str, ...]:
         lacking = {
@@ -37,10 +72,15 @@ class CARFACRuns(AudioTransformer):
         return tuple(name for name in self._outputs if name not in lacking)
 
     def _kernel_plan(self, n_ears: int) -> layout.Plan:
+        if len(self._ears_) not in (1, n_ears):
+            raise ValueError(
+                f"X has {n_ears} ears, and the model was fitted to the audiograms of {len(self._ears_)}; pass signals "
+                f"of shape (n_signals, {len(self._ears_)}, n_samples), or fit to one audiogram, which holds for any."
+            )
         return self._plan_ if n_ears == 1 else self._plan_.with_ears(n_ears)
 
     def _state(self, n_rows: int) -> layout.State:
-        return layout.initial_state(self.coefficients_, self.dtype, n_rows, open_loop=self.open_loop)
+        return state_of_ears(self._ears_, self.dtype, n_rows, open_loop=self.open_loop)
 
     def _taps(self, name: str) -> tuple[np.ndarray, int]:
         """Rows that the kernel must tap for an output, and the number of the first source that belongs to it."""
@@ -53,10 +93,9 @@ class CARFACRuns(AudioTransformer):
     def _finish(self, name: str, response: np.ndarray) -> np.ndarray:
         """Output from tapped rows (n_ears, n_rows, n_channels, n_samples)."""
         if name == "firings":
-            fibers = self.coefficients_.synapse.n_fibers.astype(self.dtype)  # (n_channels, n_classes)
-            return np.moveaxis(response, 1, 2) * fibers[:, :, np.newaxis]
+            return np.moveaxis(response, 1, 2) * fibers_of_ears(self._ears_).astype(self.dtype)[..., np.newaxis]
         if name == "receptor_potential":
-            return response[:, 0] * -1 + np.dtype(self.dtype).type(self.coefficients_.hair_cell.cap1_rest)
+            return response[:, 0] * -1 + np.dtype(self.dtype).type(getattr(self._ears_[0].hair_cell, "cap1_rest", 0.0))
         return response[:, 0]
 
     def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
@@ -182,7 +221,12 @@ class CARFACRuns(AudioTransformer):
                 f"X on the GPU is {X.dtype} of shape {X.shape}; it must be {self.dtype}, (n_signals, n_samples): cast "
                 "or reshape it, or set dtype."
             )
-        return run_two_cap(X, self.coefficients_, frame_length, self.dtype)
+        if len(self._ears_) > 1:
+            raise ValueError(
+                "X on the GPU has no axis of ears, and the model was fitted to two audiograms; fit it to one, or "
+                "pass a NumPy array."
+            )
+        return run_two_cap(X, self._ears_[0], frame_length, self.dtype)
 
 
 def _rows(state: layout.State, clip: int, n_ears: int, n_clips: int = 1) -> layout.State:
@@ -191,3 +235,25 @@ def _rows(state: layout.State, clip: int, n_ears: int, n_clips: int = 1) -> layo
     return state._replace(
         lines=state.lines[rows], memory=state.memory[rows], pending=state.pending[rows], frame_sum=state.frame_sum[rows]
     )
+
+
+def state_of_ears(
+    ears: Sequence[CARFACCoefficients], dtype: Any, n_rows: int, *, n_outputs: int = 1, open_loop: bool = False
+) -> layout.State:
+    """State at rest of rows that belong to these ears in turn, or all to one design."""
+    state = layout.initial_state(ears[0], dtype, n_rows, n_outputs=n_outputs, open_loop=open_loop)
+    for number, ear in enumerate(ears[1:], 1):
+        state.lines[number :: len(ears)] = layout.initial_state(ear, dtype, 1, open_loop=open_loop).lines
+    return state
+
+
+def fibers_of_ears(ears: Sequence[CARFACCoefficients]) -> np.ndarray:
+    """Fibres in the channels of these ears, (n_ears, n_channels, n_classes)."""
+    return np.stack([ear.synapse.n_fibers for ear in ears if ear.synapse is not None])
+
+
+def of_ears(values: Sequence[Any]) -> Any:
+    """What holds for all ears; or an entry an ear, along a first axis, where a fit found each its own."""
+    if len(values) == 1:
+        return values[0]
+    return np.stack(values) if isinstance(values[0], np.ndarray) else tuple(values)

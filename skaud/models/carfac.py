@@ -6,23 +6,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
 from skaud._learning import LEARNING_CONSTRAINTS
 from skaud.base import AudioTransformer
 from skaud.design import carfac as design
 from skaud.design import carfac_response
+from skaud.hearing.audiogram import Audiogram
 from skaud.kernels import carfac_layout as layout
-from skaud.models._carfac_gradients import CARFACGradients
+from skaud.models._carfac_fit import CARFACFit
 from skaud.models._carfac_limits import (
     PARAMETER_CONSTRAINTS,
     check_coefficients,
     check_parameters,
 )
+from skaud.models._carfac_runs import of_ears
 from skaud.stages.pooling import TemporalPooling
 
 
-class CARFAC(CARFACGradients):
+class CARFAC(CARFACFit):
     """Cochlear model CARFAC v2, with the synapse of v3.
 
     A cascade of asymmetric resonators (basilar membrane and outer hair cells), inner hair cells, and an automatic gain
@@ -106,15 +107,21 @@ class CARFAC(CARFACGradients):
         Spread of the spatial filters to the base and to the apex, in channels: 1 and 1.65 times sqrt(2)^stage.
     agc_mix_coeff : float, default=0.5
         Coupling of the AGC between ears.
+    audiogram : Audiogram, sequence of Audiogram, or None, default=None
+        `fit` finds the `ohc_health` that explains it, in place of the one given, which must then be 1. One for all
+        ears; or a sequence, one an ear, in the order of X's ears, which are fitted each alone.
+    explain_residual : {"synapse"} or None, default=None
+        What explains the loss that is beyond the outer hair cells: "synapse", fewer fibres, with the synapse; None
+        leaves it to `residual_loss_db_` and a warning.
     learn : str, sequence of str, or None, default=None
         Parameters for `fit` to learn from labels, through a softmax head on the features: those that `vjp` knows. A
         number stays one number; give `ohc_health` as an array, or a callable, to learn an entry a channel.
     solver : {"lbfgs", "adam"}, default="lbfgs"
         L-BFGS-B over all clips, or Adam over random batches of them.
     max_iter : int, default=200
-        Iterations of learning; with Adam, passes over all clips.
+        Iterations of learning, or of the fit to an audiogram; with Adam, passes over all clips.
     tol : float, default=1e-5
-        Learning ends where an iteration lowers the loss by less than ``tol * max(1, loss)``, or no entry of the
+        It ends where an iteration lowers the loss by less than ``tol * max(1, loss)``, or no entry of the
         gradient exceeds tol; with Adam, after `n_iter_no_change` iterations that do not lower the loss by tol.
     l2 : float, default=1e-4
         Penalty on the squared weights of the softmax head.
@@ -132,7 +139,7 @@ class CARFAC(CARFACGradients):
     random_state : int, RandomState or None, default=None
         Seed of the batches and of what is held out.
     verbose : int, default=0
-        Print the loss of every iteration of learning.
+        Print the loss of every iteration.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -148,16 +155,28 @@ class CARFAC(CARFACGradients):
         Peak of every channel's transfer function.
     bandwidths_hz_, q_ : ndarray of shape (n_channels_,)
         3 dB bandwidth around the peak, and frequency over bandwidth; NaN where the response does not fall by 3 dB.
-    coefficients_ : CARFACCoefficients
-        All coefficients, in float64.
+    coefficients_ : CARFACCoefficients, or tuple of them
+        All coefficients, in float64; a tuple, one an ear, where the fit found a health for each. The attributes from
+        `characteristic_frequencies_hz_` to `n_fibers_` then have an axis of ears in front.
+    ohc_health_ : ndarray of shape (n_channels_,)
+        Health of the outer hair cells, as given or as the fit to `audiogram` found it.
+    n_fibers_ : ndarray of shape (n_channels_, 3) or None
+        Fibres, as given or as the fit found them; None without the synapse.
+    predicted_audiogram_ : Audiogram, or tuple of Audiogram
+        Audiogram of the fitted model at the frequencies of the one given, see `skaud.fitting.predicted_audiogram`;
+        a tuple, one an ear, where there are two. It, and the next, only with an `audiogram`.
+    residual_loss_db_ : ndarray of shape (n_frequencies,), or tuple of ndarray
+        What of the audiogram the fitted model leaves unexplained, in dB: the given thresholds less the predicted.
     frame_rate_hz_ : float
         Frames a second.
     <parameter>_ : float or ndarray
         Value of every parameter that `learn` names, such as ``velocity_scale_``.
     n_iter_ : int
-        Iterations of learning; 1 where nothing is learned.
-    loss_curve_ : list of float
-        Loss, where fit learned: at the start and after every iteration of L-BFGS, or in every iteration of Adam.
+        Iterations of learning or of the fit to an audiogram; 1 where there were none.
+    loss_curve_ : list of float, or tuple of lists
+        Loss, where fit learned: at the start and after every iteration of L-BFGS, or in every iteration of Adam. Fitted
+        to an audiogram, half the mean squared error of the response in dB, and the roughness of health along the
+        cochlea; with explain_residual, that of the fibres after that of the hair cells; a tuple, one an ear.
     validation_scores_ : list of float
         Accuracy on what was held out, after every iteration, with ``early_stopping=True``.
     n_ears_in_ : int or None
@@ -239,6 +258,8 @@ class CARFAC(CARFACGradients):
         agc1_scales: ArrayLike = (1.0, 2**0.5, 2.0, 2**1.5),
         agc2_scales: ArrayLike = (1.65, 1.65 * 2**0.5, 3.3, 1.65 * 2**1.5),
         agc_mix_coeff: float = 0.5,
+        audiogram: Audiogram | Sequence[Audiogram] | None = None,
+        explain_residual: str | None = None,
         learn: str | Sequence[str] | None = None,
         solver: str = "lbfgs",
         max_iter: int = 200,
@@ -299,6 +320,8 @@ class CARFAC(CARFACGradients):
         self.agc1_scales = agc1_scales
         self.agc2_scales = agc2_scales
         self.agc_mix_coeff = agc_mix_coeff
+        self.audiogram = audiogram
+        self.explain_residual = explain_residual
         self.learn = learn
         self.solver = solver
         self.max_iter = max_iter
@@ -314,36 +337,6 @@ class CARFAC(CARFACGradients):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def transfer_function(self, frequencies_hz: ArrayLike) -> np.ndarray:
-        """Complex transfer function of every channel, from the input to the basilar membrane.
-
-        That of the linear model in open loop, at the undamping that `ohc_health` leaves (Lyon 2017, section 16.6).
-
-        Parameters
-        ----------
-        frequencies_hz : array-like of shape (n_frequencies,)
-            Frequencies, from 0 to half the sample rate.
-
-        Returns
-        -------
-        ndarray of complex of shape (n_channels_, n_frequencies)
-            Response to a unit sinusoid.
-
-        Raises
-        ------
-        ValueError
-            If a frequency is negative or above half the sample rate.
-        """
-        check_is_fitted(self)
-        frequencies = np.atleast_1d(np.asarray(frequencies_hz, dtype=float))
-        outside = ~((frequencies >= 0) & (frequencies <= self.sample_rate / 2))
-        if frequencies.ndim != 1 or outside.any():
-            raise ValueError(
-                f"frequencies_hz={frequencies[outside] if frequencies.ndim == 1 else frequencies} must be one axis of "
-                f"frequencies from 0 to half the sample rate, {self.sample_rate / 2} Hz; leave out the others."
-            )
-        return carfac_response.transfer_function(self.coefficients_.car, self.sample_rate, frequencies)
-
     # --- parameters to coefficients ---
 
     def _check_parameters(self) -> None:
@@ -352,12 +345,12 @@ class CARFAC(CARFACGradients):
 
     def _design(self) -> None:
         self._design_runs()
-        peaks = carfac_response.characteristics(self.coefficients_.car, self.sample_rate)
-        self.characteristic_frequencies_hz_ = peaks.frequency_hz
-        self.characteristic_gains_db_ = peaks.gain_db
-        self.bandwidths_hz_ = peaks.bandwidth_hz
-        self.q_ = peaks.q
-        numbers = b"".join(array.tobytes() for array in (*self._plan_, self._state(1).lines))
+        peaks = [carfac_response.characteristics(ear.car, self.sample_rate) for ear in self._ears_]
+        self.characteristic_frequencies_hz_ = of_ears([ear.frequency_hz for ear in peaks])
+        self.characteristic_gains_db_ = of_ears([ear.gain_db for ear in peaks])
+        self.bandwidths_hz_ = of_ears([ear.bandwidth_hz for ear in peaks])
+        self.q_ = of_ears([ear.q for ear in peaks])
+        numbers = b"".join(array.tobytes() for array in (*self._plan_, self._state(len(self._ears_)).lines))
         self._fingerprint_ = sha1(numbers, usedforsecurity=False).hexdigest()[:10]
 
     def _design_runs(self) -> None:
@@ -370,12 +363,18 @@ class CARFAC(CARFACGradients):
             self.erb_break_hz,
             self.erb_q,
         )
-        self.coefficients_ = design.design_carfac(self.sample_rate, self.ihc_style, self._resolve(parameters, pole_hz))
-        check_coefficients(self, self.coefficients_)
+        resolved = self._resolve(parameters, pole_hz)
+        self._ears_ = tuple(design.design_carfac(self.sample_rate, self.ihc_style, ear) for ear in resolved)
+        for coefficients in self._ears_:
+            check_coefficients(self, coefficients)
+        self.coefficients_ = of_ears(self._ears_)
         self.n_channels_ = len(pole_hz)
         self.pole_frequencies_hz_ = pole_hz
+        self.ohc_health_ = of_ears([ear["ohc_health"].copy() for ear in resolved])
+        has_synapse = self.ihc_style == "two_cap_with_syn"
+        self.n_fibers_ = of_ears([ear["n_fibers"].copy() for ear in resolved]) if has_synapse else None
         self._plan_ = layout.make_plan(
-            self.coefficients_,
+            self._ears_[0],
             design.IHC_STYLES.index(self.ihc_style),
             self.dtype,
             delay=bool(self.use_delay_buffer),

@@ -1,0 +1,192 @@
+"""Audiograms on the form of the clinic."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from skaud.display._axes import ear_style, pyplot
+from skaud.hearing.audiogram import Audiogram
+
+OCTAVES_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
+BETWEEN_HZ = (750, 1500, 3000, 6000, 12000)
+
+
+class AudiogramDisplay:
+    """Audiograms on the form of the clinic, and what a model predicts of them.
+
+    Loss points downwards, an octave is as long as 20 dB. The right ear has red circles, the left ear blue crosses;
+    across a missing threshold the line is dotted. Predictions are dashed, with small dots.
+
+    Parameters
+    ----------
+    audiogram : Audiogram, sequence of Audiogram, or None
+        Measured audiograms, of an ear each.
+    predicted : Audiogram, sequence of Audiogram, or None, default=None
+        Predicted audiograms, of the same ears.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        Axes with the form.
+    figure_ : matplotlib Figure
+        Figure that contains it.
+    lines_, predicted_lines_ : list of matplotlib Line2D
+        Line of every audiogram, and of every prediction.
+
+    Examples
+    --------
+    >>> import matplotlib; matplotlib.use("Agg")
+    >>> from skaud import Audiogram
+    >>> from skaud.display import AudiogramDisplay
+    >>> ears = [Audiogram.standard("N3", ear="right"), Audiogram.standard("S1", ear="left")]
+    >>> display = AudiogramDisplay(ears).plot()
+    >>> [line.get_label() for line in display.lines_]
+    ['right ear', 'left ear']
+    """
+
+    def __init__(
+        self,
+        audiogram: Audiogram | Sequence[Audiogram] | None,
+        predicted: Audiogram | Sequence[Audiogram] | None = None,
+    ) -> None:
+        self.audiogram = audiogram
+        self.predicted = predicted
+
+    @classmethod
+    def from_estimator(
+        cls, model: Any, ax: Any = None, *, frequencies_hz: npt.ArrayLike | None = None
+    ) -> "AudiogramDisplay":
+        """Plot what a model was fitted to and what came out, or the audiogram of a model that was not fitted to one.
+
+        Parameters
+        ----------
+        model : CARFAC
+            Fitted model.
+        ax : matplotlib Axes, default=None
+            Axes to plot on; None makes a new figure.
+        frequencies_hz : array-like of shape (n_frequencies,), default=None
+            Where to predict; None means where the given audiogram was measured, or else from 250 to 8000 Hz, as far as
+            the model's channels go.
+
+        Returns
+        -------
+        AudiogramDisplay
+            The plotted display.
+        """
+        from skaud.fitting import predicted_audiogram
+
+        given = getattr(model, "audiogram", None)
+        if frequencies_hz is not None:
+            predicted = predicted_audiogram(model, frequencies_hz)
+        elif given is not None and hasattr(model, "predicted_audiogram_"):
+            predicted = model.predicted_audiogram_
+        else:
+            hz = np.array([250, 500, 750, 1000, 1500, 2000, 3000, 4000, 6000, 8000])
+            highest_hz, lowest_hz = np.asarray(getattr(model, "pole_frequencies_hz_", hz[[-1, 0]]))[[0, -1]]
+            predicted = predicted_audiogram(model, hz[(hz >= lowest_hz) & (hz <= highest_hz)])
+        return cls(given, predicted).plot(ax)
+
+    def plot(self, ax: Any = None) -> "AudiogramDisplay":
+        """Plot on the form of the clinic.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to plot on, with audiograms on them or without; None makes a new figure.
+
+        Returns
+        -------
+        AudiogramDisplay
+            The display itself.
+
+        Raises
+        ------
+        ValueError
+            If there is no audiogram.
+        """
+        measured, predicted = _several(self.audiogram), _several(self.predicted)
+        if not measured and not predicted:
+            raise ValueError("audiogram and predicted are both None or empty, there is nothing to plot; give one.")
+        if ax is None:
+            plt = pyplot(type(self).__name__)
+            ax = plt.figure(figsize=(5.5, 5.5), layout="constrained").add_subplot()
+        for audiogram in (*measured, *predicted):
+            _draw_form(ax, audiogram)
+        self.lines_ = [_draw(ax, audiogram, k, len(measured)) for k, audiogram in enumerate(measured)]
+        self.predicted_lines_ = [_draw_predicted(ax, one, k, len(predicted)) for k, one in enumerate(predicted)]
+        ax.legend(loc="lower left", framealpha=1)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _several(audiograms: Audiogram | Sequence[Audiogram] | None) -> list[Audiogram]:
+    if audiograms is None:
+        return []
+    return [audiograms] if isinstance(audiograms, Audiogram) else list(audiograms)
+
+
+def _draw(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> Any:
+    colour, marker, label = ear_style(audiogram.ear, number, n_ears)
+    frequency, threshold = audiogram.frequencies_hz, audiogram.thresholds_db_hl
+    known = np.flatnonzero(audiogram.measured)
+    for gap in np.stack([known[:-1], known[1:]], axis=1)[np.diff(known) > 1]:
+        ax.plot(frequency[gap], threshold[gap], ":", color=colour, linewidth=1.3)
+    (line,) = ax.plot(
+        frequency,
+        threshold,  # NaN breaks the line
+        color=colour,
+        marker=marker,
+        markersize=9,
+        markerfacecolor=ax.get_facecolor() if marker == "o" else colour,
+        markeredgewidth=1.8,
+        linewidth=1.3,
+        label=label,
+        zorder=2.5 if marker == "o" else 3,  # where the ears are equal, the cross is seen within the circle
+    )
+    return line
+
+
+def _draw_predicted(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> Any:
+    colour, _, label = ear_style(audiogram.ear, number, n_ears)
+    known = audiogram.measured
+    (line,) = ax.plot(
+        audiogram.frequencies_hz[known],
+        audiogram.thresholds_db_hl[known],
+        "--.",
+        color=colour,
+        alpha=0.75,
+        linewidth=1.3,
+        label=f"{label}, model" if audiogram.ear or n_ears > 1 else "model",
+        zorder=3.5,
+    )
+    return line
+
+
+def _draw_form(ax: Any, audiogram: Audiogram) -> None:
+    """Axes as ASHA 1990 and ISO 8253-1 have them, wide enough for this audiogram and what is there already."""
+    drawn = ax.yaxis_inverted()
+    level = audiogram.thresholds_db_hl[audiogram.measured]
+    top_db, bottom_db = min(-10, 10 * np.floor(level.min() / 10)), max(120, 10 * np.ceil(level.max() / 10))
+    low_hz, high_hz = min(125, audiogram.frequencies_hz[0]), max(8000, audiogram.frequencies_hz[-1])
+    left_hz, right_hz = low_hz / 1.25, high_hz * 1.25
+    if drawn:
+        top_db, bottom_db = min(top_db, *ax.get_ylim()), max(bottom_db, *ax.get_ylim())
+        left_hz, right_hz = min(left_hz, *ax.get_xlim()), max(right_hz, *ax.get_xlim())
+    ax.set_xscale("log", base=2)
+    ax.set_ylim(bottom_db, top_db)
+    ax.set_box_aspect((bottom_db - top_db) / 20 / np.log2(right_hz / left_hz))  # 20 dB as high as an octave is wide
+    ax.set_xticks(OCTAVES_HZ, [str(hz) for hz in OCTAVES_HZ])
+    ax.set_xticks(BETWEEN_HZ, [str(hz) for hz in BETWEEN_HZ], minor=True, fontsize="x-small", color="0.4")
+    ax.set_xlim(left_hz, right_hz)
+    ax.set_yticks(np.arange(top_db, bottom_db + 1, 10))
+    ax.tick_params("x", which="both", top=True, bottom=False, labeltop=True, labelbottom=False)
+    ax.tick_params("x", which="major", length=14, pad=1)  # a row above the labels between the octaves
+    ax.tick_params("x", which="minor", length=3, pad=1)
+    ax.xaxis.set_label_position("top")
+    ax.set_xlabel("Frequency (Hz)")
+    ax.set_ylabel("Hearing level (dB HL)")
+    ax.set_axisbelow(True)
+    ax.grid(True, color="0.8", linewidth=0.8)
+    ax.grid(True, which="minor", axis="x", color="0.85", linewidth=0.8, linestyle="--")

@@ -1,0 +1,128 @@
+"""CARFAC fitted to audiograms."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from skaud._callbacks import FitProgress
+from skaud.fitting.audiogram import NEGLIGIBLE_DB, EarFit, check_within_channels, fit_ear
+from skaud.fitting.solvers import warn_unless_converged
+from skaud.hearing.audiogram import Audiogram
+from skaud.models._carfac_gradients import CARFACGradients
+from skaud.models._carfac_quiet import QuietEar
+from skaud.models._carfac_runs import of_ears
+
+FITTED = ("predicted_audiogram_", "residual_loss_db_")
+
+
+class CARFACFit(CARFACGradients):
+    """How CARFAC finds the health of its hair cells from an audiogram."""
+
+    audiogram: Any
+    explain_residual: str | None
+    ohc_health_: np.ndarray
+    n_fibers_: np.ndarray | None
+    healthy_n_fibers: Any
+    ohc_health: Any
+    ihcs_per_channel: float
+
+    _designed = ("ohc_health", "n_fibers")
+
+    def _forget(self) -> None:
+        super()._forget()
+        for name in FITTED:
+            self.__dict__.pop(name, None)
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if self.audiogram is not None and self.learn is not None:
+            raise ValueError(
+                f"learn={self.learn!r} and an audiogram are given, and a fit does one of both; fit to the audiogram "
+                "first, and give the ohc_health_ that it finds as ohc_health to a model that learns."
+            )
+
+    def _iterates(self) -> bool:
+        return super()._iterates() or self.audiogram is not None
+
+    def _fit_parameters(self, X: Any, y: Any, sample_rate: Any, progress: FitProgress) -> None:
+        if self.audiogram is not None:
+            self._fit_audiograms(progress)
+        super()._fit_parameters(X, y, sample_rate, progress)
+
+    def _fit_audiograms(self, progress: FitProgress) -> None:
+        audiograms = self._check_audiograms()
+        fibers = self.n_fibers_
+        explain = self.explain_residual == "synapse"
+
+        def watch(x: np.ndarray, loss: float) -> bool:
+            return progress.iteration(loss, dict)  # until the fit ends, the ear is the healthy one
+
+        limits: dict[str, Any] = {"max_iter": self.max_iter, "tol": self.tol, "watch": watch}
+        ears = [fit_ear(self, audiogram, fibers, explain=explain, **limits) for audiogram in audiograms]
+        found: dict[str, Any] = {"ohc_health": of_ears([ear.ohc_health for ear in ears])}
+        if explain:
+            found["n_fibers"] = of_ears([ear.n_fibers for ear in ears])
+        self._redesign(self._found_ | found)
+        several = len(ears) > 1
+        curves = [[loss for solution in ear.solutions for loss in solution.loss_curve] for ear in ears]
+        self.predicted_audiogram_ = of_ears([ear.predicted for ear in ears])
+        self.residual_loss_db_ = tuple(ear.residual_db for ear in ears) if several else ears[0].residual_db
+        self.loss_curve_ = tuple(curves) if several else curves[0]
+        self.n_iter_ = max(1, sum(solution.n_iter for ear in ears for solution in ear.solutions))
+        for number, (audiogram, ear) in enumerate(zip(audiograms, ears)):
+            for solution in ear.solutions:
+                warn_unless_converged(self, solution, stacklevel=6)
+            _warn_of_residual(f"audiogram[{number}]" if several else "audiogram", audiogram, ear, explain)
+
+    def _quiet_ear(self, frequencies_hz: np.ndarray, *, steady: bool) -> QuietEar:
+        return QuietEar(self, frequencies_hz, steady=steady)
+
+    def _health_of_ears(self) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        """Health and fibres of every ear, or of all; no fibres without the synapse."""
+        cars, synapses = [ear.car for ear in self._ears_], [ear.synapse for ear in self._ears_]
+        fibers = [None if own is None else own.n_fibers / self.ihcs_per_channel for own in synapses]
+        return [(car.ohc_health, own) for car, own in zip(cars, fibers)]
+
+    def _check_audiograms(self) -> list[Audiogram]:
+        """Audiograms, one for all ears or one an ear."""
+        given = [self.audiogram] if isinstance(self.audiogram, Audiogram) else list(self.audiogram)
+        for audiogram in given:
+            if not isinstance(audiogram, Audiogram):
+                raise TypeError(
+                    f"audiogram has {audiogram!r}, {type(audiogram).__name__}; it must be a skaud.Audiogram, or a list "
+                    "of them, one an ear: make it with skaud.Audiogram(frequencies_hz, thresholds_db_hl)."
+                )
+        n_ears = self.n_ears_in_ or 1
+        if not isinstance(self.audiogram, Audiogram) and len(given) != n_ears:
+            raise ValueError(
+                f"audiogram is a list of {len(given)}, and X has {n_ears} ears; give one audiogram for each ear of X, "
+                "(n_signals, n_ears, n_samples), or a single Audiogram for all of them."
+            )
+        if not np.all(self.ohc_health_ == 1):
+            raise ValueError(
+                f"ohc_health={self.ohc_health!r} and an audiogram are given, and the fit to the audiogram finds "
+                "ohc_health; leave it at 1, or set audiogram=None."
+            )
+        for audiogram in given:
+            check_within_channels("audiogram", audiogram.frequencies_hz[audiogram.measured], self)
+        return given
+
+
+def _warn_of_residual(name: str, audiogram: Audiogram, ear: EarFit, explain: bool) -> None:
+    beyond = audiogram.thresholds_db_hl - np.fmax(ear.predicted.thresholds_db_hl, ear.reach_db) > NEGLIGIBLE_DB
+    if not beyond.any():
+        return
+    rest = ", ".join(
+        f"{residual:.1f} dB at {hz:g} Hz"
+        for hz, residual in zip(audiogram.frequencies_hz[beyond], ear.residual_db[beyond])
+    )
+    by_what = "outer hair cells and fibres" if explain else "outer hair cells"
+    remedy = (
+        "" if explain else "; explain_residual='synapse', with ihc_style='two_cap_with_syn', lets fibres explain it"
+    )
+    warnings.warn(
+        f"{name} has more loss than {by_what} explain: there remain {rest}, see residual_loss_db_{remedy}.",
+        UserWarning,
+        stacklevel=6,  # whoever called fit
+    )

@@ -1,0 +1,423 @@
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from skaud import CARFAC, Audiogram, Osses2021
+from skaud.fitting import predicted_audiogram
+from skaud.fitting.audiogram import fit_health, matching_levels, remaining_fibers
+from skaud.hearing import hl_to_spl
+from skaud.testing import dot_test
+
+RATE = 22050
+CLINIC_HZ = (125, 250, 500, 1000, 2000, 3000, 4000, 6000)
+SILENCE = np.zeros((1, 100))
+# Coarse models, with which a fit takes a moment; outer hair cells reach 15, 22, 27, 29 and 23 dB from 250 to 4000 Hz
+COARSE = {"sample_rate": 16000, "erb_per_step": 0.7}
+MILD = Audiogram([250, 500, 1000, 2000, 4000], [5, 10, 15, 20, 15], ear="left")
+SLOPING = Audiogram([500, 1000, 2000, 4000], [0, 5, 15, 18], ear="right")
+
+pytestmark = pytest.mark.filterwarnings("ignore:audiogram.*has more loss:UserWarning")
+
+# A synapse, and an AGC of two stages that settles soon
+SYNAPSE = {
+    "ihc_style": "two_cap_with_syn",
+    "agc_time_constants_s": (0.002, 0.008),
+    "agc_decimation": (8, 2),
+    "agc1_scales": (1.0, 1.4),
+    "agc2_scales": (1.65, 2.33),
+}
+
+
+def coarse(**parameters):
+    return CARFAC(**COARSE | parameters)
+
+
+def nap_db(model, frequency_hz, level_db_hl, seconds=1.0):
+    """Ten times the logarithm of the NAP's mean square, summed over channels, at the end of a long tone."""
+    amplitude = np.sqrt(2) * 10 ** ((hl_to_spl(frequency_hz, level_db_hl) - 107) / 20)
+    time_s = np.arange(round(seconds * model.sample_rate)) / model.sample_rate
+    tone = amplitude * np.sin(2 * np.pi * frequency_hz * time_s) * np.minimum(1, time_s / 0.01)
+    nap = model.simulate(tone[np.newaxis], "nap").nap[0, :, -model.sample_rate // 10 :].astype(float)
+    return 10 * np.log10(np.mean(nap**2, axis=1).sum())
+
+
+# What a model's audiogram is
+
+
+@pytest.mark.parametrize("sample_rate", [16000, 22050])
+@pytest.mark.parametrize("ihc_style", ["two_cap", "just_hwr"])
+def test_a_healthy_ear_has_no_loss(sample_rate, ihc_style):
+    model = CARFAC(sample_rate, ihc_style=ihc_style).fit(SILENCE)
+    assert np.abs(predicted_audiogram(model, CLINIC_HZ).thresholds_db_hl).max() < 0.05
+
+
+def test_loss_grows_as_health_falls_up_to_the_published_reach():
+    losses = [
+        predicted_audiogram(CARFAC(ohc_health=health).fit(SILENCE), CLINIC_HZ).thresholds_db_hl
+        for health in (1.0, 0.8, 0.5, 0.2, 0.0)
+    ]
+    assert (np.diff(losses, axis=0) > 1).all()
+    # The linear cascade's gain at health 1 over that at 0, at 22.05 kHz
+    np.testing.assert_allclose(losses[-1], [14, 25, 35, 42, 45, 45, 42, 31], atol=1)
+
+
+@pytest.mark.parametrize("frequency_hz", [250, 1000, 4000])
+def test_at_the_predicted_level_a_long_tone_gives_the_response_of_a_healthy_threshold(frequency_hz):
+    healthy = CARFAC(16000, dtype="float64").fit(SILENCE)
+    impaired = CARFAC(16000, dtype="float64", ohc_health=lambda hz: np.clip(hz / 4000, 0, 1)).fit(SILENCE)
+    loss_db = predicted_audiogram(impaired, [frequency_hz, 5000]).thresholds_db_hl[0]
+    assert nap_db(impaired, frequency_hz, loss_db) == pytest.approx(nap_db(healthy, frequency_hz, 0), abs=0.02)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{}, {"rms_one_db_spl": 90.0}, {"output": "bm", "pooling": None}, {"dtype": "float64", "n_jobs": 2}]
+)
+def test_level_output_precision_and_threads_do_not_change_the_audiogram(parameters):
+    model = coarse(ohc_health=0.4, **parameters).fit(SILENCE)
+    expected = predicted_audiogram(coarse(ohc_health=0.4).fit(SILENCE), [500, 2000]).thresholds_db_hl
+    np.testing.assert_array_equal(predicted_audiogram(model, [500, 2000]).thresholds_db_hl, expected)
+    assert (expected > 5).all()
+
+
+def test_fewer_fibers_raise_thresholds_and_the_resting_rate_is_no_response():
+    losses = []
+    for share in (1, 0.5, 0.1):
+        model = coarse(ihc_style="two_cap_with_syn", n_fibers=np.array([50, 35, 25]) * share).fit(SILENCE)
+        losses.append(predicted_audiogram(model, [500, 2000]).thresholds_db_hl)
+    np.testing.assert_array_equal(losses[0], 0)
+    assert (np.diff(losses, axis=0) > 0.2).all()
+    # Ten times fewer fibres lower the response by 20 dB; the AGC, which misses their resting rate, gives some back.
+    assert (losses[2] > 5).all()
+    assert (losses[2] < 20).all()
+
+
+def test_levels_are_found_on_a_curve_that_saturates():
+    target = np.array([1.0, -30.0, 0.0])
+    level = matching_levels(lambda level: 50 * np.tanh((level - 30) / 60), target)
+    np.testing.assert_allclose(50 * np.tanh((level - 30) / 60), target, atol=1e-3)
+
+
+def test_levels_out_of_range_are_nan():
+    level = matching_levels(lambda level: 0.1 * level, np.array([1.0, 13.0, -3.0]))
+    np.testing.assert_allclose(level, [10, np.nan, np.nan], atol=0.02)
+
+
+# The fit
+
+
+@pytest.mark.parametrize("name", ["N1", "N2", "N3", "S1", "S2"])
+def test_the_fit_predicts_the_standard_audiograms_within_2_db_inside_the_reach(name):
+    audiogram = Audiogram.standard(name)
+    model = CARFAC(audiogram=audiogram).fit(SILENCE)
+    frequency, loss = audiogram.frequencies_hz, audiogram.thresholds_db_hl
+    reach = predicted_audiogram(CARFAC(ohc_health=0.0).fit(SILENCE), frequency).thresholds_db_hl
+    inside = loss <= reach - 3
+    assert inside.any()
+    predicted = model.predicted_audiogram_.thresholds_db_hl
+    assert np.abs(predicted - loss)[inside].max() < 2
+    np.testing.assert_allclose(predicted, np.minimum(loss, reach), atol=2)
+    np.testing.assert_allclose(model.residual_loss_db_, loss - predicted)
+    assert 0 <= model.ohc_health_.min() <= model.ohc_health_.max() <= 1
+    assert np.abs(np.diff(model.ohc_health_)).max() < 0.2  # smooth along the cochlea
+    assert np.all(np.diff(model.loss_curve_) <= 0)
+    assert len(model.loss_curve_) == model.n_iter_ + 1
+
+
+def test_everything_after_the_fit_has_the_fitted_health():
+    X = np.random.default_rng(0).normal(0, 1e-3, (2, 800))
+    fitted = coarse(audiogram=MILD, pooling=None).fit(X)
+    given = coarse(ohc_health=fitted.ohc_health_, pooling=None).fit(X)
+    assert fitted.audiogram == MILD
+    assert fitted.ohc_health == 1.0
+    np.testing.assert_array_equal(fitted.transform(X), given.transform(X))
+    np.testing.assert_array_equal(fitted.simulate(X, "bm").bm, given.simulate(X, "bm").bm)
+    np.testing.assert_array_equal(fitted.transfer_function([500, 1000]), given.transfer_function([500, 1000]))
+    np.testing.assert_array_equal(fitted.characteristic_frequencies_hz_, given.characteristic_frequencies_hz_)
+    chunk, _ = fitted.transform_chunk(X, fitted.initial_state(2))
+    np.testing.assert_array_equal(chunk, given.transform_chunk(X, given.initial_state(2))[0])
+    grads = [model.vjp(X, "ohc_health")[1](fitted.transform(X))["ohc_health"] for model in (fitted, given)]
+    np.testing.assert_array_equal(*grads)
+    assert predicted_audiogram(fitted, MILD.frequencies_hz) == Audiogram(
+        MILD.frequencies_hz, fitted.predicted_audiogram_.thresholds_db_hl
+    )
+
+
+def test_the_fit_is_the_same_in_both_precisions_for_any_sound_and_any_n_jobs():
+    health = coarse(audiogram=MILD).fit(SILENCE).ohc_health_
+    others = [
+        coarse(audiogram=MILD, dtype="float64").fit(SILENCE),
+        coarse(audiogram=MILD, n_jobs=2).fit(np.ones((3, 50))),
+        coarse(audiogram=MILD, rms_one_db_spl=94).fit([np.zeros(5)]),
+        pickle.loads(pickle.dumps(coarse(audiogram=MILD).fit(SILENCE))),
+        clone(coarse(audiogram=MILD).fit(SILENCE)).fit(SILENCE),
+    ]
+    for other in others:
+        np.testing.assert_array_equal(other.ohc_health_, health)
+
+
+def test_missing_thresholds_are_left_out():
+    thresholds = [5, np.nan, 10, 15, 20, np.nan]
+    with_gaps = coarse(audiogram=Audiogram([250, 375, 500, 1000, 2000, 12000], thresholds)).fit(SILENCE)
+    without = coarse(audiogram=Audiogram([250, 500, 1000, 2000], [5, 10, 15, 20])).fit(SILENCE)
+    np.testing.assert_array_equal(with_gaps.ohc_health_, without.ohc_health_)
+    measured = [True, False, True, True, True, False]
+    np.testing.assert_array_equal(with_gaps.predicted_audiogram_.measured, measured)
+    np.testing.assert_array_equal(np.isfinite(with_gaps.residual_loss_db_), measured)
+
+
+def test_without_loss_the_ear_stays_healthy():
+    model = coarse(audiogram=Audiogram([500, 1000, 4000], [0, -10, 0])).fit(SILENCE)
+    np.testing.assert_array_equal(model.ohc_health_, 1)
+    np.testing.assert_allclose(model.residual_loss_db_, [0, -10, 0], atol=0.01)
+
+
+def test_without_an_audiogram_health_is_what_was_given():
+    model = coarse(ohc_health=0.25).fit(SILENCE)
+    assert model.ohc_health_.shape == (model.n_channels_,)
+    assert (model.ohc_health_ == 0.25).all()
+    model = coarse(audiogram=MILD).fit(SILENCE).set_params(audiogram=None).fit(SILENCE)
+    assert (model.ohc_health_ == 1).all()
+    assert not hasattr(model, "predicted_audiogram_")
+
+
+@pytest.mark.parametrize("parameters", [{"open_loop": True}, {"ihc_style": "one_cap"}, {"use_delay_buffer": True}])
+def test_other_models_are_fitted_as_well(parameters):
+    model = coarse(audiogram=SLOPING, **parameters).fit(SILENCE)
+    np.testing.assert_allclose(model.predicted_audiogram_.thresholds_db_hl, [0, 5, 15, 18], atol=1)
+
+
+def test_the_gradient_of_the_fit_is_that_of_finite_differences():
+    model = coarse(ihc_style="two_cap_with_syn").fit(SILENCE)
+    ear = model._quiet_ear(np.array([500.0, 1000, 2000, 3000, 4000]), steady=False)
+    rng = np.random.default_rng(0)
+    level, bar = rng.uniform(10, 30, 5), rng.standard_normal(5)
+    point = {"ohc_health": rng.uniform(0.2, 0.8, model.n_channels_)}
+    point["n_fibers"] = remaining_fibers(rng.uniform(0, 1, model.n_channels_), ear.healthy_fibers)
+    for name, value in point.items():
+        gradient = ear.vjp(level, wrt=(name,), **point)[1](bar)[name]
+        direction = rng.standard_normal(value.shape)
+        ahead, behind = (
+            bar @ ear.response_db(level, **point | {name: value + step * direction}) for step in (1e-4, -1e-4)
+        )
+        assert np.vdot(gradient, direction) == pytest.approx((ahead - behind) / 2e-4, rel=1e-5)
+
+
+# What outer hair cells do not explain
+
+
+def test_loss_beyond_the_reach_is_reported_by_frequency():
+    audiogram = Audiogram([500, 1000, 4000], [10, 20, 80])
+    reach = predicted_audiogram(coarse(ohc_health=0.0).fit(SILENCE), [500, 1000, 4000]).thresholds_db_hl
+    with pytest.warns(UserWarning, match=r"^audiogram has more loss.* remain [\d.]+ dB at 4000 Hz, see") as caught:
+        model = coarse(audiogram=audiogram).fit(SILENCE)
+    assert caught[0].filename == __file__
+    assert model.residual_loss_db_[2] == pytest.approx(80 - reach[2], abs=1)
+    assert f"{model.residual_loss_db_[2]:.1f} dB at 4000 Hz" in str(caught[0].message)
+    assert np.abs(model.residual_loss_db_[:2]).max() < 1
+
+
+def test_inside_the_reach_there_is_no_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        coarse(audiogram=Audiogram([500, 1000, 2000], [10, 20, 20])).fit(SILENCE)
+
+
+def test_fewer_fibers_explain_the_rest():
+    audiogram = Audiogram([500, 1000, 2000, 4000], [10, 20, 20, 30])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing remains
+        model = coarse(audiogram=audiogram, **SYNAPSE, explain_residual="synapse").fit(SILENCE)
+    assert np.abs(model.residual_loss_db_).max() < 1
+    share = model.n_fibers_ / np.array([50, 35, 25])
+    np.testing.assert_allclose(share, share[:, :1] * np.ones(3))  # of all classes alike
+    at_4000, at_500 = (np.abs(model.pole_frequencies_hz_ - hz).argmin() for hz in (4000, 500))
+    assert share[at_4000, 0] < 0.7
+    assert share[at_500, 0] > 0.9
+    assert share.max() <= 1
+    # the same ear, given
+    given = coarse(**SYNAPSE, ohc_health=model.ohc_health_, n_fibers=model.n_fibers_).fit(SILENCE)
+    X = [np.random.default_rng(0).normal(0, 1e-2, 800)]
+    np.testing.assert_array_equal(model.transform(X), given.transform(X))
+
+
+def test_what_fibers_do_not_explain_is_reported_too():
+    audiogram = Audiogram([500, 1000, 4000], [10, 20, 110])
+    with pytest.warns(UserWarning, match=r"than outer hair cells and fibres explain: there remain .* at 4000 Hz"):
+        model = coarse(audiogram=audiogram, **SYNAPSE, explain_residual="synapse").fit(SILENCE)
+    without = coarse(audiogram=audiogram, **SYNAPSE).fit(SILENCE)
+    assert 10 < model.residual_loss_db_[2] < without.residual_loss_db_[2] - 10
+
+
+def test_health_explains_what_lost_fibers_leave():
+    loss = Audiogram([500, 1000, 2000, 4000], [0, 10, 20, 15])
+    synapse = SYNAPSE | {"audiogram": loss}
+    fitted = coarse(n_fibers=np.array([50, 35, 25]) * 0.3, **synapse).fit(SILENCE)
+    all_fibers = coarse(**synapse).fit(SILENCE)
+    assert (fitted.n_fibers_ == np.array([50, 35, 25]) * 0.3).all()
+    np.testing.assert_allclose(fitted.predicted_audiogram_.thresholds_db_hl[1:], [10, 20, 15], atol=1)
+    assert fitted.predicted_audiogram_.thresholds_db_hl[0] > 3  # a healthy ear with so few fibres hears no better
+    assert fitted.ohc_health_.mean() > all_fibers.ohc_health_.mean() + 0.05
+
+
+def test_a_fit_that_is_cut_short_says_so():
+    with pytest.warns(ConvergenceWarning, match=r"^CARFAC did not converge: after 2 iterations .*gradient is [\d.]+"):
+        model = coarse(audiogram=MILD, max_iter=2).fit(SILENCE)
+    assert model.n_iter_ == 2
+
+
+def test_verbose_prints_every_iteration(capsys):
+    model = coarse(audiogram=SLOPING, verbose=1).fit(SILENCE)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == model.n_iter_
+    assert f"{model.loss_curve_[-1]:.6g}" in lines[-1]
+
+
+# Two ears
+
+
+def test_each_ear_has_the_health_that_its_audiogram_alone_gives():
+    X = np.random.default_rng(0).normal(0, 1e-2, (2, 2, 800))
+    uncoupled = {"agc_mix_coeff": 0.0, "pooling": None}
+    both = coarse(audiogram=[MILD, SLOPING], **uncoupled).fit(X)
+    assert both.ohc_health_.shape == (2, both.n_channels_)
+    assert both.characteristic_frequencies_hz_.shape == (2, both.n_channels_)
+    response, sensitivity = both.transform(X), both.transfer_function([1000, 2000])
+    for ear, audiogram in enumerate((MILD, SLOPING)):
+        alone = coarse(audiogram=audiogram, **uncoupled).fit(X[:, ear])
+        np.testing.assert_array_equal(both.ohc_health_[ear], alone.ohc_health_)
+        np.testing.assert_array_equal(response[:, ear], alone.transform(X[:, ear]))
+        np.testing.assert_array_equal(sensitivity[ear], alone.transfer_function([1000, 2000]))
+        assert both.predicted_audiogram_[ear] == alone.predicted_audiogram_
+        assert predicted_audiogram(both, [500, 1000])[ear] == predicted_audiogram(alone, [500, 1000])
+    state, chunks = both.initial_state(2, 2), []
+    for part in np.split(X, [300], axis=-1):
+        chunk, state = both.transform_chunk(part, state)
+        chunks.append(chunk)
+    np.testing.assert_array_equal(np.concatenate(chunks, axis=-1), response)
+
+
+def test_one_audiogram_holds_for_both_ears():
+    X = np.random.default_rng(0).normal(0, 1e-2, (2, 2, 800))
+    model = coarse(audiogram=MILD, agc_mix_coeff=0.0, pooling=None).fit(X)
+    alone = coarse(audiogram=MILD, pooling=None).fit(X[:, 0])
+    np.testing.assert_array_equal(model.transform(X)[:, 0], alone.transform(X[:, 0]))
+    np.testing.assert_array_equal(model.transform(X)[:, 1], alone.transform(X[:, 1]))
+
+
+def test_fibers_are_fitted_for_each_ear():
+    loss = Audiogram([1000, 2000, 4000], [15, 20, 30])
+    parameters = SYNAPSE | {"explain_residual": "synapse", "agc_mix_coeff": 0.0}
+    X = np.random.default_rng(0).normal(0, 1e-2, (1, 2, 400))
+    model = coarse(audiogram=[SLOPING, loss], **parameters).fit(X)
+    assert model.n_fibers_.shape == (2, model.n_channels_, 3)
+    firings = model.simulate(X, "firings").firings
+    for ear, audiogram in enumerate((SLOPING, loss)):
+        alone = coarse(audiogram=audiogram, **parameters).fit(X[:, ear])
+        np.testing.assert_array_equal(firings[:, ear], alone.simulate(X[:, ear], "firings").firings)
+
+
+@pytest.mark.parametrize("open_loop", [False, True])
+def test_the_adjoint_holds_with_different_ears(open_loop):
+    model = coarse(audiogram=[MILD, SLOPING], open_loop=open_loop)
+    X = np.random.default_rng(0).normal(0, 1e-2, (1, 2, 200))
+    tested = dot_test(model, X)
+    assert {"X", "velocity_scale", "agc_stage_gain"} <= set(tested)
+    assert "ohc_health" not in tested
+    with pytest.raises(ValueError, match="wrt has 'ohc_health'"):
+        model.fit(X).vjp(X, "ohc_health")
+
+
+def test_sound_of_other_ears_is_refused():
+    model = coarse(audiogram=[MILD, SLOPING]).fit(np.zeros((1, 2, 100)))
+    for refused in (model.simulate, model.vjp, lambda X: model.transform_chunk(X, model.initial_state(1))):
+        with pytest.raises(ValueError, match="X has 1 ears, and the model was fitted to the audiograms of 2"):
+            refused(SILENCE)
+
+
+# scikit-learn
+
+
+def test_audiograms_are_chosen_by_a_grid_search():
+    rng = np.random.default_rng(0)
+    time_s = np.arange(800) / 16000
+    y = np.arange(12) % 2
+    X = np.array([1e-3 * np.sin(2 * np.pi * (1000, 3000)[c] * time_s) for c in y]) + rng.normal(0, 1e-5, (12, 800))
+    pipeline = make_pipeline(coarse(audiogram=MILD), LogisticRegression())
+    assert cross_val_score(pipeline, X, y, cv=2).shape == (2,)
+    search = GridSearchCV(pipeline, {"carfac__audiogram": [None, MILD, SLOPING]}, cv=2).fit(X, y)
+    assert list(search.cv_results_["param_carfac__audiogram"]) == [None, MILD, SLOPING]
+    assert search.best_estimator_[0].audiogram in (None, MILD, SLOPING)
+    assert pipeline.set_params(carfac__audiogram=SLOPING)[0].audiogram == SLOPING
+
+
+# Bad input
+
+
+def test_more_audiograms_than_ears_are_refused():
+    with pytest.raises(ValueError, match="audiogram is a list of 2, and X has 1 ears"):
+        coarse(audiogram=[MILD, SLOPING]).fit(SILENCE)
+    with pytest.raises(ValueError, match="audiogram is a list of 1, and X has 2 ears"):
+        coarse(audiogram=[MILD]).fit(np.zeros((1, 2, 100)))
+    with pytest.raises(ValueError, match="audiogram is a list of 0"):
+        coarse(audiogram=[]).fit(SILENCE)
+
+
+def test_frequencies_without_a_channel_are_refused():
+    with pytest.raises(ValueError, match=r"audiogram has 8000 Hz, .*sample_rate=16000 .*6800 Hz.*raise sample_rate"):
+        coarse(audiogram=Audiogram([1000, 8000], [0, 0])).fit(SILENCE)
+    with pytest.raises(ValueError, match=r"audiogram has 60 Hz, .*lower min_pole_hz"):
+        coarse(audiogram=Audiogram([60, 1000], [0, 0]), min_pole_hz=100).fit(SILENCE)
+    with pytest.raises(ValueError, match=r"frequencies_hz has 9000 Hz, .*leave it out"):
+        predicted_audiogram(coarse().fit(SILENCE), [1000, 9000])
+
+
+@pytest.mark.parametrize("audiogram", ["N3", {500: 10}, np.array([10, 20]), 3])
+def test_an_audiogram_of_another_type_is_refused(audiogram):
+    with pytest.raises(ValueError, match="'audiogram' parameter of CARFAC must be an instance of"):
+        coarse(audiogram=audiogram).fit(SILENCE)
+
+
+def test_a_list_of_something_else_is_refused():
+    with pytest.raises(TypeError, match=r"audiogram has \(500, 10\), tuple; it must be a skaud.Audiogram"):
+        coarse(audiogram=[(500, 10)]).fit(SILENCE)
+
+
+def test_health_and_an_audiogram_are_not_given_together():
+    with pytest.raises(ValueError, match=r"ohc_health=0\.5 and an audiogram are given"):
+        coarse(audiogram=MILD, ohc_health=0.5).fit(SILENCE)
+    coarse(audiogram=SLOPING, ohc_health=lambda hz: np.ones(len(hz))).fit(SILENCE)  # says the same as 1
+
+
+def test_without_a_synapse_fibers_explain_nothing():
+    with pytest.raises(ValueError, match="explain_residual='synapse', but ihc_style='two_cap' has no synapse"):
+        coarse(audiogram=MILD, explain_residual="synapse").fit(SILENCE)
+    with pytest.raises(ValueError, match="'explain_residual' parameter of CARFAC must be a str among"):
+        coarse(audiogram=MILD, explain_residual="hair cells").fit(SILENCE)
+
+
+def test_models_without_an_audiogram_are_refused():
+    with pytest.raises(TypeError, match="model is Osses2021, which has no NAP"):
+        predicted_audiogram(Osses2021(), [500, 1000])
+    with pytest.raises(NotFittedError):
+        predicted_audiogram(CARFAC(), [500, 1000])
+    with pytest.raises(ValueError, match="frequencies_hz has 500 after 1000 Hz"):
+        predicted_audiogram(coarse().fit(SILENCE), [1000, 500])
+    with pytest.raises(ValueError, match="at least 2 frequencies"):
+        predicted_audiogram(coarse().fit(SILENCE), [1000])
+
+
+def test_the_fit_takes_its_start_from_a_prior_near_the_audiogram():
+    model = CARFAC().fit(SILENCE)
+    audiogram = Audiogram.standard("N2")
+    ear = model._quiet_ear(audiogram.frequencies_hz[:8], steady=False)
+    solution = fit_health(ear, audiogram.thresholds_db_hl[:8], None, max_iter=100, tol=1e-5)
+    healthy = 0.5 * np.mean(audiogram.thresholds_db_hl[:8] ** 2)
+    assert solution.loss_curve[0] < 0.1 * healthy
+    assert solution.loss_curve[-1] < 0.1 < solution.loss_curve[0]
