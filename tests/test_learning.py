@@ -1,7 +1,10 @@
 """What `learn` does in a fit."""
 
 import pickle
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import skaud
 from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, audio
 from skaud.fitting.classification import Labels, SoftmaxObjective
 from skaud.fitting.parameters import BoundedParameters
@@ -335,3 +339,25 @@ def test_callbacks_watch_every_iteration():
     seen.clear()
     model.set_params(learn=None).fit(CLIPS)
     assert seen == ["setup", "teardown"]
+
+
+def test_scikit_learn_without_callbacks_learns_as_well():
+    code = """
+import sys, sklearn.linear_model, sklearn.preprocessing, sklearn.model_selection
+sys.modules["sklearn.callback"] = None  # as before 1.9
+import numpy as np
+from skaud import AuditorySpectrogram
+X = np.random.default_rng(0).standard_normal((4, 800))
+model = AuditorySpectrogram(learn="integration_s", max_iter=2).fit(X, [0, 1, 0, 1])
+print(model.n_iter_, hasattr(model, "set_callbacks"))
+"""
+    root = Path(skaud.__file__).parent.parent
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert found.stdout.split() == ["2", "False"]
+
+
+def test_arrays_of_another_library_do_not_teach():
+    strict = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    X = strict.asarray(np.stack([clip[:500] for clip in WIDE_CLIPS]).astype(np.float32))
+    with error(TypeError, "X is Array", "NumPy"):
+        front_end().fit(X, Y)
