@@ -47,6 +47,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
     n_iter_no_change: int
     random_state: Any
     verbose: int
+    loss_curve_: Any
 
     # Words for several parameters at once.
     _learn_sets: dict[str, tuple[str, ...]] = {}
