@@ -27,36 +27,24 @@ class CARFACFit(CARFACGradients):
     ohc_health: Any
     ihcs_per_channel: float
 
-    _designed = ("ohc_health", "n_fibers")
-
     def _forget(self) -> None:
         super()._forget()
         for name in FITTED:
             self.__dict__.pop(name, None)
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        if self.audiogram is not None and self.learn is not None:
-            raise ValueError(
-                f"learn={self.learn!r} and an audiogram are given, and a fit does one of both; fit to the audiogram "
-                "first, and give the ohc_health_ that it finds as ohc_health to a model that learns."
-            )
-
     def _iterates(self) -> bool:
         return super()._iterates() or self.audiogram is not None
 
-    def _fit_parameters(self, X: Any, y: Any, sample_rate: Any, progress: FitProgress) -> None:
-        if self.audiogram is not None:
-            self._fit_audiograms(progress)
-        super()._fit_parameters(X, y, sample_rate, progress)
-
-    def _fit_audiograms(self, progress: FitProgress) -> None:
+    def _find(self, progress: FitProgress | None = None) -> None:
+        if self.audiogram is None:
+            return
         audiograms = self._check_audiograms()
         fibers = self.n_fibers_
         explain = self.explain_residual == "synapse"
 
         def watch(x: np.ndarray, loss: float) -> bool:
-            return progress.iteration(loss, dict)  # until the fit ends, the ear is the healthy one
+            # Until the fit ends, the model is the healthy ear.
+            return progress is not None and progress.iteration(loss, dict)
 
         limits: dict[str, Any] = {"max_iter": self.max_iter, "tol": self.tol, "watch": watch}
         ears = [fit_ear(self, audiogram, fibers, explain=explain, **limits) for audiogram in audiograms]
@@ -72,7 +60,7 @@ class CARFACFit(CARFACGradients):
         self.n_iter_ = max(1, sum(solution.n_iter for ear in ears for solution in ear.solutions))
         for number, (audiogram, ear) in enumerate(zip(audiograms, ears)):
             for solution in ear.solutions:
-                warn_unless_converged(self, solution, stacklevel=6)
+                warn_unless_converged(self, solution, stacklevel=5)
             _warn_of_residual(f"audiogram[{number}]" if several else "audiogram", audiogram, ear, explain)
 
     def _quiet_ear(self, frequencies_hz: np.ndarray, *, steady: bool) -> QuietEar:
@@ -124,5 +112,5 @@ def _warn_of_residual(name: str, audiogram: Audiogram, ear: EarFit, explain: boo
     warnings.warn(
         f"{name} has more loss than {by_what} explain: there remain {rest}, see residual_loss_db_{remedy}.",
         UserWarning,
-        stacklevel=6,  # whoever called fit
+        stacklevel=5,  # whoever called fit
     )
