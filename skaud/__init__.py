@@ -10,6 +10,7 @@ _HOME = {
     "AuditorySpectrogram": "skaud.models.auditory_spectrogram",
     "BiomimeticFrontend": "skaud.models.biomimetic",
     "CARFAC": "skaud.models.carfac",
+    "Dau1997": "skaud.models.dau1997",
     "Osses2021": "skaud.models.osses2021",
     "HeadphoneFilter": "skaud.stages.ears",
     "MiddleEarFilter": "skaud.stages.ears",

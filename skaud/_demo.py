@@ -1,8 +1,8 @@
-"""The demo: CARFAC features against log-mel features and MFCC, with speakers kept apart, clean and in noise."""
+"""The demo: a model's features against log-mel features and MFCC, with speakers kept apart, clean and in noise."""
 
 import csv
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,18 +18,13 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from skaud import audio, datasets
-from skaud._baselines import cepstrum, log_mel
-from skaud.models.carfac import CARFAC
-from skaud.stages.pooling import pool
+from skaud._demo_features import BASELINES, Contender
 
 LEVEL_DB_SPL = 60.0  # of conversation; every clip, noise included, is presented at it
 SNRS_DB = (np.inf, 10.0, 0.0)
 SEED = 0
 # Trained on, tested on: indices into SNRS_DB.
 COLUMNS = ((0, 0), (0, 1), (0, 2), (1, 1), (2, 2))
-N_COEFFICIENTS = 16
-# Receptor potential below which its logarithm is flat. Vowels at 60 dB SPL reach 0.08.
-POTENTIAL_FLOOR = 0.01
 CLIPS_AT_ONCE = 16
 
 
@@ -53,18 +48,18 @@ class Score(NamedTuple):
     auc: np.ndarray
 
 
-def run(clips: Clips, folds: list[Fold], how: str, folder: Path) -> None:
-    """Compare the features, print a table, and write accuracy.csv and cochleagram.png to the folder."""
+def run(contender: Contender, clips: Clips, folds: list[Fold], how: str, folder: Path) -> None:
+    """Compare a model's features with others, print a table, and write accuracy.csv and cochleagram.png."""
     n_classes = len(set(clips.target))
     print(f"{clips.title}: {len(clips.clips)} clips, {n_classes} classes (chance {1 / n_classes:.3f}), {how}.")
     print(f"Every clip at {LEVEL_DB_SPL:g} dB SPL, in pink noise where a signal-to-noise ratio is given.")
     waves = [present(clips.clips, snr_db) for snr_db in SNRS_DB]
-    features = compute_features(waves, clips.sample_rate)
+    features = compute_features(contender, waves, clips.sample_rate)
     scores = compare(features, clips, folds)
     print(table(scores))
     write_csv(folder / "accuracy.csv", scores, clips)
     print(f"Mean accuracy over speakers or folds ± 95 % interval; also the AUC in {folder / 'accuracy.csv'}.")
-    print(picture(folder / "cochleagram.png", waves, clips))
+    print(picture(folder / "cochleagram.png", contender, waves, clips))
 
 
 # --- sounds ---
@@ -93,52 +88,15 @@ def present(clips: list[np.ndarray], snr_db: float) -> list[np.ndarray]:
     return presented
 
 
-# --- features ---
+# --- features and classification ---
 
 
-def carfac_features(sample_rate: float) -> Callable[[list[np.ndarray]], np.ndarray]:
-    """Function from clips to CARFAC features: cepstra of the receptor potential and of its logarithm.
-
-    The potential itself has the peaks that stand out of noise, its logarithm the weak sounds between them.
-    """
-    model = CARFAC(carfac_rate(sample_rate), output="receptor_potential", pooling=None)
-    model.fit([np.zeros(model.sample_rate, np.float32)])
-
-    def features(clips: list[np.ndarray]) -> np.ndarray:
-        potentials = [np.maximum(frames, 0) for frames in model.transform(clips, sample_rate=sample_rate)]
-        linear = [summarise(cepstrum(frames, N_COEFFICIENTS)) for frames in potentials]
-        log = [summarise(cepstrum(np.log(frames + POTENTIAL_FLOOR), N_COEFFICIENTS)) for frames in potentials]
-        return np.hstack([linear, log])
-
-    return features
-
-
-def carfac_rate(sample_rate: float) -> int:
-    """Rate to run CARFAC at: not below 16 kHz, since at 8 kHz its cascade would begin at 3.4 kHz."""
-    return 16000 if sample_rate <= 16000 else 22050
-
-
-def log_mel_features(sample_rate: float) -> Callable[[list[np.ndarray]], np.ndarray]:
-    """Function from clips to log-mel features."""
-    return lambda clips: np.stack([summarise(log_mel(clip, sample_rate)) for clip in clips])
-
-
-def mfcc_features(sample_rate: float) -> Callable[[list[np.ndarray]], np.ndarray]:
-    """Function from clips to mel cepstra."""
-    return lambda clips: np.stack([summarise(cepstrum(log_mel(clip, sample_rate), N_COEFFICIENTS)) for clip in clips])
-
-
-FEATURES = {"CARFAC": carfac_features, "log-mel": log_mel_features, "MFCC": mfcc_features}
-
-
-def summarise(frames: np.ndarray) -> np.ndarray:
-    """Pool (n_channels, n_frames), the same way for all features: the course in four parts, the variation over all."""
-    return np.concatenate([pool(frames, "mean", 4), pool(frames, ("std", "delta_std"))])
-
-
-def compute_features(waves: list[list[np.ndarray]], sample_rate: float) -> dict[str, list[np.ndarray]]:
-    """Features of every kind, an array (n_clips, n_features) a noise condition."""
-    makers = {name: make(sample_rate) for name, make in FEATURES.items()}
+def compute_features(
+    contender: Contender, waves: list[list[np.ndarray]], sample_rate: float
+) -> dict[str, list[np.ndarray]]:
+    """Features of every kind, the model's first, an array (n_clips, n_features) a noise condition."""
+    kinds = {contender.name: contender.features} | BASELINES
+    makers = {name: make(sample_rate) for name, make in kinds.items()}
     batches = [
         (k, wave[start : start + CLIPS_AT_ONCE])
         for k, wave in enumerate(waves)
@@ -152,9 +110,6 @@ def compute_features(waves: list[list[np.ndarray]], sample_rate: float) -> dict[
                 results[name][k].append(array)
             bar.update(len(clips))
     return {name: [np.concatenate(parts) for parts in conditions] for name, conditions in results.items()}
-
-
-# --- classification ---
 
 
 def splits(target: np.ndarray, groups: np.ndarray | None) -> tuple[list[Fold], str]:
@@ -241,12 +196,12 @@ def interval(values: np.ndarray) -> float:
 
 def table(scores: dict[str, list[Score]]) -> str:
     """Table of accuracies to print."""
-    width = 15
-    heads = ["".ljust(8), "trained clean".ljust(3 * width), "trained in the same noise"]
-    rows = ["  ".join(heads), "  ".join(["tested".ljust(8), *(_snr_name(b).ljust(width - 2) for _, b in COLUMNS)])]
+    width, own = 15, max(8, *map(len, scores))
+    heads = ["".ljust(own), "trained clean".ljust(3 * width), "trained in the same noise"]
+    rows = ["  ".join(heads), "  ".join(["tested".ljust(own), *(_snr_name(b).ljust(width - 2) for _, b in COLUMNS)])]
     for name, row in scores.items():
         cells = [f"{s.accuracy.mean():.3f} ± {interval(s.accuracy):.3f}".ljust(width - 2) for s in row]
-        rows.append("  ".join([name.ljust(8), *cells]))
+        rows.append("  ".join([name.ljust(own), *cells]))
     return "\n".join(row.rstrip() for row in rows)
 
 
@@ -265,15 +220,16 @@ def write_csv(path: Path, scores: dict[str, list[Score]], clips: Clips) -> None:
                 writer.writerow([name, *conditions, *(f"{number:.4f}" for number in numbers), len(score.accuracy)])
 
 
-def picture(path: Path, waves: list[list[np.ndarray]], clips: Clips) -> str:
+def picture(path: Path, contender: Contender, waves: list[list[np.ndarray]], clips: Clips) -> str:
     """Draw a clip's cochleagram, clean and in the loudest noise; return what to tell."""
     try:
+        from matplotlib.colors import PowerNorm
         from matplotlib.figure import Figure
     except ImportError:
         return "No picture: it takes matplotlib, pip install 'skaud[plot]'."
     from skaud.display import CochleagramDisplay
 
-    model = CARFAC(carfac_rate(clips.sample_rate), frame_length=0.002).fit([waves[0][0]])
+    model = contender.drawn(clips.sample_rate)
     shown = next((i for i, clip in enumerate(waves[0]) if clip.any()), 0)
     figure = Figure(figsize=(7.5, 5.5), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
@@ -287,7 +243,7 @@ def picture(path: Path, waves: list[list[np.ndarray]], clips: Clips) -> str:
         ax.label_outer()
     ceiling = np.percentile(np.asarray(displays[0].response), 99.8)  # the same colours for both
     for display in displays:
-        display.mesh_.set_clim(0, ceiling)
+        display.mesh_.set_norm(PowerNorm(contender.gamma, 0, ceiling))
     figure.colorbar(displays[0].mesh_, ax=axes, pad=0.02, aspect=35, label=displays[0].response_name, extend="max")
     figure.savefig(path, dpi=200)
     return f"Cochleagram in {path}."

@@ -22,8 +22,11 @@ import skaud
 MODELS = {
     "carfac": ("skaud.models.carfac", "CARFAC"),
     "osses2021": ("skaud.models.osses2021", "Osses2021"),
+    "dau1997": ("skaud.models.dau1997", "Dau1997"),
     "biomimetic": ("skaud.models.biomimetic", "BiomimeticFrontend"),
 }
+
+DEMO_MODELS = ("carfac", "osses2021", "biomimetic")
 
 ALL_FINE, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -66,10 +69,12 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser(
         "demo",
-        help="compare CARFAC with log-mel features and MFCC",
-        description="Classify recordings by CARFAC features, log-mel features and MFCC, clean and in pink noise, with "
-        "speakers kept apart; print the accuracies, write them to accuracy.csv and a cochleagram to cochleagram.png.",
+        help="compare a model with log-mel features and MFCC",
+        description="Classify recordings by a model's features, log-mel features and MFCC, clean and in pink noise, "
+        "with speakers kept apart; print the accuracies, write them to accuracy.csv and a cochleagram to "
+        "cochleagram.png.",
     )
+    demo.add_argument("--model", default="carfac", help=f"one of: {', '.join(DEMO_MODELS)} (default: %(default)s)")
     demo.add_argument(
         "--data",
         metavar="FOLDER",
@@ -112,7 +117,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    if options.model not in DEMO_MODELS:
+        raise UsageError(f"--model {options.model} must be one of: {', '.join(DEMO_MODELS)}.")
     from skaud import _demo
+    from skaud._demo_features import CONTENDERS
 
     folder = Path(options.out)
     try:
@@ -121,7 +129,7 @@ def _demo(options: argparse.Namespace) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         raise UsageError(error) from error
-    _demo.run(clips, folds, how, folder)
+    _demo.run(CONTENDERS[options.model], clips, folds, how, folder)
     return ALL_FINE
 
 

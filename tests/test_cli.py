@@ -1,6 +1,7 @@
 import csv
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import soundfile
 
 import skaud
 from skaud import CARFAC, _demo, audio, cli, datasets
+from skaud._demo_features import BASELINES, CONTENDERS
 from skaud._feature_file import FeatureFile, journal_path
 
 DIGITS = Path(__file__).parents[2] / "shared" / "data" / "digits"
@@ -346,6 +348,18 @@ def demo(vowel_folder, tmp_path_factory):
     return out, done.stdout
 
 
+@pytest.fixture(scope="module")
+def three_vowels(tmp_path_factory):
+    """Three vowels of four speakers, two takes."""
+    folder = tmp_path_factory.mktemp("three")
+    vowels = datasets.make_vowels(4, n_takes=2, sample_rate=16000, random_state=0)
+    for i, (clip, label, speaker) in enumerate(zip(vowels.clips, vowels.target, vowels.groups)):
+        if label in ("iy", "aa", "uw"):
+            (folder / str(label)).mkdir(exist_ok=True)
+            soundfile.write(folder / str(label) / f"{speaker}_{i}.wav", clip, 16000, subtype="FLOAT")
+    return folder
+
+
 CONDITIONS = [("clean", "clean"), ("clean", "10 dB"), ("clean", "0 dB"), ("10 dB", "10 dB"), ("0 dB", "0 dB")]
 
 
@@ -385,13 +399,40 @@ def test_the_demo_draws_a_cochleagram(demo):
     assert "cochleagram.png" in demo[1]
 
 
+@pytest.mark.parametrize(("model", "name"), [("osses2021", "Osses2021"), ("biomimetic", "biomimetic")])
+def test_the_demo_takes_any_model(model, name, three_vowels, tmp_path, capsys):
+    image = pytest.importorskip("matplotlib.image")
+    assert cli.main(["demo", "--model", model, "--data", str(three_vowels), "--out", str(tmp_path)]) == 0
+    table = pd.read_csv(tmp_path / "accuracy.csv")
+    assert list(table["features"][::5]) == [name, "log-mel", "MFCC"]
+    assert table["accuracy"][0] > 0.6  # of three vowels, clean, where chance is 1/3
+    printed = capsys.readouterr().out
+    rows = [line for line in printed.splitlines() if line.startswith((name, "log-mel", "MFCC"))]
+    assert len(rows) == 3
+    assert len({re.search(r"[01]\.\d{3} ±", line).start() for line in rows}) == 1  # columns stand under each other
+    picture = image.imread(tmp_path / "cochleagram.png")
+    assert min(picture.shape[:2]) > 500
+    assert picture[..., :3].std() > 0.1
+
+
+def test_the_demo_of_an_unknown_model_is_a_wrong_call(capfd):
+    assert cli.main(["demo", "--model", "carfax"]) == 2
+    assert "carfac, osses2021, biomimetic" in capfd.readouterr().err
+    assert set(cli.DEMO_MODELS) == set(CONTENDERS) <= set(cli.MODELS)
+
+
+def test_the_demo_takes_the_modulation_filters_that_every_channel_has():
+    features = CONTENDERS["osses2021"].features(8000)([np.zeros(4000, np.float32)])
+    assert features.shape == (1, 4 * 16 * 6)  # 0, 5, 10 and 17 Hz; coefficients; parts and variations
+
+
 def test_without_matplotlib_the_demo_goes_on_and_says_what_the_picture_takes(tmp_path, monkeypatch):
     for name in list(sys.modules):
         if name.split(".")[0] == "matplotlib":
             monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     clips = _demo.Clips("tones", [np.ones(800, "float32")] * 2, np.array(["a", "b"]), None, 8000)
-    said = _demo.picture(tmp_path / "x.png", [clips.clips] * 3, clips)
+    said = _demo.picture(tmp_path / "x.png", CONTENDERS["carfac"], [clips.clips] * 3, clips)
     assert "pip install 'skaud[plot]'" in said
     assert not (tmp_path / "x.png").exists()
 
@@ -399,7 +440,7 @@ def test_without_matplotlib_the_demo_goes_on_and_says_what_the_picture_takes(tmp
 def test_the_demo_shows_progress_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     clips = datasets.make_vowels(1, n_takes=1, random_state=0).clips
-    _demo.compute_features([clips] * 3, 22050)
+    _demo.compute_features(CONTENDERS["carfac"], [clips] * 3, 22050)
     assert "/30" in sys.stderr.getvalue()
 
 
@@ -422,9 +463,12 @@ def test_where_speakers_are_unknown_every_fold_has_every_class():
         assert set(target[test]) == {"a", "b"}
 
 
+MAKERS = [*(contender.features for contender in CONTENDERS.values()), *BASELINES.values()]
+
+
 def test_features_do_not_depend_on_the_gain_of_the_recording():
     clips = datasets.make_vowels(1, n_takes=1, random_state=0).clips[:4]
-    for make in _demo.FEATURES.values():
+    for make in MAKERS:
         features = [make(22050)(_demo.present([gain * clip for clip in clips], 10)) for gain in (1, 0.01)]
         np.testing.assert_allclose(features[0], features[1], rtol=1e-3, atol=1e-3)
 
@@ -438,7 +482,7 @@ def test_every_clip_is_presented_at_60_db_spl_in_noise_of_its_own_and_silence_st
         assert not presented[1].any()
     np.testing.assert_array_equal(clean[0], clean[2])
     assert abs(np.corrcoef(noisy[0], noisy[2])[0, 1] - 0.5) < 0.1  # at 0 dB half of the power is the vowel's
-    for make in _demo.FEATURES.values():
+    for make in MAKERS:
         assert np.isfinite(make(22050)(clean)).all()
 
 

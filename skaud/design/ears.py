@@ -93,7 +93,10 @@ def middle_ear_table(kind: str, sample_rate: float) -> Table:
 
 def user_table(frequencies_hz: ArrayLike, gains_db: ArrayLike) -> Table:
     """Table of a user's own gains."""
-    frequencies, gains = np.asarray(frequencies_hz, dtype=float), np.asarray(gains_db, dtype=float)
+    try:
+        frequencies, gains = np.asarray(frequencies_hz, dtype=float), np.asarray(gains_db, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"frequencies_hz and gains_db must be numbers: {error}.") from error
     if frequencies.ndim != 1 or frequencies.shape != gains.shape or len(frequencies) < 2:
         raise ValueError(
             f"gains_db has shape {gains.shape} and frequencies_hz {frequencies.shape}; both must be one axis of at "

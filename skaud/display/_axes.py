@@ -22,8 +22,13 @@ def edges_hz(frequencies: np.ndarray) -> np.ndarray:
     return cams_to_hz(np.r_[max(0.0, 2 * cams[0] - middle[0]), middle, 2 * cams[-1] - middle[-1]])
 
 
+def tick_frequencies(low_hz: float, high_hz: float) -> list[int]:
+    """Round frequencies in the range."""
+    return [hz for hz in TICKS_HZ if low_hz <= hz <= high_hz]
+
+
 def pyplot(display: str) -> Any:
-    """matplotlib.pyplot, or an error that says how to install it."""
+    """Module matplotlib.pyplot, or an error that says how to install it."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:

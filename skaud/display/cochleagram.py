@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skaud.display._axes import TICKS_HZ, cams_to_hz, edges_hz, hz_to_cams, pyplot
+from skaud.display._axes import cams_to_hz, edges_hz, hz_to_cams, pyplot, tick_frequencies
 
 
 class CochleagramDisplay:
@@ -71,7 +71,8 @@ class CochleagramDisplay:
         Parameters
         ----------
         model : AudioTransformer
-            Fitted model, such as `skaud.CARFAC`; its `frame_length` is the plot's resolution, its pooling is left out.
+            Fitted model with one response a channel, such as `skaud.CARFAC`; its `frame_length` is the plot's
+            resolution, its pooling is left out.
         x : array-like of shape (n_samples,)
             Sound.
         ax : matplotlib Axes, default=None
@@ -101,7 +102,7 @@ class CochleagramDisplay:
         response = unpooled.transform([x], sample_rate=sample_rate)[0]
         return cls.from_response(
             response,
-            frequencies_hz=model.characteristic_frequencies_hz_,
+            frequencies_hz=frequencies_hz(model),
             frame_rate_hz=model.frame_rate_hz_,
             response_name=_RESPONSE_NAMES.get(model.output, model.output),
             ax=ax,
@@ -177,7 +178,7 @@ class CochleagramDisplay:
         style = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if both_ways else {"cmap": "magma", "vmin": 0.0}
         self.mesh_ = ax.pcolormesh(time, edges_hz(frequencies), response, rasterized=True, **{**style, **kwargs})
         ax.set_yscale("function", functions=(hz_to_cams, cams_to_hz))
-        ticks = [hz for hz in TICKS_HZ if frequencies[0] <= hz <= frequencies[-1]]
+        ticks = tick_frequencies(frequencies[0], frequencies[-1])
         ax.set_yticks(ticks, [f"{hz / 1000:g}" for hz in ticks])
         ax.set_yticks([], minor=True)
         ax.set(xlabel="Time (s)", ylabel="Frequency (kHz)", xlim=(0, time[-1]))
@@ -202,10 +203,21 @@ class CochleagramDisplay:
         return response, frequencies
 
 
+def frequencies_hz(model: Any) -> np.ndarray:
+    """Frequency of every channel of a fitted model."""
+    if hasattr(model, "characteristic_frequencies_hz_"):
+        return model.characteristic_frequencies_hz_
+    return model.center_frequencies_hz_[: model.n_channels_]  # some have one filter more than channels
+
+
 _RESPONSE_NAMES = {
     "nap": "Neural activity",
     "bm": "Basilar membrane motion",
     "receptor_potential": "Receptor potential",
     "agc": "Gain control",
     "ohc": "Outer hair cells",
+    "filterbank": "Filterbank",
+    "hair_cell": "Inner hair cells",
+    "adaptation": "Adaptation (model units)",
+    "spectrogram": "Auditory spectrogram",
 }

@@ -188,6 +188,31 @@ def test_every_rate_hears_the_same(sample_rate):
     assert found.max() == pytest.approx(wanted.max(), rel=0.15)
 
 
+# At 8 kHz the hair cell's low-pass of 2 kHz lies at half of the highest frequency, where the bilinear transform warps.
+@pytest.mark.parametrize(("sample_rate", "tolerance"), [(8000, 0.2), (192000, 0.05)])
+def test_the_whole_chain_agrees_at_the_ends_of_the_range_of_rates(sample_rate, tolerance):
+    def features(rate):
+        t = np.arange(round(0.4 * rate)) / rate
+        x = 0.02 * (1 + np.sin(2 * np.pi * 5 * t)) * np.sin(2 * np.pi * 1000 * t)
+        model = Osses2021(rate, high_hz=3500, pooling="std", middle_ear=None, headphone=False, dtype="float64")
+        return model.fit_transform(x[np.newaxis])[0], model.modulation_index_
+
+    (found, index), (wanted, _) = features(sample_rate), features(RATE)
+    strong = wanted > 0.2 * wanted.max()
+    np.testing.assert_allclose(found[strong], wanted[strong], rtol=tolerance)
+    assert index[found.argmax()][1] == 5
+
+
+@pytest.mark.parametrize("name", Osses2021._outputs)
+def test_an_impulse_comes_out_at_its_own_sample_or_later(name):
+    x = np.zeros((2, 4000))
+    x[1, 2000] = 1
+    silence, impulse = Osses2021().fit(x).simulate(x, name)[name]
+    assert impulse.shape[-1] == x.shape[-1]
+    np.testing.assert_array_equal(impulse[:, :2000], silence[:, :2000])
+    assert (impulse[:, 2000:2500] != silence[:, 2000:2500]).any()
+
+
 def test_level_of_a_steady_tone_is_read_nearly_linearly_in_db():
     t = np.arange(2 * RATE) / RATE
     levels_db = np.array([50, 60, 70, 80])
@@ -215,6 +240,47 @@ def test_samples_that_are_not_finite_are_refused():
     X[0, 3] = np.nan
     with error(ValueError, "X[0]", "NaN or infinity", "sample 3"):
         Osses2021().fit(X)
+
+
+@pytest.mark.parametrize(
+    ("X", "kind", "words"),
+    [
+        (np.zeros(100), ValueError, ("X has one axis, shape (100,)", "Reshape your data")),
+        (np.zeros((1, 0)), ValueError, ("0 feature(s)", "minimum of 1")),
+        ([], ValueError, ("X is an empty list", "at least one")),
+        ([np.zeros(5), np.zeros(0)], ValueError, ("X[1] has shape (0,)", "leave it out")),
+        ([np.zeros(5), np.zeros((2, 5))], ValueError, ("X[1] has shape (2, 5) and X[0] (5,)", "same ears")),
+        (np.zeros((1, 2, 3, 4)), ValueError, ("X has 4 axes", "Reshape")),
+        (np.zeros((1, 5), complex), ValueError, ("Complex data not supported", "real part")),
+        ([["a", "b"]], TypeError, ("X[0] holds <U1 data", "skaud.audio.read")),
+        ([np.full(5, np.inf)], ValueError, ("X[0] has 5 samples", "infinity", "Cut them out")),
+    ],
+    ids=["one axis", "no samples", "no clips", "an empty clip", "other ears", "4 axes", "complex", "text", "infinite"],
+)
+def test_bad_sound_is_refused(X, kind, words):
+    with error(kind, *words):
+        Osses2021().fit(X)
+
+
+def test_other_ears_than_in_fit_are_refused():
+    model = Osses2021().fit(np.zeros((1, 2, 100)))
+    with error(ValueError, "X has no axis of ears", "had 2 ears in fit", "fit again"):
+        model.transform(np.zeros((1, 100)))
+
+
+def test_integers_are_taken_as_they_are_with_a_warning():
+    with pytest.warns(UserWarning, match=r"from_pcm"):
+        Osses2021().fit(np.zeros((1, 100), np.int16))
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 400])
+def test_the_shortest_clips_have_features(n_samples):
+    assert np.isfinite(Osses2021(phase="amt").fit_transform([np.full(n_samples, 0.1)])).all()
+
+
+def test_silence_has_no_adapted_response():
+    silence = Osses2021(output="adaptation", pooling=("min", "max")).fit_transform(np.zeros((1, 2000)))
+    np.testing.assert_allclose(silence, 0, atol=1e-3)  # model units, of 100 for 100 dB
 
 
 def test_samples_beyond_the_dtype_are_refused():

@@ -241,15 +241,29 @@ def test_modulation_is_passed_best_by_the_filter_at_its_frequency():
     ("parameters", "words"),
     [
         ({"low_hz": 9000}, ("low_hz=9000", "below high_hz=8000", "lower it")),
+        ({"low_hz": 8000.0}, ("low_hz=8000.0", "below high_hz=8000.0", "lower it")),
+        ({"low_hz": -80.0}, ("'low_hz'", "(0.0, inf)", "Got -80.0")),
+        ({"high_hz": 22050}, ("high_hz=22050", "below half the sample rate, 22050", "lower it")),
         ({"high_hz": 23000}, ("high_hz=23000", "22050", "lower it")),
         ({"sample_rate": 8000}, ("high_hz=8000", "4000", "sample_rate=8000")),
         ({"sample_rate": 4000}, ("sample_rate=4000", "between 8000 and 192000 Hz", "choose a rate")),
         ({"adaptation_limit": 0.5}, ("adaptation_limit=0.5", "above 1", "None")),
+        ({"adaptation_limit": 0.999}, ("adaptation_limit=0.999", "above 1", "None")),
+        ({"adaptation_limit": -1}, ("adaptation_limit=-1", "above 1", "None")),
+        ({"adaptation_limit": np.nan}, ("adaptation_limit=nan", "above 1", "None")),
         ({"adaptation_limit": 1.2}, ("adaptation_limit=1.2", "must exceed 1.95", "raise it")),
         ({"adaptation_time_constants_s": (0.005, 0)}, ("adaptation_time_constants_s", "above 0 s")),
+        ({"adaptation_time_constants_s": (0.005, -0.05)}, ("adaptation_time_constants_s", "above 0 s", "leave out")),
+        ({"adaptation_time_constants_s": (np.nan,)}, ("adaptation_time_constants_s", "finite", "leave out")),
         ({"adaptation_time_constants_s": ()}, ("adaptation_time_constants_s", "1 to 8")),
         ({"minimum_level_db": 120}, ("minimum_level_db=120", "below 100 dB SPL")),
         ({"modulation_q": 0.5}, ("modulation_q=0.5", "above 0.5", "published one is 2")),
+        ({"modulation_q": -2.0}, ("modulation_q=-2.0", "above 0.5", "published one is 2")),
+        ({"modulation_q": np.nan}, ("modulation_q=nan", "above 0.5", "published one is 2")),
+        ({"max_modulation_hz": 0.0}, ("'max_modulation_hz'", "(0.0, inf)", "Got 0.0")),
+        ({"bandwidth_factor": 0.0}, ("'bandwidth_factor'", "(0.0, inf)", "Got 0.0")),
+        ({"minimum_level_db": np.nan}, ("minimum_level_db=nan", "below 100 dB SPL")),
+        ({"hair_cell": "meddis1986"}, ("'hair_cell'", "breebaart2001", "Got 'meddis1986'")),
         ({"modulation_q": 1e6}, ("modulation_q=1000000.0", "at most 50")),
     ],
 )
@@ -260,3 +274,29 @@ def test_bad_parameters_are_named(parameters, words):
         if set(parameters) <= set(stage.get_params()) and "sample_rate" not in parameters:
             with error(ValueError, *words):
                 clone(stage).set_params(**parameters).fit(sound_for(stage, 100))
+
+
+@pytest.mark.parametrize("stage", [HeadphoneFilter, MiddleEarFilter])
+@pytest.mark.parametrize(
+    ("frequencies_hz", "gains_db", "words"),
+    [
+        ([250, 1000, 500], [0, 0, 0], ("frequencies_hz=500 at 2", "above the one before, 1000 Hz", "sort")),
+        ([250, 250, 500], [0, 0, 0], ("frequencies_hz=250 at 1", "above the one before, 250 Hz", "sort")),
+        ([0, 250], [0, 0], ("frequencies_hz=0 at 0", "above the one before, 0 Hz")),
+        ([250], [0], ("gains_db has shape (1,)", "at least 2")),
+        ([250, 500], [0], ("gains_db has shape (1,)", "frequencies_hz (2,)")),
+        ([250, 500], [0, np.inf], ("gains_db must be finite", "replace")),
+        (["low", "high"], [0, 1], ("frequencies_hz and gains_db must be numbers",)),
+        ([23000, 24000], [0, 0], ("frequencies_hz=23000", "22050 Hz", "raise sample_rate")),
+    ],
+)
+def test_bad_tables_are_named(stage, frequencies_hz, gains_db, words):
+    with error(ValueError, *words):
+        stage(frequencies_hz=frequencies_hz, gains_db=gains_db).fit(noise(1, 100))
+
+
+@pytest.mark.parametrize("limit", [0, 1])
+def test_limits_that_stand_for_none_are_none(limit):
+    x = np.full((1, 1, 2000), 0.1)
+    found, wanted = (AdaptationLoops(adaptation_limit=value).fit_transform(x) for value in (limit, None))
+    assert_same(found, wanted, "a limit that is none")
