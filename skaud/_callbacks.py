@@ -1,4 +1,4 @@
-"""scikit-learn's callbacks (from 1.9 on), which watch a fit; without them, the same calls do nothing."""
+"""Callbacks of scikit-learn (from 1.9 on), which watch a fit; without them, the same calls do nothing."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

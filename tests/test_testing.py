@@ -59,6 +59,13 @@ def test_the_fibres_have_an_adjoint(n_fibers):
         assert dot_test(model, SOUND, wrt=["n_fibers"], output=output)["n_fibers"] <= 1e-12
 
 
+def test_the_sound_and_every_parameter_are_differentiated_unless_some_are_named():
+    model = CARFAC(ihc_style="one_cap").fit(SOUND)
+    value, pullback = model.vjp(SOUND)
+    assert set(pullback(value)) == {"X", *model._differentiable()}
+    assert set(model.vjp(SOUND, wrt="v_offset")[1](value)) == {"v_offset"}
+
+
 def test_clips_of_different_lengths_are_differentiated_as_if_alone():
     clips = [SOUND[0], SOUND[1, :123], SOUND[1]]
     model = CARFAC(dtype="float64", pooling="mean").fit(clips)

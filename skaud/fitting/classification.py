@@ -122,7 +122,7 @@ class SoftmaxObjective:
 
     def with_head(self, u: np.ndarray, indices: np.ndarray) -> np.ndarray:
         """Parameters, and the head that goes with them."""
-        if self._solved is None or not np.array_equal(self._solved[0], u):
+        if self._solved is None or not np.allclose(self._solved[0], u, rtol=0, atol=1e-12):
             self.projected(u, indices)
         assert self._solved is not None
         return np.concatenate(self._solved)

@@ -332,6 +332,20 @@ def test_dot_test_of_the_whole():
     assert abs(forward - reverse) < 1e-12 * abs(forward), (forward, reverse)
 
 
+@pytest.mark.parametrize("output", ["cochlea", "compressed", "inhibited", "spectrogram", "cortical", "features"])
+@pytest.mark.parametrize("response", ["real", "magnitude", "complex"])
+def test_every_output_passes_the_dot_test(response, output):
+    random = np.random.default_rng(13)
+    compression = random.uniform(0.4, 1.2, 129)
+    model = BiomimeticFrontend(n_strfs=8, response=response, compression=compression, rms_one_db_spl=94, pooling=None)
+    clips = [random.standard_normal((2, n)) for n in (700, 500)]
+    differences = dot_test(model, clips, output=output)
+    assert {*differences} == {"X", *PARAMETERS}
+    assert max(differences.values()) <= 1e-12
+    if output not in ("cortical", "features"):
+        dot_test(AuditorySpectrogram(compression=compression), clips, output=output)
+
+
 def test_the_value_is_what_transform_and_simulate_return():
     clips = [RANDOM.standard_normal(n) for n in (700, 900)]
     model = small(pooling="mean").fit(clips)

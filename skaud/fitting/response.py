@@ -1,0 +1,182 @@
+"""System identification: parameters of a model from its response."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from skaud._gradients import DifferentiableTransformer
+from skaud.base import AudioTransformer
+from skaud.fitting.parameters import BoundedParameters
+from skaud.fitting.solvers import minimize_lbfgs, warn_unless_converged
+
+FLOOR = 0.03  # of the strongest channel: a weaker one counts no more than if it had this level
+
+
+def fit_response(
+    estimator: Any,
+    X: Any,
+    target: Any,
+    *,
+    learn: str | Sequence[str],
+    output: str = "features",
+    sample_rate: float | Sequence[float] | None = None,
+    bounds: Mapping[str, tuple[Any, Any]] | None = None,
+    prior_weight: float = 0.0,
+    max_iter: int = 500,
+    tol: float = 1e-12,
+    verbose: int = 0,
+) -> Any:
+    """Find the parameters with which a model responds to sound as was measured.
+
+    The mean squared error, every channel of every clip relative to its own level in the target, is minimised by
+    L-BFGS-B with the model's adjoint, in float64, from the parameters that the estimator has.
+
+    Parameters
+    ----------
+    estimator : DifferentiableTransformer
+        Model to start from: `CARFAC`, `BiomimeticFrontend`, any that has `vjp`. It is left as it is.
+    X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+        Sound. To tell the channels apart it must excite them all, as tones of several frequencies and a click do.
+    target : array or list of arrays
+        Response to X, shaped as `transform`, or `simulate`, returns it.
+    learn : str or sequence of str
+        Parameters to find. A number stays one number; to find `ohc_health` channel by channel, let the estimator have
+        an array, or a callable.
+    output : str, default="features"
+        What target is: "features" as `transform` returns them, or a name that `simulate` knows, at full rate.
+    sample_rate : float or sequence of float, default=None
+        Rate of the clips in Hz, as for `fit`.
+    bounds : dict of str to (low, high), default=None
+        Lowest and highest values by parameter, numbers or arrays, instead of the model's own.
+    prior_weight : float, default=0.0
+        Weight of the mean squared distance of the parameters from where they start, in parts of the range between their
+        bounds: it keeps at its start what the response does not tell.
+    max_iter : int, default=500
+        Iterations of L-BFGS-B.
+    tol : float, default=1e-12
+        The fit ends where an iteration lowers the loss by less than ``tol * max(1, loss)``.
+    verbose : int, default=0
+        Print the loss of every iteration.
+
+    Returns
+    -------
+    estimator
+        A fitted clone that has found the parameters: ``ohc_health_`` and so on, besides `n_iter_` and `loss_curve_`.
+
+    Raises
+    ------
+    ValueError
+        If target is not shaped as the response, or learn names what the model has no derivative for.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the fit reached `max_iter`.
+
+    Examples
+    --------
+    >>> from skaud import CARFAC, datasets
+    >>> from skaud.fitting import fit_response
+    >>> X = datasets.make_tone([500, 1000], duration_s=0.05, sample_rate=8000)
+    >>> measured = CARFAC(8000, velocity_scale=0.3).fit_transform(X)
+    >>> model = fit_response(CARFAC(8000), X, measured, learn="velocity_scale")
+    >>> round(model.velocity_scale_, 3)
+    0.3
+    """
+    if not isinstance(estimator, DifferentiableTransformer):
+        raise TypeError(f"estimator is {type(estimator).__name__}, which has no vjp; pass a model that has, CARFAC().")
+    model = clone(estimator).set_params(dtype="float64")
+    if model._stays_where_it_is(X):
+        raise TypeError(f"X is {type(X).__name__}, and the fit runs on the CPU; pass a NumPy array.")
+    AudioTransformer.fit(model, X, sample_rate=sample_rate)  # whatever the estimator's own fit would learn
+    names = _check_names(model, learn)
+    if output != "features":
+        model._check_outputs((output,))
+    parameters = BoundedParameters(model, names, bounds)
+    objective = _ResponseObjective(model, parameters, model._sounds(X, sample_rate), target, output, prior_weight)
+
+    def watch(u: np.ndarray, loss: float) -> bool:
+        if verbose:
+            print(f"{type(model).__name__}: loss {loss:.6g}")
+        return False
+
+    solution = minimize_lbfgs(
+        objective, parameters.start(), (parameters.low, parameters.high), max_iter=max_iter, tol=tol, watch=watch
+    )
+    fitted, found = clone(estimator), parameters.unpack(solution.x)
+    AudioTransformer.fit(fitted, X, sample_rate=sample_rate)
+    fitted._redesign(objective.fixed | found)
+    for name, value in found.items():
+        setattr(fitted, f"{name}_", value)
+    fitted._learned_ = tuple(f"{name}_" for name in found)
+    fitted.n_iter_, fitted.loss_curve_ = solution.n_iter, solution.loss_curve
+    warn_unless_converged(fitted, solution)
+    return fitted
+
+
+class _ResponseObjective:
+    """Mean squared error of a response, relative to the target's levels, as a function of the parameters' vector."""
+
+    def __init__(
+        self, model: Any, parameters: BoundedParameters, sounds: Any, target: Any, output: str, prior_weight: float
+    ) -> None:
+        self.model, self.parameters, self.sounds, self.output = model, parameters, sounds, output
+        self.prior_weight, self.start = prior_weight, parameters.start()
+        self.fixed = dict(model._found_)
+        value, _ = model._vjp_of_sounds(sounds, (), output)
+        self.target = _check_target(target, value)
+        self.scales = _scales(self.target)
+        self.size = sum(response.size for response in self.target)
+
+    def __call__(self, u: np.ndarray) -> tuple[float, np.ndarray]:
+        self.model._found_ = self.fixed | self.parameters.unpack(u)
+        self.model._design_runs()
+        value, pullback = self.model._vjp_of_sounds(self.sounds, self.parameters.names, self.output)
+        errors = [(v - t) / scale for v, t, scale in zip(value, self.target, self.scales)]
+        loss = sum(float((np.abs(error) ** 2).sum()) for error in errors) / self.size
+        # loss = sum(|(value - target) / scale|^2) / size
+        grads = pullback([error / scale * (2 / self.size) for error, scale in zip(errors, self.scales)])
+        moved = u - self.start
+        gradient = self.parameters.pull_back(u, grads) + 2 * self.prior_weight / u.size * moved
+        return loss + self.prior_weight * float(moved @ moved) / u.size, gradient
+
+
+def _check_names(model: Any, learn: str | Sequence[str]) -> tuple[str, ...]:
+    names, sets = (learn,) if isinstance(learn, str) else tuple(learn), getattr(model, "_learn_sets", {})
+    names = tuple(dict.fromkeys(name for word in names for name in sets.get(word, (word,))))
+    wrong = [name for name in names if name not in model._differentiable()]
+    if wrong or not names:
+        raise ValueError(
+            f"learn={learn!r} has {wrong[0] if wrong else 'nothing'!r}; with these parameters {type(model).__name__} "
+            f"can learn {model._differentiable()}, choose among them."
+        )
+    return names
+
+
+def _check_target(target: Any, value: Any) -> list[np.ndarray]:
+    """Target, clip by clip, shaped as the response."""
+    responses = [np.asarray(t) for t in target]
+    shapes, wanted = [r.shape for r in responses], [v.shape for v in value]
+    if len(shapes) != len(wanted):
+        raise ValueError(f"target has {len(shapes)} responses, and X {len(wanted)} signals; pass one for each.")
+    for i, (shape, own) in enumerate(zip(shapes, wanted)):
+        if shape != own:
+            raise ValueError(
+                f"target[{i}] has shape {shape}, and the model's response has {own}; measure the same output of the "
+                "same channels, over the same time."
+            )
+    if not all(np.isfinite(r).all() for r in responses):
+        raise ValueError("target has values that are NaN or infinite; leave these clips out.")
+    return responses
+
+
+def _scales(target: list[np.ndarray]) -> list[np.ndarray]:
+    """Level of every channel of every response, over time; that of every pooled feature, over clips."""
+    if target[0].ndim == 1:
+        powers = [np.mean(np.abs(target) ** 2, axis=0)] * len(target)
+    else:
+        powers = [np.mean(np.abs(response) ** 2, axis=-1, keepdims=True) for response in target]
+    scales = [np.sqrt(power + FLOOR**2 * power.max()) for power in powers]
+    return [np.where(scale > 0, scale, 1.0) for scale in scales]

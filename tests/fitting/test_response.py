@@ -1,0 +1,191 @@
+"""What fit_response finds again."""
+
+import numpy as np
+import pytest
+from audio_checks import error
+from sklearn.exceptions import ConvergenceWarning
+
+from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, TemporalPooling
+from skaud.fitting import fit_response
+
+RATE = 8000
+N_CHANNELS = 26  # of a cochlea with steps of an ERB at this rate
+PLACE = np.linspace(0, 1, N_CHANNELS)
+PROFILES = {
+    "ramp": lambda place: 0.2 + 0.7 * place,
+    "notch": lambda place: 1 - 0.7 * np.exp(-(((place - 0.5) / 0.1) ** 2)),
+    "step": lambda place: np.where(place < 0.5, 0.4, 0.9),
+}
+
+
+def cochlea(**parameters):
+    return CARFAC(**{"sample_rate": RATE, "erb_per_step": 1.0, "pooling": None} | parameters)
+
+
+def make_sounds(rate, duration_s=0.04):
+    """A few tones at 60 dB SPL, and a click of 110 dB peak equivalent."""
+    t = np.arange(round(duration_s * rate)) / rate
+    tones = [10 ** (-47 / 20) * np.sqrt(2) * np.sin(2 * np.pi * hz * t) for hz in (250, 500, 1000, 2000, 3000)]
+    click = np.zeros(len(t))
+    click[20] = 1.4
+    return np.stack([*tones, click])
+
+
+SOUNDS = make_sounds(RATE)
+
+
+def respond(model, X, output):
+    return model.fit(X).transform(X) if output == "features" else model.fit(X).simulate(X, output)[output]
+
+
+@pytest.mark.parametrize("output", ["bm", "nap", "features"])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_health_of_every_channel_is_found(profile, output):
+    health = PROFILES[profile](PLACE)
+    target = respond(cochlea(ohc_health=health), SOUNDS, output)
+    found = fit_response(
+        cochlea(ohc_health=np.full(N_CHANNELS, 0.7)), SOUNDS, target, learn="ohc_health", output=output
+    )
+    assert np.abs(found.ohc_health_ - health).max() < 0.02
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_health_is_found_in_noise(profile):
+    health = PROFILES[profile](PLACE)
+    target = respond(cochlea(ohc_health=health), SOUNDS, "bm")
+    level = np.sqrt((target**2).mean(axis=-1, keepdims=True))
+    noisy = target + 0.1 * level * np.random.default_rng(0).standard_normal(target.shape)
+    start = cochlea(ohc_health=lambda hz: 0.7 + 0 * hz)
+    found = fit_response(start, SOUNDS, noisy, learn="ohc_health", output="bm")
+    assert np.abs(found.ohc_health_ - health).max() < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("output", ["bm", "nap", "features"])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_health_of_71_channels_is_found(profile, output):
+    X, health = make_sounds(22050), PROFILES[profile](np.linspace(0, 1, 71))
+    target = respond(CARFAC(ohc_health=health, pooling=None), X, output)
+    start = CARFAC(ohc_health=np.full(71, 0.7), pooling=None)
+    found = fit_response(start, X, target, learn="ohc_health", output=output, max_iter=1000)
+    assert np.abs(found.ohc_health_ - health).max() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("velocity_scale", 0.25),
+        ("agc_time_constants_s", (0.003, 0.006, 0.04, 0.1)),
+        ("v_offset", 0.1),
+        ("ohc_health", 0.4),
+        ("tau2_out", 0.0013),
+    ],
+)
+def test_other_parameters_are_found(name, value):
+    X = np.concatenate([make_sounds(RATE, 0.3)[[1, 3]], 4 * make_sounds(RATE, 0.3)[[2]]])
+    target = respond(cochlea(**{name: value}), X, "nap")
+    found = fit_response(cochlea(), X, target, learn=name, output="nap")
+    np.testing.assert_allclose(getattr(found, f"{name}_"), value, rtol=0.01)
+
+
+def test_pooled_features_of_clips_of_any_length_tell_several_parameters():
+    clips = [3 * sound[:n] for sound, n in zip(SOUNDS, (320, 300, 280, 320, 320, 200))]
+    model = cochlea(velocity_scale=0.2, max_zeta=0.3, pooling=TemporalPooling(("mean", "std"), segments=2))
+    start = model.get_params(deep=False) | {"velocity_scale": 0.1, "max_zeta": 0.35}
+    found = fit_response(CARFAC(**start), clips, model.fit_transform(clips), learn=("velocity_scale", "max_zeta"))
+    assert (found.velocity_scale_, found.max_zeta_) == pytest.approx((0.2, 0.3), rel=0.01)
+
+
+def test_ears_are_fitted_together():
+    X = np.stack([SOUNDS, 0.3 * SOUNDS[::-1]], axis=1)
+    target = respond(cochlea(velocity_scale=0.3), X, "bm")
+    found = fit_response(cochlea(), X, target, learn="velocity_scale", output="bm")
+    assert found.velocity_scale_ == pytest.approx(0.3, rel=1e-3)
+
+
+@pytest.mark.parametrize("response", ["real", "complex"])
+def test_the_front_end_finds_its_parameters(response):
+    X = np.random.default_rng(0).standard_normal((2, 4000))
+    scales, rates = np.array([0.7, 2.5]), np.array([6.0, -12.0])
+    parameters = {"pooling": None, "response": response}
+    model = BiomimeticFrontend(scales_cycles_per_octave=scales, rates_hz=rates, integration_s=0.012, **parameters)
+    start = BiomimeticFrontend(scales_cycles_per_octave=[0.8, 2.2], rates_hz=[7, -11], **parameters)
+    learn = ("cortical", "integration_s")
+    found = fit_response(start, X, respond(model, X, "features"), learn=learn)
+    np.testing.assert_allclose(found.scales_cycles_per_octave_, scales, rtol=0.01)
+    np.testing.assert_allclose(found.rates_hz_, rates, rtol=0.01)
+    assert found.integration_s_ == pytest.approx(0.012, rel=0.01)
+
+
+def test_it_returns_a_fitted_clone():
+    start = cochlea(learn="max_zeta")  # its own learning plays no part
+    target = respond(cochlea(velocity_scale=0.3), SOUNDS, "features")
+    found = fit_response(start, SOUNDS, target, learn="velocity_scale")
+    assert not hasattr(start, "n_channels_")
+    assert found.get_params() == start.get_params()
+    np.testing.assert_allclose(found.transform(SOUNDS), target, atol=1e-3)
+    assert found.loss_curve_[-1] < 1e-2 * found.loss_curve_[0]
+    assert len(found.loss_curve_) == found.n_iter_ + 1
+    assert (np.diff(found.loss_curve_) <= 0).all()
+    assert not hasattr(found.set_params(learn=None).fit(SOUNDS), "velocity_scale_")
+
+
+def test_a_prior_holds_parameters_where_they_start():
+    target = respond(cochlea(ohc_health=PROFILES["ramp"](PLACE)), SOUNDS[3:4], "bm")
+    start = cochlea(ohc_health=np.full(N_CHANNELS, 0.5))
+    distances = [
+        np.linalg.norm(
+            fit_response(start, SOUNDS[3:4], target, learn="ohc_health", output="bm", prior_weight=weight).ohc_health_
+            - 0.5
+        )
+        for weight in (0.0, 0.1, 10.0)
+    ]
+    assert distances[0] > 1.2 * distances[1] > 3 * distances[2]
+
+
+def test_bounds_hold():
+    target = respond(cochlea(velocity_scale=0.3), SOUNDS, "bm")
+    found = fit_response(
+        cochlea(), SOUNDS, target, learn="velocity_scale", output="bm", bounds={"velocity_scale": (0.05, 0.2)}
+    )
+    assert found.velocity_scale_ == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"target": np.zeros((5, N_CHANNELS, 4))}, ("5 responses", "6 signals")),
+        ({"target": np.zeros((6, N_CHANNELS, 3))}, ("target[0]", "(26, 3)", "(26, 4)")),
+        ({"target": np.full((6, N_CHANNELS, 4), np.nan)}, ("target", "NaN")),
+        ({"learn": "tau"}, ("learn='tau'", "'velocity_scale'")),
+        ({"learn": ()}, ("nothing",)),
+        ({"output": "cochlea"}, ("'cochlea'", "'bm'")),
+        ({"bounds": {"velocity_scale": (1, 0.1)}}, ("velocity_scale", "below")),
+        ({"bounds": {"velocity_scale": (0, np.inf)}}, ("velocity_scale", "finite")),
+        ({"bounds": {"velocity_scale": (np.zeros(3), 1)}}, ("velocity_scale", "(3,)")),
+    ],
+)
+def test_what_cannot_be_fitted_is_named(changes, words):
+    arguments = {"target": np.zeros((6, N_CHANNELS, 4)), "learn": "velocity_scale"} | changes
+    with error(ValueError, *words):
+        fit_response(cochlea(), SOUNDS, **arguments)
+
+
+def test_what_has_no_derivative_is_named():
+    with error(TypeError, "TemporalPooling", "vjp"):
+        fit_response(TemporalPooling(), SOUNDS, SOUNDS, learn="statistics")
+
+
+def test_a_fit_that_ends_early_says_so(capsys):
+    target = respond(cochlea(ohc_health=0.3), SOUNDS, "features")
+    with pytest.warns(ConvergenceWarning, match="CARFAC did not converge: after 2 iterations"):
+        fit_response(cochlea(), SOUNDS, target, learn="ohc_health", max_iter=2, verbose=1)
+    assert capsys.readouterr().out.count("loss") == 2
+
+
+def test_compression_is_found_channel_by_channel():
+    X = np.random.default_rng(0).standard_normal((2, 2000))
+    exponents = np.linspace(0.5, 1, 129)
+    target = respond(AuditorySpectrogram(compression=exponents), X, "compressed")
+    found = fit_response(AuditorySpectrogram(), X, target, learn="compression", output="compressed")
+    np.testing.assert_allclose(found.compression_, exponents, rtol=1e-3)
