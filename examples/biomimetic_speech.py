@@ -239,9 +239,10 @@ def labels(speech, mixture):
 
 
 def rows_of(front, items):
-    """Features of the frames, (n_frames, n_features) a mixture: every second channel, compressed."""
+    """Features of the frames, (n_frames, n_features) a mixture: compressed, of filters at every fourth channel."""
     responses = front.transform([to_level(mixture) for _, mixture, _ in items])
-    return [np.cbrt(r[..., ::2, :].reshape(-1, r.shape[-1])).T for r in responses]
+    responses = [r if r.ndim == 2 else r[:, ::4] for r in responses]
+    return [np.cbrt(np.abs(r)).reshape(-1, r.shape[-1]).T for r in responses]
 
 
 def to_level(x):
@@ -266,7 +267,7 @@ def enhance(recordings, arguments, record):
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 front.fit([to_level(m) for _, m, _ in train], [labels(s, m) for s, m, _ in train])
             seconds = time.process_time() - start
-            regression = make_pipeline(StandardScaler(), Ridge(1e3))
+            regression = make_pipeline(StandardScaler(), Ridge(1e4))
             regression.fit(np.concatenate(rows_of(front, train)), masks.astype(np.float32))
             scores = defaultdict(list)
             for (speech, mixture, kind), rows in zip(test, rows_of(front, test)):

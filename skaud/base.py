@@ -334,7 +334,8 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         sounds = check_sounds(self, X, fixed_length=fixed_length)
         rates = check_rates(sample_rate, len(sounds.clips), self.sample_rate)
         if any(rate != self.sample_rate for rate in rates):
-            clips = [resample(clip, rate, self.sample_rate) for clip, rate in zip(sounds.clips, rates)]
+            jobs = (delayed(resample)(clip, rate, self.sample_rate) for clip, rate in zip(sounds.clips, rates))
+            clips = Parallel(n_jobs=1 if len(rates) == 1 else self.n_jobs, prefer="threads")(jobs)
             sounds = sounds._replace(clips=clips, is_array=sounds.is_array and len({c.shape for c in clips}) == 1)
         return sounds._replace(clips=[self._to_level(clip) for clip in sounds.clips])
 

@@ -1,4 +1,5 @@
 import pickle
+import threading
 import tracemalloc
 import warnings
 
@@ -12,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skaud import CARFAC, TemporalPooling
+from skaud import CARFAC, TemporalPooling, audio
 from skaud.base import AudioTransformer
 
 RATE = 22050
@@ -175,6 +176,19 @@ def test_frames_of_one_batch_at_a_time_are_held():
     tracemalloc.stop()
     frames_of_all = 40 * 2 * clips[0].nbytes
     assert peak < frames_of_all / 2
+
+
+def test_clips_are_resampled_in_threads(monkeypatch):
+    clips, both = make_clips((0.05, 0.03)), threading.Barrier(2, timeout=60)
+
+    def resample(*arguments):
+        both.wait()  # for another clip that is being resampled at the same time
+        return audio.resample(*arguments)
+
+    model = LeakyEnergy().fit(clips)
+    wanted = model.transform(clips, sample_rate=8000)
+    monkeypatch.setattr("skaud.base.resample", resample)
+    np.testing.assert_array_equal(model.set_params(n_jobs=2).transform(clips, sample_rate=8000), wanted)
 
 
 def test_pooling_parameters_can_be_searched():

@@ -5,6 +5,7 @@ block takes the place of the loop over channels. numba's CUDA simulator (NUMBA_E
 a CPU.
 """
 
+import math
 from functools import cache
 from typing import Any
 
@@ -39,6 +40,8 @@ from skaud.kernels.carfac_layout import (
 MAX_CHANNELS = 256
 MAX_STAGES = 8
 
+SEARCHERS = 128  # threads that look through a signal
+
 # Columns of a channel's coefficients.
 A0, C0, H, R1, ZR, GA, GB, GC, HEALTH = range(9)
 
@@ -66,6 +69,13 @@ def run_two_cap(x: Any, coefficients: Any, frame_length: int, dtype: Any) -> Any
     kernel = _two_cap_kernel(np.dtype(dtype).name)
     kernel[n_signals, n_channels](x, per_channel, table, rest, make_constants(coefficients, dtype), frame_length, out)
     return out
+
+
+def find_not_finite(x: Any) -> list[int]:
+    """Which of the signals x (n_signals, n_samples) on a device have samples that are NaN or infinite."""
+    found = _to_device(x, np.zeros(len(x), np.int32))
+    _search()[len(x), SEARCHERS](x, found)
+    return np.flatnonzero(found.get() if _is_cupy(x) else found.copy_to_host()).tolist()
 
 
 def _is_cupy(x: Any) -> bool:
@@ -180,3 +190,15 @@ def two_cap_kernel(real: Any) -> Any:
 @cache
 def _two_cap_kernel(name: str) -> Any:
     return cuda.jit(two_cap_kernel(getattr(numba, name)))
+
+
+def search_kernel(x, found):
+    """The kernel of find_not_finite as plain Python: a block a signal."""
+    for t in range(cuda.threadIdx.x, x.shape[1], cuda.blockDim.x):
+        if not math.isfinite(x[cuda.blockIdx.x, t]):
+            found[cuda.blockIdx.x] = 1  # whichever thread finds one writes the same
+
+
+@cache
+def _search() -> Any:
+    return cuda.jit(search_kernel)

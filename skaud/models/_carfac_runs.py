@@ -206,7 +206,7 @@ class CARFACRuns(AudioTransformer):
 
     def _run_on_gpu(self, X: Any, output: str, frame_length: int) -> Any:
         """Frames of signals X (n_signals, n_samples) on a device."""
-        from skaud.kernels.cuda import run_two_cap
+        from skaud.kernels.cuda import find_not_finite, run_two_cap
 
         needed = {"ihc_style": "two_cap", "open_loop": False, "use_delay_buffer": False, "rms_one_db_spl": None}
         found = {name: getattr(self, name) for name in needed} | {"output": output}
@@ -220,6 +220,11 @@ class CARFACRuns(AudioTransformer):
             raise ValueError(
                 f"X on the GPU is {X.dtype} of shape {X.shape}; it must be {self.dtype}, (n_signals, n_samples): cast "
                 "or reshape it, or set dtype."
+            )
+        if wrong := find_not_finite(X):
+            raise ValueError(
+                f"X[{wrong[0]}] on the GPU has samples that are NaN or infinity (inf); every sample must be finite. "
+                "Cut them out."
             )
         if len(self._ears_) > 1:
             raise ValueError(

@@ -1,5 +1,6 @@
 """The stages of the auditory spectrogram, each a transformer: filters, compression, inhibition, integration."""
 
+from abc import ABC, abstractmethod
 from functools import lru_cache
 from numbers import Real
 from pathlib import Path
@@ -21,7 +22,7 @@ from skaud.kernels.leaky_integrator import integrate
 FloatOrArray = float | ArrayLike
 
 
-class ResponseTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Base of the stages that take the response of the stage before them, of any kind of array."""
 
     def fit(self, X: Any, y: Any = None) -> "ResponseTransformer":
@@ -81,8 +82,9 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def _design(self) -> None:
         """Set the fitted attributes."""
 
+    @abstractmethod
     def _respond(self, rows: Any) -> Any:
-        raise NotImplementedError
+        """Response (n_rows, n_channels_out, n_samples) to rows (n_rows, n_channels_in_, n_samples)."""
 
 
 class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]

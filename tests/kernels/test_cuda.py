@@ -66,17 +66,36 @@ except ValueError as error:
     assert message in run_simulated(program)
 
 
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_samples_on_the_gpu_that_are_not_finite_are_refused(value):
+    program = f"""
+import numpy as np
+from numba import cuda
+from skaud import CARFAC
+x = np.zeros((3, 300))
+x[1, 299] = float("{value}")
+model = CARFAC(erb_per_step=5.0, pooling=None, dtype="float64").fit(x[:1])
+for method in (model.transform, model.simulate):
+    try:
+        method(cuda.to_device(x))
+    except ValueError as error:
+        print(error)
+"""
+    assert run_simulated(program).count("X[1] on the GPU has samples that are NaN or infinity") == 2
+
+
 COMPILE = """
 import numba
 import numpy as np
 from numba import cuda
 from skaud.kernels.carfac import TAYLOR_TERMS, Constants
-from skaud.kernels.cuda import two_cap_kernel
+from skaud.kernels.cuda import search_kernel, two_cap_kernel
 
 for real, scalar in ((numba.float32, np.float32), (numba.float64, np.float64)):
     constants = Constants(*[scalar(0)] * (len(Constants._fields) - 1), taylor=(scalar(0),) * TAYLOR_TERMS)
     arrays = real[:, :], real[:, :], real[:, :], real[:]
     signature = numba.void(*arrays, numba.typeof(constants), numba.int64, real[:, :, :])
+    print(cuda.compile(search_kernel, numba.void(real[:, :], numba.int32[:]), cc=(8, 0), output="ptx")[0])
     print(cuda.compile(two_cap_kernel(real), signature, cc=(8, 0), output="ptx")[0])
 """
 
@@ -86,4 +105,4 @@ def test_gpu_kernel_compiles_to_ptx():
     if "NvvmSupportError" in done.stderr or "NVVM" in done.stderr:
         pytest.skip("no CUDA toolkit: install the extra gpu")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(".target sm_80") == 2
+    assert done.stdout.count(".target sm_80") == 4

@@ -9,10 +9,11 @@ from scipy import signal
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skaud import AuditorySpectrogram, BiomimeticFrontend
+from skaud import AuditorySpectrogram, BiomimeticFrontend, TemporalPooling
 from skaud.design.cortical import rate_filters, scale_filters
 from skaud.kernels.cortical import Cortex
 from skaud.kernels.cortical import run as run_cortex
+from skaud.stages.pooling import pool_adjoint
 from skaud.testing import dot_test
 
 RATE = 16000
@@ -163,6 +164,51 @@ def test_a_long_sound_takes_memory_in_proportion():
     assert peaks[1] < 2.2 * peaks[0]
     assert peaks[1] < 60e6  # the cochlea's response alone would be 165 MB
     assert peaks[1] - peaks[0] < 10 * 1.5e6  # a second
+
+
+@pytest.mark.parametrize("pooling", [("mean", "std", "delta_max"), "median"])
+def test_pooled_cortical_features_of_a_long_sound_hold_little_beyond_the_spectrogram(pooling):
+    model = BiomimeticFrontend(pooling=pooling).fit([np.zeros(100)])
+    peaks = []
+    for seconds in (25, 50):
+        X = RANDOM.standard_normal((1, seconds * RATE)).astype(np.float32)
+        model.transform([X[0, : 11 * RATE]])  # spectra of the filters
+        tracemalloc.start()
+        model.transform([X[0]])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    a_second = (peaks[1] - peaks[0]) / 25
+    # The spectrogram takes 0.1 MB a second, all responses would take 4 MB; a median needs those of some filters.
+    assert a_second < (0.25e6 if pooling != "median" else 2e6)
+    assert peaks[1] - 50 * a_second < 120e6
+
+
+@pytest.mark.parametrize("response", ["real", "magnitude"])
+@pytest.mark.parametrize("statistics", [("mean", "std", "min", "delta_std"), ("p75", np.ptp)])
+def test_long_sounds_are_pooled_as_their_frames(monkeypatch, response, statistics):
+    monkeypatch.setattr("skaud.design.cortical.LONGEST_RATE_FILTER", 8)  # frames: several blocks
+    clips = [RANDOM.standard_normal((2, n)) for n in (600, 2400, 4000)]  # in one block, and in several
+    pooling = TemporalPooling(statistics, segments=3)
+    model = small(n_strfs=8, response=response, pooling=pooling).fit(clips)
+    wanted = clone(pooling).fit_transform(small(n_strfs=8, response=response).fit(clips).transform(clips))
+    np.testing.assert_allclose(model.transform(clips), wanted, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("pooling", [None, ("std", "max")])
+def test_gradients_of_long_sounds_follow_the_complex_step(monkeypatch, pooling):
+    monkeypatch.setattr("skaud.design.cortical.LONGEST_RATE_FILTER", 8)
+    X = RANDOM.standard_normal((1, 3000))
+    differences = dot_test(small(response="magnitude"), X, output="features")
+    assert max(differences.values()) < 1e-12
+    if pooling is not None:
+        # Pooled apart by its own adjoint: the sum over all frames of what frames have.
+        pooled, frames = small(pooling=pooling).fit(X), small().fit(X)
+        value, pullback = pooled.vjp(X)
+        bar = RANDOM.standard_normal(value.shape)
+        response, pull_frames = frames.vjp(X)
+        wanted = pull_frames(pool_adjoint(bar[0], response[0], pooling)[np.newaxis])
+        for name, grad in pullback(bar).items():
+            np.testing.assert_allclose(grad, wanted[name], rtol=1e-9, atol=1e-12)
 
 
 def test_the_time_constant_is_what_a_frame_forgets():

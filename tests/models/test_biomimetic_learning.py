@@ -1,0 +1,126 @@
+"""What the biomimetic front end learns, and how it goes about it."""
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from skaud import BiomimeticFrontend
+from skaud.kernels import cochlear
+from skaud.models import auditory_spectrogram
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+RATE = 16000
+STRFS = ("scales_cycles_per_octave", "rates_hz")
+
+
+def make_trills(n_signals=12, seed=0):
+    """Noise that swells 4 or 12 times a second, of different lengths, and the number."""
+    random = np.random.default_rng(seed)
+    y = np.array([4, 12])[np.arange(n_signals) % 2]
+    clips = []
+    for hz in y:
+        t = np.arange(random.integers(5000, 7000)) / RATE
+        swell = 1 - np.cos(2 * np.pi * hz * t + random.uniform(0, 2 * np.pi))
+        clips.append((0.05 * swell * random.standard_normal(len(t))).astype(np.float32))
+    return clips, y
+
+
+CLIPS, Y = make_trills()
+
+
+def front_end(**parameters):
+    return BiomimeticFrontend(
+        **{"n_strfs": 8, "learn": "full", "max_iter": 3, "random_state": 0, "tol": 0, "batch_size": 6} | parameters
+    )
+
+
+@pytest.mark.parametrize("init", ["log", "random"])
+@pytest.mark.parametrize("learn", ["full", "cortical"])
+def test_the_loss_falls_from_either_init(learn, init):
+    model = front_end(learn=learn, init=init, pooling="std", max_iter=4).fit(CLIPS, Y)
+    assert model.loss_curve_[-1] < 0.75 * model.loss_curve_[0]
+    assert (model.compression_ != 1).any() == (learn == "full")
+    assert (model.lateral_inhibition_ != (1, -1)).all() == (learn == "full")
+    assert (model.integration_s_ != 0.008) == (learn == "full")
+    assert (model.rates_hz_ != model.initial_rates_hz_).all()
+    assert (model.scales_cycles_per_octave_ != model.initial_scales_cycles_per_octave_).all()
+
+
+def test_frames_are_learned_from():
+    model = front_end(pooling=None, frame_rate_hz=50, max_iter=2)
+    n_frames = [len(clip) * 50 // RATE for clip in CLIPS]
+    labels = [(np.arange(n) // 3) % 3 for n in n_frames]
+    assert len(model.fit(CLIPS, labels).loss_curve_) == 2
+    assert model.loss_curve_[1] < model.loss_curve_[0]
+    assert [frames.shape for frames in model.transform(CLIPS)] == [(8, 128, n) for n in n_frames]
+
+
+def test_validation_scores_are_accuracies_of_clips_held_out():
+    model = front_end(early_stopping=True, validation_fraction=0.5, max_iter=3).fit(CLIPS, Y)
+    assert len(model.validation_scores_) == 3
+    assert {round(6 * score, 9) for score in model.validation_scores_} <= set(range(7))
+
+
+def test_spectrograms_are_computed_once_where_only_strfs_are_learned(monkeypatch):
+    calls = []
+    monkeypatch.setattr(auditory_spectrogram, "kernel", _Counting(cochlear, calls))
+    front_end(learn="cortical").fit(CLIPS, Y)
+    assert len(calls) == len(CLIPS)
+
+
+class _Counting:
+    """The cochlear kernel, with its runs counted."""
+
+    def __init__(self, kernel, calls):
+        self._kernel, self._calls = kernel, calls
+
+    def __getattr__(self, name):
+        return getattr(self._kernel, name)
+
+    def run(self, *args):
+        self._calls.append(args)
+        return self._kernel.run(*args)
+
+
+@pytest.mark.parametrize("pooling", ["std", None])
+def test_keeping_spectrograms_changes_nothing(monkeypatch, pooling):
+    model = front_end(learn="cortical", pooling=pooling, max_iter=2, frame_rate_hz=100).fit(CLIPS, Y)
+    assert not hasattr(model, "_kept_spectrograms_")
+    forgetful = clone(model)
+    monkeypatch.setattr(BiomimeticFrontend, "_spectrogram", lambda self, clip, n: _anew(self, clip, n))
+    forgetful.fit(CLIPS, Y)
+    assert forgetful.loss_curve_ == model.loss_curve_
+    for name in STRFS:
+        np.testing.assert_array_equal(getattr(forgetful, f"{name}_"), getattr(model, f"{name}_"))
+
+
+def _anew(model, clip, n_threads):
+    return super(BiomimeticFrontend, model)._respond(clip, ("spectrogram",), n_threads)["spectrogram"]
+
+
+def test_what_learning_began_with_is_kept():
+    given = {"scales_cycles_per_octave": [0.5, 2.0], "rates_hz": [4.0, -8.0]}
+    model = front_end(learn="cortical", max_iter=2, **given).fit(CLIPS, Y)
+    np.testing.assert_array_equal(model.initial_rates_hz_, given["rates_hz"])
+    np.testing.assert_array_equal(model.initial_scales_cycles_per_octave_, given["scales_cycles_per_octave"])
+    drawn = front_end(learn="cortical", init="random", random_state=5, max_iter=2).fit(CLIPS, Y)
+    frozen = clone(drawn).set_params(learn=None).fit(CLIPS)
+    np.testing.assert_array_equal(drawn.initial_rates_hz_, frozen.rates_hz_)
+    np.testing.assert_array_equal(frozen.initial_rates_hz_, frozen.rates_hz_)
+    again = drawn.set_params(learn=None, init="log").fit(CLIPS)
+    np.testing.assert_array_equal(again.initial_rates_hz_, again.rates_hz_)
+
+
+def test_filters_that_are_given_are_not_designed_at_every_step(golden, monkeypatch):
+    file = golden("biomimetic_nsl.npz")
+    calls = []
+    design_filters = auditory_spectrogram.design_filters
+
+    def design(*args):
+        calls.append(args)
+        return design_filters(*args)
+
+    monkeypatch.setattr(auditory_spectrogram, "design_filters", design)
+    front_end(filters=(file["B"], file["A"]), max_iter=1, batch_size=3).fit(CLIPS[:6], Y[:6])
+    assert len(calls) <= 2  # before and after learning
