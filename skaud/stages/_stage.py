@@ -18,6 +18,7 @@ from skaud.stages._chain_gradients import STEP, CoefficientBars, pull_back, reco
 OUTPUTS = ("filterbank", "hair_cell", "adaptation", "modulation")  # in the order of the kernel's stages
 MIN_RATE_HZ, MAX_RATE_HZ = 8000, 192000
 BLOCK = 8192  # samples between two calls of a kernel
+BLOCK_FRAMES = 512  # frames that are pooled at a time
 
 
 class Chain:
@@ -79,15 +80,20 @@ class Chain:
         """As clip_frames, bit by bit, of a clip of more than one frame; of frame_length None, every sample."""
         state, work = self.initial_state(n_rows), layout.workspace(self.plan)
         output = OUTPUTS[int(self.plan.sizes[-1])]
-        for block in blocks:
-            if frame_length is None:
+        if frame_length is None:
+            for block in blocks:
                 yield self.full(block, state, (output,))[0]
-                continue
+            return
+        out, done = np.empty((n_rows, self.n_outputs(output), 0), self.dtype), 0
+        for block in blocks:
             n_frames = (int(state.filled[0]) + block.shape[-1]) // frame_length
-            out = np.empty((n_rows, self.n_outputs(output), n_frames), self.dtype)
-            kernels.run_frames(block, state, self.plan, work, frame_length, out, 0)
-            if n_frames:
-                yield out
+            if done + n_frames > out.shape[-1]:
+                if done:
+                    yield out[..., :done]
+                out, done = np.empty((*out.shape[:-1], max(n_frames, BLOCK_FRAMES)), self.dtype), 0
+            done = kernels.run_frames(block, state, self.plan, work, frame_length, out, done)
+        if done:
+            yield out[..., :done]
 
     def respond(self, x: np.ndarray, n_rows: int, output: str, frame_length: int | None) -> np.ndarray:
         """Frames of a whole clip, or with None its response at full rate."""
