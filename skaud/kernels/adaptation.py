@@ -51,12 +51,21 @@ def limit_step(x, excess, slope, c):
 
 
 @step
-def limit_step_adjoint(y_bar, x, y, excess, slope):
+def decay_slope(x, c):
+    """Derivative of decay over decay itself: 1, less what the last Taylor term has not; 1e-12 is far from enough there."""
+    y = x * THIRTY_SECOND
+    squared = y * y
+    fourth = squared * squared
+    return ONE - fourth * fourth * c.taylor[0] * (ONE - y + HALF * squared)
+
+
+@step
+def limit_step_adjoint(y_bar, x, y, excess, slope, c):
     """Adjoint of limit_step, whose output is y: bars of x, excess, slope. Its derivative has no jump: it is 1 at 1."""
     # y = ONE + excess * (ONE - e) / (ONE + e) if x > ONE else x
     ratio = (ONE - y) * (HALF * slope)  # (ONE - e) / (ONE + e), as 1 / M is - slope / 2
     # e = decay(slope * (x - ONE))
-    exponent_bar = -HALF * y_bar * excess * (ONE - ratio * ratio)
+    exponent_bar = -HALF * y_bar * excess * (ONE - ratio * ratio) * decay_slope(slope * (x - ONE), c)
     limited = x > ONE
     return (
         exponent_bar * slope if limited else y_bar,

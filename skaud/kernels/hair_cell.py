@@ -25,11 +25,12 @@ def smooth_hair_cells(row, n_samples, lines, block, n_groups, n_passes, b, a, ta
         for k in range(n_groups):
             j = (t * n_groups + k) * LANES
             if tape is not None:
-                i = ((slot + t) * n_groups + k) * TAPED_PASSES
+                taped = tape.passes[((slot + t) * n_groups + k) * TAPED_PASSES :][:TAPED_PASSES]
+                entering, states = block[j:][:LANES], lines[row, k * GROUP + SMOOTHING :][: TAPED_PASSES - LANES]
                 for l in range(LANES):
-                    tape.passes[i + l] = block[j + l]
-                for l in range(n_passes * LANES):
-                    tape.passes[i + LANES + l] = lines[row, k * GROUP + SMOOTHING + l]
+                    taped[l] = entering[l]
+                for i in range(TAPED_PASSES - LANES):
+                    taped[i + LANES] = states[i]
             if n_passes == 5:  # breebaart2001; written out, so that the samples stay in registers
                 for l in range(LANES):
                     z = k * GROUP + SMOOTHING + l
