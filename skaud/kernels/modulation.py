@@ -89,11 +89,12 @@ def smooth_envelopes(row, n_samples, lines, block, n_groups, b, a, tape, slot):
     for t in range(n_samples):
         for k in range(n_groups):
             x, z = block[(t * n_groups + k) * LANES :][:LANES], lines[row, k * GROUP + ENVELOPE :][:LANES]
+            u = x
             if tape is not None:
-                taped = tape.envelopes[((slot + t) * n_groups + k) * LANES :][:LANES]
-                for l in range(LANES):
-                    taped[l] = x[l]
+                u = tape.envelopes[((slot + t) * n_groups + k) * LANES :][:LANES]
             for l in range(LANES):
+                if tape is not None:
+                    u[l] = x[l]
                 x[l], z[l] = low_pass_step(x[l], z[l], b, a)
 
 

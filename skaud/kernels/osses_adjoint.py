@@ -145,8 +145,8 @@ def reverse(x, segment, checkpoints, state, plan, value_bar, frame_length, bars,
                 if p.last == MODULATION:
                     sow_features(value_bar, row, first, frames[end - begin - 1] + 1, seeds, positions, n_cells)
                     filter_modulation_adjoint(
-                        row, end - begin, slot, cells, cells_bar, tape, seeds, frames, states, block, p.n_groups, groups,
-                        p.n_linear, wanted & OF_MODULATION,
+                        row, end - begin, slot, cells, cells_bar, tape, seeds, frames, states, block, p.n_groups,
+                        groups, p.n_linear, wanted & OF_MODULATION,
                     )  # fmt: skip
                     if p.envelope_low_pass:
                         smooth_envelopes_adjoint(
@@ -165,7 +165,8 @@ def reverse(x, segment, checkpoints, state, plan, value_bar, frame_length, bars,
                     )
                 if p.first == GAMMATONE:
                     filter_gammatone_adjoint(
-                        x, x_bar, row, begin, end, slot, lines, lines_bar, tape, block, p.n_groups, wanted & OF_GAMMATONE,
+                        x, x_bar, row, begin, end, slot, lines, lines_bar, tape, block, p.n_groups,
+                        wanted & OF_GAMMATONE,
                     )  # fmt: skip
                 else:
                     for channel in range(p.n_channels):

@@ -32,6 +32,7 @@ CELL = 9 * LANES
 # Rows of a group on the tape.
 TAPED_SECTIONS = 8 * LANES
 TAPED_PASSES = (1 + MAX_PASSES) * LANES
+TAPED_LOOP = 3 * LANES
 
 
 class Constants(NamedTuple):

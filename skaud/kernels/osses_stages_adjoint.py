@@ -47,6 +47,7 @@ from skaud.kernels.osses_layout import (
     SMOOTHING,
     STEP_IM,
     STEP_RE,
+    TAPED_LOOP,
     TAPED_PASSES,
     TAPED_SECTIONS,
 )
@@ -65,7 +66,7 @@ from skaud.kernels.osses_tape import (
 
 @loop
 def restate(n_samples, f, x, width, states):
-    """States of a cell f before each sample of a block, and after the last one; x begins at its group's first sample."""
+    """States of a cell f before each sample of a block, and after the last; x begins at its group's first sample."""
     for t in range(n_samples):
         sample, now = x[t * width :][:LANES], states[t * 2 * LANES :][: 4 * LANES]
         for l in range(LANES):
@@ -156,10 +157,10 @@ def smooth_envelopes_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_group
 @loop
 def adapt_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_groups, n_loops, limited, loops, c, wanted):
     """Adjoint of adapt: its wavefront, with the last loop ahead and the last sample first."""
-    taped = (1 + 2 * n_loops) * LANES
+    taped = n_loops * TAPED_LOOP
     for t in range(n_samples):
         for k in range(n_groups):
-            y = tape.loops[((slot + t) * n_groups + k) * taped + 2 * n_loops * LANES :][:LANES]
+            y = tape.loops[((slot + t) * n_groups + k + 1) * taped - LANES :][:LANES]
             f_bar = lines_bar[row, k * BARS_GROUP :][:BARS_GROUP]
             y_bar = bar[(t * n_groups + k) * LANES :][:LANES]
             for l in range(LANES):
@@ -173,7 +174,7 @@ def adapt_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_groups, n_loops,
             n, t = n_loops - 1 - m, n_samples - 1 - (wave - m)
             smoothing, excess, slope, floor = loops[n, 0], loops[n, 1], loops[n, 2], loops[n, 3]
             for k in range(n_groups):
-                of_sample = tape.loops[((slot + t) * n_groups + k) * taped + 2 * n * LANES :][: 3 * LANES]
+                of_sample = tape.loops[((slot + t) * n_groups + k) * taped + n * TAPED_LOOP :][:TAPED_LOOP]
                 # Here a loop's bars lie side by side.
                 f_bar = lines_bar[row, k * BARS_GROUP + n * BARS_LOOP + LOOPS :][:BARS_LOOP]
                 x_bar = bar[(t * n_groups + k) * LANES :][:LANES]

@@ -17,6 +17,7 @@ from skaud.kernels.osses_layout import (
     MAX_LOOPS,
     MODULATION,
     SEGMENT,
+    TAPED_LOOP,
     TAPED_PASSES,
     TAPED_SECTIONS,
     Plan,
@@ -52,7 +53,7 @@ class Tape(NamedTuple):
     """What the reverse run needs of every sample of a segment, each (sample, group or cell, rows), flat.
 
     sections : states of the gammatone filters, from before the first sample on; passes : input of the hair cells, and
-    states before; loops : input of the adaptation, and every loop's divisor before and output; envelopes : input of the
+    states before; loops : of every loop input, divisor before, and output; envelopes : input of the
     low-pass before the modulation filters; inputs : their own input; cells : their states before every SEGMENT samples.
     Empty where a run has no such stage.
     """
@@ -100,7 +101,7 @@ def empty_tape(plan: Plan, n_samples: int) -> Tape:
         *aligned_empty(
             ((n_samples + 1) * p.n_groups * TAPED_SECTIONS * runs[GAMMATONE],),
             (n_samples * p.n_groups * TAPED_PASSES * runs[HAIR_CELL],),
-            (n_samples * p.n_groups * (1 + 2 * p.n_loops) * LANES * runs[ADAPTATION],),
+            (n_samples * p.n_groups * p.n_loops * TAPED_LOOP * runs[ADAPTATION],),
             (n_samples * p.n_groups * LANES * (runs[MODULATION] and p.envelope_low_pass),),
             (n_samples * p.n_groups * LANES * runs[MODULATION],),
             (ceil(n_samples / SEGMENT) * n_cells * 2 * LANES * runs[MODULATION],),
