@@ -7,7 +7,7 @@ import numpy as np
 
 from skaud.kernels._compile import loop, step
 from skaud.kernels.one_pole import ONE, TINY, ZERO
-from skaud.kernels.osses_layout import DIVISORS, GROUP, LANES
+from skaud.kernels.osses_layout import DIVISORS, GROUP, LANES, TAPED_LOOP
 
 LOWEST = np.float32(-40)  # exp(-40) is below the rounding of float64
 THIRTY_SECOND = np.float32(1 / 32)
@@ -51,12 +51,21 @@ def limit_step(x, excess, slope, c):
 
 
 @step
-def limit_step_adjoint(y_bar, x, y, excess, slope):
+def decay_slope(x, c):
+    """Derivative of decay over decay itself: 1, but for what the last term of a Taylor sum lacks."""
+    y = x * THIRTY_SECOND
+    squared = y * y
+    fourth = squared * squared
+    return ONE - fourth * fourth * c.taylor[0] * (ONE - y + HALF * squared)
+
+
+@step
+def limit_step_adjoint(y_bar, x, y, excess, slope, c):
     """Adjoint of limit_step, whose output is y: bars of x, excess, slope. Its derivative has no jump: it is 1 at 1."""
     # y = ONE + excess * (ONE - e) / (ONE + e) if x > ONE else x
     ratio = (ONE - y) * (HALF * slope)  # (ONE - e) / (ONE + e), as 1 / M is - slope / 2
     # e = decay(slope * (x - ONE))
-    exponent_bar = -HALF * y_bar * excess * (ONE - ratio * ratio)
+    exponent_bar = -HALF * y_bar * excess * (ONE - ratio * ratio) * decay_slope(slope * (x - ONE), c)
     limited = x > ONE
     return (
         exponent_bar * slope if limited else y_bar,
@@ -83,16 +92,9 @@ def adaptation_step_adjoint(divisor_next_bar, x, divisor, smoothing):
 def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c, tape, slot):
     """Adapt block, in place; loops (n_loops, 4) holds smoothing, M, -2 / M and floor.
 
-    The tape (or None) gets what comes in, and of every loop the divisor before and the output.
+    The tape (or None) gets of every loop what comes in, the divisor before, and what comes out.
     """
-    taped = (1 + 2 * n_loops) * LANES
-    if tape is not None:
-        for t in range(n_samples):
-            for k in range(n_groups):
-                u = tape.loops[((slot + t) * n_groups + k) * taped :][:LANES]
-                x = block[(t * n_groups + k) * LANES :][:LANES]
-                for l in range(LANES):
-                    u[l] = x[l]
+    taped = n_loops * TAPED_LOOP
     # A wavefront: loop n works on the sample n behind that of loop 0, so that the loops need not wait for each other.
     for wave in range(n_samples + n_loops - 1):
         for n in range(max(0, wave - n_samples + 1), min(n_loops, wave + 1)):
@@ -100,24 +102,23 @@ def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c, ta
             for k in range(n_groups):
                 x = block[((wave - n) * n_groups + k) * LANES :][:LANES]
                 divisor = lines[row, k * GROUP + n * LANES + DIVISORS :][:LANES]
+                u = x
                 if tape is not None:
-                    u = tape.loops[((slot + wave - n) * n_groups + k) * taped + (1 + 2 * n) * LANES :][:LANES]
-                    for l in range(LANES):
-                        u[l] = divisor[l]
+                    u = tape.loops[((slot + wave - n) * n_groups + k) * taped + n * TAPED_LOOP :][:TAPED_LOOP]
                 if limited:
                     for l in range(LANES):
                         y = limit_step(floor_step(x[l], floor) / divisor[l], excess, slope, c)
+                        if tape is not None:
+                            u[l], u[l + LANES], u[l + 2 * LANES] = x[l], divisor[l], y
                         divisor[l] = adaptation_step(y, divisor[l], smoothing)
                         x[l] = y
                 else:
                     for l in range(LANES):
                         y = floor_step(x[l], floor) / divisor[l]
+                        if tape is not None:
+                            u[l], u[l + LANES], u[l + 2 * LANES] = x[l], divisor[l], y
                         divisor[l] = adaptation_step(y, divisor[l], smoothing)
                         x[l] = y
-                if tape is not None:
-                    u = tape.loops[((slot + wave - n) * n_groups + k) * taped + (2 + 2 * n) * LANES :][:LANES]
-                    for l in range(LANES):
-                        u[l] = x[l]
     for t in range(n_samples):
         for k in range(n_groups):
             x = block[(t * n_groups + k) * LANES :][:LANES]

@@ -2,7 +2,23 @@
 
 from skaud.kernels._compile import loop, step
 from skaud.kernels.one_pole import TINY, TWO, ZERO, complex_one_pole_step, complex_one_pole_step_adjoint
-from skaud.kernels.osses_layout import GROUP, LANES, SECTION_B, SECTIONS, STEP_IM, STEP_RE, TAPED_SECTIONS
+from skaud.kernels.osses_layout import (
+    GROUP,
+    IM1,
+    IM2,
+    IM3,
+    IM4,
+    LANES,
+    RE1,
+    RE2,
+    RE3,
+    RE4,
+    SECTION_B,
+    SECTIONS,
+    STEP_IM,
+    STEP_RE,
+    TAPED_SECTIONS,
+)
 
 
 @step
@@ -58,32 +74,32 @@ def filter_gammatone(x, row, begin, end, lines, block, n_groups, tape, slot):
         for k in range(n_groups):
             for l in range(LANES):
                 i = k * GROUP + l
-                z = i + SECTIONS
                 re1, im1, re2, im2, re3, im3, re4, im4 = gammatone_step(
                     s,
-                    lines[row, z],
-                    lines[row, z + LANES],
-                    lines[row, z + 2 * LANES],
-                    lines[row, z + 3 * LANES],
-                    lines[row, z + 4 * LANES],
-                    lines[row, z + 5 * LANES],
-                    lines[row, z + 6 * LANES],
-                    lines[row, z + 7 * LANES],
+                    lines[row, i + RE1],
+                    lines[row, i + IM1],
+                    lines[row, i + RE2],
+                    lines[row, i + IM2],
+                    lines[row, i + RE3],
+                    lines[row, i + IM3],
+                    lines[row, i + RE4],
+                    lines[row, i + IM4],
                     lines[row, i + STEP_RE],
                     lines[row, i + STEP_IM],
                     lines[row, i + SECTION_B],
                 )
-                lines[row, z] = re1
-                lines[row, z + LANES] = im1
-                lines[row, z + 2 * LANES] = re2
-                lines[row, z + 3 * LANES] = im2
-                lines[row, z + 4 * LANES] = re3
-                lines[row, z + 5 * LANES] = im3
-                lines[row, z + 6 * LANES] = re4
-                lines[row, z + 7 * LANES] = im4
+                lines[row, i + RE1] = re1
+                lines[row, i + IM1] = im1
+                lines[row, i + RE2] = re2
+                lines[row, i + IM2] = im2
+                lines[row, i + RE3] = re3
+                lines[row, i + IM3] = im3
+                lines[row, i + RE4] = re4
+                lines[row, i + IM4] = im4
                 block[(t * n_groups + k) * LANES + l] = TWO * re4
-        if tape is not None and len(tape.sections):
+        if tape is not None:
             for k in range(n_groups):
-                z, j = k * GROUP + SECTIONS, ((slot + t + 1) * n_groups + k) * TAPED_SECTIONS
+                states = lines[row, k * GROUP + SECTIONS :][:TAPED_SECTIONS]
+                taped = tape.sections[((slot + t + 1) * n_groups + k) * TAPED_SECTIONS :][:TAPED_SECTIONS]
                 for i in range(TAPED_SECTIONS):
-                    tape.sections[j + i] = lines[row, z + i]
+                    taped[i] = states[i]

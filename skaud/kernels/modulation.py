@@ -6,7 +6,7 @@ A cell is one filter of one group of channels. The cells of the linear filters c
 import numpy as np
 
 from skaud.kernels._compile import loop, step
-from skaud.kernels.one_pole import ONE, ZERO, complex_one_pole_step, low_pass_step
+from skaud.kernels.one_pole import ONE, ZERO, complex_one_pole_step, complex_one_pole_step_adjoint, low_pass_step
 from skaud.kernels.osses_layout import (
     CELL,
     CELL_B,
@@ -54,16 +54,32 @@ def envelope_output_step_adjoint(y_bar, re, im, mix_re):
 
 
 @step
+def cell_step(f, l, x, re, im):
+    """State of lane l of a cell f after one sample."""
+    return complex_one_pole_step(re, im, f[l + CELL_B] * x, ZERO, f[l + CELL_STEP_RE], f[l + CELL_STEP_IM])
+
+
+@step
+def cell_step_adjoint(re_next_bar, im_next_bar, f, l, x, re, im):
+    """Adjoint of cell_step: bars of x, re, im, and of the cell's STEP_RE, STEP_IM, B."""
+    # re_next, im_next = complex_one_pole_step(re, im, b * x, ZERO, step_re, step_im)
+    re_bar, im_bar, step_re_bar, step_im_bar = complex_one_pole_step_adjoint(
+        re_next_bar, im_next_bar, re, im, f[l + CELL_STEP_RE], f[l + CELL_STEP_IM]
+    )
+    return f[l + CELL_B] * re_next_bar, re_bar, im_bar, step_re_bar, step_im_bar, x * re_next_bar
+
+
+@step
 def linear_step(f, l, x, re, im, total):
     """One sample of lane l of a linear cell f; returns its state, and total plus its output."""
-    re, im = complex_one_pole_step(re, im, f[l + CELL_B] * x, ZERO, f[l + CELL_STEP_RE], f[l + CELL_STEP_IM])
+    re, im = cell_step(f, l, x, re, im)
     return re, im, total + linear_output_step(x, re, im, f[l + DIRECT], f[l + MIX_RE], f[l + MIX_IM])
 
 
 @step
 def envelope_step(f, l, x, re, im, total):
     """One sample of lane l of a cell f that gives its envelope, as linear_step."""
-    re, im = complex_one_pole_step(re, im, f[l + CELL_B] * x, ZERO, f[l + CELL_STEP_RE], f[l + CELL_STEP_IM])
+    re, im = cell_step(f, l, x, re, im)
     return re, im, total + envelope_output_step(re, im, f[l + MIX_RE])
 
 
@@ -72,14 +88,14 @@ def smooth_envelopes(row, n_samples, lines, block, n_groups, b, a, tape, slot):
     """Low-pass block, in place; the tape (or None) gets what comes in."""
     for t in range(n_samples):
         for k in range(n_groups):
-            j = (t * n_groups + k) * LANES
+            x, z = block[(t * n_groups + k) * LANES :][:LANES], lines[row, k * GROUP + ENVELOPE :][:LANES]
+            u = x
+            if tape is not None:
+                u = tape.envelopes[((slot + t) * n_groups + k) * LANES :][:LANES]
             for l in range(LANES):
-                i = k * GROUP + ENVELOPE + l
-                x = block[j + l]
-                y, lines[row, i] = low_pass_step(x, lines[row, i], b, a)
-                block[j + l] = y
                 if tape is not None:
-                    tape.envelopes[slot * n_groups * LANES + j + l] = x
+                    u[l] = x[l]
+                x[l], z[l] = low_pass_step(x[l], z[l], b, a)
 
 
 @loop

@@ -12,7 +12,6 @@ from skaud.kernels.osses_layout import (
     ADAPTATION,
     CELL,
     CELL_RE,
-    CELL_SUM,
     GAMMATONE,
     GROUP,
     HAIR_CELL,
@@ -30,7 +29,7 @@ from skaud.kernels.osses_stages_adjoint import (
     smooth_envelopes_adjoint,
     smooth_hair_cells_adjoint,
 )
-from skaud.kernels.osses_tape import BARS_GROUP, BARS_LOOP, LOOPS, OF_ADAPTATION, OF_MODULATION, Tape
+from skaud.kernels.osses_tape import BARS_GROUP, BARS_LOOP, LOOPS, OF_ADAPTATION, OF_GAMMATONE, OF_MODULATION, Tape
 
 
 @loop
@@ -44,35 +43,27 @@ def restore(checkpoints, k, row, lines, cells, n_cells):
 
 
 @loop
-def tape_cells(cells, row, tape, slot, n_cells):
-    """Copy the states of all cells; their sums start anew, nobody reads them."""
-    for cell in range(n_cells):
-        taped = tape.cells[(slot * n_cells + cell) * 2 * LANES :][: 2 * LANES]
-        state = cells[row, cell * CELL + CELL_RE :][: 2 * LANES]
-        for i in range(2 * LANES):
-            taped[i] = state[i]
-        for l in range(LANES):
-            cells[row, cell * CELL + CELL_SUM + l] = ZERO
-
-
-@loop
 def advance_taping(x, row, start, stop, lines, cells, block, p, c, loops, groups, unwanted, tape):
     """Run a segment of a row forwards, and leave a tape."""
-    if len(tape.sections):
+    if p.first == GAMMATONE:
         for k in range(p.n_groups):
+            states = lines[row, k * GROUP + SECTIONS :][:TAPED_SECTIONS]
+            taped = tape.sections[k * TAPED_SECTIONS :][:TAPED_SECTIONS]
             for i in range(TAPED_SECTIONS):
-                tape.sections[k * TAPED_SECTIONS + i] = lines[row, k * GROUP + SECTIONS + i]
-    if p.last == MODULATION:
-        tape_cells(cells, row, tape, 0, len(groups))
+                taped[i] = states[i]
     for begin in range(start, stop, SEGMENT):
         end, slot = min(begin + SEGMENT, stop), begin - start
         advance(x, row, begin, end, lines, block, p, c, loops, unwanted, unwanted, unwanted, tape, slot)
         if p.last == MODULATION:
-            for t in range(end - begin):
-                for i in range(p.n_groups * LANES):
-                    tape.inputs[(slot + t) * p.n_groups * LANES + i] = block[t * p.n_groups * LANES + i]
-                filter_modulation(row, t, t + 1, cells, block, p.n_groups, groups, p.n_linear)
-                tape_cells(cells, row, tape, slot + t + 1, len(groups))
+            inputs = tape.inputs[slot * p.n_groups * LANES :]
+            for i in range((end - begin) * p.n_groups * LANES):
+                inputs[i] = block[i]
+            for cell in range(len(groups)):
+                taped = tape.cells[(slot // SEGMENT * len(groups) + cell) * 2 * LANES :][: 2 * LANES]
+                states = cells[row, cell * CELL + CELL_RE :][: 2 * LANES]
+                for i in range(2 * LANES):
+                    taped[i] = states[i]
+            filter_modulation(row, 0, end - begin, cells, block, p.n_groups, groups, p.n_linear)
 
 
 @loop
@@ -127,7 +118,8 @@ def reverse(x, segment, checkpoints, state, plan, value_bar, frame_length, bars,
     """
     p, c = unfold(plan)
     n_rows, n_cells, n_samples = len(state.lines), len(plan.groups), x.shape[1]
-    x, x_bar, block, seeds, frames = borrowed(x), borrowed(x_bar), borrowed(work[0]), borrowed(work[1]), work[2]
+    x, x_bar, frames = borrowed(x), borrowed(x_bar), work[3]
+    block, seeds, states = borrowed(work[0]), borrowed(work[1]), borrowed(work[2])
     lines, cells, loops = borrowed(state.lines), borrowed(state.cells), borrowed(plan.loops)
     groups, positions = borrowed(plan.groups), borrowed(plan.positions)
     lines_bar, cells_bar = borrowed(bars.lines), borrowed(bars.cells)
@@ -153,8 +145,8 @@ def reverse(x, segment, checkpoints, state, plan, value_bar, frame_length, bars,
                 if p.last == MODULATION:
                     sow_features(value_bar, row, first, frames[end - begin - 1] + 1, seeds, positions, n_cells)
                     filter_modulation_adjoint(
-                        row, end - begin, slot, cells, cells_bar, tape, seeds, frames, block, p.n_groups, groups,
-                        p.n_linear, wanted & OF_MODULATION,
+                        row, end - begin, slot, cells, cells_bar, tape, seeds, frames, states, block, p.n_groups,
+                        groups, p.n_linear, wanted & OF_MODULATION,
                     )  # fmt: skip
                     if p.envelope_low_pass:
                         smooth_envelopes_adjoint(
@@ -172,7 +164,10 @@ def reverse(x, segment, checkpoints, state, plan, value_bar, frame_length, bars,
                         row, end - begin, slot, lines_bar, tape, block, p.n_groups, p.n_passes, c.hair_b, c.hair_a
                     )
                 if p.first == GAMMATONE:
-                    filter_gammatone_adjoint(x, x_bar, row, begin, end, slot, lines, lines_bar, tape, block, p.n_groups)
+                    filter_gammatone_adjoint(
+                        x, x_bar, row, begin, end, slot, lines, lines_bar, tape, block, p.n_groups,
+                        wanted & OF_GAMMATONE,
+                    )  # fmt: skip
                 else:
                     for channel in range(p.n_channels):
                         for t in range(end - begin):

@@ -20,7 +20,8 @@ GAMMATONE, HAIR_CELL, ADAPTATION, MODULATION = range(4)
 
 # Rows of a group.
 STEP_RE, STEP_IM, SECTION_B = (row * LANES for row in range(3))
-SECTIONS = 3 * LANES  # real and imaginary state of four sections
+RE1, IM1, RE2, IM2, RE3, IM3, RE4, IM4 = ((3 + row) * LANES for row in range(8))  # states of four sections
+SECTIONS = RE1
 SMOOTHING = 11 * LANES  # a state a pass
 DIVISORS = (11 + MAX_PASSES) * LANES  # a state a loop
 ENVELOPE = (11 + MAX_PASSES + MAX_LOOPS) * LANES
@@ -31,6 +32,7 @@ CELL = 9 * LANES
 # Rows of a group on the tape.
 TAPED_SECTIONS = 8 * LANES
 TAPED_PASSES = (1 + MAX_PASSES) * LANES
+TAPED_LOOP = 3 * LANES
 
 
 class Constants(NamedTuple):

@@ -8,12 +8,16 @@ from skaud.kernels._compile import loop
 from skaud.kernels.adaptation import adaptation_step_adjoint, floor_step, floor_step_adjoint, limit_step_adjoint
 from skaud.kernels.gammatone import gammatone_step_adjoint
 from skaud.kernels.hair_cell import rectify_step, rectify_step_adjoint
-from skaud.kernels.modulation import envelope_output_step_adjoint, linear_output_step_adjoint
+from skaud.kernels.modulation import (
+    cell_step,
+    cell_step_adjoint,
+    envelope_output_step_adjoint,
+    linear_output_step_adjoint,
+)
 from skaud.kernels.one_pole import (
     TINY,
     TWO,
     ZERO,
-    complex_one_pole_step_adjoint,
     low_pass_step,
     low_pass_step_adjoint,
 )
@@ -27,14 +31,23 @@ from skaud.kernels.osses_layout import (
     DIRECT,
     ENVELOPE,
     GROUP,
+    IM1,
+    IM2,
+    IM3,
+    IM4,
     LANES,
     MIX_IM,
     MIX_RE,
+    RE1,
+    RE2,
+    RE3,
+    RE4,
     SECTION_B,
-    SECTIONS,
+    SEGMENT,
     SMOOTHING,
     STEP_IM,
     STEP_RE,
+    TAPED_LOOP,
     TAPED_PASSES,
     TAPED_SECTIONS,
 )
@@ -52,62 +65,75 @@ from skaud.kernels.osses_tape import (
 
 
 @loop
+def restate(n_samples, f, x, width, states):
+    """States of a cell f before each sample of a block, and after the last; x begins at its group's first sample."""
+    for t in range(n_samples):
+        sample, now = x[t * width :][:LANES], states[t * 2 * LANES :][: 4 * LANES]
+        for l in range(LANES):
+            now[l + 2 * LANES], now[l + 3 * LANES] = cell_step(f, l, sample[l], now[l], now[l + LANES])
+
+
+@loop
 def filter_modulation_adjoint(
-    row, n_samples, slot, cells, cells_bar, tape, seeds, frames, bar, n_groups, groups, n_linear, wanted
+    row, n_samples, slot, cells, cells_bar, tape, seeds, frames, states, bar, n_groups, groups, n_linear, wanted
 ):
-    """Adjoint of filter_modulation, from the seeds of each sample's frame; bar is overwritten."""
+    """Adjoint of filter_modulation, from the seeds of each sample's frame; bar is overwritten.
+
+    Cell by cell, whose states of a block are computed once more, into states.
+    """
     n_cells, width = len(groups), n_groups * LANES
-    for t in range(n_samples - 1, -1, -1):
-        for i in range(width):
-            bar[t * width + i] = ZERO
-        for cell in range(n_linear):
-            f, f_bar = cells[row, cell * CELL :][:CELL], cells_bar[row, cell * CELL :][:CELL]
-            now = tape.cells[((slot + t) * n_cells + cell) * 2 * LANES :][: 2 * LANES]
-            after = tape.cells[((slot + t + 1) * n_cells + cell) * 2 * LANES :][: 2 * LANES]
-            seed = seeds[(frames[t] * n_cells + cell) * LANES :][:LANES]
-            x = tape.inputs[(slot + t) * width + groups[cell] * LANES :][:LANES]
-            x_bar = bar[t * width + groups[cell] * LANES :][:LANES]
-            for l in range(LANES):
-                # total = total + linear_output_step(x, re, im, f[l + DIRECT], f[l + MIX_RE], f[l + MIX_IM])
-                through_bar, re_bar, im_bar, direct_bar, mix_re_bar, mix_im_bar = linear_output_step_adjoint(
-                    seed[l], x[l], after[l], after[l + LANES], f[l + DIRECT], f[l + MIX_RE], f[l + MIX_IM]
-                )
-                # re, im = complex_one_pole_step(re, im, f[l + CELL_B] * x, ZERO, ...)
-                re_bar, im_bar = re_bar + f_bar[l + CELL_RE], im_bar + f_bar[l + CELL_IM]
-                f_bar[l + CELL_RE], f_bar[l + CELL_IM], step_re_bar, step_im_bar = complex_one_pole_step_adjoint(
-                    re_bar, im_bar, now[l], now[l + LANES], f[l + CELL_STEP_RE], f[l + CELL_STEP_IM]
-                )
-                x_bar[l] += through_bar + f[l + CELL_B] * re_bar
-                if wanted:
-                    f_bar[l + CELL_STEP_RE] += step_re_bar
-                    f_bar[l + CELL_STEP_IM] += step_im_bar
-                    f_bar[l + CELL_B] += x[l] * re_bar
-                    f_bar[l + DIRECT] += direct_bar
-                    f_bar[l + MIX_RE] += mix_re_bar
-                    f_bar[l + MIX_IM] += mix_im_bar
-        for cell in range(n_linear, n_cells):
-            f, f_bar = cells[row, cell * CELL :][:CELL], cells_bar[row, cell * CELL :][:CELL]
-            now = tape.cells[((slot + t) * n_cells + cell) * 2 * LANES :][: 2 * LANES]
-            after = tape.cells[((slot + t + 1) * n_cells + cell) * 2 * LANES :][: 2 * LANES]
-            seed = seeds[(frames[t] * n_cells + cell) * LANES :][:LANES]
-            x = tape.inputs[(slot + t) * width + groups[cell] * LANES :][:LANES]
-            x_bar = bar[t * width + groups[cell] * LANES :][:LANES]
-            for l in range(LANES):
-                # total = total + envelope_output_step(re, im, f[l + MIX_RE])
-                re_bar, im_bar, mix_re_bar = envelope_output_step_adjoint(
-                    seed[l], after[l], after[l + LANES], f[l + MIX_RE]
-                )
-                # re, im = complex_one_pole_step(re, im, f[l + CELL_B] * x, ZERO, ...)
-                re_bar, im_bar = re_bar + f_bar[l + CELL_RE], im_bar + f_bar[l + CELL_IM]
-                f_bar[l + CELL_RE], f_bar[l + CELL_IM], step_re_bar, step_im_bar = complex_one_pole_step_adjoint(
-                    re_bar, im_bar, now[l], now[l + LANES], f[l + CELL_STEP_RE], f[l + CELL_STEP_IM]
-                )
-                x_bar[l] += f[l + CELL_B] * re_bar
-                if wanted:
-                    f_bar[l + CELL_STEP_RE] += step_re_bar
-                    f_bar[l + CELL_STEP_IM] += step_im_bar
-                    f_bar[l + CELL_B] += x[l] * re_bar
-                    f_bar[l + MIX_RE] += mix_re_bar
+    for i in range(n_samples * width):
+        bar[i] = ZERO
+    for cell in range(n_cells):
+        f, f_bar = cells[row, cell * CELL :][:CELL], cells_bar[row, cell * CELL :][:CELL]
+        first = tape.cells[(slot // SEGMENT * n_cells + cell) * 2 * LANES :][: 2 * LANES]
+        for i in range(2 * LANES):
+            states[i] = first[i]
+        of_group = tape.inputs[slot * width + groups[cell] * LANES :]
+        restate(n_samples, f, of_group, width, states)
+        if cell < n_linear:
+            for t in range(n_samples - 1, -1, -1):
+                x, x_bar = of_group[t * width :][:LANES], bar[t * width + groups[cell] * LANES :][:LANES]
+                now, seed = states[t * 2 * LANES :][: 4 * LANES], seeds[(frames[t] * n_cells + cell) * LANES :][:LANES]
+                for l in range(LANES):
+                    # total = total + linear_output_step(x, re, im, f[l + DIRECT], f[l + MIX_RE], f[l + MIX_IM])
+                    through_bar, re_bar, im_bar, direct_bar, mix_re_bar, mix_im_bar = linear_output_step_adjoint(
+                        seed[l], x[l], now[l + 2 * LANES], now[l + 3 * LANES],
+                        f[l + DIRECT], f[l + MIX_RE], f[l + MIX_IM],
+                    )  # fmt: skip
+                    # re, im = cell_step(f, l, x, re, im)
+                    entering_bar, re_bar, im_bar, step_re_bar, step_im_bar, b_bar = cell_step_adjoint(
+                        re_bar + f_bar[l + CELL_RE], im_bar + f_bar[l + CELL_IM], f, l, x[l], now[l], now[l + LANES]
+                    )
+                    f_bar[l + CELL_RE], f_bar[l + CELL_IM] = re_bar, im_bar
+                    x_bar[l] += through_bar + entering_bar
+                    if wanted:
+                        f_bar[l + CELL_STEP_RE] += step_re_bar
+                        f_bar[l + CELL_STEP_IM] += step_im_bar
+                        f_bar[l + CELL_B] += b_bar
+                        f_bar[l + DIRECT] += direct_bar
+                        f_bar[l + MIX_RE] += mix_re_bar
+                        f_bar[l + MIX_IM] += mix_im_bar
+        else:
+            for t in range(n_samples - 1, -1, -1):
+                x, x_bar = of_group[t * width :][:LANES], bar[t * width + groups[cell] * LANES :][:LANES]
+                now, seed = states[t * 2 * LANES :][: 4 * LANES], seeds[(frames[t] * n_cells + cell) * LANES :][:LANES]
+                for l in range(LANES):
+                    # total = total + envelope_output_step(re, im, f[l + MIX_RE])
+                    re_bar, im_bar, mix_re_bar = envelope_output_step_adjoint(
+                        seed[l], now[l + 2 * LANES], now[l + 3 * LANES], f[l + MIX_RE]
+                    )
+                    # re, im = cell_step(f, l, x, re, im)
+                    entering_bar, re_bar, im_bar, step_re_bar, step_im_bar, b_bar = cell_step_adjoint(
+                        re_bar + f_bar[l + CELL_RE], im_bar + f_bar[l + CELL_IM], f, l, x[l], now[l], now[l + LANES]
+                    )
+                    f_bar[l + CELL_RE], f_bar[l + CELL_IM] = re_bar, im_bar
+                    x_bar[l] += entering_bar
+                    if wanted:
+                        f_bar[l + CELL_STEP_RE] += step_re_bar
+                        f_bar[l + CELL_STEP_IM] += step_im_bar
+                        f_bar[l + CELL_B] += b_bar
+                        f_bar[l + MIX_RE] += mix_re_bar
 
 
 @loop
@@ -131,10 +157,10 @@ def smooth_envelopes_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_group
 @loop
 def adapt_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_groups, n_loops, limited, loops, c, wanted):
     """Adjoint of adapt: its wavefront, with the last loop ahead and the last sample first."""
-    taped = (1 + 2 * n_loops) * LANES
+    taped = n_loops * TAPED_LOOP
     for t in range(n_samples):
         for k in range(n_groups):
-            y = tape.loops[((slot + t) * n_groups + k) * taped + 2 * n_loops * LANES :][:LANES]
+            y = tape.loops[((slot + t) * n_groups + k + 1) * taped - LANES :][:LANES]
             f_bar = lines_bar[row, k * BARS_GROUP :][:BARS_GROUP]
             y_bar = bar[(t * n_groups + k) * LANES :][:LANES]
             for l in range(LANES):
@@ -148,7 +174,7 @@ def adapt_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_groups, n_loops,
             n, t = n_loops - 1 - m, n_samples - 1 - (wave - m)
             smoothing, excess, slope, floor = loops[n, 0], loops[n, 1], loops[n, 2], loops[n, 3]
             for k in range(n_groups):
-                of_sample = tape.loops[((slot + t) * n_groups + k) * taped + 2 * n * LANES :][: 3 * LANES]
+                of_sample = tape.loops[((slot + t) * n_groups + k) * taped + n * TAPED_LOOP :][:TAPED_LOOP]
                 # Here a loop's bars lie side by side.
                 f_bar = lines_bar[row, k * BARS_GROUP + n * BARS_LOOP + LOOPS :][:BARS_LOOP]
                 x_bar = bar[(t * n_groups + k) * LANES :][:LANES]
@@ -161,7 +187,7 @@ def adapt_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_groups, n_loops,
                     # y = limit_step(quotient, excess, slope, c), or without a limit the quotient
                     quotient_bar, excess_bar, slope_bar = y_bar, ZERO * y_bar, ZERO * y_bar
                     if limited:
-                        quotient_bar, excess_bar, slope_bar = limit_step_adjoint(y_bar, quotient, y, excess, slope)
+                        quotient_bar, excess_bar, slope_bar = limit_step_adjoint(y_bar, quotient, y, excess, slope, c)
                     # quotient = floor_step(x, floor) / divisor
                     floored_bar = quotient_bar / divisor
                     f_bar[l] = before_bar - floored_bar * quotient
@@ -224,63 +250,46 @@ def smooth_hair_cells_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_grou
 
 
 @loop
-def filter_gammatone_adjoint(x, x_bar, row, begin, end, slot, lines, lines_bar, tape, bar, n_groups):
-    """Adjoint of filter_gammatone, from bar to x_bar; bars of the coefficients where the states were taped."""
+def filter_gammatone_adjoint(x, x_bar, row, begin, end, slot, lines, lines_bar, tape, bar, n_groups, wanted):
+    """Adjoint of filter_gammatone, from bar to x_bar."""
     for t in range(end - begin - 1, -1, -1):
         s = x[row, begin + t] + TINY
         for k in range(n_groups):
             f, f_bar = lines[row, k * GROUP :][:GROUP], lines_bar[row, k * BARS_GROUP :][:BARS_GROUP]
             out_bar = bar[(t * n_groups + k) * LANES :][:LANES]
-            if len(tape.sections):
-                taped = ((slot + t) * n_groups + k) * TAPED_SECTIONS
-                now = tape.sections[taped:][:TAPED_SECTIONS]
-                after = tape.sections[taped + n_groups * TAPED_SECTIONS :][:TAPED_SECTIONS]
-                for l in range(LANES):
-                    # block = TWO * re4
-                    re4_bar = f_bar[l + (SECTIONS + 6 * LANES)] + TWO * out_bar[l]
-                    # re1, im1, ... = gammatone_step(s, re1, im1, ...)
-                    re1, im1, re2, im2, re3, im3, re4, im4, s_bar, step_re, step_im, b = gammatone_step_adjoint(
-                        f_bar[l + SECTIONS], f_bar[l + (SECTIONS + LANES)], f_bar[l + (SECTIONS + 2 * LANES)], f_bar[l + (SECTIONS + 3 * LANES)],
-                        f_bar[l + (SECTIONS + 4 * LANES)], f_bar[l + (SECTIONS + 5 * LANES)], re4_bar, f_bar[l + (SECTIONS + 7 * LANES)],
-                        s, now[l], now[l + LANES], now[l + 2 * LANES], now[l + 3 * LANES],
-                        now[l + 4 * LANES], now[l + 5 * LANES], now[l + 6 * LANES], now[l + 7 * LANES],
-                        after[l], after[l + LANES], after[l + 2 * LANES], after[l + 3 * LANES],
-                        after[l + 4 * LANES], after[l + 5 * LANES],
-                        f[l + STEP_RE], f[l + STEP_IM], f[l + SECTION_B],
-                    )  # fmt: skip
-                    f_bar[l + SECTIONS], f_bar[l + (SECTIONS + LANES)] = re1, im1
-                    f_bar[l + (SECTIONS + 2 * LANES)], f_bar[l + (SECTIONS + 3 * LANES)] = re2, im2
-                    f_bar[l + (SECTIONS + 4 * LANES)], f_bar[l + (SECTIONS + 5 * LANES)] = re3, im3
-                    f_bar[l + (SECTIONS + 6 * LANES)], f_bar[l + (SECTIONS + 7 * LANES)] = re4, im4
+            now = tape.sections[((slot + t) * n_groups + k) * TAPED_SECTIONS :][:TAPED_SECTIONS]
+            after = tape.sections[((slot + t + 1) * n_groups + k) * TAPED_SECTIONS :][:TAPED_SECTIONS]
+            for l in range(LANES):
+                # block = TWO * re4
+                re4_bar = f_bar[l + RE4] + TWO * out_bar[l]
+                # re1, im1, ... = gammatone_step(s, re1, im1, ...)
+                re1, im1, re2, im2, re3, im3, re4, im4, s_bar, step_re, step_im, b = gammatone_step_adjoint(
+                    f_bar[l + RE1], f_bar[l + IM1], f_bar[l + RE2], f_bar[l + IM2],
+                    f_bar[l + RE3], f_bar[l + IM3], re4_bar, f_bar[l + IM4],
+                    s, now[l], now[l + LANES], now[l + 2 * LANES], now[l + 3 * LANES],
+                    now[l + 4 * LANES], now[l + 5 * LANES], now[l + 6 * LANES], now[l + 7 * LANES],
+                    after[l], after[l + LANES], after[l + 2 * LANES], after[l + 3 * LANES],
+                    after[l + 4 * LANES], after[l + 5 * LANES],
+                    f[l + STEP_RE], f[l + STEP_IM], f[l + SECTION_B],
+                )  # fmt: skip
+                f_bar[l + RE1], f_bar[l + IM1], f_bar[l + RE2], f_bar[l + IM2] = re1, im1, re2, im2
+                f_bar[l + RE3], f_bar[l + IM3], f_bar[l + RE4], f_bar[l + IM4] = re3, im3, re4, im4
+                if wanted:
                     f_bar[l + STEP_RE] += step_re
                     f_bar[l + STEP_IM] += step_im
                     f_bar[l + SECTION_B] += b
-                    out_bar[l] = s_bar
-            else:
-                for l in range(LANES):
-                    re4_bar = f_bar[l + (SECTIONS + 6 * LANES)] + TWO * out_bar[l]
-                    re1, im1, re2, im2, re3, im3, re4, im4, s_bar, _, _, _ = gammatone_step_adjoint(
-                        f_bar[l + SECTIONS], f_bar[l + (SECTIONS + LANES)], f_bar[l + (SECTIONS + 2 * LANES)], f_bar[l + (SECTIONS + 3 * LANES)],
-                        f_bar[l + (SECTIONS + 4 * LANES)], f_bar[l + (SECTIONS + 5 * LANES)], re4_bar, f_bar[l + (SECTIONS + 7 * LANES)],
-                        s, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO,
-                        f[l + STEP_RE], f[l + STEP_IM], f[l + SECTION_B],
-                    )  # fmt: skip
-                    f_bar[l + SECTIONS], f_bar[l + (SECTIONS + LANES)] = re1, im1
-                    f_bar[l + (SECTIONS + 2 * LANES)], f_bar[l + (SECTIONS + 3 * LANES)] = re2, im2
-                    f_bar[l + (SECTIONS + 4 * LANES)], f_bar[l + (SECTIONS + 5 * LANES)] = re3, im3
-                    f_bar[l + (SECTIONS + 6 * LANES)], f_bar[l + (SECTIONS + 7 * LANES)] = re4, im4
-                    out_bar[l] = s_bar
-        x_bar[row, begin + t] = sum_lanes(bar, t * n_groups * LANES, n_groups)
+                out_bar[l] = s_bar
+        x_bar[row, begin + t] = sum_lanes(bar[t * n_groups * LANES :][: n_groups * LANES], n_groups)
 
 
 @loop
-def sum_lanes(bar, j, n_groups):
-    """Sum of all lanes of a sample at j, by halves; the sample is overwritten."""
+def sum_lanes(sample, n_groups):
+    """Sum of all lanes of a sample, by halves; it is overwritten."""
     for k in range(1, n_groups):
         for l in range(LANES):
-            bar[j + l] += bar[j + k * LANES + l]
+            sample[l] += sample[k * LANES + l]
     for l in range(8):
-        bar[j + l] += bar[j + 8 + l]
+        sample[l] += sample[8 + l]
     for l in range(4):
-        bar[j + l] += bar[j + 4 + l]
-    return (bar[j] + bar[j + 2]) + (bar[j + 1] + bar[j + 3])
+        sample[l] += sample[4 + l]
+    return (sample[0] + sample[2]) + (sample[1] + sample[3])

@@ -17,6 +17,7 @@ from skaud.kernels.osses_layout import (
     MAX_LOOPS,
     MODULATION,
     SEGMENT,
+    TAPED_LOOP,
     TAPED_PASSES,
     TAPED_SECTIONS,
     Plan,
@@ -52,9 +53,9 @@ class Tape(NamedTuple):
     """What the reverse run needs of every sample of a segment, each (sample, group or cell, rows), flat.
 
     sections : states of the gammatone filters, from before the first sample on; passes : input of the hair cells, and
-    states before; loops : input of the adaptation, and every loop's divisor before and output; envelopes : input of the
-    low-pass before the modulation filters; inputs : their own input; cells : their states, from before the first
-    sample. Empty where a run has no such stage.
+    states before; loops : of every loop input, divisor before, and output; envelopes : input of the
+    low-pass before the modulation filters; inputs : their own input; cells : their states before every SEGMENT samples.
+    Empty where a run has no such stage.
     """
 
     sections: np.ndarray
@@ -92,19 +93,18 @@ def empty_checkpoints(state: State, n_segments: int) -> Checkpoints:
     )
 
 
-def empty_tape(plan: Plan, n_samples: int, wanted: int) -> Tape:
+def empty_tape(plan: Plan, n_samples: int) -> Tape:
     """Tape for a segment."""
     p, n_cells = Sizes(*map(int, plan.sizes)), len(plan.groups)
     runs = [p.first <= stage <= p.last for stage in range(4)]
-    sections = TAPED_SECTIONS if runs[GAMMATONE] and wanted & OF_GAMMATONE else 0
     return Tape(
         *aligned_empty(
-            ((n_samples + 1) * p.n_groups * sections,),
+            ((n_samples + 1) * p.n_groups * TAPED_SECTIONS * runs[GAMMATONE],),
             (n_samples * p.n_groups * TAPED_PASSES * runs[HAIR_CELL],),
-            (n_samples * p.n_groups * (1 + 2 * p.n_loops) * LANES * runs[ADAPTATION],),
+            (n_samples * p.n_groups * p.n_loops * TAPED_LOOP * runs[ADAPTATION],),
             (n_samples * p.n_groups * LANES * (runs[MODULATION] and p.envelope_low_pass),),
             (n_samples * p.n_groups * LANES * runs[MODULATION],),
-            ((n_samples + 1) * n_cells * 2 * LANES * runs[MODULATION],),
+            (ceil(n_samples / SEGMENT) * n_cells * 2 * LANES * runs[MODULATION],),
             dtype=plan.constants.dtype,
         )
     )
@@ -118,10 +118,12 @@ def zero_bars(plan: Plan, n_rows: int) -> Bars:
     return Bars(lines, cells, np.zeros(width), np.zeros(n_cells * CELL))
 
 
-def reverse_workspace(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A block, seeds of the modulation filters for every frame in a block, and each sample's frame."""
+def reverse_workspace(plan: Plan) -> tuple[np.ndarray, ...]:
+    """A block; for its samples seeds of the modulation filters, frame by frame, states of one of them, the frames."""
     width, n_cells = int(plan.sizes[1]) * LANES, len(plan.groups)
     dtype: Any = plan.constants.dtype
-    block, seeds = aligned_empty((SEGMENT * width,), (SEGMENT * n_cells * LANES,), dtype=dtype)
+    block, seeds, states = aligned_empty(
+        (SEGMENT * width,), (SEGMENT * n_cells * LANES,), ((SEGMENT + 1) * 2 * LANES,), dtype=dtype
+    )
     seeds[...] = 0
-    return block, seeds, np.zeros(SEGMENT, np.int64)
+    return block, seeds, states, np.zeros(SEGMENT, np.int64)

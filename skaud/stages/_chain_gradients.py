@@ -78,7 +78,7 @@ def pull_back(run: Record, value_bar: np.ndarray, wanted: int) -> tuple[np.ndarr
     chain, plan, dtype = run.chain, run.plan, np.dtype(run.chain.dtype)
     value_bar = np.require(value_bar / run.frame_length, dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE"])
     bars, x_bar = tapes.zero_bars(plan, run.n_rows), np.empty_like(run.x)
-    tape = tapes.empty_tape(plan, min(run.segment, run.x.shape[1]), wanted)
+    tape = tapes.empty_tape(plan, min(run.segment, run.x.shape[1]))
     reverse(
         run.x,
         run.segment,
