@@ -11,6 +11,10 @@ from sklearn.exceptions import ConvergenceWarning
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Watch = Callable[[np.ndarray, float], bool]  # is told of every iteration; True stops
 
+FIRST_STEP = 0.02  # of L-BFGS-B, where the range of a parameter is 1
+TINY = np.finfo(float).tiny
+ROUNDING = 0.01  # of the gradient at the start
+
 # Of Adam (Kingma & Ba 2015).
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -37,38 +41,53 @@ def minimize_lbfgs(
 ) -> Solution:
     """L-BFGS-B; the loss never rises from one iteration to the next.
 
-    It ends where an iteration lowers the loss by less than tol max(1, loss), or where no entry of the projected
+    It ends where an iteration lowers the loss by no more than tol max(1, loss), or where no entry of the projected
     gradient exceeds tol.
     """
-    loss, gradient = objective(start)
-    curve = [loss]
-    evaluations = {"start": (start.copy(), loss, gradient)}
+    first_loss, first_gradient = objective(start)
+    first_norm = _projected_norm(start, first_gradient, bounds)
+    # SciPy's first step is as long as the gradient, or 1; scaled, it is FIRST_STEP long in any case.
+    scale = 1 / (FIRST_STEP * max(float(np.linalg.norm(_projected(start, first_gradient, bounds))), TINY))
+    curve, last = [float(first_loss)], (float(first_loss), first_gradient)
+    z_start = start / FIRST_STEP
+    reason = "" if first_norm > tol else "the gradient is 0"
 
-    def remembered(x: np.ndarray) -> tuple[float, np.ndarray]:
+    def scaled(z: np.ndarray) -> tuple[float, np.ndarray]:
+        nonlocal last
         # SciPy asks first for what is known already.
-        at, loss, gradient = evaluations["start"]
-        return (loss, gradient.copy()) if np.array_equal(x, at) else objective(x)
-
-    stopped = False
+        known = np.array_equal(z, z_start)
+        last = (first_loss, first_gradient) if known else objective(np.clip(z * FIRST_STEP, *bounds))
+        return last[0] * scale, last[1] * (scale * FIRST_STEP)
 
     def after(intermediate_result: optimize.OptimizeResult) -> None:
-        nonlocal stopped
-        curve.append(float(intermediate_result.fun))
-        if watch is not None and watch(intermediate_result.x, curve[-1]):
-            stopped = True
+        nonlocal reason
+        x = np.clip(intermediate_result.x * FIRST_STEP, *bounds)
+        curve.append(float(intermediate_result.fun / scale))
+        if watch is not None and watch(x, curve[-1]):
+            reason = "it was asked to stop"
+        elif curve[-2] - curve[-1] <= tol * max(1.0, curve[-1]):
+            reason = "the loss no longer falls"
+        elif _projected_norm(x, last[1], bounds) <= tol:
+            reason = "the gradient is 0"
+        if reason:
             raise StopIteration
 
+    if reason:
+        return Solution(start, 0, curve, first_norm, True, reason)
     result = optimize.minimize(
-        remembered,
-        start,
+        scaled,
+        z_start,
         jac=True,
         method="L-BFGS-B",
-        bounds=optimize.Bounds(*bounds),
+        bounds=optimize.Bounds(bounds[0] / FIRST_STEP, bounds[1] / FIRST_STEP),
         callback=after,
-        options={"maxiter": max_iter, "maxfun": 20 * max_iter + 20, "ftol": tol, "gtol": tol, "maxcor": 20},
+        options={"maxiter": max_iter, "maxfun": 20 * max_iter + 20, "ftol": 0.0, "gtol": 0.0, "maxcor": 20},
     )
-    norm = float(np.abs(_projected(result.x, result.jac, bounds)).max(initial=0))
-    return Solution(result.x, len(curve) - 1, curve, norm, stopped or result.status == 0, str(result.message))
+    x = np.clip(result.x * FIRST_STEP, *bounds)
+    norm = _projected_norm(x, result.jac / (scale * FIRST_STEP), bounds)
+    # Where no step lowers the loss any more, it has come down to its rounding.
+    converged = bool(reason) or result.status == 0 or (result.status == 2 and norm <= ROUNDING * first_norm)
+    return Solution(x, len(curve) - 1, curve, norm, converged, reason or str(result.message))
 
 
 def minimize_adam(
@@ -107,14 +126,14 @@ def minimize_adam(
             square = BETA2 * square + (1 - BETA2) * gradient**2
             rate = learning_rate * np.sqrt(1 - BETA2**n_steps) / (1 - BETA1**n_steps)
             x = np.clip(x - rate * mean / (np.sqrt(square) + EPSILON), *bounds)
-        curve.append(total / n_samples)
+        curve.append(float(total / n_samples))
         gradient = summed / n_samples
         n_without = 0 if curve[-1] < best - tol else n_without + 1
         best = min(best, curve[-1])
         stopped = watch is not None and watch(x, curve[-1])
         if stopped or n_without >= n_iter_no_change:
             break
-    norm = float(np.abs(_projected(x, gradient, bounds)).max(initial=0))
+    norm = _projected_norm(x, gradient, bounds)
     converged = stopped or n_without >= n_iter_no_change
     return Solution(x, len(curve), curve, norm, converged, "the number of iterations reached max_iter")
 
@@ -133,3 +152,7 @@ def warn_unless_converged(model: Any, solution: Solution, stacklevel: int = 3) -
 def _projected(x: np.ndarray, gradient: np.ndarray, bounds: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Gradient without what points out of the bounds."""
     return x - np.clip(x - gradient, *bounds)
+
+
+def _projected_norm(x: np.ndarray, gradient: np.ndarray, bounds: tuple[np.ndarray, np.ndarray]) -> float:
+    return float(np.abs(_projected(x, gradient, bounds)).max(initial=0))
