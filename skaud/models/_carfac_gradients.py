@@ -169,6 +169,8 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
         self, name: str, constants_bar: np.ndarray, table_bar: np.ndarray, lines_bar: np.ndarray
     ) -> np.ndarray:
         """Bar of a parameter, from the bars of all that is designed from it: a complex step through the design."""
+        if name == "ohc_health" and not self.open_loop:  # it stands in the lines as it is
+            return self._as_given(name, lines_bar[:, layout.HEALTH // layout.LANES])
         parameters = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0]
         value = np.asarray(parameters[name])
         group, lane = np.divmod(layout.lane_position(self.n_channels_), layout.LANES)
@@ -196,7 +198,7 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
 
     def _as_given(self, name: str, bar: np.ndarray) -> np.ndarray:
         """Bar of a parameter that has an entry a channel, summed where one number was given for all of them."""
-        given = self._parameters()[name]
+        given = self._found_.get(name, getattr(self, name))
         ndim = bar.ndim if given is None or callable(given) else np.ndim(given)
         return bar if ndim == bar.ndim else bar.sum(axis=0)
 

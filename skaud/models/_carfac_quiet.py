@@ -46,7 +46,7 @@ class QuietEar:
         self.healthy_fibers = None if self._healthy.synapse is None else np.array(self._model.n_fibers_)
         time_constants = np.asarray(self._model._parameters()["agc_time_constants_s"])
         self._settle_s = SETTLE_TIME_CONSTANTS * time_constants.max() if steady else 0.0
-        self._batches = [slice(i, i + AT_ONCE) for i in range(0, len(frequencies_hz), AT_ONCE)]
+        self._batches = self._group()
         self.healthy_db = self.response_db(np.zeros(len(frequencies_hz)), np.ones(self.n_channels))
 
     def response_db(
@@ -70,17 +70,17 @@ class QuietEar:
         def listen(batch: slice) -> tuple[np.ndarray, Callable[[np.ndarray], dict[str, np.ndarray]]]:
             clips, n_settle, window = self._tones(self.frequencies_hz[batch], level_db_hl[batch])
             naps, back = model._run_vjp(clips, "nap", None, wrt)
-            moved = [nap[0, :, n_settle:] - rest for nap in naps]
+            moved = [nap[0, :, n_settle:] - rest if rest.any() else nap[0, :, n_settle:] for nap in naps]
             powers = [_power(m, window) for m in moved]
 
             def pullback(response_bar: np.ndarray) -> dict[str, np.ndarray]:
-                nap_bars = [np.zeros_like(nap) for nap in naps]
+                nap_bars = np.zeros((len(naps), *naps[0].shape))
                 for bar, nap_bar, m, power in zip(response_bar, nap_bars, moved, powers):
                     # response = 10 log10(sum over channels and time of window moved^2)
-                    nap_bar[0, :, n_settle:] = (20 / np.log(10) * bar / power) * window * m
-                grads = back(nap_bars)[1]
+                    np.multiply(m, 20 / np.log(10) * bar / power * window, out=nap_bar[0, :, n_settle:])
+                grads = back(list(nap_bars))[1]
                 if "n_fibers" in wrt:  # moved = nap - rest
-                    moved_bar = sum(nap_bar[0].sum(axis=1) for nap_bar in nap_bars)
+                    moved_bar = nap_bars.sum(axis=(0, 1, 3))
                     grads["n_fibers"] = grads["n_fibers"] - moved_bar[:, np.newaxis] * self._nap_per_fiber()
                 return grads
 
@@ -89,7 +89,8 @@ class QuietEar:
         heard = self._map(listen, [(batch,) for batch in self._batches])
 
         def pullback(response_bar: np.ndarray) -> dict[str, np.ndarray]:
-            grads = self._map(_call, [(back, response_bar[batch]) for batch, (_, back) in zip(self._batches, heard)])
+            parts = [(back, response_bar[batch]) for batch, (_, back) in zip(self._batches, heard)]
+            grads = self._map(_call, parts)
             return {name: sum(grad[name] for grad in grads) for name in wrt}
 
         return np.concatenate([response for response, _ in heard]), pullback
@@ -126,12 +127,27 @@ class QuietEar:
         synapse = self._healthy.synapse
         return np.zeros(3) if synapse is None else synapse.spont_p * synapse.agc_weight * self._model.ihcs_per_channel
 
+    def _group(self) -> list[slice]:
+        """Tones that run side by side: neighbours of one duration, since low frequencies need more time."""
+        durations = [self._durations(hz) for hz in self.frequencies_hz]
+        batches, begin = [], 0
+        for end in range(1, len(durations) + 1):
+            if end == len(durations) or durations[end] != durations[begin] or end - begin == AT_ONCE:
+                batches.append(slice(begin, end))
+                begin = end
+        return batches
+
+    def _durations(self, frequency_hz: float) -> tuple[int, int]:
+        """Samples of a tone before the measurement, and of the measurement."""
+        rate = self._model.sample_rate
+        settle_s = max(SETTLE_S, SETTLE_PERIODS / frequency_hz, self._settle_s)
+        return round(settle_s * rate), round(max(WINDOW_S, WINDOW_PERIODS / frequency_hz) * rate)
+
     def _tones(self, frequencies_hz: np.ndarray, level_db_hl: np.ndarray) -> tuple[list[np.ndarray], int, np.ndarray]:
         """Tones (1, n_samples) in the model's own level, the samples that come first, and the window behind them."""
-        rate, lowest_hz = self._model.sample_rate, frequencies_hz.min()
-        n_settle = round(max(SETTLE_S, SETTLE_PERIODS / lowest_hz, self._settle_s) * rate)
-        window = np.hanning(round(max(WINDOW_S, WINDOW_PERIODS / lowest_hz) * rate) + 2)[1:-1]
-        time_s = np.arange(n_settle + len(window)) / rate
+        n_settle, n_window = self._durations(frequencies_hz[0])
+        window = np.hanning(n_window + 2)[1:-1]
+        time_s = np.arange(n_settle + n_window) / self._model.sample_rate
         rise = np.sin(np.pi / 2 * np.minimum(time_s / RISE_S, 1)) ** 2
         amplitude = np.sqrt(2) * 10 ** ((hl_to_spl(frequencies_hz, level_db_hl) - self._model._rms_one_db_spl) / 20)
         tones = amplitude[:, np.newaxis] * rise * np.sin(2 * np.pi * frequencies_hz[:, np.newaxis] * time_s)

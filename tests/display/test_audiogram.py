@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+
+from skaud import CARFAC, Audiogram
+from skaud.display import AudiogramDisplay
+from skaud.fitting import predicted_audiogram
+
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+RIGHT = Audiogram([250, 500, 1000, 2000], [5, 10, 15, 20], ear="right")
+LEFT = Audiogram([500, 1000, 2000], [0, 5, 10], ear="left")
+COARSE = {"sample_rate": 8000, "erb_per_step": 0.7}
+RED, BLUE = "#c8102e", "#0033a0"
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def points(line):
+    return np.transpose(line.get_data()).tolist()
+
+
+def test_measured_and_predicted_audiograms_of_both_ears_are_drawn():
+    model = CARFAC(**COARSE, audiogram=[RIGHT, LEFT]).fit(np.zeros((1, 2, 100)))
+    display = AudiogramDisplay.from_estimator(model)
+    for line, predicted, audiogram, of_model, colour, marker in zip(
+        display.lines_,
+        display.predicted_lines_,
+        (RIGHT, LEFT),
+        model.predicted_audiogram_,
+        (RED, BLUE),
+        ("o", "x"),
+    ):
+        assert points(line) == [list(point) for point in zip(audiogram.frequencies_hz, audiogram.thresholds_db_hl)]
+        assert points(predicted) == [list(p) for p in zip(of_model.frequencies_hz, of_model.thresholds_db_hl)]
+        assert line.get_color() == predicted.get_color() == colour
+        assert (line.get_marker(), line.get_linestyle(), predicted.get_linestyle()) == (marker, "-", "--")
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == ["right ear", "left ear", "right ear, model", "left ear, model"]
+    assert display.ax_.yaxis_inverted()
+    assert display.figure_ is display.ax_.figure
+
+
+def test_a_model_that_was_given_its_health_has_a_predicted_audiogram():
+    model = CARFAC(**COARSE, ohc_health=0.5).fit(np.zeros((1, 100)))
+    display = AudiogramDisplay.from_estimator(model)
+    assert display.lines_ == []
+    (line,) = display.predicted_lines_
+    hz = [250, 500, 750, 1000, 1500, 2000, 3000]  # as far as the channels go
+    np.testing.assert_array_equal(line.get_xdata(), hz)
+    np.testing.assert_array_equal(line.get_ydata(), predicted_audiogram(model, hz).thresholds_db_hl)
+    assert line.get_label() == "model"
+
+
+def test_frequencies_of_the_prediction_can_be_chosen():
+    model = CARFAC(**COARSE, audiogram=LEFT).fit(np.zeros((1, 100)))
+    (line,) = AudiogramDisplay.from_estimator(model, frequencies_hz=[300, 700, 1400]).predicted_lines_
+    np.testing.assert_array_equal(line.get_xdata(), [300, 700, 1400])
+
+
+def test_missing_predictions_are_bridged_and_the_form_is_wide_enough():
+    predicted = Audiogram([100, 1000, 12000], [-20, None, 125], ear="left")
+    _, ax = plt.subplots()
+    display = AudiogramDisplay(LEFT, predicted).plot(ax)
+    assert display.ax_ is ax
+    assert points(display.predicted_lines_[0]) == [[100, -20], [12000, 125]]
+    bottom, top = ax.get_ylim()
+    assert top <= -20
+    assert bottom >= 125
+    assert ax.get_xlim()[0] < 100 < 12000 < ax.get_xlim()[1]
+
+
+def test_two_ears_that_are_not_stated_differ():
+    pair = [Audiogram([500, 1000], [0, 0]), Audiogram([500, 1000], [10, 10])]
+    first, second = AudiogramDisplay(pair).plot().lines_
+    assert (first.get_label(), second.get_label()) == ("ear 0", "ear 1")
+    assert first.get_color() != second.get_color()
+
+
+def test_nothing_to_plot_is_said():
+    with pytest.raises(ValueError, match="nothing to plot"):
+        AudiogramDisplay(None).plot()
+    with pytest.raises(ValueError, match="nothing to plot"):
+        AudiogramDisplay([]).plot()
+    with pytest.raises(TypeError, match="model is int, which has no NAP"):
+        AudiogramDisplay.from_estimator(3)
