@@ -1,7 +1,7 @@
 """What the stages of Osses et al. (2021) have in common as transformers."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha1
 from typing import Any
 
@@ -231,6 +231,10 @@ class ChannelStage(ChainStage):
         self.n_channels_in_ = self.n_ears_in_ or 1
         self.n_ears_in_ = None
         super()._design()
+
+    def _redesign(self, found: Mapping[str, Any]) -> None:
+        self.n_ears_in_ = self.n_channels_in_ if self._has_channels_ else None
+        super()._redesign(found)
 
     def _rows(self, clip: np.ndarray) -> int:
         return 1

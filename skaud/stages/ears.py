@@ -275,6 +275,11 @@ class HeadphoneFilter(EarStage):
     frequencies_hz_, gains_db_ : ndarray of shape (n_frequencies,)
         Gains that the filter was designed from.
 
+    Notes
+    -----
+    `vjp` has derivatives with respect to X, by the filter backwards in time, and to `gains_db`, by the design
+    backwards, its cepstrum included: an entry a frequency. Gains beyond half the sample rate have derivative 0.
+
     References
     ----------
     .. [1] D. Pralong, S. Carlile, "The role of individualized headphone calibration for the generation of high fidelity
@@ -339,6 +344,11 @@ class MiddleEarFilter(EarStage):
         Taps, and by how many samples the output comes forward.
     frequencies_hz_, gains_db_ : ndarray of shape (n_frequencies,)
         Gains that the filter was designed from, the published ones re the largest.
+
+    Notes
+    -----
+    `vjp` has derivatives with respect to X, by the filter backwards in time, and to `gains_db`, by the design
+    backwards, its cepstrum included: an entry a frequency. Gains beyond half the sample rate have derivative 0.
 
     References
     ----------

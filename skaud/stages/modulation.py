@@ -148,12 +148,9 @@ class ModulationFilterbank(ChannelStage):
         self.center_frequencies_hz_ = gammatone.center_frequencies(self.low_hz, self.high_hz, self.spacing)
         super()._design()
         bank = self.coefficients_.modulation
-        assert bank is not None  # for the type checker: _make_design makes it
-        pairs = [
-            (fc, mf)
-            for fc, n in zip(self.center_frequencies_hz_.round(6), self.coefficients_.n_filters)
-            for mf in bank.center_hz[:n]
-        ]
+        assert bank is not None
+        counted = zip(self.center_frequencies_hz_.round(6), self.coefficients_.n_filters)
+        pairs = [(fc, mf) for fc, n in counted for mf in bank.center_hz[:n]]
         self.modulation_index_ = pd.MultiIndex.from_tuples(pairs, names=["center_hz", "modulation_hz"])
 
     def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:

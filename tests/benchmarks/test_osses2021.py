@@ -46,6 +46,46 @@ def test_modulation_at_full_rate(benchmark, y_s, record):
     record("one signal, modulation at full rate", benchmark.stats.stats.min / y_s, "Y", "-")
 
 
+@pytest.mark.parametrize("output", ["filterbank", "hair_cell", "adaptation", "modulation"])
+def test_forward_and_adjoint(benchmark, y_s, record, output):
+    model = Osses2021(output=output).fit(SECOND)
+    value_bar = np.ones_like(model.vjp(SECOND)[0])
+    benchmark.pedantic(lambda: model.vjp(SECOND)[1](value_bar), rounds=9, warmup_rounds=1)
+    goal = "<= 12" if output == "modulation" else "-"
+    record(f"forward and adjoint for X, as far as {output}", benchmark.stats.stats.min / y_s, "Y", goal)
+
+
+def test_forward_and_adjoint_for_everything(benchmark, y_s, record):
+    model = Osses2021().fit(SECOND)
+    names = ("X", *model._differentiable())
+    value_bar = np.ones_like(model.vjp(SECOND)[0])
+    benchmark.pedantic(lambda: model.vjp(SECOND, wrt=names)[1](value_bar), rounds=9, warmup_rounds=1)
+    record("forward and adjoint for X and all parameters", benchmark.stats.stats.min / y_s, "Y", "<= 12")
+
+
+PEAK_OF_GRADIENT = """
+import resource, sys, numpy as np
+from skaud import Osses2021
+def gradient(x):
+    model = Osses2021().fit(x)
+    value, pullback = model.vjp(x, wrt=("X", *model._differentiable()))
+    pullback(np.ones_like(value))
+gradient(np.zeros((1, 4410), "float32"))
+x = (np.random.default_rng(0).standard_normal((1, int(sys.argv[1]) * 44100)) * 0.05).astype("float32")
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+gradient(x)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+"""
+
+
+def test_memory_of_gradients(record):
+    for seconds in (10, 60):
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK_OF_GRADIENT, str(seconds)], capture_output=True, text=True, check=True
+        )
+        record(f"peak memory for all gradients of {seconds} s, beyond X", float(done.stdout), "MiB", "< 1000")
+
+
 PEAK_MEMORY = """
 import sys, tracemalloc, numpy as np
 from skaud import Osses2021

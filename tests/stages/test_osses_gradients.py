@@ -189,7 +189,7 @@ def limit_adjoint(y_bar, x, excess, slope):
         (modulation.linear_output_step, modulation.linear_output_step_adjoint, (0.3, 0.7, -0.2, 0.1, 0.8, 0.5)),
         (modulation.envelope_output_step, modulation.envelope_output_step_adjoint, (0.3, -0.7, 1.4)),
         (adaptation.adaptation_step, adaptation.adaptation_step_adjoint, (0.3, 0.7, 0.01)),
-        (lambda *at: adaptation.limit_step(*at, C), limit_adjoint, (1.3, 4.0, -0.4)),
+        (lambda *at: adaptation.limit_step(*at, C), limit_adjoint, (1.3, 4.0, -0.5)),
         (lambda *at: adaptation.limit_step(*at, C), limit_adjoint, (20.0, 4.0, -0.5)),
         (lambda *at: adaptation.limit_step(*at, C), limit_adjoint, (0.8, 4.0, -0.5)),
     ],
@@ -252,12 +252,13 @@ def test_bounds_enclose_the_published_values(stage):
 
 @pytest.mark.parametrize("limit", [2.5, 5.0])
 def test_every_limit_within_the_bounds_can_be_designed(limit):
-    X = np.abs(noise(1, 1, 50))
+    X = np.abs(noise(1, 3, 50))
     fitted = AdaptationLoops(RATE, adaptation_limit=limit).fit(X)
     bounds = fitted._bounds()
     for end in (0, 1):
         fitted._redesign({"adaptation_limit": bounds["adaptation_limit"][end]})
         fitted._redesign({"minimum_level_db": bounds["minimum_level_db"][end]})
+        assert fitted.transform(X).shape == X.shape
 
 
 def test_a_fitted_q_leaves_the_number_of_filters():
