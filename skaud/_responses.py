@@ -27,8 +27,21 @@ def check_responses(
 
 
 def stack(arrays: list[np.ndarray]) -> np.ndarray:
-    """Stack arrays, a single one without a copy."""
-    return arrays[0][np.newaxis] if len(arrays) == 1 else np.stack(arrays)
+    """Stack arrays, without a copy where there is one only or they lie one behind the other in one block of memory."""
+    first = arrays[0]
+    if len(arrays) == 1:
+        return first[np.newaxis]
+    begin = first.__array_interface__["data"][0]
+    for i, array in enumerate(arrays):
+        if (
+            array.base is None
+            or array.base is not first.base
+            or (array.dtype, array.shape, array.strides) != (first.dtype, first.shape, first.strides)
+            or not array.flags.c_contiguous
+            or array.__array_interface__["data"][0] != begin + i * first.nbytes
+        ):
+            return np.stack(arrays)
+    return np.lib.stride_tricks.as_strided(first, (len(arrays), *first.shape), (first.nbytes, *first.strides))
 
 
 def as_container(estimator: Any, features: np.ndarray, index: Any) -> Any:

@@ -78,6 +78,23 @@ def test_clips_of_different_lengths_are_differentiated_as_if_alone():
     assert grads["v_offset"] == pytest.approx(sum(grad["v_offset"] for grad in alone), rel=1e-12)
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("output", ["nap", "features"])
+def test_signals_of_a_large_batch_are_differentiated_as_if_alone(output, n_jobs):
+    X = 0.1 * np.random.default_rng(2).standard_normal((6, 150))  # more than run side by side
+    model = CARFAC(n_jobs=n_jobs).fit(X)
+    value, pullback = model.vjp(X, wrt=["X", "ohc_health"], output=output)
+    value_bar = np.random.default_rng(3).standard_normal(value.shape)
+    grads = pullback(value_bar)
+    alone = []
+    for i in range(len(X)):
+        own_value, own_pullback = model.vjp(X[i : i + 1], wrt=["X", "ohc_health"], output=output)
+        np.testing.assert_array_equal(value[i], own_value[0])
+        alone.append(own_pullback(value_bar[i : i + 1]))
+        np.testing.assert_allclose(grads["X"][i], alone[i]["X"][0], rtol=1e-6, atol=1e-7 * np.abs(grads["X"]).max())
+    assert grads["ohc_health"] == pytest.approx(sum(grad["ohc_health"] for grad in alone), rel=1e-5)
+
+
 @pytest.mark.parametrize("frame_length", [None, 0.002])
 @pytest.mark.parametrize("output", ["nap", "bm"])
 def test_the_value_is_what_transform_and_simulate_return(output, frame_length):

@@ -74,21 +74,22 @@ def aim_adjoint(bars, lines, row, reached, update, memory_bar, n_groups, decimat
 
 
 @loop
-def mix_ears_adjoint(memory_bar, first, n_ears, s, mix, kept, update, smoothed_stage, table_bar):
-    """Adjoint of mix_ears; the bar of the mix where the stages were kept, kept[:, update, smoothed_stage]."""
+def mix_ears_adjoint(memory_bar, first, n_ears, s, mix, kept, constants, update, smoothed_stage, table_bar):
+    """Adjoint of mix_ears; constants: also the bar of the mix, from kept[:, update, smoothed_stage]."""
     for i in range(memory_bar.shape[2]):
         mean = ZERO * memory_bar[first, s, i]
-        if kept.shape[2]:
+        if constants:
             for ear in range(n_ears):
                 mean += kept[first + ear, update, smoothed_stage, i] / np.float32(n_ears)
         mean_bar = ZERO * memory_bar[first, s, i]
         # memory[ear] = ear_mix_step(memory[ear], mean, mix)
         for ear in range(n_ears):
-            memory = kept[first + ear, update, smoothed_stage, i] if kept.shape[2] else mean
+            memory = kept[first + ear, update, smoothed_stage, i] if constants else mean
             ear_bar, ear_mean_bar, mix_bar = ear_mix_step_adjoint(memory_bar[first + ear, s, i], memory, mean, mix)
             memory_bar[first + ear, s, i] = ear_bar
             mean_bar += ear_mean_bar
-            table_bar[s, MIX] += mix_bar
+            if constants:
+                table_bar[s, MIX] += mix_bar
         # mean = sum of memory[ear] / n_ears
         for ear in range(n_ears):
             memory_bar[first + ear, s, i] += mean_bar / np.float32(n_ears)
@@ -161,7 +162,7 @@ def smooth_table_adjoint(table_bar, kept, row, update, s, padded, smoothed, smoo
 
 
 @loop
-def hand_on_adjoint(pending_bar, due, kept, update, table, table_bar):
+def hand_on_adjoint(pending_bar, due, kept, constants, update, table, table_bar):
     """Adjoint of hand_on, when due stages' time had come."""
     n_rows, n_stages, width = pending_bar.shape
     for s in range(min(due, n_stages - 1), 0, -1):
@@ -169,14 +170,16 @@ def hand_on_adjoint(pending_bar, due, kept, update, table, table_bar):
             # pending[s] += pending[s - 1] * table[s - 1, INPUT_SCALE]
             for i in range(width):
                 pending_bar[row, s - 1, i] += pending_bar[row, s, i] * table[s - 1, INPUT_SCALE]
-            if kept.shape[2]:
+            if constants:
                 for i in range(width):
                     table_bar[s - 1, INPUT_SCALE] += pending_bar[row, s, i] * kept[row, update, s - 1, i]
 
 
 @loop
-def update_agc_adjoint(bars, lines, memory_bar, pending_bar, table_bar, reached, kept, update, due, table, p, work):
-    """Adjoint of update_agc, when due stages' time had come."""
+def update_agc_adjoint(
+    bars, lines, memory_bar, pending_bar, table_bar, reached, kept, constants, update, due, table, p, work
+):
+    """Adjoint of update_agc, when due stages' time had come; constants: also the bars of the table."""
     n_rows, width = memory_bar.shape[0], p.n_groups * LANES
     padded, smoothed_bar = work[: width + 4 * LANES], work[width + 4 * LANES : 2 * width + 6 * LANES]
     smoothed = work[2 * width + 6 * LANES : 3 * width + 8 * LANES]
@@ -186,10 +189,12 @@ def update_agc_adjoint(bars, lines, memory_bar, pending_bar, table_bar, reached,
         for s in range(due):
             for first in range(0, n_rows, p.n_ears):
                 stage = 2 * table.shape[0] + s
-                mix_ears_adjoint(memory_bar, first, p.n_ears, s, table[s, MIX], kept, update, stage, table_bar)
+                mix_ears_adjoint(
+                    memory_bar, first, p.n_ears, s, table[s, MIX], kept, constants, update, stage, table_bar
+                )
     for s in range(due):
         for row in range(n_rows):
             smooth_adjoint(memory_bar, pending_bar, row, s, padded, smoothed_bar, table, p)
-            if kept.shape[2]:
+            if constants:
                 smooth_table_adjoint(table_bar, kept, row, update, s, padded, smoothed, smoothed_bar, table, p)
-    hand_on_adjoint(pending_bar, due, kept, update, table, table_bar)
+    hand_on_adjoint(pending_bar, due, kept, constants, update, table, table_bar)

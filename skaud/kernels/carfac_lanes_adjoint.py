@@ -3,9 +3,11 @@
 The ripple's adjoint runs from the apex to the base and is affine too, s_bar -> g (out_bar + s_bar) + z1_bar: the
 `leave` adjoints compose it inside all lanes at once, `enter_adjoint` takes it from lane to lane, `resonate_adjoint`
 applies it.
+
+samples is the tape, with `taped` values a group: what a sample t began with is entry t, what it left entry t + 1.
 """
 
-from skaud.kernels._compile import loop
+from skaud.kernels._compile import compose_down, loop
 from skaud.kernels.carfac import (
     ZERO,
     high_pass_step_adjoint,
@@ -43,7 +45,6 @@ from skaud.kernels.carfac_layout import (
     RELEASE,
     RESERVOIR,
     SLOPE,
-    TAPE_GROUP,
     V_HALF,
     WEIGHT,
     Z1,
@@ -76,12 +77,12 @@ from skaud.kernels.carfac_layout import (
 
 
 @loop
-def release_transmitter_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, n_groups, c):
+def release_transmitter_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, n_groups, c):
     """Adjoint of release_transmitter."""
     for k in range(n_groups):
         for l in range(LANES):
-            i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
-            v = c.cap1_rest - samples[row, t + 1, q + CAP1]
+            i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * taped + l
+            v = c.cap1_rest - samples[row, t + 1, q + (taped - Z1 + CAP1)]
             nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
             potential_bar = nap_bar - nap_bar
             for f in range(N_CLASSES):
@@ -91,13 +92,15 @@ def release_transmitter_adjoint(bars, lines, samples, seeds, frame, pending_bar,
                 release_bar = (
                     bars[row, j + (BARS_GROUP + RELEASE)] + nap_bar * lines[row, i + (GROUP + N_FIBERS)] * weight
                 )
-                bars[row, j + (BARS_GROUP + N_FIBERS)] += nap_bar * samples[row, t + 1, q + RELEASE] * weight
+                bars[row, j + (BARS_GROUP + N_FIBERS)] += (
+                    nap_bar * samples[row, t + 1, q + (taped - Z1 + RELEASE)] * weight
+                )
                 # reservoir, release = synapse_step(v, lines[RESERVOIR], lines[RELEASE], ...)
                 v_bar, reservoir_bar, release_bar = synapse_step_adjoint(
                     bars[row, j + (BARS_GROUP + RESERVOIR)],
                     release_bar,
                     v,
-                    samples[row, t, q + RESERVOIR],
+                    samples[row, t, q + (taped - Z1 + RESERVOIR)],
                     lines[row, i + (GROUP + V_HALF)],
                     lines[row, i + (GROUP + A1)],
                     lines[row, i + (GROUP + A2)],
@@ -118,37 +121,36 @@ def leave_adjoint(bm_bar, bars, lines, row, i, j, elapsed, ac_coeff):
     # bm, ac = high_pass_step(out, lines[AC], c.ac_coeff)
     out_bar, ac_bar = high_pass_step_adjoint(bm_bar, bars[row, j + (BARS_GROUP + AC)], ac_coeff)
     bars[row, j + (BARS_GROUP + AC)] = ac_bar
-    # s = out of the channel before
-    out_bar = out_bar + bars[row, j + (BARS_GROUP + INTERCEPT)]
-    bars[row, j + (BARS_GROUP + OUT)] = out_bar
-    # out = g * s + ..., and s enters z1
+    # s = out of the channel before; out = g * s + ..., and s enters z1
     g = ramp_step(lines[row, i + (GROUP + G)], lines[row, i + (GROUP + DG)], elapsed)
-    bars[row, j + INTERCEPT] = g * out_bar + bars[row, j + (BARS_GROUP + Z1)]
+    apical_bar = bars[row, j + (BARS_GROUP + INTERCEPT)]
+    bars[row, j + (BARS_GROUP + OUT)] = out_bar + apical_bar
+    bars[row, j + INTERCEPT] = g * apical_bar + (g * out_bar + bars[row, j + (BARS_GROUP + Z1)])
     bars[row, j + SLOPE] = g * bars[row, j + (BARS_GROUP + SLOPE)]
 
 
 @loop
-def leave_just_hwr_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, p, elapsed, c):
+def leave_just_hwr_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c):
     """Adjoint of leave_just_hwr."""
     for turn in range(p.n_groups):
         k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
         for l in range(LANES):
-            i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
+            i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * taped + l
             nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
             # nap = just_hwr_step(bm)
-            bm_bar = just_hwr_step_adjoint(nap_bar, samples[row, t + 1, q + BM])
+            bm_bar = just_hwr_step_adjoint(nap_bar, samples[row, t + 1, q + (taped - Z1 + BM)])
             bm_bar = bm_bar + bars[row, j + (BARS_GROUP + BM)]
             bars[row, j + (BARS_GROUP + BM)] = ZERO
             leave_adjoint(bm_bar, bars, lines, row, i, j, elapsed, c.ac_coeff)
 
 
 @loop
-def leave_one_cap_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, p, elapsed, c, constants):
+def leave_one_cap_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c, constants):
     """Adjoint of leave_one_cap; constants: also their bars."""
     for turn in range(p.n_groups):
         k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
         for l in range(LANES):
-            i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
+            i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * taped + l
             nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
             # cap, lpf, nap = one_cap_step(bm, lines[CAP1], lines[LPF], lines[NAP], c)
             bm_bar, cap_bar, lpf_bar, nap_bar, keep1, in1, out1, keep_lpf, lpf, lpf_gain, lpf_rest = (
@@ -156,10 +158,10 @@ def leave_one_cap_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, 
                     bars[row, j + (BARS_GROUP + CAP1)],
                     bars[row, j + (BARS_GROUP + LPF)],
                     nap_bar + bars[row, j + (BARS_GROUP + NAP)],
-                    samples[row, t + 1, q + BM],
-                    samples[row, t, q + CAP1],
-                    samples[row, t, q + LPF],
-                    samples[row, t, q + NAP],
+                    samples[row, t + 1, q + (taped - Z1 + BM)],
+                    samples[row, t, q + (taped - Z1 + CAP1)],
+                    samples[row, t, q + (taped - Z1 + LPF)],
+                    samples[row, t, q + (taped - Z1 + NAP)],
                     c,
                 )
             )
@@ -180,12 +182,14 @@ def leave_one_cap_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, 
 
 
 @loop
-def leave_two_cap_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, p, elapsed, c, synapse, constants):
+def leave_two_cap_adjoint(
+    bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c, synapse, constants
+):
     """Adjoint of leave_two_cap; with a synapse the NAP is not the hair cell's; constants: also their bars."""
     for turn in range(p.n_groups):
         k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
         for l in range(LANES):
-            i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
+            i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * taped + l
             nap_bar = bars[row, j + (BARS_GROUP + NAP)]
             if not synapse:
                 nap_bar = nap_bar + seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
@@ -195,11 +199,11 @@ def leave_two_cap_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, 
                     bars[row, j + (BARS_GROUP + CAP1)],
                     bars[row, j + (BARS_GROUP + CAP2)],
                     nap_bar,
-                    samples[row, t + 1, q + BM],
-                    samples[row, t, q + CAP1],
-                    samples[row, t + 1, q + CAP1],
-                    samples[row, t, q + CAP2],
-                    samples[row, t, q + NAP],
+                    samples[row, t + 1, q + (taped - Z1 + BM)],
+                    samples[row, t, q + (taped - Z1 + CAP1)],
+                    samples[row, t + 1, q + (taped - Z1 + CAP1)],
+                    samples[row, t, q + (taped - Z1 + CAP2)],
+                    samples[row, t, q + (taped - Z1 + (NAP if constants else CAP2))],  # only their bars ask for it
                     c,
                 )
             )
@@ -227,12 +231,8 @@ def enter_adjoint(bars, row, entry):
 
     Returns the bar of the sample that entered the first lane.
     """
-    s_bar = ZERO * bars[row, SLOPE]
-    for l in range(LANES - 1, -1, -1):
-        entry[row, l] = s_bar
-        # s = slope * s + intercept
-        s_bar = bars[row, SLOPE + l] * s_bar + bars[row, INTERCEPT + l]
-    return s_bar
+    # s = slope * s + intercept
+    return compose_down(entry, (row, 0), bars, (row, SLOPE), (row, INTERCEPT))
 
 
 @loop
@@ -248,34 +248,34 @@ def enter_delayed_adjoint(bars, row, entry, n_groups):
 
 
 @loop
-def resonate_adjoint(bars, lines, samples, entry, row, t, n_groups, elapsed, c, delay, constants):
+def resonate_adjoint(bars, lines, samples, taped, entry, row, t, n_groups, elapsed, c, delay, constants):
     """Adjoint of resonate, or of resonate_delayed; constants: also the bars of what does not change."""
     for k in range(n_groups):
         for l in range(LANES):
-            i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * TAPE_GROUP + l + (TAPE_GROUP - Z1)
+            i, j, q = k * GROUP + l, k * BARS_GROUP + l, k * taped + l
             g = ramp_step(lines[row, i + (GROUP + G)], lines[row, i + (GROUP + DG)], elapsed)
             zb = ramp_step(lines[row, i + (GROUP + ZB)], lines[row, i + (GROUP + DZB)], elapsed)
-            z1 = samples[row, t, q + Z1]
+            z1 = samples[row, t, q + (taped - Z1 + Z1)]
             if delay:
-                s = samples[row, t, q + (OUT - TAPE_GROUP)]
+                s = samples[row, t, q + (OUT - Z1)]
                 if k == 0:
-                    s = samples[row, t + 1, q + (OUT - TAPE_GROUP)]
+                    s = samples[row, t + 1, q + (OUT - Z1)]
             else:
-                s = samples[row, t + 1, q + (OUT - TAPE_GROUP)]
-                z1 = z1 + samples[row, t, q + (OUT - TAPE_GROUP)]
+                s = samples[row, t + 1, q + (OUT - Z1)]
+                z1 = z1 + samples[row, t, q + (OUT - Z1)]
             # out = slope * entry + intercept
             out_bar = bars[row, j + (BARS_GROUP + OUT)] + bars[row, j + (BARS_GROUP + SLOPE)] * entry[row, l]
             # out = stage_output(s, z2_next, g, lines[H])
             _, z2_next_bar, g_bar = stage_output_adjoint(
-                out_bar, s, samples[row, t + 1, q + Z2], g, lines[row, i + (GROUP + H)]
+                out_bar, s, samples[row, t + 1, q + (taped - Z1 + Z2)], g, lines[row, i + (GROUP + H)]
             )
             # z1_next, z2_next = resonator_step(z1, z2, lines[ZA], zb, lines[R1], lines[A0], lines[C0], ...)
             z1_bar, z2_bar, za_bar, zb_bar, r1_bar, velocity_scale_bar, v_offset_bar = resonator_step_adjoint(
                 bars[row, j + (BARS_GROUP + Z1)],
                 z2_next_bar + bars[row, j + (BARS_GROUP + Z2)],
                 z1,
-                samples[row, t, q + Z2],
-                samples[row, t, q + ZA],
+                samples[row, t, q + (taped - Z1 + Z2)],
+                samples[row, t - 1, q + (taped - Z1 + Z2)],
                 zb,
                 lines[row, i + (GROUP + R1)],
                 lines[row, i + (GROUP + A0)],

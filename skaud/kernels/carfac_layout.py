@@ -19,16 +19,17 @@ CACHE_LINE = 64  # bytes
 # Columns of the AGC's table, which has a row a stage; FEEDBACK is the gain of the deeper stage's memory at the input.
 DECIMATION, INPUT_SCALE, EPSILON, FEEDBACK, BASAL, HERE, APICAL, MIX = range(8)
 SEGMENT = 64  # samples between two visits to the output arrays
+SOWN = 128  # frames between two visits to their bars
 
 # Rows of a group. Coefficients of the cascade.
 A0, C0, H, R1 = (row * LANES for row in range(4))
-# What a sample leaves behind, and the reverse run must know: cascade, hair cell, synapse (a row a class).
-Z1, Z2, ZA, OUT, BM, CAP1, CAP2, NAP, LPF = (row * LANES for row in range(4, 13))
-RESERVOIR, RELEASE = 13 * LANES, (13 + N_CLASSES) * LANES
-# Ramps from one update of the AGC to the next.
-G, DG, ZB, DZB = ((13 + 2 * N_CLASSES + row) * LANES for row in range(4))
-# DC of the output, and the composite of a lane's channels so far: out = SLOPE * input of the lane + INTERCEPT.
-AC, SLOPE, INTERCEPT = ((17 + 2 * N_CLASSES + row) * LANES for row in range(3))
+# What a run changes: DC of the output, ramps from one update of the AGC to the next, cascade, hair cell, synapse (a row
+# a class).
+AC, G, DG, ZB, DZB = (row * LANES for row in range(4, 9))
+ZA, Z1, Z2, OUT, BM, CAP1, CAP2, NAP, LPF = (row * LANES for row in range(9, 18))
+RESERVOIR, RELEASE = 18 * LANES, (18 + N_CLASSES) * LANES
+# The composite of a lane's channels so far: out = SLOPE * input of the lane + INTERCEPT.
+SLOPE, INTERCEPT = ((18 + 2 * N_CLASSES + row) * LANES for row in range(2))
 # Coefficients of the synapse, a row a class.
 N_FIBERS, V_HALF, A1, A2, WEIGHT = ((20 + N_CLASSES * row) * LANES for row in range(2, 7))
 # What closes the AGC's loop.
@@ -36,10 +37,7 @@ ZR, GA, GB, GC, HEALTH = ((20 + 7 * N_CLASSES + row) * LANES for row in range(5)
 N_ROWS = 20 + 7 * N_CLASSES + 5
 GROUP = N_ROWS * LANES  # from one group to the next
 
-# The reverse run's tape holds, for every sample, the rows from Z1 on. Bars lie where what they belong to lies, those
-# of the constants behind them, in the order of `Constants`.
-TAPE_GROUP = G - Z1
-CHANGING = N_FIBERS - Z1  # what a run changes
+# Bars lie where what they belong to lies, those of the constants behind them, in the order of `Constants`.
 N_CONSTANTS = len(Constants._fields) - 1
 CONSTANT_ROWS = tuple((N_ROWS + row) * LANES for row in range(N_CONSTANTS))
 BARS_GROUP = (N_ROWS + N_CONSTANTS) * LANES
@@ -68,7 +66,7 @@ class State(NamedTuple):
 class Checkpoints(NamedTuple):
     """States that a run has passed, without coefficients and frames: an axis of checkpoints, then as in `State`.
 
-    lines : (n_checkpoints, n_rows, n_groups + 1, CHANGING), the rows from Z1 on.
+    lines : (n_checkpoints, n_rows, LANES + n_groups * n_changing), what flows into each lane, and the rows from AC on.
     """
 
     lines: np.ndarray
@@ -77,20 +75,12 @@ class Checkpoints(NamedTuple):
     phase: np.ndarray
 
     @classmethod
-    def empty(cls, state: State, n_checkpoints: int) -> "Checkpoints":
-        """Room for so many."""
-        shapes = (_changing(state.lines).shape, state.memory.shape, state.pending.shape)
+    def empty(cls, state: State, n_checkpoints: int, n_changing: int) -> "Checkpoints":
+        """Room for so many, with n_changing values of each group."""
+        n_rows, n_groups = len(state.lines), state.lines.shape[1] // GROUP - 1
+        shapes = ((n_rows, LANES + n_groups * n_changing), state.memory.shape, state.pending.shape)
         lines, memory, pending = (np.empty((n_checkpoints, *shape), state.lines.dtype) for shape in shapes)
         return cls(lines, memory, pending, np.empty((n_checkpoints, *state.phase.shape), np.int64))
-
-    def save(self, k: int, state: State) -> None:
-        """Keep a state as number k."""
-        for saved, array in zip(self, (_changing(state.lines), state.memory, state.pending, state.phase)):
-            saved[k] = array
-
-
-def _changing(lines: np.ndarray) -> np.ndarray:
-    return lines.reshape(len(lines), -1, GROUP)[:, :, Z1 : Z1 + CHANGING]
 
 
 class Sizes(NamedTuple):
@@ -136,7 +126,8 @@ class Bars(NamedTuple):
 class Tape(NamedTuple):
     """What a segment's forward run leaves for the reverse run.
 
-    samples : (n_rows, n_samples + 1, (n_groups + 1) * TAPE_GROUP), before the first sample and after every one,
+    samples : (n_rows, n_samples + 2, (n_groups + 1) * n_taped), the rows from Z1 on, before the first sample and after
+    every one; in front of them an entry that has z2 only, before the sample before the first,
     ramps : (n_rows, n_updates + 1, n_groups * 4 * LANES), reached : (n_rows, n_updates, width), memory after an update,
     kept : (n_rows, n_updates, 3 * n_stages or 0, width), what the bars of the AGC's table need,
     elapsed : (n_samples,), samples since the last update, due : (n_updates,), stages whose time had come.
@@ -301,12 +292,12 @@ def zero_bars(plan: Plan, n_rows: int) -> Bars:
     return Bars(lines, memory, pending, np.zeros((n_stages, n_columns)), np.zeros(lines.shape[1]))
 
 
-def empty_tape(plan: Plan, n_rows: int, n_samples: int, *, keep: bool) -> Tape:
-    """Tape for segments of up to so many samples; keep: with what the bars of the AGC's table need."""
+def empty_tape(plan: Plan, n_rows: int, n_samples: int, n_taped: int, *, keep: bool) -> Tape:
+    """Tape of n_taped values a group, for segments of up to so many samples; keep: what the bars of the AGC's need."""
     n_groups, width = int(plan.sizes[0]), int(plan.sizes[0]) * LANES
     n_updates = n_samples // int(plan.table[0, DECIMATION].real) + 1
     samples, ramps, reached, kept = aligned_empty(
-        (n_rows, n_samples + 1, (n_groups + 1) * TAPE_GROUP),
+        (n_rows, n_samples + 2, (n_groups + 1) * n_taped),
         (n_rows, n_updates + 1, n_groups * 4 * LANES),
         (n_rows, n_updates, width),
         (n_rows, n_updates, 3 * len(plan.table) if keep else 0, width),

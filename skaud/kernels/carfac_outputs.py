@@ -1,24 +1,64 @@
-"""From the lanes of CARFAC's kernels to channels in order."""
+"""From the lanes of CARFAC's kernels to channels in order, and back."""
 
-from skaud.kernels._compile import loop
+from skaud.kernels._compile import SQUARE, loop, transpose_square
+from skaud.kernels.carfac import ZERO
 from skaud.kernels.carfac_layout import LANES
+
+
+@loop
+def n_filled(k, n_groups, n_channels):
+    """Lanes of group k that hold a channel."""
+    return (n_channels - k + n_groups - 1) // n_groups
 
 
 @loop
 def deliver(scratch, source, row, out, output, begin, n_samples, n_groups, n_channels):
     """Samples of scratch[source, row] to their channels of out[row, output], from sample begin on."""
+    whole = n_samples // SQUARE * SQUARE
     for k in range(n_groups):
-        for l in range(0, LANES, 4):  # four lanes at once, since they share the cache lines; written out for LLVM
-            at, a = k * LANES + l, l * n_groups + k
-            b, c, d = a + n_groups, a + 2 * n_groups, a + 3 * n_groups
-            if d < n_channels:
-                for t in range(n_samples):
-                    out[row, output, a, begin + t] = scratch[source, row, t, at]
-                    out[row, output, b, begin + t] = scratch[source, row, t, at + 1]
-                    out[row, output, c, begin + t] = scratch[source, row, t, at + 2]
-                    out[row, output, d, begin + t] = scratch[source, row, t, at + 3]
-            else:
-                for j in range(4):
-                    if a + j * n_groups < n_channels:
-                        for t in range(n_samples):
-                            out[row, output, a + j * n_groups, begin + t] = scratch[source, row, t, at + j]
+        filled = n_filled(k, n_groups, n_channels)
+        for t in range(0, whole, SQUARE):
+            transpose_square(
+                out,
+                (row, output, k, begin + t),
+                n_groups * out.shape[3],
+                filled,
+                scratch,
+                (source, row, t, k * LANES),
+                n_groups * LANES,
+                SQUARE,
+            )
+        for l in range(filled):
+            for t in range(whole, n_samples):
+                out[row, output, l * n_groups + k, begin + t] = scratch[source, row, t, k * LANES + l]
+
+
+@loop
+def sow(value_bar, begin, first, seeds, n_groups):
+    """Bars of the frames from begin on to the lanes of seeds, a source for each output from `first` on; 0 beyond."""
+    n_rows, n_outputs, n_channels, n_frames = value_bar.shape
+    count = max(0, min(seeds.shape[2], n_frames - begin))
+    whole = count // SQUARE * SQUARE
+    for row in range(n_rows):
+        for output in range(n_outputs):
+            for k in range(n_groups):
+                filled = n_filled(k, n_groups, n_channels)
+                for t in range(0, whole, SQUARE):
+                    transpose_square(
+                        seeds,
+                        (first + output, row, t, k * LANES),
+                        n_groups * LANES,
+                        SQUARE,
+                        value_bar,
+                        (row, output, k, begin + t),
+                        n_groups * n_frames,
+                        filled,
+                    )
+                for l in range(filled):
+                    for t in range(whole, count):
+                        seeds[first + output, row, t, k * LANES + l] = value_bar[
+                            row, output, l * n_groups + k, begin + t
+                        ]
+            for t in range(count, seeds.shape[2]):
+                for i in range(n_groups * LANES):
+                    seeds[first + output, row, t, i] = ZERO

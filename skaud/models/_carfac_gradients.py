@@ -5,11 +5,14 @@ from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 
 from skaud._gradients import STEP
 from skaud._learning import LearningTransformer
+from skaud._responses import stack
 from skaud.design import carfac as design
 from skaud.kernels import carfac_adjoint as adjoint
+from skaud.kernels import carfac_checkpoints as checkpointing
 from skaud.kernels import carfac_lanes as lanes
 from skaud.kernels import carfac_layout as layout
 from skaud.models._carfac_limits import learning_bounds, resolve_n_fibers, resolve_ohc_health
@@ -54,39 +57,54 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
     ) -> tuple[list[np.ndarray], Callable]:
         (n_ears, n_samples), x = clips[0].shape, np.concatenate(clips)
         plan, (taps, first) = self._kernel_plan(n_ears), self._taps(output)
-        state = self._state(len(x))
         n_frames = n_samples if frame_length is None else max(1, n_samples // frame_length)
         out = np.empty((len(x), max(1, len(taps)), self.n_channels_, n_frames), self.dtype)
-        work = layout.workspace(plan, len(x), len(taps))
-        # Checkpoints every about sqrt(n_samples): they and the tape between two of them grow like this root.
-        segment = layout.SEGMENT * ceil(sqrt(n_samples) / layout.SEGMENT)
-        checkpoints, filled = layout.Checkpoints.empty(state, ceil(n_samples / segment)), 0
-        for start in range(0, n_samples, segment):
-            stop = min(start + segment, n_samples)
-            checkpoints.save(start // segment, state)
-            if frame_length is None:
-                lanes.run(x, start, stop, state, plan, taps, first, work, out)
-            else:
-                filled = lanes.run_frames(x, start, stop, state, plan, taps, first, frame_length, work, out, filled)
-        if frame_length is not None and filled == 0:
-            lanes.close_frame(state, plan, out, 0)
-            frame_length = n_samples
+        # Checkpoints and the tape between two of them grow like sqrt(n_samples); the tape had better stay in the cache.
+        segment = layout.SEGMENT * ceil(sqrt(n_samples) / (2 * layout.SEGMENT))
+        n_rows = n_ears * max(1, self._signals_at_once // n_ears)
+        n_changing, runs = checkpointing.n_changing(layout.Sizes(*plan.sizes).style), []
+        for at in range(0, len(x), n_rows):
+            rows = slice(at, at + n_rows)
+            state = self._state(len(x[rows]))
+            checkpoints = layout.Checkpoints.empty(state, ceil(n_samples / segment), n_changing)
+            work = layout.workspace(plan, len(x[rows]), len(taps))
+            checkpointing.record(
+                x[rows], segment, checkpoints, state, plan, taps, first, frame_length or 0, work, out[rows]
+            )
+            runs.append((rows, state, checkpoints))
         own = [slice(i * n_ears, (i + 1) * n_ears) for i in range(len(clips))]
+        finished = self._finish(output, out)
 
         def pullback(value_bars: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
-            value_bar = value_bars[0] if len(value_bars) == 1 else np.concatenate(value_bars)
-            x_bar, bars = self._reverse(x, value_bar, output, frame_length or 1, segment, checkpoints, n_ears, wrt)
-            constants_bar, lines_bar = self._sum_bars(bars)
+            value_bar = stack(value_bars).reshape(finished.shape)
+            bars = self._finish_adjoint(output, np.asarray(value_bar, self.dtype))
+            if frame_length is not None:
+                bars = bars / np.dtype(self.dtype).type(min(frame_length, n_samples))
+            bars = np.require(bars, self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
+            length = 1 if frame_length is None else min(frame_length, n_samples)
+            x_bar, of_rest = self._reverse(x, bars, length, segment, runs, plan, taps, first, wrt)
+            constants_bar, table_bar, lines_bar = of_rest
             if output == "receptor_potential":
                 constants_bar[lanes.Constants._fields.index("cap1_rest")] += value_bar.sum(dtype=float)
-            grads = {name: self._design_vjp(name, constants_bar, bars.table, lines_bar) for name in wrt if name != "X"}
+            grads = {name: self._design_vjp(name, constants_bar, table_bar, lines_bar) for name in wrt if name != "X"}
             if output == "firings" and "n_fibers" in wrt:
                 released = (value_bar * np.moveaxis(out, 1, 2)).sum(axis=(0, 3), dtype=float)
                 released *= self.ihcs_per_channel
                 grads["n_fibers"] += self._as_given("n_fibers", released)
             return [x_bar[rows] for rows in own], grads
 
-        return [self._finish(output, out[rows]) for rows in own], pullback
+        return [finished[rows] for rows in own], pullback
+
+    def _equal_batches(self, clips: list[np.ndarray]) -> list[list[int]]:
+        """As many clips of one shape as a job can have: `_run_vjp` divides them, and their responses lie together."""
+        by_shape: dict[tuple[int, ...], list[int]] = {}
+        for i, clip in enumerate(clips):
+            by_shape.setdefault(clip.shape, []).append(i)
+        batches, at_once = [], max(1, self._signals_at_once // clips[0].shape[0])
+        for group in by_shape.values():
+            size = at_once * ceil(len(group) / (at_once * effective_n_jobs(self.n_jobs)))
+            batches += [group[i : i + size] for i in range(0, len(group), size)]
+        return batches
 
     def _finish_adjoint(self, output: str, value_bar: np.ndarray) -> np.ndarray:
         if output == "firings":
@@ -99,55 +117,51 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
         self,
         x: np.ndarray,
         value_bar: np.ndarray,
-        output: str,
         frame_length: int,
         segment: int,
-        checkpoints: layout.Checkpoints,
-        n_ears: int,
+        runs: list[tuple[slice, layout.State, layout.Checkpoints]],
+        plan: layout.Plan,
+        taps: np.ndarray,
+        first: int,
         wrt: tuple[str, ...],
-    ) -> tuple[np.ndarray, layout.Bars]:
-        """Bars of x and, summed over its samples, of everything else."""
-        (n_rows, n_samples), plan = x.shape, self._kernel_plan(n_ears)
-        taps, first = self._taps(output)
-        value_bar = self._finish_adjoint(output, np.asarray(value_bar, self.dtype))
-        if frame_length > 1:
-            value_bar = value_bar / np.dtype(self.dtype).type(frame_length)
-        value_bar = np.require(value_bar, self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
-        of_agc = any(name in AGC for name in wrt)
-        wanted = adjoint.OF_CAR * any(name in CAR[1:] for name in wrt)
-        wanted += adjoint.OF_CELL * any(name in HAIR_CELLS[self.ihc_style] for name in wrt)
-        state, bars = self._state(n_rows), layout.zero_bars(plan, n_rows)
-        tape = layout.empty_tape(plan, n_rows, min(segment, n_samples), keep=of_agc)
-        seeds = np.zeros(
-            (1 + len(taps), n_rows, min(segment, n_samples), int(plan.sizes[0]) * layout.LANES), self.dtype
-        )
-        work, x_bar = adjoint.reverse_workspace(plan, n_rows), np.empty_like(x)
-        adjoint.reverse(
-            x,
-            segment,
-            checkpoints,
-            state,
-            plan,
-            value_bar,
-            frame_length,
-            taps,
-            first,
-            bars,
-            tape,
-            seeds,
-            wanted,
-            work,
-            x_bar,
-        )
-        return x_bar, bars
+    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Bars of x and, summed over its samples, of everything else: see `_sum_bars`."""
+        style, constants = int(layout.Sizes(*plan.sizes).style), any(name not in ("X", "ohc_health") for name in wrt)
+        reverse = adjoint.reverse_for(style, bool(self.use_delay_buffer), constants)
+        x_bar, n_taped = np.empty_like(x), adjoint.n_taped(style, constants)
+        sums, n_samples = [], x.shape[1]
+        for rows, state, checkpoints in runs:
+            n_rows = len(x[rows])
+            bars = layout.zero_bars(plan, n_rows)
+            tape = layout.empty_tape(plan, n_rows, min(segment, n_samples), n_taped, keep=constants)
+            seeds = np.zeros((1 + len(taps), n_rows, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
+            reverse(
+                x[rows],
+                segment,
+                checkpoints,
+                state.copy(),
+                plan,
+                value_bar[rows],
+                frame_length,
+                taps,
+                first,
+                bars,
+                tape,
+                seeds,
+                adjoint.reverse_workspace(plan, n_rows),
+                x_bar[rows],
+            )
+            sums.append(self._sum_bars(bars))
+        constants_bar, table_bar, lines_bar = (np.sum(bars, axis=0) for bars in zip(*sums))
+        return x_bar, (constants_bar, table_bar, lines_bar)
 
-    def _sum_bars(self, bars: layout.Bars) -> tuple[np.ndarray, np.ndarray]:
-        """Bars of the constants, and of the lines, (n_channels, n_rows of a group), summed over signals and ears."""
+    def _sum_bars(self, bars: layout.Bars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Bars of the constants, the AGC's table and the lines, (n_channels, n_rows of a group), over all rows."""
         lines = bars.lines.sum(axis=0, dtype=float) + bars.summed
         groups = lines.reshape(-1, layout.BARS_GROUP // layout.LANES, layout.LANES)
         group, lane = np.divmod(layout.lane_position(self.n_channels_), layout.LANES)
         channels = groups[group + 1, :, lane]
-        return channels[:, layout.N_ROWS :].sum(axis=0), channels[:, : layout.N_ROWS]
+        return channels[:, layout.N_ROWS :].sum(axis=0), bars.table, channels[:, : layout.N_ROWS]
 
     # --- from coefficients to parameters ---
 

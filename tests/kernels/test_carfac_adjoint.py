@@ -9,7 +9,9 @@ import pytest
 from skaud import CARFAC
 from skaud.design import carfac as design
 from skaud.kernels import carfac as steps
-from skaud.kernels.carfac_layout import make_constants
+from skaud.kernels._compile import kernel
+from skaud.kernels.carfac_layout import LANES, lane_position, make_constants, n_groups_for
+from skaud.kernels.carfac_outputs import deliver, sow
 
 STEP = 1e-30
 CELL = {
@@ -92,6 +94,40 @@ def test_the_spatial_filter_and_its_adjoint_are_transposes():
     padded = np.pad(out_bar, 1)
     x_bar = [steps.spatial_step_adjoint(padded[i + 2], padded[i + 1], padded[i], *fir) for i in range(7)]
     assert np.dot(out, out_bar) == pytest.approx(np.dot(x, x_bar), rel=1e-14)
+
+
+@kernel
+def deliver_one(scratch, out, begin):
+    deliver(scratch, 0, 0, out, 0, begin, scratch.shape[2], scratch.shape[3] // LANES, out.shape[2])
+
+
+@kernel
+def sow_all(value_bar, begin, seeds):
+    sow(value_bar, begin, 0, seeds, seeds.shape[3] // LANES)
+
+
+@pytest.mark.parametrize("n_samples", [5, 32, 60])  # less than a square, whole squares, a square and what is left
+@pytest.mark.parametrize("n_channels", [16, 27, 71])
+def test_samples_reach_their_channel_and_nothing_else(n_samples, n_channels):
+    position = lane_position(n_channels)
+    scratch = np.random.default_rng(0).standard_normal((1, 1, n_samples, n_groups_for(n_channels) * LANES))
+    out = np.full((1, 1, n_channels, n_samples + 2), np.nan)
+    deliver_one(scratch, out, 1)
+    np.testing.assert_array_equal(out[0, 0, :, 1:-1], scratch[0, 0, :, position])
+    assert np.isnan(out[..., [0, -1]]).all()
+
+
+@pytest.mark.parametrize(("begin", "n_filled"), [(0, 40), (40, 37), (80, 0)])
+def test_bars_reach_their_lane_and_0_stands_where_there_is_none(begin, n_filled):
+    value_bar, position = np.random.default_rng(0).standard_normal((1, 1, 71, 77)), lane_position(71)
+    seeds = np.full((1, 1, 40, 5 * LANES), np.nan)
+    seeds[..., np.setdiff1d(np.arange(5 * LANES), position)] = 0
+    sow_all(value_bar, begin, seeds)
+    np.testing.assert_array_equal(
+        seeds[0, 0, :n_filled, position], value_bar[0, 0, :, begin : begin + n_filled], strict=True
+    )
+    assert not seeds[0, 0, n_filled:].any()
+    assert not np.delete(seeds, position, axis=3).any()
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float64", 1e-8), ("float32", 1e-3)])
