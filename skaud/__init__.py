@@ -25,7 +25,7 @@ _HOME = {
     "PowerLawCompression": "skaud.stages.cochlear",
     "TemporalPooling": "skaud.stages.pooling",
 }
-_SUBMODULES = ("audio", "datasets", "design", "display", "hearing", "models", "stages", "testing")
+_SUBMODULES = ("audio", "datasets", "design", "display", "fitting", "hearing", "models", "stages", "testing")
 
 __all__ = ["__version__", *_HOME, *_SUBMODULES]
 
