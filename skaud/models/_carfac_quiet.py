@@ -14,9 +14,9 @@ from skaud.models._carfac_gradients import CARFACGradients
 
 AT_ONCE = 4  # tones that the kernel runs side by side
 RISE_S = 0.005
-# Before the NAP is measured: for the cascade, and as many of the AGC's longest time constants.
-SETTLE_S, SETTLE_PERIODS, SETTLE_TIME_CONSTANTS = 0.02, 5, 4
-WINDOW_S, WINDOW_PERIODS = 0.02, 4
+# Before the NAP is measured: for the cascade, within 0.1 dB up to 6 kHz, and for the AGC's longest time constant.
+SETTLE_S, SETTLE_PERIODS, SETTLE_TIME_CONSTANTS = 0.012, 8, 4
+WINDOW_S, WINDOW_PERIODS = 0.01, 4
 
 
 class QuietEar:
@@ -46,7 +46,7 @@ class QuietEar:
         self.healthy_fibers = None if self._healthy.synapse is None else np.array(self._model.n_fibers_)
         time_constants = np.asarray(self._model._parameters()["agc_time_constants_s"])
         self._settle_s = SETTLE_TIME_CONSTANTS * time_constants.max() if steady else 0.0
-        self._batches = self._group()
+        self._batches = [slice(i, i + AT_ONCE) for i in range(0, len(frequencies_hz), AT_ONCE)]
         self.healthy_db = self.response_db(np.zeros(len(frequencies_hz)), np.ones(self.n_channels))
 
     def response_db(
@@ -127,27 +127,12 @@ class QuietEar:
         synapse = self._healthy.synapse
         return np.zeros(3) if synapse is None else synapse.spont_p * synapse.agc_weight * self._model.ihcs_per_channel
 
-    def _group(self) -> list[slice]:
-        """Tones that run side by side: neighbours of one duration, since low frequencies need more time."""
-        durations = [self._durations(hz) for hz in self.frequencies_hz]
-        batches, begin = [], 0
-        for end in range(1, len(durations) + 1):
-            if end == len(durations) or durations[end] != durations[begin] or end - begin == AT_ONCE:
-                batches.append(slice(begin, end))
-                begin = end
-        return batches
-
-    def _durations(self, frequency_hz: float) -> tuple[int, int]:
-        """Samples of a tone before the measurement, and of the measurement."""
-        rate = self._model.sample_rate
-        settle_s = max(SETTLE_S, SETTLE_PERIODS / frequency_hz, self._settle_s)
-        return round(settle_s * rate), round(max(WINDOW_S, WINDOW_PERIODS / frequency_hz) * rate)
-
     def _tones(self, frequencies_hz: np.ndarray, level_db_hl: np.ndarray) -> tuple[list[np.ndarray], int, np.ndarray]:
         """Tones (1, n_samples) in the model's own level, the samples that come first, and the window behind them."""
-        n_settle, n_window = self._durations(frequencies_hz[0])
-        window = np.hanning(n_window + 2)[1:-1]
-        time_s = np.arange(n_settle + n_window) / self._model.sample_rate
+        rate, lowest_hz = self._model.sample_rate, frequencies_hz.min()
+        n_settle = round(max(SETTLE_S, SETTLE_PERIODS / lowest_hz, self._settle_s) * rate)
+        window = np.hanning(round(max(WINDOW_S, WINDOW_PERIODS / lowest_hz) * rate) + 2)[1:-1]
+        time_s = np.arange(n_settle + len(window)) / rate
         rise = np.sin(np.pi / 2 * np.minimum(time_s / RISE_S, 1)) ** 2
         amplitude = np.sqrt(2) * 10 ** ((hl_to_spl(frequencies_hz, level_db_hl) - self._model._rms_one_db_spl) / 20)
         tones = amplitude[:, np.newaxis] * rise * np.sin(2 * np.pi * frequencies_hz[:, np.newaxis] * time_s)
