@@ -150,7 +150,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
                 watch=watch,
             )
         self._set_learned(objective, solution.x if held_out is None else best[1])
-        self.n_iter_, self.loss_curve_ = solution.n_iter, solution.loss_curve
+        self.n_iter_, self.loss_curve_ = max(solution.n_iter, 1), solution.loss_curve
         if held_out is not None:
             self.validation_scores_ = scores
         warn_unless_converged(self, solution, stacklevel=5)  # where fit was called
