@@ -85,17 +85,18 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         self._forget()
         progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=0 if self.learn is None else self.max_iter)
         super().fit(X, y, sample_rate)
-        names = self._names_to_learn()
+        learns = len(self._names_to_learn()) > 0
         self._find()
-        if names:
+        if learns:
             if self._stays_where_it_is(X):
                 raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
-            self._learn(names, self._sounds(X, sample_rate), y, progress)
+            self._learn(self._sounds(X, sample_rate), y, progress)
         progress.close()
         return self
 
-    def _learn(self, names: tuple[str, ...], sounds: Sounds, y: Any, progress: FitProgress) -> None:
-        """Train parameters through a softmax head."""
+    def _learn(self, sounds: Sounds, y: Any, progress: FitProgress) -> None:
+        """Train the parameters that `learn` names through a softmax head."""
+        names = self._names_to_learn()
         labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None)
         random_state = check_random_state(self.random_state)
         held_out: np.ndarray | None = None
