@@ -85,12 +85,12 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         self._forget()
         progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=self.max_iter if self._iterates() else 0)
         super().fit(X, y, sample_rate)
-        names = self._names_to_learn()
+        learns = len(self._names_to_learn()) > 0
         self._find(progress)
-        if names:
+        if learns:
             if self._stays_where_it_is(X):
                 raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
-            self._learn(names, self._sounds(X, sample_rate), y, progress)
+            self._learn(self._sounds(X, sample_rate), y, progress)
         progress.close()
         return self
 
@@ -98,8 +98,9 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         """Whether fit does more than design."""
         return self.learn is not None
 
-    def _learn(self, names: tuple[str, ...], sounds: Sounds, y: Any, progress: FitProgress) -> None:
-        """Train parameters through a softmax head."""
+    def _learn(self, sounds: Sounds, y: Any, progress: FitProgress) -> None:
+        """Train the parameters that `learn` names through a softmax head."""
+        names = self._names_to_learn()
         labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None)
         random_state = check_random_state(self.random_state)
         held_out: np.ndarray | None = None
@@ -154,7 +155,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
                 watch=watch,
             )
         self._set_learned(objective, solution.x if held_out is None else best[1])
-        self.n_iter_, self.loss_curve_ = solution.n_iter, solution.loss_curve
+        self.n_iter_, self.loss_curve_ = max(solution.n_iter, 1), solution.loss_curve
         if held_out is not None:
             self.validation_scores_ = scores
         warn_unless_converged(self, solution, stacklevel=5)  # where fit was called

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skaud
 from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, audio
@@ -52,6 +53,11 @@ def front_end(**parameters):
     return BiomimeticFrontend(
         **{"n_strfs": 8, "learn": "full", "max_iter": 3, "random_state": 0, "tol": 0.0} | parameters
     )
+
+
+@parametrize_with_checks([cochlea(erb_per_step=2.0, max_iter=2)])
+def test_it_is_a_scikit_learn_transformer(estimator, check):
+    check(estimator)
 
 
 # What is learned

@@ -327,11 +327,11 @@ class BiomimeticFrontend(AuditorySpectrogram):
             kept[id(clip)] = super()._respond(clip, ("spectrogram",), n_threads)["spectrogram"]
         return kept[id(clip)]
 
-    def _learn(self, names: tuple[str, ...], sounds: Sounds, y: Any, progress: FitProgress) -> None:
-        if {*names} <= {*self._learnable[-2:]}:
+    def _learn(self, sounds: Sounds, y: Any, progress: FitProgress) -> None:
+        if {*self._names_to_learn()} <= {*self._learnable[-2:]}:
             self._kept_spectrograms_: dict[int, np.ndarray] = {}  # which learning does not change, by id of the clip
         try:
-            super()._learn(names, sounds, y, progress)
+            super()._learn(sounds, y, progress)
         finally:
             if hasattr(self, "_kept_spectrograms_"):
                 del self._kept_spectrograms_
