@@ -154,6 +154,16 @@ class DifferentiableTransformer(AudioTransformer):
         clips = [clip + 1j * STEP * step for clip, step in zip(clips, steps)]
         return [response.imag / STEP for response in self._run_complex(clips, output, frame_length, stepped)]
 
+    def _set_found(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Show what a fit found in attributes that end in _, unless the design has set them; all of them."""
+        learned = set(getattr(self, "_learned_", ()))
+        for name, value in found.items():
+            if f"{name}_" in learned or not hasattr(self, f"{name}_"):
+                setattr(self, f"{name}_", value)
+                learned.add(f"{name}_")
+        self._learned_ = tuple(sorted(learned))
+        return {f"{name}_": getattr(self, f"{name}_") for name in found}
+
     # --- what a model may do in its own way ---
 
     def _vjp_where_it_is(
@@ -184,6 +194,9 @@ class DifferentiableTransformer(AudioTransformer):
     def _bounds(self) -> dict[str, tuple[Any, Any]]:
         """Lowest and highest value that learning may give a parameter; numbers, or arrays as `_differentiated`."""
         return {}
+
+    def _find(self) -> None:
+        """Find parameters that need no labels, once the model is designed as given."""
 
     def _design_runs(self) -> None:
         """As much of `_design` as runs need: what an optimiser repeats at every step."""

@@ -1,6 +1,6 @@
 """Learning: parameters of a model, trained on labels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -47,6 +47,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
     n_iter_no_change: int
     random_state: Any
     verbose: int
+    loss_curve_: Any
 
     # Words for several parameters at once.
     _learn_sets: dict[str, tuple[str, ...]] = {}
@@ -84,7 +85,9 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         self._forget()
         progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=0 if self.learn is None else self.max_iter)
         super().fit(X, y, sample_rate)
-        if self.learn is not None:
+        learns = len(self._names_to_learn()) > 0
+        self._find()
+        if learns:
             if self._stays_where_it_is(X):
                 raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
             self._learn(self._sounds(X, sample_rate), y, progress)
@@ -92,7 +95,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         return self
 
     def _learn(self, sounds: Sounds, y: Any, progress: FitProgress) -> None:
-        """Train the parameters that `learn` names."""
+        """Train the parameters that `learn` names through a softmax head."""
         names = self._names_to_learn()
         labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None)
         random_state = check_random_state(self.random_state)
@@ -118,7 +121,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
                 if (accuracy, -held_out_loss) > best[0]:
                     best = (accuracy, -held_out_loss), x.copy()
                 more = f", accuracy on what was held out {accuracy:.3f}"
-            stop = progress.iteration(loss, lambda: self._set_learned(objective, x, names), more)
+            stop = progress.iteration(loss, lambda: self._set_learned(objective, x), more)
             return stop or n_without >= self.n_iter_no_change
 
         low, high = objective.parameters.low, objective.parameters.high
@@ -147,21 +150,17 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
                 random_state=random_state,
                 watch=watch,
             )
-        self._set_learned(objective, solution.x if held_out is None else best[1], names)
-        self.n_iter_, self.loss_curve_ = solution.n_iter, solution.loss_curve
+        self._set_learned(objective, solution.x if held_out is None else best[1])
+        self.n_iter_, self.loss_curve_ = max(solution.n_iter, 1), solution.loss_curve
         if held_out is not None:
             self.validation_scores_ = scores
         warn_unless_converged(self, solution, stacklevel=5)  # where fit was called
 
-    def _set_learned(self, objective: SoftmaxObjective, x: np.ndarray, names: Iterable[str]) -> dict[str, Any]:
+    def _set_learned(self, objective: SoftmaxObjective, x: np.ndarray) -> dict[str, Any]:
         """Design with what was learned; the fitted attributes that hold it."""
         found = objective.found(x)
         self._redesign(objective.fixed | found)
-        attributes = {f"{name}_": found[name] for name in names}
-        for name, value in attributes.items():
-            setattr(self, name, value)
-        self._learned_ = tuple(attributes)
-        return attributes
+        return self._set_found(found)
 
     def _forget(self) -> None:
         """Remove what an earlier fit learned: a fit starts afresh."""
@@ -192,10 +191,6 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             np.arange(n_signals), test_size=n_held_out, random_state=random_state, stratify=of_clips
         )
         return np.sort(parts[0]), np.sort(parts[1])
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        self._names_to_learn()
 
     def _names_to_learn(self) -> tuple[str, ...]:
         """Parameters that `learn` names; an error if the output does not depend on one of them."""

@@ -1,7 +1,10 @@
 """What `learn` does in a fit."""
 
 import pickle
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +15,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import skaud
 from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, audio
 from skaud.fitting.classification import Labels, SoftmaxObjective
 from skaud.fitting.parameters import BoundedParameters
@@ -48,6 +53,11 @@ def front_end(**parameters):
     return BiomimeticFrontend(
         **{"n_strfs": 8, "learn": "full", "max_iter": 3, "random_state": 0, "tol": 0.0} | parameters
     )
+
+
+@parametrize_with_checks([cochlea(erb_per_step=2.0, max_iter=2)])
+def test_it_is_a_scikit_learn_transformer(estimator, check):
+    check(estimator)
 
 
 # What is learned
@@ -117,16 +127,18 @@ def test_full_is_all_212_parameters_and_cortical_80():
     sizes = {}
     for learn in ("full", "cortical"):
         model = BiomimeticFrontend(learn=learn, max_iter=1).fit(WIDE_CLIPS[:2], Y[:2])
-        sizes[learn] = sum(np.size(getattr(model, name)) for name in model._learned_)
+        sizes[learn] = sum(np.size(getattr(model, f"{name}_")) for name in model._names_to_learn())
     assert sizes == {"full": 212, "cortical": 80}
 
 
 @pytest.mark.parametrize("given", [0.9, np.full(26, 0.9), lambda hz: 0.9 + 0 * hz], ids=["scalar", "array", "callable"])
 def test_the_shape_that_was_given_is_learned(given):
     model = cochlea(learn="ohc_health", ohc_health=given, max_iter=2).fit(CLIPS, Y)
-    assert np.shape(model.ohc_health_) == (() if np.isscalar(given) else (model.n_channels_,))
+    found = model._found_["ohc_health"]
+    assert np.shape(found) == (() if np.isscalar(given) else (model.n_channels_,))
     assert model.ohc_health is given
-    np.testing.assert_allclose(model.coefficients_.car.ohc_health, model.ohc_health_)
+    np.testing.assert_array_equal(model.ohc_health_, found)
+    np.testing.assert_array_equal(model.coefficients_.car.ohc_health, found * np.ones(model.n_channels_))
 
 
 def test_rates_keep_their_sign():
@@ -212,8 +224,8 @@ def test_a_seed_gives_the_same_for_any_number_of_jobs(model, solver):
     fits = [clone(model).set_params(n_jobs=n_jobs).fit(clips, Y) for n_jobs in (None, 1, 3)]
     for other in fits[1:]:
         assert other.loss_curve_ == fits[0].loss_curve_
-        for name in fits[0]._learned_:
-            np.testing.assert_array_equal(getattr(other, name), getattr(fits[0], name))
+        for name in fits[0]._names_to_learn():
+            np.testing.assert_array_equal(getattr(other, f"{name}_"), getattr(fits[0], f"{name}_"))
 
 
 def test_adam_follows_its_seed():
@@ -302,7 +314,7 @@ def test_ears_are_learned_from_together():
 def test_the_spectrogram_alone_learns():
     model = AuditorySpectrogram(learn="full", max_iter=2).fit(WIDE_CLIPS, Y)
     assert model.compression_.shape == (129,)
-    assert model._learned_ == ("compression_", "lateral_inhibition_", "integration_s_")
+    assert model._found_.keys() == {"compression", "lateral_inhibition", "integration_s"}
 
 
 def test_callbacks_watch_every_iteration():
@@ -333,3 +345,25 @@ def test_callbacks_watch_every_iteration():
     seen.clear()
     model.set_params(learn=None).fit(CLIPS)
     assert seen == ["setup", "teardown"]
+
+
+def test_scikit_learn_without_callbacks_learns_as_well():
+    code = """
+import sys, sklearn.linear_model, sklearn.preprocessing, sklearn.model_selection
+sys.modules["sklearn.callback"] = None  # as before 1.9
+import numpy as np
+from skaud import AuditorySpectrogram
+X = np.random.default_rng(0).standard_normal((4, 800))
+model = AuditorySpectrogram(learn="integration_s", max_iter=2).fit(X, [0, 1, 0, 1])
+print(model.n_iter_, hasattr(model, "set_callbacks"))
+"""
+    root = Path(skaud.__file__).parent.parent
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)
+    assert found.stdout.split() == ["2", "False"]
+
+
+def test_arrays_of_another_library_do_not_teach():
+    strict = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    X = strict.asarray(np.stack([clip[:500] for clip in WIDE_CLIPS]).astype(np.float32))
+    with error(TypeError, "X is Array", "NumPy"):
+        front_end().fit(X, Y)

@@ -22,10 +22,10 @@ class Labels:
     def __init__(self, y: Any, n_signals: int, *, a_frame: bool) -> None:
         if y is None:
             raise ValueError(
-                "y is None, and learn needs labels; pass y, "
-                + ("a label a clip or an array of labels a frame for each." if a_frame else "a label a clip.")
+                "learn requires y to be passed, but the target y is None; pass "
+                + ("a label a clip, or an array of a label a frame for each." if a_frame else "a label a clip.")
             )
-        y = list(y)
+        y = list(y if isinstance(y, (list, tuple)) else np.asarray(y))
         if len(y) != n_signals:
             raise ValueError(f"y has {len(y)} entries for {n_signals} signals in X; pass one for each.")
         self.of_frames = any(np.ndim(label) > 0 for label in y)

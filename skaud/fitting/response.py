@@ -90,7 +90,8 @@ def fit_response(
     model = clone(estimator).set_params(dtype="float64")
     if model._stays_where_it_is(X):
         raise TypeError(f"X is {type(X).__name__}, and the fit runs on the CPU; pass a NumPy array.")
-    AudioTransformer.fit(model, X, sample_rate=sample_rate)  # whatever the estimator's own fit would learn
+    AudioTransformer.fit(model, X, sample_rate=sample_rate)  # whatever the estimator's own fit would learn from labels
+    model._find()
     names = _check_names(model, learn)
     if output != "features":
         model._check_outputs((output,))
@@ -108,9 +109,7 @@ def fit_response(
     fitted, found = clone(estimator), parameters.unpack(solution.x)
     AudioTransformer.fit(fitted, X, sample_rate=sample_rate)
     fitted._redesign(objective.fixed | found)
-    for name, value in found.items():
-        setattr(fitted, f"{name}_", value)
-    fitted._learned_ = tuple(f"{name}_" for name in found)
+    fitted._set_found(found)
     fitted.n_iter_, fitted.loss_curve_ = solution.n_iter, solution.loss_curve
     warn_unless_converged(fitted, solution)
     return fitted

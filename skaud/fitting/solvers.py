@@ -12,7 +12,7 @@ Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Watch = Callable[[np.ndarray, float], bool]  # is told of every iteration; True stops
 
 FIRST_STEP = 0.02  # of L-BFGS-B, where the range of a parameter is 1
-TINY = np.finfo(float).tiny
+TINY = 1e-100
 ROUNDING = 0.01  # of the gradient at the start
 
 # Of Adam (Kingma & Ba 2015).

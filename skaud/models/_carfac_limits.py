@@ -107,10 +107,10 @@ def check_coefficients(model: Any, coefficients: CARFACCoefficients) -> None:
 def learning_bounds(model: Any, parameters: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Lowest and highest values of what can be learned; any values within them together give a stable recursion."""
     tau = {name: float(parameters[name]) for name in parameters if name.startswith("tau")}
-    car, sample = model.coefficients_.car, MARGIN / model.sample_rate
+    pole_hz, sample = model.pole_frequencies_hz_, MARGIN / model.sample_rate
     # min_zeta leaves max_zeta room, and both leave the poles within the unit circle: design_car's zr > 0 and r1 > -1.
-    theta = 2 * np.pi * car.pole_hz / model.sample_rate
-    erb = 0.25 * (erb_hz(car.pole_hz, model.erb_break_hz, model.erb_q) / car.pole_hz).max()
+    theta = 2 * np.pi * pole_hz / model.sample_rate
+    erb = 0.25 * (erb_hz(pole_hz, model.erb_break_hz, model.erb_q) / pole_hz).max()
     middle = (0.75 * parameters["min_zeta"] + erb + parameters["max_zeta"]) / 2
     between = max(middle, parameters["min_zeta"] / MARGIN)
     zeta_theta = (theta - model.high_f_damping_compression * theta * (theta / np.pi) ** 2).max()

@@ -111,26 +111,18 @@ class CARFAC(CARFACGradients):
         number stays one number; give `ohc_health` as an array, or a callable, to learn an entry a channel.
     solver : {"lbfgs", "adam"}, default="lbfgs"
         L-BFGS-B over all clips, or Adam over random batches of them.
-    max_iter : int, default=200
-        Iterations of learning; with Adam, passes over all clips.
-    tol : float, default=1e-5
-        Learning ends where an iteration lowers the loss by less than ``tol * max(1, loss)``, or no entry of the
-        gradient exceeds tol; with Adam, after `n_iter_no_change` iterations that do not lower the loss by tol.
+    max_iter, tol : int, float, default=200, 1e-5
+        Most iterations of learning, with Adam passes over all clips; it ends earlier where one lowers the loss by less
+        than ``tol * max(1, loss)``, with Adam where `n_iter_no_change` do not lower it by tol.
     l2 : float, default=1e-4
         Penalty on the squared weights of the softmax head.
-    batch_size : int, default=32
-        Clips of a batch of Adam; L-BFGS, too, differentiates no more at a time, which bounds the memory.
-    learning_rate : float, default=0.01
-        Step of Adam, as a part of the range between a parameter's bounds.
-    early_stopping : bool, default=False
-        Hold out clips, stop after `n_iter_no_change` iterations whose accuracy on them is no better, and keep what was
-        learned when it was best.
-    validation_fraction : float, default=0.1
-        Part of the clips to hold out.
-    n_iter_no_change : int, default=10
-        Iterations without progress to stop after.
+    batch_size, learning_rate : int, float, default=32, 0.01
+        Clips that are differentiated at a time; step of Adam, as a part of the range between a parameter's bounds.
+    early_stopping, validation_fraction, n_iter_no_change : bool, float, int, default=False, 0.1, 10
+        Hold out a fraction of the clips, stop after so many iterations that bring no better accuracy on them, and keep
+        the best.
     random_state : int, RandomState or None, default=None
-        Seed of the batches and of what is held out.
+        Seed of the batches of learning and of what is held out.
     verbose : int, default=0
         Print the loss of every iteration of learning.
     dtype : {"float32", "float64"}, default="float32"
@@ -154,12 +146,9 @@ class CARFAC(CARFACGradients):
         Frames a second.
     <parameter>_ : float or ndarray
         Value of every parameter that `learn` names, such as ``velocity_scale_``.
-    n_iter_ : int
-        Iterations of learning; 1 where nothing is learned.
-    loss_curve_ : list of float
-        Loss, where fit learned: at the start and after every iteration of L-BFGS, or in every iteration of Adam.
-    validation_scores_ : list of float
-        Accuracy on what was held out, after every iteration, with ``early_stopping=True``.
+    n_iter_, loss_curve_, validation_scores_ : int, list of float, list of float
+        Iterations of learning, 1 where nothing is learned; loss, with L-BFGS at the start and after each, with Adam in
+        each; accuracy on what was held out, after each.
     n_ears_in_ : int or None
         Ears of the signals in `fit`; None where they had no axis for them.
     n_features_in_ : int
