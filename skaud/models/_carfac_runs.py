@@ -116,7 +116,7 @@ class CARFACRuns(AudioTransformer):
             out = np.empty((len(x), 1, self.n_channels_, max(1, (stop - start) // frame_length)), self.dtype)
             begin, n_frames = 0, 0
             for k, i in enumerate(running):
-                end, rest, own = min(lengths[i], stop) - start, slice(k * n_ears, None), _rows(state, i, n_ears)
+                end, rest = min(lengths[i], stop) - start, slice(k * n_ears, None)
                 if end > begin:
                     remaining = _rows(state, i, n_ears, len(clips) - i)
                     n_frames = lanes.run_frames(
@@ -125,6 +125,7 @@ class CARFACRuns(AudioTransformer):
                     begin = end
                 response = out[k * n_ears : (k + 1) * n_ears]
                 if start == 0 and n_frames == 0:  # shorter than a frame: the mean of what there is
+                    own = _rows(state, i, n_ears)
                     filled = own._replace(frame_sum=own.frame_sum.copy(), frame_filled=state.frame_filled.copy())
                     lanes.close_frame(filled, plan, response, 0)
                 if start == 0 or n_frames:

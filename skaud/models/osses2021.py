@@ -14,9 +14,10 @@ from skaud.base import AudioTransformer
 from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
 from skaud.design.osses2021 import Design
-from skaud.stages._stage import OUTPUTS, Chain, check_rate, iter_blocks
+from skaud.stages._running import mean_of_blocks
+from skaud.stages._stage import OUTPUTS, Chain, check_rate
 from skaud.stages.adaptation import AdaptationLoops
-from skaud.stages.ears import EarStage, HeadphoneFilter, MiddleEarFilter, check_causal
+from skaud.stages.ears import EarStage, HeadphoneFilter, MiddleEarFilter, check_causal, iter_blocks
 from skaud.stages.gammatone import GammatoneFilterbank, channel_names
 from skaud.stages.hair_cell import HairCellEnvelope
 from skaud.stages.modulation import ModulationFilterbank, modulation_names
@@ -324,8 +325,8 @@ class Osses2021(AudioTransformer):
 
     def _frame_blocks(self, clips: list[np.ndarray], frame_length: int | None) -> Iterator[tuple[int, np.ndarray]]:
         for i, clip in enumerate(clips):
-            if self.output in _EARS:
-                blocks = _block_frames(self._stream(clip, self.output), frame_length or 1)
+            if self.output in self._ears():
+                blocks = mean_of_blocks(self._stream(clip, self.output), frame_length or 1)
             else:
                 blocks = self._chain_.frame_blocks(self._stream(clip), len(clip), frame_length)
             for frames in blocks:
@@ -362,14 +363,3 @@ def _frames(response: np.ndarray, frame_length: int) -> np.ndarray:
     length = min(frame_length, response.shape[-1])
     n_frames = response.shape[-1] // length
     return response[..., : n_frames * length].reshape(*response.shape[:-1], n_frames, length).mean(axis=-1)
-
-
-def _block_frames(blocks: Iterator[np.ndarray], frame_length: int) -> Iterator[np.ndarray]:
-    """Frames (n_ears, 1, n_frames) of sound (n_ears, n_samples) that comes in blocks."""
-    waiting: list[np.ndarray] = []
-    for block in blocks:
-        sound = np.concatenate([*waiting, block], axis=1)[:, np.newaxis]
-        whole = sound.shape[-1] // frame_length * frame_length
-        if whole:
-            yield _frames(sound[..., :whole], frame_length)
-        waiting = [sound[:, 0, whole:]]

@@ -12,7 +12,7 @@ from skaud._stream import StreamState
 from skaud.base import AudioTransformer
 from skaud.design import ears as design
 from skaud.kernels.fir import convolve, prepare_taps
-from skaud.stages._stage import Stage, iter_blocks
+from skaud.stages._stage import BLOCK, Stage
 
 
 class EarStage(Stage):
@@ -259,6 +259,12 @@ class MiddleEarFilter(EarStage):
     def _filter(self, table: design.Table) -> design.EarFilter:
         amt_minimum = self.middle_ear == "lopezpoveda2001"
         return design.design_ear(table, self.sample_rate, self.phase, normalise=True, amt_minimum=amt_minimum)
+
+
+def iter_blocks(clip: np.ndarray) -> Iterator[np.ndarray]:
+    """Blocks (n_rows, at most BLOCK) of a clip (n_rows, n_samples)."""
+    for begin in range(0, clip.shape[1], BLOCK):
+        yield np.ascontiguousarray(clip[:, begin : begin + BLOCK])
 
 
 def check_causal(phase: str) -> None:

@@ -42,6 +42,11 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
     channel_shape_ : tuple of int
         Shape of one frame of X, () or (n_channels,) or (n_ears, n_channels).
 
+    Notes
+    -----
+    Inside a model, the mean, std, min and max, and those of differences, are accumulated, so that the memory does not
+    grow with the length of a clip; any other statistic beside them needs all frames at once.
+
     Examples
     --------
     >>> import numpy as np
