@@ -5,20 +5,17 @@ channel lies in one flat array, the lines: (group, row, lane), with a group more
 flows into the first channel of each lane. Constant strides in one array let LLVM prove that nothing overlaps.
 """
 
-from collections.abc import Sequence
-from math import factorial, prod
+from math import factorial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skaud.kernels.carfac import TAYLOR_TERMS, Constants
+from skaud.kernels.lanes import LANES, SEGMENT, aligned_copies, aligned_empty
 
-LANES = 16
 N_CLASSES = 3  # spontaneous-rate classes of the synapse
-CACHE_LINE = 64  # bytes
 # Columns of the AGC's table, which has a row a stage; FEEDBACK is the gain of the deeper stage's memory at the input.
 DECIMATION, INPUT_SCALE, EPSILON, FEEDBACK, BASAL, HERE, APICAL, MIX = range(8)
-SEGMENT = 64  # samples between two visits to the output arrays
 SOWN = 128  # frames between two visits to their bars
 
 # Rows of a group. Coefficients of the cascade.
@@ -139,27 +136,6 @@ class Tape(NamedTuple):
     kept: np.ndarray
     elapsed: np.ndarray
     due: np.ndarray
-
-
-def aligned_empty(*shapes: tuple[int, ...], dtype: Any) -> list[np.ndarray]:
-    """Uninitialised arrays that begin at cache lines, so that no SIMD access straddles two; in one allocation."""
-    item = np.dtype(dtype).itemsize
-    sizes = [-(-prod(shape) * item // CACHE_LINE) * CACHE_LINE for shape in shapes]
-    raw = np.empty(sum(sizes) + CACHE_LINE, np.uint8)
-    begin = -raw.__array_interface__["data"][0] % CACHE_LINE
-    arrays = []
-    for shape, size in zip(shapes, sizes):
-        arrays.append(np.ndarray(shape, dtype, raw, begin))
-        begin += size
-    return arrays
-
-
-def aligned_copies(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Copies that begin at cache lines, of arrays of one dtype."""
-    copies = aligned_empty(*(array.shape for array in arrays), dtype=arrays[0].dtype)
-    for copy, array in zip(copies, arrays):
-        copy[...] = array
-    return copies
 
 
 def n_groups_for(n_channels: int) -> int:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.kernels.carfac_layout import LANES, SEGMENT, aligned_copies, aligned_empty
+from skaud.kernels.lanes import LANES, SEGMENT, aligned_copies, aligned_empty
 
 MAX_LOOPS = 8
 MAX_PASSES = 5

@@ -7,8 +7,9 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skaud.base import AudioTransformer
-from skaud.stages._stage import OUTPUTS, Chain, iter_blocks
-from skaud.stages.ears import EarStage, check_causal
+from skaud.stages._running import mean_of_blocks
+from skaud.stages._stage import OUTPUTS, Chain
+from skaud.stages.ears import EarStage, check_causal, iter_blocks
 
 EARS = ("headphone", "middle_ear")
 
@@ -59,7 +60,7 @@ class Osses2021Runs(AudioTransformer):
     def _frame_blocks(self, clips: list[np.ndarray], frame_length: int | None) -> Iterator[tuple[int, np.ndarray]]:
         for i, clip in enumerate(clips):
             if self.output in EARS:
-                blocks = _block_frames(self._stream(clip, self.output), frame_length or 1)
+                blocks = mean_of_blocks(self._stream(clip, self.output), frame_length or 1)
             else:
                 blocks = self._chain_.frame_blocks(self._stream(clip), len(clip), frame_length)
             for frames in blocks:
@@ -105,14 +106,3 @@ def frames_adjoint(frames_bar: np.ndarray, frame_length: int, n_samples: int) ->
     # frames = response.reshape(..., n_frames, length).mean(axis=-1)
     response_bar[..., : frames_bar.shape[-1] * length] = np.repeat(frames_bar / length, length, axis=-1)
     return response_bar
-
-
-def _block_frames(blocks: Iterator[np.ndarray], frame_length: int) -> Iterator[np.ndarray]:
-    """Frames (n_ears, 1, n_frames) of sound (n_ears, n_samples) that comes in blocks."""
-    waiting: list[np.ndarray] = []
-    for block in blocks:
-        sound = np.concatenate([*waiting, block], axis=1)[:, np.newaxis]
-        whole = sound.shape[-1] // frame_length * frame_length
-        if whole:
-            yield frames_of(sound[..., :whole], frame_length)
-        waiting = [sound[:, 0, whole:]]

@@ -68,6 +68,26 @@ class Chain:
             done = kernels.run_frames(block, state, self.plan, work, frame_length, out, done)
         return out, done
 
+    def frame_blocks(self, blocks: Iterator[np.ndarray], n_rows: int, frame_length: int | None) -> Iterator[np.ndarray]:
+        """As clip_frames, bit by bit, of a clip of more than one frame; of frame_length None, every sample."""
+        state, work = self.initial_state(n_rows), layout.workspace(self.plan)
+        output = OUTPUTS[int(self.plan.sizes[-1])]
+        out, done = np.empty((n_rows, self.n_outputs(output), 0), self.dtype), 0
+        for sound in blocks:
+            for begin in range(0, sound.shape[-1], BLOCK):
+                block = np.ascontiguousarray(sound[:, begin : begin + BLOCK])
+                if frame_length is None:
+                    yield self.full(block, state, (output,))[0]
+                    continue
+                n_frames = (int(state.filled[0]) + block.shape[-1]) // frame_length
+                if done + n_frames > out.shape[-1]:
+                    if done:
+                        yield out[..., :done]
+                    out, done = np.empty((*out.shape[:-1], max(n_frames, BLOCK_FRAMES)), self.dtype), 0
+                done = kernels.run_frames(block, state, self.plan, work, frame_length, out, done)
+        if done:
+            yield out[..., :done]
+
     def clip_frames(self, blocks: Iterator[np.ndarray], n_rows: int, n_samples: int, frame_length: int) -> np.ndarray:
         """Frames of a whole clip; of one shorter than a frame, the mean of what there is."""
         state = self.initial_state(n_rows)
@@ -76,36 +96,11 @@ class Chain:
             kernels.close_frame(state, self.plan, out, 0)
         return out
 
-    def frame_blocks(self, blocks: Iterator[np.ndarray], n_rows: int, frame_length: int | None) -> Iterator[np.ndarray]:
-        """As clip_frames, bit by bit, of a clip of more than one frame; of frame_length None, every sample."""
-        state, work = self.initial_state(n_rows), layout.workspace(self.plan)
-        output = OUTPUTS[int(self.plan.sizes[-1])]
-        if frame_length is None:
-            for block in blocks:
-                yield self.full(block, state, (output,))[0]
-            return
-        out, done = np.empty((n_rows, self.n_outputs(output), 0), self.dtype), 0
-        for block in blocks:
-            n_frames = (int(state.filled[0]) + block.shape[-1]) // frame_length
-            if done + n_frames > out.shape[-1]:
-                if done:
-                    yield out[..., :done]
-                out, done = np.empty((*out.shape[:-1], max(n_frames, BLOCK_FRAMES)), self.dtype), 0
-            done = kernels.run_frames(block, state, self.plan, work, frame_length, out, done)
-        if done:
-            yield out[..., :done]
-
     def respond(self, x: np.ndarray, n_rows: int, output: str, frame_length: int | None) -> np.ndarray:
         """Frames of a whole clip, or with None its response at full rate."""
         if frame_length is None:
             return self.full(x, self.initial_state(n_rows), (output,))[0]
         return self.clip_frames(iter([x]), n_rows, x.shape[1], frame_length)
-
-
-def iter_blocks(clip: np.ndarray) -> Iterator[np.ndarray]:
-    """Blocks (n_rows, at most BLOCK) of a clip (n_rows, n_samples)."""
-    for begin in range(0, clip.shape[1], BLOCK):
-        yield np.ascontiguousarray(clip[:, begin : begin + BLOCK])
 
 
 class ChainGradients(DifferentiableTransformer):
@@ -186,7 +181,7 @@ class ChainStage(Stage, ChainGradients):
 
     def _frame_blocks(self, clips: list[np.ndarray], frame_length: int | None) -> Iterator[tuple[int, np.ndarray]]:
         for i, clip in enumerate(clips):
-            for frames in self._chain_.frame_blocks(iter_blocks(clip), self._rows(clip), frame_length):
+            for frames in self._chain_.frame_blocks(iter([clip]), self._rows(clip), frame_length):
                 yield i, frames
 
     def _run_chunk(self, clip: np.ndarray, arrays: layout.State, frame_length: int | None) -> tuple[np.ndarray, Any]:

@@ -13,7 +13,7 @@ from skaud._stream import StreamState
 from skaud.base import AudioTransformer
 from skaud.design import ears as design
 from skaud.kernels.fir import convolve, convolve_adjoint, prepare_taps
-from skaud.stages._stage import Stage, iter_blocks
+from skaud.stages._stage import BLOCK, Stage
 
 
 class EarStage(Stage):
@@ -390,6 +390,12 @@ class MiddleEarFilter(EarStage):
 
     def _options(self) -> dict[str, bool]:
         return super()._options() | {"amt_minimum": self.middle_ear == "lopezpoveda2001"}
+
+
+def iter_blocks(clip: np.ndarray) -> Iterator[np.ndarray]:
+    """Blocks (n_rows, at most BLOCK) of a clip (n_rows, n_samples)."""
+    for begin in range(0, clip.shape[1], BLOCK):
+        yield np.ascontiguousarray(clip[:, begin : begin + BLOCK])
 
 
 def check_causal(phase: str) -> None:
