@@ -1,16 +1,23 @@
 """Dau et al. (1997): the stages of Osses et al. (2021) without ears, and with the constants of the older model."""
 
-from collections.abc import Callable, Sequence
+import inspect
 from typing import Any
 
-from numpy.typing import ArrayLike
+from skaud.models.osses2021 import PRESETS, Osses2021
 
-from skaud.design.adaptation import TIME_CONSTANTS_S
-from skaud.models.osses2021 import Osses2021
-from skaud.stages.pooling import TemporalPooling
+_EARS = ("headphone", "middle_ear", "phase")
+_THEIRS = inspect.signature(Osses2021.__init__)
+# What scikit-learn and help() read of the constructor: that of Osses2021, without the ears, with defaults of its own.
+_SIGNATURE = _THEIRS.replace(
+    parameters=[
+        parameter.replace(default=PRESETS["dau1997"].get(name, parameter.default))
+        for name, parameter in _THEIRS.parameters.items()
+        if not name.startswith(_EARS)
+    ]
+)
 
 
-class Dau1997(Osses2021):
+class Dau1997(Osses2021):  # numpydoc ignore=PR02
     """Model of amplitude modulation of Dau et al. (1997): what ``Osses2021.preset("dau1997")`` is.
 
     Gammatone filterbank, inner hair cells, adaptation loops and modulation filterbank of `Osses2021`, without a
@@ -48,55 +55,11 @@ class Dau1997(Osses2021):
     np.float64(77.0)
     """
 
-    headphone = False
-    middle_ear = None
-    phase = "minimum"
+    def __init__(self, sample_rate: float = 44100, **parameters: Any) -> None:
+        _SIGNATURE.bind(self, sample_rate, **parameters)  # refuses what is no parameter
+        super().__init__(sample_rate, **PRESETS["dau1997"] | parameters)
 
-    def __init__(
-        self,
-        sample_rate: float = 44100,
-        *,
-        low_hz: float = 80.0,
-        high_hz: float = 8000.0,
-        spacing: str = "centered",
-        bandwidth_factor: float = 1.0,
-        hair_cell: str = "dau1996",
-        adaptation_limit: float | None = 10.0,
-        adaptation_time_constants_s: ArrayLike = TIME_CONSTANTS_S,
-        minimum_level_db: float = 0.0,
-        modulation: str | None = "dau1997",
-        max_modulation_hz: float | None = None,
-        modulation_q: float = 2.0,
-        output: str = "modulation",
-        pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
-        frame_length: float | None = 0.010,
-        rms_one_db_spl: float | None = None,
-        dtype: str = "float32",
-        n_jobs: int | None = None,
-    ) -> None:
-        super().__init__(
-            sample_rate,
-            headphone=self.headphone,
-            middle_ear=self.middle_ear,
-            phase=self.phase,
-            low_hz=low_hz,
-            high_hz=high_hz,
-            spacing=spacing,
-            bandwidth_factor=bandwidth_factor,
-            hair_cell=hair_cell,
-            adaptation_limit=adaptation_limit,
-            adaptation_time_constants_s=adaptation_time_constants_s,
-            minimum_level_db=minimum_level_db,
-            modulation=modulation,
-            max_modulation_hz=max_modulation_hz,
-            modulation_q=modulation_q,
-            output=output,
-            pooling=pooling,
-            frame_length=frame_length,
-            rms_one_db_spl=rms_one_db_spl,
-            dtype=dtype,
-            n_jobs=n_jobs,
-        )
+    __init__.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
 
     @classmethod
     def preset(cls, name: str = "dau1997", **overrides: Any) -> "Dau1997":
