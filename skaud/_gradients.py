@@ -110,13 +110,13 @@ class DifferentiableTransformer(AudioTransformer):
                 raise ValueError(f"value_bar is {bars[0].dtype} for a real value; pass its real part.")
             bars = [bar.reshape(shape) for bar, shape in zip(bars, own_shapes)]
             jobs = (delayed(back)([bars[i] for i in batch]) for batch, (_, back) in zip(batches, runs))
-            grads: dict[str, Any] = {}
             x_bars: list[Any] = [None] * len(bars)
-            for batch, (clip_bars, parameter_bars) in zip(batches, Parallel(n_jobs=n_jobs, prefer="threads")(jobs)):
+            parameter_bars = []
+            for batch, (clip_bars, of_parameters) in zip(batches, Parallel(n_jobs=n_jobs, prefer="threads")(jobs)):
                 for i, clip_bar in zip(batch, clip_bars):
                     x_bars[i] = clip_bar
-                for name, bar in parameter_bars.items():
-                    grads[name] = grads[name] + bar if name in grads else bar
+                parameter_bars.append(of_parameters)
+            grads = self._sum_parameter_bars(parameter_bars, names)
             return ({"X": self._shape_as_x(x_bars, sounds)} if "X" in names else {}) | grads
 
         return value, pullback
@@ -166,6 +166,10 @@ class DifferentiableTransformer(AudioTransformer):
 
     # --- what a model may do in its own way ---
 
+    def _sum_parameter_bars(self, bars: list[Any], names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        """Bars of the parameters from what the pullbacks of the batches, in order, returned for them."""
+        return {name: sum(own[name] for own in bars) for name in names if name != "X"}
+
     def _vjp_where_it_is(
         self, X: Any, names: tuple[str, ...], output: str
     ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
@@ -211,10 +215,11 @@ class DifferentiableTransformer(AudioTransformer):
     @abstractmethod
     def _run_vjp(
         self, clips: list[np.ndarray], output: str, frame_length: int | None, wrt: tuple[str, ...]
-    ) -> tuple[list[np.ndarray], Callable[[list[np.ndarray]], tuple[list[np.ndarray], dict[str, np.ndarray]]]]:
+    ) -> tuple[list[np.ndarray], Callable[[list[np.ndarray]], tuple[list[np.ndarray], Any]]]:
         """Responses (n_ears, n_channels, n_frames) of clips of one shape, and their pullback.
 
-        It takes the bars of the responses, and returns those of the clips, and of the parameters in wrt by name.
+        It takes the bars of the responses, and returns those of the clips, and of the parameters in wrt by name, or
+        whatever `_sum_parameter_bars` takes.
         """
 
     def _run_complex(

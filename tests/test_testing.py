@@ -95,6 +95,19 @@ def test_signals_of_a_large_batch_are_differentiated_as_if_alone(output, n_jobs)
     assert grads["ohc_health"] == pytest.approx(sum(grad["ohc_health"] for grad in alone), rel=1e-5)
 
 
+@pytest.mark.parametrize("output", ["nap", "receptor_potential"])
+def test_derivatives_are_the_same_to_the_bit_for_any_number_of_threads(output):
+    X = 0.1 * np.random.default_rng(2).standard_normal((21, 90))
+    grads = []
+    for n_jobs in (None, 1, 2, 3):
+        model = CARFAC(8000, erb_per_step=1, n_jobs=n_jobs).fit(X)
+        value, pullback = model.vjp(X, wrt=["X", "ohc_health", "tau1_out"], output=output)
+        grads.append(pullback(value))
+    for other in grads[1:]:
+        for name, grad in grads[0].items():
+            np.testing.assert_array_equal(other[name], grad, err_msg=name)
+
+
 @pytest.mark.parametrize("frame_length", [None, 0.002])
 @pytest.mark.parametrize("output", ["nap", "bm"])
 def test_the_value_is_what_transform_and_simulate_return(output, frame_length):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from math import ceil, sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -27,6 +27,15 @@ HAIR_CELLS = {
 }
 AGC = ("agc_time_constants_s", "agc_stage_gain", "agc_mix_coeff")
 CHANNELWISE = ("ohc_health", "n_fibers")
+
+
+class DesignBars(NamedTuple):
+    """Bars of what is designed from the parameters, summed over signals and ears."""
+
+    constants: np.ndarray
+    table: np.ndarray  # of the AGC
+    lines: np.ndarray  # (n_channels, n_rows of a group)
+    fibers: np.ndarray  # (n_channels, n_classes), of what the output "firings" takes of them beside the lines
 
 
 class CARFACGradients(CARFACRuns, LearningTransformer):
@@ -82,16 +91,14 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
                 bars = bars / np.dtype(self.dtype).type(min(frame_length, n_samples))
             bars = np.require(bars, self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
             length = 1 if frame_length is None else min(frame_length, n_samples)
-            x_bar, of_rest = self._reverse(x, bars, length, segment, runs, plan, taps, first, wrt)
-            constants_bar, table_bar, lines_bar = of_rest
-            if output == "receptor_potential":
-                constants_bar[lanes.Constants._fields.index("cap1_rest")] += value_bar.sum(dtype=float)
-            grads = {name: self._design_vjp(name, constants_bar, table_bar, lines_bar) for name in wrt if name != "X"}
-            if output == "firings" and "n_fibers" in wrt:
-                released = (value_bar * np.moveaxis(out, 1, 2)).sum(axis=(0, 3), dtype=float)
-                released *= self.ihcs_per_channel
-                grads["n_fibers"] += self._as_given("n_fibers", released)
-            return [x_bar[rows] for rows in own], grads
+            x_bar, sums = self._reverse(x, bars, length, segment, runs, plan, taps, first, wrt)
+            for (rows, *_), group in zip(runs, sums):
+                if output == "receptor_potential":
+                    group.constants[lanes.Constants._fields.index("cap1_rest")] += value_bar[rows].sum(dtype=float)
+                if output == "firings":
+                    released = (value_bar[rows] * np.moveaxis(out[rows], 1, 2)).sum(axis=(0, 3), dtype=float)
+                    group.fibers[:] = released * self.ihcs_per_channel
+            return [x_bar[rows] for rows in own], sums
 
         return [finished[rows] for rows in own], pullback
 
@@ -124,8 +131,8 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
         taps: np.ndarray,
         first: int,
         wrt: tuple[str, ...],
-    ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Bars of x and, summed over its samples, of everything else: see `_sum_bars`."""
+    ) -> tuple[np.ndarray, list[DesignBars]]:
+        """Bars of x and, of every run of rows, those of the design."""
         style, constants = int(layout.Sizes(*plan.sizes).style), any(name not in ("X", "ohc_health") for name in wrt)
         reverse = adjoint.reverse_for(style, bool(self.use_delay_buffer), constants)
         x_bar, n_taped = np.empty_like(x), adjoint.n_taped(style, constants)
@@ -152,16 +159,28 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
                 x_bar[rows],
             )
             sums.append(self._sum_bars(bars))
-        constants_bar, table_bar, lines_bar = (np.sum(bars, axis=0) for bars in zip(*sums))
-        return x_bar, (constants_bar, table_bar, lines_bar)
+        return x_bar, sums
 
-    def _sum_bars(self, bars: layout.Bars) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Bars of the constants, the AGC's table and the lines, (n_channels, n_rows of a group), over all rows."""
+    def _sum_parameter_bars(self, bars: list[list[DesignBars]], names: tuple[str, ...]) -> dict[str, np.ndarray]:
+        # In the order of the signals, however they were divided among threads: the sums are the same to the bit.
+        total = DesignBars(*(np.sum(arrays, axis=0) for arrays in zip(*(group for batch in bars for group in batch))))
+        grads = {name: self._design_vjp(name, total) for name in names if name != "X"}
+        if "n_fibers" in grads:
+            grads["n_fibers"] += self._as_given("n_fibers", total.fibers)
+        return grads
+
+    def _sum_bars(self, bars: layout.Bars) -> DesignBars:
+        """Bars of what is designed, over all rows."""
         lines = bars.lines.sum(axis=0, dtype=float) + bars.summed
         groups = lines.reshape(-1, layout.BARS_GROUP // layout.LANES, layout.LANES)
         group, lane = np.divmod(layout.lane_position(self.n_channels_), layout.LANES)
         channels = groups[group + 1, :, lane]
-        return channels[:, layout.N_ROWS :].sum(axis=0), bars.table, channels[:, : layout.N_ROWS]
+        return DesignBars(
+            channels[:, layout.N_ROWS :].sum(axis=0),
+            bars.table,
+            channels[:, : layout.N_ROWS],
+            np.zeros((self.n_channels_, layout.N_CLASSES)),
+        )
 
     # --- from coefficients to parameters ---
 
@@ -179,12 +198,10 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
             resolved.append(given)
         return resolved
 
-    def _design_vjp(
-        self, name: str, constants_bar: np.ndarray, table_bar: np.ndarray, lines_bar: np.ndarray
-    ) -> np.ndarray:
+    def _design_vjp(self, name: str, bars: DesignBars) -> np.ndarray:
         """Bar of a parameter, from the bars of all that is designed from it: a complex step through the design."""
         if name == "ohc_health" and not self.open_loop:  # it stands in the lines as it is
-            return self._as_given(name, lines_bar[:, layout.HEALTH // layout.LANES])
+            return self._as_given(name, bars.lines[:, layout.HEALTH // layout.LANES])
         parameters = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0]
         value = np.asarray(parameters[name])
         group, lane = np.divmod(layout.lane_position(self.n_channels_), layout.LANES)
@@ -192,9 +209,9 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
         def through_design(step: np.ndarray) -> tuple[float, np.ndarray]:
             plan, state, _ = self._complex_design([parameters | {name: value + step}])
             lines = state.lines.imag.reshape(-1, layout.N_ROWS, layout.LANES)[group + 1, :, lane]
-            of_channels = (lines * lines_bar).sum(axis=1) / STEP
-            constants = plan.constants.imag[: len(constants_bar)]
-            of_all = (constants @ constants_bar + (plan.table.imag * table_bar).sum()) / STEP
+            of_channels = (lines * bars.lines).sum(axis=1) / STEP
+            constants = plan.constants.imag[: len(bars.constants)]
+            of_all = (constants @ bars.constants + (plan.table.imag * bars.table).sum()) / STEP
             return of_all, of_channels
 
         if name == "ohc_health":  # a channel's own acts on that channel's coefficients only
