@@ -84,7 +84,7 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
         own = [slice(i * n_ears, (i + 1) * n_ears) for i in range(len(clips))]
         finished = self._finish(output, out)
 
-        def pullback(value_bars: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
+        def pullback(value_bars: list[np.ndarray]) -> tuple[list[np.ndarray], list[DesignBars]]:
             value_bar = stack(value_bars).reshape(finished.shape)
             bars = self._finish_adjoint(output, np.asarray(value_bar, self.dtype))
             if frame_length is not None:
@@ -164,9 +164,11 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
     def _sum_parameter_bars(self, bars: list[list[DesignBars]], names: tuple[str, ...]) -> dict[str, np.ndarray]:
         # In the order of the signals, however they were divided among threads: the sums are the same to the bit.
         total = DesignBars(*(np.sum(arrays, axis=0) for arrays in zip(*(group for batch in bars for group in batch))))
-        grads = {name: self._design_vjp(name, total) for name in names if name != "X"}
+        wanted = [name for name in names if name != "X"]
+        given = self._parameters() if wanted else {}
+        grads = {name: self._as_given(name, self._design_vjp(name, given, total), given) for name in wanted}
         if "n_fibers" in grads:
-            grads["n_fibers"] += self._as_given("n_fibers", total.fibers)
+            grads["n_fibers"] += self._as_given("n_fibers", total.fibers, given)
         return grads
 
     def _sum_bars(self, bars: layout.Bars) -> DesignBars:
@@ -198,11 +200,11 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
             resolved.append(given)
         return resolved
 
-    def _design_vjp(self, name: str, bars: DesignBars) -> np.ndarray:
+    def _design_vjp(self, name: str, given: dict[str, Any], bars: DesignBars) -> np.ndarray:
         """Bar of a parameter, from the bars of all that is designed from it: a complex step through the design."""
         if name == "ohc_health" and not self.open_loop:  # it stands in the lines as it is
-            return self._as_given(name, bars.lines[:, layout.HEALTH // layout.LANES])
-        parameters = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0]
+            return bars.lines[:, layout.HEALTH // layout.LANES]
+        parameters = self._resolve(given, self.pole_frequencies_hz_)[0]
         value = np.asarray(parameters[name])
         group, lane = np.divmod(layout.lane_position(self.n_channels_), layout.LANES)
 
@@ -215,10 +217,10 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
             return of_all, of_channels
 
         if name == "ohc_health":  # a channel's own acts on that channel's coefficients only
-            return self._as_given(name, through_design(np.full(self.n_channels_, STEP * 1j))[1])
+            return through_design(np.full(self.n_channels_, STEP * 1j))[1]
         if name == "n_fibers":
             classes = [through_design(STEP * 1j * unit)[1] for unit in np.eye(layout.N_CLASSES)]
-            return self._as_given(name, np.stack(classes, axis=1))
+            return np.stack(classes, axis=1)
         bar = np.empty(value.shape)
         for index in np.ndindex(value.shape):
             step = np.zeros(value.shape, complex)
@@ -227,11 +229,12 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
             bar[index] = of_all + of_channels.sum()
         return bar
 
-    def _as_given(self, name: str, bar: np.ndarray) -> np.ndarray:
+    def _as_given(self, name: str, bar: np.ndarray, given: dict[str, Any]) -> np.ndarray:
         """Bar of a parameter that has an entry a channel, summed where one number was given for all of them."""
-        given = self._found_.get(name, getattr(self, name))
-        ndim = bar.ndim if given is None or callable(given) else np.ndim(given)
-        return bar if ndim == bar.ndim else bar.sum(axis=0)
+        value = given[name]
+        if name not in CHANNELWISE or value is None or callable(value) or np.ndim(value) == bar.ndim:
+            return bar
+        return bar.sum(axis=0)
 
     def _differentiated(self, name: str) -> np.ndarray:
         given = self._parameters()[name]
