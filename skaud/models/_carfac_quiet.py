@@ -66,11 +66,12 @@ class QuietEar:
     ) -> tuple[np.ndarray, Callable[[np.ndarray], dict[str, np.ndarray]]]:
         """Response, and its pullback to ohc_health or n_fibers, whatever wrt names."""
         model, rest = self._with(ohc_health, n_fibers), self.rest(n_fibers)[:, np.newaxis]
+        rests = rest.any()
 
         def listen(batch: slice) -> tuple[np.ndarray, Callable[[np.ndarray], dict[str, np.ndarray]]]:
             clips, n_settle, window = self._tones(self.frequencies_hz[batch], level_db_hl[batch])
             naps, back = model._run_vjp(clips, "nap", None, wrt)
-            moved = [nap[0, :, n_settle:] - rest if rest.any() else nap[0, :, n_settle:] for nap in naps]
+            moved = [nap[0, :, n_settle:] - rest if rests else nap[0, :, n_settle:] for nap in naps]
             powers = [_power(m, window) for m in moved]
 
             def pullback(response_bar: np.ndarray) -> dict[str, np.ndarray]:
