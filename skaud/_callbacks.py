@@ -21,7 +21,7 @@ __all__ = ["CallbackSupportMixin", "FitProgress", "with_callbacks"]
 class FitProgress:
     """What callbacks, and who reads what `verbose` prints, see of a fit: an iteration is a task."""
 
-    def __init__(self, estimator: Any, X: Any, y: Any, *, max_iter: int, verbose: int = 0) -> None:
+    def __init__(self, estimator: Any, X: Any, y: Any, *, max_iter: int | None, verbose: int = 0) -> None:
         self.estimator = estimator
         self.verbose = verbose
         self.n_iter = 0

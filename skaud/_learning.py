@@ -83,7 +83,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             If learning reached `max_iter`.
         """
         self._forget()
-        progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=self.max_iter if self._iterates() else 0)
+        progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=self._most_iterations())
         super().fit(X, y, sample_rate)
         learns = len(self._names_to_learn()) > 0
         self._find(progress)
@@ -94,9 +94,9 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         progress.close()
         return self
 
-    def _iterates(self) -> bool:
-        """Whether fit does more than design."""
-        return self.learn is not None
+    def _most_iterations(self) -> int | None:
+        """Iterations that fit may take, 0 if it only designs; None where their number is not known."""
+        return 0 if self.learn is None else self.max_iter
 
     def _learn(self, sounds: Sounds, y: Any, progress: FitProgress) -> None:
         """Train the parameters that `learn` names through a softmax head."""

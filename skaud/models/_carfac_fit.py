@@ -32,8 +32,8 @@ class CARFACFit(CARFACGradients):
         for name in FITTED:
             self.__dict__.pop(name, None)
 
-    def _iterates(self) -> bool:
-        return super()._iterates() or self.audiogram is not None
+    def _most_iterations(self) -> int | None:
+        return super()._most_iterations() if self.audiogram is None else None
 
     def _find(self, progress: FitProgress | None = None) -> None:
         if self.audiogram is None:

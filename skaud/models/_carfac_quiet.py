@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -68,31 +69,31 @@ class QuietEar:
         model, rest = self._with(ohc_health, n_fibers), self.rest(n_fibers)[:, np.newaxis]
         rests = rest.any()
 
-        def listen(batch: slice) -> tuple[np.ndarray, Callable[[np.ndarray], dict[str, np.ndarray]]]:
+        def listen(batch: slice) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[Any, np.ndarray]]]:
             clips, n_settle, window = self._tones(self.frequencies_hz[batch], level_db_hl[batch])
             naps, back = model._run_vjp(clips, "nap", None, wrt)
             moved = [nap[0, :, n_settle:] - rest if rests else nap[0, :, n_settle:] for nap in naps]
             powers = [_power(m, window) for m in moved]
 
-            def pullback(response_bar: np.ndarray) -> dict[str, np.ndarray]:
+            def pullback(response_bar: np.ndarray) -> tuple[Any, np.ndarray]:
                 nap_bars = np.zeros((len(naps), *naps[0].shape))
                 for bar, nap_bar, m, power in zip(response_bar, nap_bars, moved, powers):
                     # response = 10 log10(sum over channels and time of window moved^2)
                     np.multiply(m, 20 / np.log(10) * bar / power * window, out=nap_bar[0, :, n_settle:])
-                grads = back(list(nap_bars))[1]
-                if "n_fibers" in wrt:  # moved = nap - rest
-                    moved_bar = nap_bars.sum(axis=(0, 1, 3))
-                    grads["n_fibers"] = grads["n_fibers"] - moved_bar[:, np.newaxis] * self._nap_per_fiber()
-                return grads
+                moved_bar = nap_bars.sum(axis=(0, 1, 3)) if "n_fibers" in wrt else np.zeros(self.n_channels)
+                return back(list(nap_bars))[1], moved_bar
 
             return 10 * np.log10(powers), pullback
 
         heard = self._map(listen, [(batch,) for batch in self._batches])
 
         def pullback(response_bar: np.ndarray) -> dict[str, np.ndarray]:
-            parts = [(back, response_bar[batch]) for batch, (_, back) in zip(self._batches, heard)]
-            grads = self._map(_call, parts)
-            return {name: sum(grad[name] for grad in grads) for name in wrt}
+            parts = self._map(_call, [(back, response_bar[own]) for own, (_, back) in zip(self._batches, heard)])
+            grads = model._sum_parameter_bars([bars for bars, _ in parts], wrt)
+            if "n_fibers" in wrt:  # moved = nap - rest
+                moved_bar = sum(moved_bar for _, moved_bar in parts)
+                grads["n_fibers"] = grads["n_fibers"] - moved_bar[:, np.newaxis] * self._nap_per_fiber()
+            return grads
 
         return np.concatenate([response for response, _ in heard]), pullback
 
@@ -157,5 +158,5 @@ def _run_from(model: CARFACGradients, clips: list[np.ndarray], begin: int) -> np
     return out[:, 0]
 
 
-def _call(function: Callable, *arguments: np.ndarray) -> dict[str, np.ndarray]:
+def _call(function: Callable, *arguments: np.ndarray) -> Any:
     return function(*arguments)

@@ -421,3 +421,40 @@ def test_the_fit_takes_its_start_from_a_prior_near_the_audiogram():
     healthy = 0.5 * np.mean(audiogram.thresholds_db_hl[:8] ** 2)
     assert solution.loss_curve[0] < 0.1 * healthy
     assert solution.loss_curve[-1] < 0.1 < solution.loss_curve[0]
+
+
+def test_labels_teach_other_parameters_to_the_fitted_ear():
+    rng = np.random.default_rng(0)
+    y = np.arange(8) % 2
+    tones = np.sin(2 * np.pi * np.array([1000, 3000])[y, np.newaxis] * np.arange(400) / 16000)
+    X = 0.01 * tones + rng.normal(0, 0.01, (8, 400))
+    model = coarse(audiogram=SLOPING, learn="velocity_scale", max_iter=3, tol=1e-9)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+        fitted = coarse(audiogram=SLOPING, max_iter=3, tol=1e-9).fit(X)
+    np.testing.assert_array_equal(model.ohc_health_, fitted.ohc_health_)
+    assert model.velocity_scale_ != 0.1
+    assert model.predicted_audiogram_ == fitted.predicted_audiogram_
+
+
+def test_callbacks_see_the_iterations_of_a_fit_to_audiograms():
+    pytest.importorskip("sklearn.callback", reason="scikit-learn before 1.9 has no callbacks")
+    seen = []
+
+    class Watcher:
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context, **kwargs):
+            pass
+
+        def on_fit_task_end(self, estimator, context, **kwargs):
+            seen.append(context.task_name)
+            return False
+
+    model = coarse(audiogram=MILD).set_callbacks(Watcher()).fit(SILENCE)
+    assert seen.count("iteration") == model.n_iter_ > 1
