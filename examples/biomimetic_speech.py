@@ -88,7 +88,7 @@ class Convolution:
         codes = torch.as_tensor(codes).split([np.size(label) for label in y])
         with torch.no_grad():
             rows = torch.cat([self._rows(s) for s in spectrograms])
-            mean, scale = rows.mean(0), rows.std(0) + 1e-6
+            mean, scale = rows.mean(0), (rows.std(0) + 1e-6) * rows.shape[1] ** 0.5
         head = torch.nn.Linear(rows.shape[1], len(classes))
         torch.nn.init.zeros_(head.weight)
         optimiser = torch.optim.Adam([*self.filters.parameters(), *head.parameters()], lr=self.arguments.learning_rate)
@@ -97,7 +97,7 @@ class Convolution:
                 optimiser.zero_grad()
                 logits = head((torch.cat([self._rows(spectrograms[i]) for i in some]) - mean) / scale)
                 loss = torch.nn.functional.cross_entropy(logits, torch.cat([codes[i] for i in some]))
-                (loss + L2 / 2 * (head.weight**2).sum()).backward()
+                (loss + L2 / 2 * (head.weight**2).sum() / rows.shape[1]).backward()
                 optimiser.step()
         return self
 
@@ -147,7 +147,7 @@ def present(clips, snr_db, seed):
 
 def classify(recordings, arguments, record):
     """Accuracy and area under the ROC curve of every arm, seed and signal-to-noise ratio."""
-    for seed in range(arguments.seeds):
+    for seed in arguments.seeds:
         train, test = choose(recordings, arguments.per_class, seed)
         clips = present([recordings.clips[i] for i in train], np.inf, seed)
         tests = {snr: present([recordings.clips[i] for i in test], snr, seed + 1000) for snr in SNRS_DB}
@@ -252,7 +252,7 @@ def to_level(x):
 
 def enhance(recordings, arguments, record):
     """SI-SDR of every arm, seed and kind of masker."""
-    for seed in range(arguments.seeds):
+    for seed in arguments.seeds:
         train, test = mixtures(recordings, seed)
         for kind in ("music", "noise"):
             own = [(speech, mixture) for speech, mixture, k in test if k == kind]
@@ -324,11 +324,11 @@ def main():
     )
     parser.add_argument("recordings", nargs="?", help="folder of labelled clips with groups; synthetic vowels without")
     parser.add_argument("--enhance", metavar="MIXTURES", help="folder of speech, music and noise")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--per-class", type=int, default=20, help="training clips a class; 0 leaves the task out")
-    parser.add_argument("--iterations", type=int, default=12, help="passes over the training clips")
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=0.01)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the choice of clips, and of arms")
+    parser.add_argument("--per-class", type=int, default=12, help="training clips a class; 0 leaves the task out")
+    parser.add_argument("--iterations", type=int, default=6, help="passes over the training clips")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--learning-rate", type=float, default=0.005)
     parser.add_argument("--arms", nargs="+", default=[*ARMS, *OTHERS], choices=[*ARMS, *OTHERS])
     parser.add_argument("--jobs", type=int, default=None)
     parser.add_argument("--output", default="biomimetic_speech.csv")

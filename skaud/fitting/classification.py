@@ -12,6 +12,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from skaud._sounds import Sounds
 from skaud.fitting.parameters import BoundedParameters
 
+SMALLEST_SCALE = 1e-9  # of a feature, over that of the largest
+
 
 class Labels:
     """Labels of clips, or of their frames, as numbers of classes.
@@ -86,7 +88,9 @@ class SoftmaxObjective:
         for part in self._parts(indices):
             value, _ = self._vjp(part, ())
             scaler.partial_fit(np.concatenate([self._rows(v) for v in value]).astype(float))
-        self.mean, self.scale = scaler.mean_, scaler.scale_ * np.sqrt(len(scaler.mean_))
+        # What is all but silent is not blown up.
+        scale = np.maximum(scaler.scale_, SMALLEST_SCALE * scaler.scale_.max())
+        self.mean, self.scale = scaler.mean_, scale * np.sqrt(len(scale))
         self.n_head = (len(self.mean) + 1) * self.n_classes
         return u
 

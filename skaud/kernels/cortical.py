@@ -129,11 +129,17 @@ def run_adjoint(response_bar: Any, spectrogram: Any, cortex: Cortex, *, n_thread
 
 
 def run_blocks_adjoint(
-    bar_of: Callable[[Block, int], Any], spectrogram: Any, cortex: Cortex, *, n_threads: int = 1
+    bar_of: Callable[[Block, int], Any],
+    spectrogram: Any,
+    cortex: Cortex,
+    *,
+    strfs: Sequence[int] | None = None,
+    n_threads: int = 1,
 ) -> Gradients:
     """Adjoint of `run_blocks`: bar_of(block, k) is the bar of a response, (n_signals, n_channels, n_new)."""
     _, n_channels, n_frames = spectrogram.shape
-    n_strfs, n_scale_bins = cortex.scales.shape
+    n_scale_bins = cortex.scales.shape[1]
+    strfs = range(len(cortex.scales)) if strfs is None else strfs
     transfers = _transfers(cortex, n_frames)
     transfers_bar, scales_bar = np.zeros(transfers.shape, complex), np.zeros(cortex.scales.shape)
     window_bars = []
@@ -145,8 +151,8 @@ def run_blocks_adjoint(
 
         sums = [zeros((*spectrum.shape[:-1], transfers.shape[1]), spectrum) for _ in range(2 if block.alone else 1)]
         # A few at a time: their spectra are summed.
-        for begin in range(0, n_strfs, 8):
-            some = range(begin, min(begin + 8, n_strfs))
+        for begin in range(0, len(strfs), 8):
+            some = strfs[begin : begin + 8]
             for k, (half_bar, rate_bar, scale_bar) in zip(some, in_threads(reverse, some, n_threads)):
                 sums[0 if cortex.upwards[k] else -1] += half_bar
                 transfers_bar[k] += to_numpy(rate_bar)

@@ -164,11 +164,9 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
     def _sum_parameter_bars(self, bars: list[list[DesignBars]], names: tuple[str, ...]) -> dict[str, np.ndarray]:
         # In the order of the signals, however they were divided among threads: the sums are the same to the bit.
         total = DesignBars(*(np.sum(arrays, axis=0) for arrays in zip(*(group for batch in bars for group in batch))))
-        wanted = [name for name in names if name != "X"]
-        given = self._parameters() if wanted else {}
-        grads = {name: self._as_given(name, self._design_vjp(name, given, total), given) for name in wanted}
+        grads = {name: self._as_given(name, self._design_vjp(name, total)) for name in names if name != "X"}
         if "n_fibers" in grads:
-            grads["n_fibers"] += self._as_given("n_fibers", total.fibers, given)
+            grads["n_fibers"] += self._as_given("n_fibers", total.fibers)
         return grads
 
     def _sum_bars(self, bars: layout.Bars) -> DesignBars:
@@ -200,11 +198,11 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
             resolved.append(given)
         return resolved
 
-    def _design_vjp(self, name: str, given: dict[str, Any], bars: DesignBars) -> np.ndarray:
+    def _design_vjp(self, name: str, bars: DesignBars) -> np.ndarray:
         """Bar of a parameter, from the bars of all that is designed from it: a complex step through the design."""
         if name == "ohc_health" and not self.open_loop:  # it stands in the lines as it is
             return bars.lines[:, layout.HEALTH // layout.LANES]
-        parameters = self._resolve(given, self.pole_frequencies_hz_)[0]
+        parameters = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0]
         value = np.asarray(parameters[name])
         group, lane = np.divmod(layout.lane_position(self.n_channels_), layout.LANES)
 
@@ -229,9 +227,9 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
             bar[index] = of_all + of_channels.sum()
         return bar
 
-    def _as_given(self, name: str, bar: np.ndarray, given: dict[str, Any]) -> np.ndarray:
+    def _as_given(self, name: str, bar: np.ndarray) -> np.ndarray:
         """Bar of a parameter that has an entry a channel, summed where one number was given for all of them."""
-        value = given[name]
+        value = self._found_.get(name, getattr(self, name))
         if name not in CHANNELWISE or value is None or callable(value) or np.ndim(value) == bar.ndim:
             return bar
         return bar.sum(axis=0)

@@ -30,6 +30,8 @@ from skaud.stages.cortical import (
 )
 from skaud.stages.pooling import TemporalPooling, pooled_names
 
+SMALLEST_SCALE = 0.05  # cycles/octave, half of what 128 channels resolve: next to nothing passes a filter below
+
 
 class BiomimeticFrontend(AuditorySpectrogram):
     """Biomimetic front end of Famularo et al. (2024): cochlear and cortical features with learnable parameters.
@@ -351,7 +353,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
         rates = np.sign(self.rates_hz_)  # the sign chooses half of the spectrum: no rate crosses 0
         slowest, fastest = 0.05 * rates, self.frame_rate_hz / 2 * rates
         return super()._bounds() | {
-            "scales_cycles_per_octave": (0.01, CHANNELS_PER_OCTAVE / 2),
+            "scales_cycles_per_octave": (SMALLEST_SCALE, CHANNELS_PER_OCTAVE / 2),
             "rates_hz": (np.minimum(slowest, fastest), np.maximum(slowest, fastest)),
         }
 

@@ -263,46 +263,71 @@ def _in_order(rows: np.ndarray, n_rows: int, n_channels: int) -> np.ndarray:
 def pooled_vjp(
     spectrogram: np.ndarray, strfs: STRFs, response: str, pooling: tuple[Any, int], n_threads: int
 ) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[np.ndarray, dict[str, np.ndarray]]]]:
-    """`respond_pooled`, and its pullback, which returns what `pull_back` does."""
-    n_rows, n_channels, n_frames = spectrogram.shape
+    """`respond_pooled`, and its pullback, which returns what `pull_back` does.
+
+    The frames of a short sound are kept for the pullback; those of a long one are computed again, of a few filters at a
+    time.
+    """
+    (n_rows, n_channels, n_frames), n_strfs = spectrogram.shape, len(strfs.rates_hz)
     cortex, rates = strfs.cortex(n_channels, n_frames)
     in_one_block = len(kernel.cut(n_frames, cortex.rates.shape[1])) == 1
-    frames: list[Any] = [None] * len(strfs.rates_hz)
-    rows: list[Any] = [None] * len(strfs.rates_hz)
+    kept: dict[int, np.ndarray] = {}
+    rows: list[Any] = [None] * n_strfs
 
     def finish(k: int, out: np.ndarray) -> None:
-        frames[k] = out if frames[k] is None else np.concatenate([frames[k], out], axis=-1)
-        if out.shape[-1] == n_frames:
-            rows[k] = pooled(frames[k])
+        kept[k] = out
+        rows[k] = pool(np.abs(out) if response == "magnitude" else out, *pooling)
 
-    def pooled(out: np.ndarray) -> np.ndarray:
-        return pool(np.abs(out) if response == "magnitude" else out, *pooling)
+    if in_one_block:
+        kernel.run_blocks(spectrogram, cortex, lambda *_: None, finish, real=response == "real", n_threads=n_threads)
+        value = _in_order(np.stack(rows), n_rows, n_channels)
+    else:
+        value = respond_pooled(spectrogram, strfs, response, pooling, n_threads)
 
-    kernel.run_blocks(spectrogram, cortex, lambda *_: None, finish, real=response == "real", n_threads=n_threads)
-    if not in_one_block:
-        rows = [pooled(out) for out in frames]
+    def frames_of(some: Sequence[int]) -> dict[int, np.ndarray]:
+        if in_one_block:
+            return kept
+        pieces: list[list[np.ndarray]] = []
+        kernel.run_blocks(
+            spectrogram,
+            cortex,
+            lambda _, outs: pieces.append(outs),
+            real=response == "real",
+            strfs=some,
+            n_threads=n_threads,
+        )
+        return {k: np.concatenate(parts, axis=-1) for k, parts in zip(some, zip(*pieces))}
 
     def pullback(value_bar: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        parts = np.asarray(value_bar).reshape(-1, n_rows, len(frames), n_channels)
+        parts = np.asarray(value_bar).reshape(-1, n_rows, n_strfs, n_channels)
+        at_once = n_strfs if in_one_block else STRFS_AT_ONCE
+        total: kernel.Gradients | None = None
+        for begin in range(0, n_strfs, at_once):
+            some = range(begin, min(begin + at_once, n_strfs))
+            frames = frames_of(some)
 
-        def whole_bar(k: int) -> np.ndarray:
-            part, out = parts[:, :, k], frames[k]
-            if response == "real":
-                return pool_adjoint(part, out, *pooling).astype(out.dtype)
-            magnitude = np.abs(out)
-            # value = |out|, with slope 0 at 0
-            bar = pool_adjoint(part, magnitude, *pooling).astype(magnitude.dtype)
-            return np.divide(bar, magnitude, out=np.zeros_like(bar), where=magnitude > 0) * out
+            def whole_bar(k: int, frames: dict[int, np.ndarray] = frames) -> np.ndarray:
+                part, out = parts[:, :, k], frames[k]
+                if response == "real":
+                    return pool_adjoint(part, out, *pooling).astype(out.dtype)
+                magnitude = np.abs(out)
+                # value = |out|, with slope 0 at 0
+                bar = pool_adjoint(part, magnitude, *pooling).astype(magnitude.dtype)
+                return np.divide(bar, magnitude, out=np.zeros_like(bar), where=magnitude > 0) * out
 
-        bars = [] if in_one_block else [whole_bar(k) for k in range(len(frames))]
+            bars = {} if in_one_block else {k: whole_bar(k) for k in some}
 
-        def bar_of(block: kernel.Block, k: int) -> np.ndarray:
-            return whole_bar(k) if in_one_block else bars[k][..., block.begin : block.begin + block.n_new]
+            def bar_of(
+                block: kernel.Block, k: int, bars: dict[int, np.ndarray] = bars, whole_bar: Callable = whole_bar
+            ) -> np.ndarray:
+                return bars[k][..., block.begin : block.begin + block.n_new] if k in bars else whole_bar(k)
 
-        grads = kernel.run_blocks_adjoint(bar_of, spectrogram, cortex, n_threads=n_threads)
-        return grads.spectrogram, _through_design(grads, strfs, rates)
+            grads = kernel.run_blocks_adjoint(bar_of, spectrogram, cortex, strfs=some, n_threads=n_threads)
+            total = grads if total is None else kernel.Gradients(*(a + b for a, b in zip(total, grads)))
+        assert total is not None
+        return total.spectrogram, _through_design(total, strfs, rates)
 
-    return _in_order(np.stack(rows), n_rows, n_channels), pullback
+    return value, pullback
 
 
 def design_strfs(

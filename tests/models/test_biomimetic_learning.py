@@ -112,6 +112,17 @@ def test_what_learning_began_with_is_kept():
     np.testing.assert_array_equal(again.initial_rates_hz_, again.rates_hz_)
 
 
+@pytest.mark.parametrize("pooling", ["std", None])
+@pytest.mark.parametrize("scale", [1e-3, 1.01e-2, 0.02])
+def test_a_filter_that_passes_next_to_nothing_does_no_harm(scale, pooling):
+    strfs = {"scales_cycles_per_octave": [scale, 2.0], "rates_hz": [4.0, -0.01]}
+    for learn in ("full", "rates_hz"):
+        model = front_end(learn=learn, pooling=pooling, max_iter=2, frame_rate_hz=100, **strfs).fit(CLIPS, Y)
+        assert np.isfinite(model.loss_curve_).all()
+        assert np.isfinite(model.rates_hz_).all()
+        assert np.isfinite(model.transform(CLIPS)[0]).all()
+
+
 def test_filters_that_are_given_are_not_designed_at_every_step(golden, monkeypatch):
     file = golden("biomimetic_nsl.npz")
     calls = []
