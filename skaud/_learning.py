@@ -158,7 +158,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         self.n_iter_, self.loss_curve_ = max(solution.n_iter, 1), solution.loss_curve
         if held_out is not None:
             self.validation_scores_ = scores
-        warn_unless_converged(self, solution, stacklevel=5)  # where fit was called
+        warn_unless_converged(self, solution)
 
     def _set_learned(self, objective: SoftmaxObjective, x: np.ndarray) -> dict[str, Any]:
         """Design with what was learned; the fitted attributes that hold it."""

@@ -1,6 +1,5 @@
 """What callers pass as X, turned into clips: arrays, lists of different lengths, several ears."""
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Number, Real
@@ -10,6 +9,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import InputTags
 from sklearn.utils.validation import check_array, validate_data
+
+from skaud._warnings import warn_caller
 
 
 @dataclass
@@ -213,9 +214,7 @@ def _as_float(samples: np.ndarray, name: str) -> np.ndarray:
 def _warn_integers(dtypes: Iterable[Any]) -> None:
     integers = next((dtype for dtype in dtypes if getattr(dtype, "kind", "f") in "iu"), None)
     if integers is not None:
-        warnings.warn(
+        warn_caller(
             f"X holds {integers} samples, which are taken as they are; if they are PCM, scale them to -1..1 with "
             "skaud.audio.from_pcm first.",
-            UserWarning,
-            stacklevel=4,
         )

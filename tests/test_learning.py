@@ -254,6 +254,9 @@ def test_early_stopping_keeps_the_best():
 def test_a_fit_that_does_not_converge_says_so():
     with pytest.warns(ConvergenceWarning, match=r"CARFAC did not converge: after 2 iterations .* gradient is \d"):
         cochlea(max_iter=2, tol=0).fit(CLIPS, Y)
+    with pytest.warns(ConvergenceWarning, match="BiomimeticFrontend did not converge: after 1 iterations") as caught:
+        make_pipeline(front_end(learn="cortical", max_iter=1)).fit(WIDE_CLIPS[:2], Y[:2])
+    assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         cochlea(max_iter=100, tol=1e-2).fit(CLIPS, Y)

@@ -1,12 +1,13 @@
 """Minimisers: L-BFGS-B over all signals, and Adam over batches of them."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import optimize
 from sklearn.exceptions import ConvergenceWarning
+
+from skaud._warnings import warn_caller
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 Watch = Callable[[np.ndarray, float], bool]  # is told of every iteration; True stops
@@ -138,14 +139,13 @@ def minimize_adam(
     return Solution(x, len(curve), curve, norm, converged, "the number of iterations reached max_iter")
 
 
-def warn_unless_converged(model: Any, solution: Solution, stacklevel: int = 3) -> None:
+def warn_unless_converged(model: Any, solution: Solution) -> None:
     """ConvergenceWarning with the model's name, its iterations and the norm of its gradient."""
     if not solution.converged:
-        warnings.warn(
+        warn_caller(
             f"{type(model).__name__} did not converge: after {solution.n_iter} iterations the largest entry of the "
             f"gradient is {solution.gradient_norm:.3g} ({solution.reason}). Raise max_iter, or tol.",
             ConvergenceWarning,
-            stacklevel=stacklevel,
         )
 
 

@@ -131,7 +131,6 @@ class _Run:
             return self.model.vjp(signals, wrt, output)
         if output != "features":
             return self.model.simulate(signals, output)[output], None
-        # Of a list, clips may have any length; a data frame is nothing for torch.
         # Clips of a list may have any length; a data frame is nothing for torch.
         model = copy.copy(self.model).set_output(transform="default")
         return np.stack(model.transform(list(signals))), None

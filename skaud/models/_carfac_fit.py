@@ -1,11 +1,11 @@
 """CARFAC fitted to audiograms."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from skaud._callbacks import FitProgress
+from skaud._warnings import warn_caller
 from skaud.fitting.audiogram import NEGLIGIBLE_DB, EarFit, check_within_channels, fit_ear
 from skaud.fitting.solvers import warn_unless_converged
 from skaud.hearing.audiogram import Audiogram
@@ -60,7 +60,7 @@ class CARFACFit(CARFACGradients):
         self.n_iter_ = max(1, sum(solution.n_iter for ear in ears for solution in ear.solutions))
         for number, (audiogram, ear) in enumerate(zip(audiograms, ears)):
             for solution in ear.solutions:
-                warn_unless_converged(self, solution, stacklevel=5)
+                warn_unless_converged(self, solution)
             _warn_of_residual(f"audiogram[{number}]" if several else "audiogram", audiogram, ear, explain)
 
     def _quiet_ear(self, frequencies_hz: np.ndarray, *, steady: bool) -> QuietEar:
@@ -109,8 +109,6 @@ def _warn_of_residual(name: str, audiogram: Audiogram, ear: EarFit, explain: boo
     remedy = (
         "" if explain else "; explain_residual='synapse', with ihc_style='two_cap_with_syn', lets fibres explain it"
     )
-    warnings.warn(
+    warn_caller(
         f"{name} has more loss than {by_what} explain: there remain {rest}, see residual_loss_db_{remedy}.",
-        UserWarning,
-        stacklevel=5,  # whoever called fit
     )

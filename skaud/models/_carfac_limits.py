@@ -1,12 +1,12 @@
 """What CARFAC's parameters may be."""
 
-import warnings
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from skaud._warnings import warn_caller
 from skaud.design.carfac import IHC_STYLES, CARFACCoefficients, erb_hz, ihc_conductance
 from skaud.hearing.audiogram import Audiogram
 
@@ -177,11 +177,9 @@ def resolve_ohc_health(model: Any, given: Any, pole_hz: np.ndarray) -> np.ndarra
     if not allowed.all():
         raise ValueError(f"ohc_health={health[~allowed]} must lie between 0 (passive) and 1 (healthy); clip it.")
     if (health < 0).any():
-        warnings.warn(
+        warn_caller(
             f"ohc_health has values below 0, the lowest {health.min()}: the outer hair cells then act anomalously, "
             "damping instead of undamping.",
-            UserWarning,
-            stacklevel=4,
         )
     return np.broadcast_to(health, pole_hz.shape)
 
