@@ -13,7 +13,7 @@ from skaud._callbacks import CallbackSupportMixin, FitProgress, with_callbacks
 from skaud._gradients import DifferentiableTransformer
 from skaud._sounds import Sounds
 from skaud.fitting.classification import Labels, SoftmaxObjective
-from skaud.fitting.parameters import BoundedParameters
+from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import Solution, minimize_adam, minimize_lbfgs, warn_unless_converged
 
 LEARNING_CONSTRAINTS: dict = {
@@ -200,17 +200,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         """Parameters that `learn` names; an error if the output does not depend on one of them."""
         if self.learn is None:
             return ()
-        names = (self.learn,) if isinstance(self.learn, str) else tuple(self.learn)
-        names = tuple(dict.fromkeys(name for word in names for name in self._learn_sets.get(word, (word,))))
-        known = self._learnable_names()
-        wrong = [name for name in names if name not in known]
-        if wrong or not names:
-            words = f" or {tuple(self._learn_sets)}" if self._learn_sets else ""
-            raise ValueError(
-                f"learn={self.learn!r} has {wrong[0] if wrong else 'nothing'!r}; with these parameters "
-                f"{type(self).__name__} can learn {known}{words}, choose among them, or None."
-            )
-        return names
+        return names_to_learn(self, self.learn, self._learnable_names())
 
     def _learnable_names(self) -> tuple[str, ...]:
         """Parameters that the output depends on."""

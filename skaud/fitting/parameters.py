@@ -8,6 +8,23 @@ import numpy as np
 WIDE = 8.0  # high / low from which the logarithm of a parameter is what moves
 
 
+def names_to_learn(
+    model: Any, learn: str | Sequence[str], known: Sequence[str], *, may_be_none: bool = False
+) -> tuple[str, ...]:
+    """Parameters that `learn` names, alone or as a set; an error where one is not among those that are known."""
+    sets = getattr(model, "_learn_sets", {})
+    words = (learn,) if isinstance(learn, str) else tuple(learn)
+    names = tuple(dict.fromkeys(name for word in words for name in sets.get(word, (word,))))
+    wrong = [name for name in names if name not in known]
+    if wrong or not (names or may_be_none):
+        all_sets = f" or {tuple(sets)}" if sets else ""
+        raise ValueError(
+            f"learn={learn!r} has {wrong[0] if wrong else 'nothing'!r}; with these parameters {type(model).__name__} "
+            f"can learn {tuple(known)}{all_sets}, choose among them."
+        )
+    return names
+
+
 class Entry(NamedTuple):
     """A parameter between bounds; all arrays are flat.
 

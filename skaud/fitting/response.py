@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from skaud._gradients import DifferentiableTransformer
 from skaud.base import AudioTransformer
-from skaud.fitting.parameters import BoundedParameters
+from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import minimize_lbfgs, warn_unless_converged
 
 FLOOR = 0.03  # of the strongest channel: a weaker one counts no more than if it had this level
@@ -92,7 +92,7 @@ def fit_response(
         raise TypeError(f"X is {type(X).__name__}, and the fit runs on the CPU; pass a NumPy array.")
     AudioTransformer.fit(model, X, sample_rate=sample_rate)  # whatever the estimator's own fit would learn from labels
     model._find()
-    names = _check_names(model, learn)
+    names = names_to_learn(model, learn, model._differentiable())
     if output != "features":
         model._check_outputs((output,))
     parameters = BoundedParameters(model, names, bounds)
@@ -140,18 +140,6 @@ class _ResponseObjective:
         moved = u - self.start
         gradient = self.parameters.pull_back(u, grads) + 2 * self.prior_weight / u.size * moved
         return loss + self.prior_weight * float(moved @ moved) / u.size, gradient
-
-
-def _check_names(model: Any, learn: str | Sequence[str]) -> tuple[str, ...]:
-    names, sets = (learn,) if isinstance(learn, str) else tuple(learn), getattr(model, "_learn_sets", {})
-    names = tuple(dict.fromkeys(name for word in names for name in sets.get(word, (word,))))
-    wrong = [name for name in names if name not in model._differentiable()]
-    if wrong or not names:
-        raise ValueError(
-            f"learn={learn!r} has {wrong[0] if wrong else 'nothing'!r}; with these parameters {type(model).__name__} "
-            f"can learn {model._differentiable()}, choose among them."
-        )
-    return names
 
 
 def _check_target(target: Any, value: Any) -> list[np.ndarray]:

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skaud._gradients import DifferentiableTransformer
-from skaud.fitting.parameters import BoundedParameters
+from skaud.fitting.parameters import BoundedParameters, names_to_learn
 
 
 def as_module(
@@ -88,17 +88,7 @@ def _names(estimator: Any, learn: str | Sequence[str] | None) -> tuple[str, ...]
     """Parameters that `learn` names."""
     if learn is None:
         return estimator._names_to_learn() if getattr(estimator, "learn", None) is not None else ()
-    words = (learn,) if isinstance(learn, str) else tuple(learn)
-    sets = getattr(estimator, "_learn_sets", {})
-    names = tuple(dict.fromkeys(name for word in words for name in sets.get(word, (word,))))
-    known = estimator._differentiable()
-    for name in names:
-        if name not in known:
-            raise ValueError(
-                f"learn has {name!r}; with these parameters {type(estimator).__name__} has derivatives with respect to "
-                f"{known}, choose among them."
-            )
-    return names
+    return names_to_learn(estimator, learn, estimator._differentiable(), may_be_none=True)
 
 
 def _import_torch() -> Any:

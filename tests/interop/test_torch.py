@@ -171,7 +171,7 @@ def test_it_trains_jointly_with_a_network():
 
 
 def test_what_does_not_fit_is_said(carfac, biomimetic):
-    with pytest.raises(ValueError, match=r"learn has 'rate'.*'rates_hz'"):
+    with pytest.raises(ValueError, match=r"learn='rate' has 'rate'.*'rates_hz'"):
         as_module(biomimetic, "rate")
     with pytest.raises(ValueError, match=r"'nap'.*'cortical'"):
         as_module(biomimetic, output="nap")
