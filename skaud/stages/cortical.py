@@ -129,16 +129,18 @@ class CorticalSTRF(ResponseTransformer):
 
         Parameters
         ----------
-        X : array of shape (n_signals, [n_ears,] n_channels, n_frames)
+        X : array of shape (n_signals, [n_ears,] n_channels, n_frames), or list of arrays that differ in n_frames
             Response of the stage before.
 
         Returns
         -------
-        value : array
+        value : array or list of arrays
             What `transform` returns.
         pullback : callable
             ``pullback(value_bar)`` returns a dict of gradients: "X", "scales_cycles_per_octave" and "rates_hz".
         """
+        if isinstance(X, (list, tuple)):
+            return self._vjp_of_list(X)
         value = self.transform(X)
 
         def pullback(value_bar: Any) -> dict[str, Any]:
@@ -148,6 +150,16 @@ class CorticalSTRF(ResponseTransformer):
             return {"X": xp.reshape(x_bar, X.shape), **grads}
 
         return value, pullback
+
+    def _vjp_of_list(self, X: Sequence[Any]) -> tuple[list[Any], Callable[[Sequence[Any]], dict[str, Any]]]:
+        values, pullbacks = zip(*(self.vjp(clip) for clip in X))
+
+        def pullback(value_bars: Sequence[Any]) -> dict[str, Any]:
+            grads = [back(bar) for back, bar in zip(pullbacks, value_bars)]
+            names = ("scales_cycles_per_octave", "rates_hz")
+            return {"X": [own["X"] for own in grads]} | {name: sum(own[name] for own in grads) for name in names}
+
+        return list(values), pullback
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
         """Names of the responses.

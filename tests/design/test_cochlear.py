@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from audio_checks import error
 from scipy import io, signal
 
+from skaud import BiomimeticFrontend
 from skaud.design import cochlear as design
 
 RATE = 16000
@@ -94,6 +97,18 @@ def test_a_file_of_the_nsl_toolbox_has_a_column_a_filter(tmp_path):
     read = design.read_nsl(tmp_path / "aud24.mat")
     np.testing.assert_array_equal(read[0], B)
     np.testing.assert_array_equal(read[1], A)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_front_end_takes_the_file_as_it_takes_its_arrays(tmp_path, kind):
+    B, A = random_filters()
+    nsl_file(tmp_path / "aud24.mat", B, A, 4)
+    X = np.random.default_rng(1).standard_normal((1, 400))
+    of_file, of_arrays = (
+        BiomimeticFrontend(filters=filters, n_strfs=8).fit_transform(X)
+        for filters in (kind(tmp_path / "aud24.mat"), (B, A))
+    )
+    np.testing.assert_array_equal(of_file, of_arrays)
 
 
 def test_filters_of_a_file_that_ring_for_ever_are_damped(tmp_path):

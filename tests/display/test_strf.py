@@ -81,6 +81,18 @@ def test_fields_come_from_models_of_both_kinds():
     assert np.asarray(display.meshes_[0].get_array()).size == 37 * 50
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_model_that_has_learned_shows_where_it_began():
+    X = np.random.default_rng(0).standard_normal((4, 1600))
+    model = BiomimeticFrontend(n_strfs=8, learn="cortical", max_iter=1, init="random", random_state=0)
+    display = STRFDisplay.from_estimator(model.fit(X, [0, 1, 0, 1]))
+    began = np.column_stack([model.initial_rates_hz_, model.initial_scales_cycles_per_octave_])
+    np.testing.assert_allclose(display.initial_points_.get_offsets(), began)
+    assert len(display.arrows_) == 8
+    assert (display.points_.get_offsets() != began).any()
+    assert STRFDisplay.from_estimator(model.set_params(learn=None).fit(X)).initial_points_ is None
+
+
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [

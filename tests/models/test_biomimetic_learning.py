@@ -1,8 +1,14 @@
 """What the biomimetic front end learns, and how it goes about it."""
 
+import pickle
+
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skaud import BiomimeticFrontend
 from skaud.kernels import cochlear
@@ -135,3 +141,18 @@ def test_filters_that_are_given_are_not_designed_at_every_step(golden, monkeypat
     monkeypatch.setattr(auditory_spectrogram, "design_filters", design)
     front_end(filters=(file["B"], file["A"]), max_iter=1, batch_size=3).fit(CLIPS[:6], Y[:6])
     assert len(calls) <= 2  # before and after learning
+
+
+def test_what_was_learned_is_pickled_cloned_and_searched():
+    model = front_end(init="random", max_iter=2).fit(CLIPS[:6], Y[:6])
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.transform(CLIPS), model.transform(CLIPS))
+    np.testing.assert_array_equal(again.initial_rates_hz_, model.initial_rates_hz_)
+    twin = clone(model)
+    assert not hasattr(twin, "rates_hz_")
+    np.testing.assert_array_equal(twin.fit(CLIPS[:6], Y[:6]).rates_hz_, model.rates_hz_)
+    pipeline = make_pipeline(front_end(max_iter=1, pooling="std"), StandardScaler(), LogisticRegression())
+    grid = {"biomimeticfrontend__learn": [None, "cortical"], "biomimeticfrontend__init": ["log", "random"]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(CLIPS, Y)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_score_ > 0.75  # chance is 0.5

@@ -98,6 +98,22 @@ def test_gradients_follow_differences(response):
     assert abs(forward - reverse) < 1e-6 * abs(forward)
 
 
+def test_gradients_of_a_list_are_those_of_its_clips():
+    clips = [RANDOM.standard_normal((16, n)) for n in (20, 30)]
+    filters = CorticalSTRF(8).fit(clips)
+    value, pullback = filters.vjp(clips)
+    together = pullback(value)
+    alone = []
+    for clip, response in zip(clips, value):
+        own, back = filters.vjp(clip[np.newaxis])
+        np.testing.assert_allclose(response, own[0], atol=1e-12)
+        alone.append(back(own))
+    for found, wanted in zip(together["X"], alone):
+        np.testing.assert_allclose(found, wanted["X"][0], atol=1e-12)
+    for name in ("scales_cycles_per_octave", "rates_hz"):
+        np.testing.assert_allclose(together[name], alone[0][name] + alone[1][name])
+
+
 def test_names_are_distinct_even_where_filters_are_near():
     filters = CorticalSTRF(scales_cycles_per_octave=[2, 2, 2.001], rates_hz=[4, -4, 4]).fit(np.ones((1, 2, 3)))
     names = filters.get_feature_names_out(["250hz", "500hz"])
