@@ -58,18 +58,23 @@ class BoundedParameters:
 
 
 def _values(u: np.ndarray, entry: Entry) -> np.ndarray:
-    return np.where(entry.is_log, entry.low * entry.ratio**u, entry.origin + u * entry.span)
+    return np.where(entry.is_log, _least(entry) * entry.ratio**u, entry.origin + u * entry.span)
 
 
 def _slopes(u: np.ndarray, entry: Entry) -> np.ndarray:
     # value = low * ratio ** u, or origin + u * span
-    return np.where(entry.is_log, entry.low * entry.ratio**u * np.log(entry.ratio), entry.span)
+    return np.where(entry.is_log, _least(entry) * entry.ratio**u * np.log(entry.ratio), entry.span)
+
+
+def _least(entry: Entry) -> np.ndarray:
+    """Lower bound of what moves by its logarithm; 1 elsewhere, where the bound may be infinite."""
+    return np.where(entry.is_log, entry.low, 1.0)
 
 
 def _positions(entry: Entry) -> np.ndarray:
     """Entries of the vector that give the start, or the bound next to it."""
     value = np.clip(entry.start, entry.low, entry.high)
-    logarithmic = np.log(np.where(entry.is_log, value / np.where(entry.is_log, entry.low, 1), 1)) / np.where(
+    logarithmic = np.log(np.where(entry.is_log, value / _least(entry), 1)) / np.where(
         entry.is_log, np.log(entry.ratio), 1
     )
     return np.where(entry.is_log, logarithmic, (value - entry.origin) / entry.span)

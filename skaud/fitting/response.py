@@ -67,6 +67,8 @@ def fit_response(
 
     Raises
     ------
+    TypeError
+        If the estimator has no `vjp`, or learn is no name.
     ValueError
         If target is not shaped as the response, or learn names what the model has no derivative for.
 
@@ -143,6 +145,10 @@ class _ResponseObjective:
 
 
 def _check_names(model: Any, learn: str | Sequence[str]) -> tuple[str, ...]:
+    if not isinstance(learn, Sequence):
+        raise TypeError(
+            f"learn={learn!r} is {type(learn).__name__}; pass the name of a parameter, or several in a tuple."
+        )
     names, sets = (learn,) if isinstance(learn, str) else tuple(learn), getattr(model, "_learn_sets", {})
     names = tuple(dict.fromkeys(name for word in names for name in sets.get(word, (word,))))
     wrong = [name for name in names if name not in model._differentiable()]

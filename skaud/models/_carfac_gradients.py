@@ -48,11 +48,15 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
         names = self._names_of_one_ear()
         # The reverse run sums over ears, which leaves no derivative of what each has of its own; in open loop the
         # damping starts from the health, and so do the derivatives of its limits.
-        summed = CHANNELWISE + (("min_zeta", "max_zeta") if self.open_loop else ())
-        return names if len(self._ears_) == 1 else tuple(name for name in names if name not in summed)
+        return (
+            names if len(self._ears_) == 1 else tuple(name for name in names if name not in self._names_of_each_ear())
+        )
 
     def _learnable_names(self) -> tuple[str, ...]:
         return tuple(name for name in self._names_of_one_ear() if not (self.open_loop and name in AGC))
+
+    def _names_of_each_ear(self) -> tuple[str, ...]:
+        return CHANNELWISE + (("min_zeta", "max_zeta") if self.open_loop else ())
 
     def _names_of_one_ear(self) -> tuple[str, ...]:
         synapse = ("n_fibers",) if self.ihc_style == "two_cap_with_syn" else ()
