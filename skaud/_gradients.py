@@ -33,7 +33,7 @@ class DifferentiableTransformer(AudioTransformer):
         Parameters
         ----------
         X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
-            Sound at the model's sample rate, of any length.
+            Sound at the model's sample rate, of any length; resample other sound first, with `skaud.audio.resample`.
         wrt : str or sequence of str, default=None
             What to differentiate with respect to: "X" and names of parameters; None stands for "X" and every parameter
             that has a derivative.

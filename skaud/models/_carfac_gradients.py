@@ -26,6 +26,8 @@ HAIR_CELLS = {
     "two_cap_with_syn": ("tau_lpf", "tau1_out", "tau1_in", "tau2_out", "tau2_in"),
 }
 AGC = ("agc_time_constants_s", "agc_stage_gain", "agc_mix_coeff")
+# The synapse is driven by the first capacitor: what follows it in the hair cell changes no output.
+BESIDE_THE_SYNAPSE = {"two_cap_with_syn": ("tau_lpf", "tau2_out", "tau2_in")}
 CHANNELWISE = ("ohc_health", "n_fibers")
 
 
@@ -53,7 +55,8 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
         )
 
     def _learnable_names(self) -> tuple[str, ...]:
-        return tuple(name for name in self._names_of_one_ear() if not (self.open_loop and name in AGC))
+        without_effect = (AGC if self.open_loop else ()) + BESIDE_THE_SYNAPSE.get(self.ihc_style, ())
+        return tuple(name for name in self._names_of_one_ear() if name not in without_effect)
 
     def _names_of_each_ear(self) -> tuple[str, ...]:
         return CHANNELWISE + (("min_zeta", "max_zeta") if self.open_loop else ())
