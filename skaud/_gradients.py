@@ -199,6 +199,10 @@ class DifferentiableTransformer(AudioTransformer):
         """Lowest and highest value that learning may give a parameter; numbers, or arrays as `_differentiated`."""
         return {}
 
+    def _without_effect(self) -> tuple[str, ...]:
+        """Parameters that have a derivative which is always 0: no response of the designed model depends on them."""
+        return ()
+
     def _find(self, progress: Any = None) -> None:
         """Find parameters that need no labels, once the model is designed as given."""
 

@@ -151,11 +151,12 @@ def _check_names(model: Any, learn: str | Sequence[str]) -> tuple[str, ...]:
         )
     names, sets = (learn,) if isinstance(learn, str) else tuple(learn), getattr(model, "_learn_sets", {})
     names = tuple(dict.fromkeys(name for word in names for name in sets.get(word, (word,))))
-    wrong = [name for name in names if name not in model._differentiable()]
+    known = tuple(name for name in model._differentiable() if name not in model._without_effect())
+    wrong = [name for name in names if name not in known]
     if wrong or not names:
         raise ValueError(
             f"learn={learn!r} has {wrong[0] if wrong else 'nothing'!r}; with these parameters {type(model).__name__} "
-            f"can learn {model._differentiable()}, choose among them."
+            f"can learn {known}, choose among them."
         )
     return names
 

@@ -55,8 +55,12 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
         )
 
     def _learnable_names(self) -> tuple[str, ...]:
-        without_effect = (AGC if self.open_loop else ()) + BESIDE_THE_SYNAPSE.get(self.ihc_style, ())
-        return tuple(name for name in self._names_of_one_ear() if name not in without_effect)
+        return tuple(name for name in self._names_of_one_ear() if name not in self._without_effect())
+
+    def _without_effect(self) -> tuple[str, ...]:
+        of_the_loop = AGC if self.open_loop else ()
+        of_ears = ("agc_mix_coeff",) if (self.n_ears_in_ or 1) == 1 else ()
+        return of_the_loop + of_ears + BESIDE_THE_SYNAPSE.get(self.ihc_style, ())
 
     def _names_of_each_ear(self) -> tuple[str, ...]:
         return CHANNELWISE + (("min_zeta", "max_zeta") if self.open_loop else ())
