@@ -33,7 +33,7 @@ class DifferentiableTransformer(AudioTransformer):
         Parameters
         ----------
         X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
-            Sound at the model's sample rate, of any length.
+            Sound at the model's sample rate, of any length; resample other sound first, with `skaud.audio.resample`.
         wrt : str or sequence of str, default=None
             What to differentiate with respect to: "X" and names of parameters; None stands for "X" and every parameter
             that has a derivative.
@@ -198,6 +198,10 @@ class DifferentiableTransformer(AudioTransformer):
     def _bounds(self) -> dict[str, tuple[Any, Any]]:
         """Lowest and highest value that learning may give a parameter; numbers, or arrays as `_differentiated`."""
         return {}
+
+    def _without_effect(self) -> tuple[str, ...]:
+        """Parameters that have a derivative which is always 0: no response of the designed model depends on them."""
+        return ()
 
     def _find(self, progress: Any = None) -> None:
         """Find parameters that need no labels, once the model is designed as given."""

@@ -91,12 +91,16 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             if self._stays_where_it_is(X):
                 raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
             self._learn(self._sounds(X, sample_rate), y, progress)
+            self._measure()
         progress.close()
         return self
 
     def _most_iterations(self) -> int | None:
         """Iterations that fit may take, 0 if it only designs; None where their number is not known."""
         return 0 if self.learn is None else self.max_iter
+
+    def _measure(self) -> None:
+        """Measure what is known of the model, once it has learned."""
 
     def _learn(self, sounds: Sounds, y: Any, progress: FitProgress) -> None:
         """Train the parameters that `learn` names through a softmax head."""

@@ -195,6 +195,7 @@ def test_frames_have_labels_of_their_own():
         (Y, {"learn": ()}, ("nothing",)),
         (Y, {"learn": "n_fibers"}, ("n_fibers",)),
         (Y, {"learn": "agc_stage_gain", "open_loop": True}, ("agc_stage_gain",)),
+        (Y, {"learn": "tau2_out", "ihc_style": "two_cap_with_syn"}, ("tau2_out", "'tau1_out'")),
         (Y, {"solver": "sgd"}, ("solver", "'adam'", "'sgd'")),
         (Y, {"max_iter": 0}, ("max_iter",)),
         (Y, {"early_stopping": True, "validation_fraction": 0.01}, ("validation_fraction=0.01", "12 signals")),

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from skaud.design.carfac_response import characteristics
+
 TICKS_HZ = (100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000)
 
 # Colour, marker and label: ASHA 1990, "Guidelines for audiometric symbols"
@@ -15,6 +17,13 @@ def ear_style(ear: str | None, number: int = 0, n_ears: int = 1) -> tuple[str, s
     if ear is not None:
         return _EARS[ear]
     return ("black", "0.55")[number % 2], ".", "ear not stated" if n_ears == 1 else f"ear {number}"
+
+
+def healthy_frequencies_hz(model: Any) -> np.ndarray:
+    """Characteristic frequency of every channel of a fitted CARFAC as long as it is healthy: the name of its place."""
+    coefficients = model.coefficients_ if model.ohc_health_.ndim == 1 else model.coefficients_[0]
+    healthy = coefficients.car._replace(ohc_health=np.ones(model.n_channels_))
+    return characteristics(healthy, model.sample_rate).frequency_hz
 
 
 def hz_to_cams(hz: np.ndarray) -> np.ndarray:

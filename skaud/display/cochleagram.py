@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skaud.display._axes import cams_to_hz, edges_hz, hz_to_cams, pyplot, tick_frequencies
+from skaud.display._axes import cams_to_hz, edges_hz, healthy_frequencies_hz, hz_to_cams, pyplot, tick_frequencies
 
 
 class CochleagramDisplay:
@@ -64,7 +64,14 @@ class CochleagramDisplay:
 
     @classmethod
     def from_estimator(
-        cls, model: Any, x: npt.ArrayLike, ax: Any = None, *, sample_rate: float | None = None, **kwargs: Any
+        cls,
+        model: Any,
+        x: npt.ArrayLike,
+        ax: Any = None,
+        *,
+        ear: int | None = None,
+        sample_rate: float | None = None,
+        **kwargs: Any,
     ) -> "CochleagramDisplay":
         """Run a model on one signal and plot its frames.
 
@@ -73,10 +80,12 @@ class CochleagramDisplay:
         model : AudioTransformer
             Fitted model with one response a channel, such as `skaud.CARFAC`; its `frame_length` is the plot's
             resolution, its pooling is left out.
-        x : array-like of shape (n_samples,)
-            Sound.
+        x : array-like of shape (n_samples,) or (n_ears, n_samples)
+            Sound, with an axis of ears if the model was fitted on ears.
         ax : matplotlib Axes, default=None
             Axes to plot in; None makes a new figure.
+        ear : int, default=None
+            Which ear to plot, from 0, if the model was fitted on ears.
         sample_rate : float, default=None
             Rate of x in Hz, where it is not the model's.
         **kwargs : dict
@@ -90,16 +99,22 @@ class CochleagramDisplay:
         Raises
         ------
         ValueError
-            If x is not one signal of one ear.
+            If x is not one signal, or `ear` none of its ears.
         """
         check_is_fitted(model)
-        x = np.asarray(x)
-        if x.ndim != 1:
-            raise ValueError(f"x has shape {x.shape}; a cochleagram shows one signal, (n_samples,): pass x[0], say.")
-        if getattr(model, "n_ears_in_", None) is not None:
-            raise ValueError(f"model was fitted on {model.n_ears_in_} ears; fit it on signals without an axis of ears.")
+        x, n_ears = np.asarray(x), getattr(model, "n_ears_in_", None)
+        if x.ndim != (1 if n_ears is None else 2):
+            shape = "(n_samples,)" if n_ears is None else f"({n_ears}, n_samples) of a model fitted on {n_ears} ears"
+            raise ValueError(f"x has shape {x.shape}; a cochleagram shows one signal, {shape}: pass x[0], say.")
+        if ear not in ((None,) if n_ears is None else range(n_ears)):
+            known = (
+                "without an axis of ears; leave ear=None" if n_ears is None else f"on ears 0 to {n_ears - 1}; choose"
+            )
+            raise ValueError(f"ear={ear!r}, and model was fitted {known}.")
         unpooled = copy.copy(model).set_params(pooling=None)
         response = unpooled.transform([x], sample_rate=sample_rate)[0]
+        if ear is not None:
+            response = response[ear]
         return cls.from_response(
             response,
             frequencies_hz=frequencies_hz(model),
@@ -204,7 +219,9 @@ class CochleagramDisplay:
 
 
 def frequencies_hz(model: Any) -> np.ndarray:
-    """Frequency of every channel of a fitted model."""
+    """Frequency of every channel of a fitted model; in a healthy ear, so that pictures of impaired ones compare."""
+    if hasattr(model, "ohc_health_"):
+        return healthy_frequencies_hz(model)
     if hasattr(model, "characteristic_frequencies_hz_"):
         return model.characteristic_frequencies_hz_
     return model.center_frequencies_hz_[: model.n_channels_]  # some have one filter more than channels

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skaud.design.carfac_response import characteristics
-from skaud.display._axes import TICKS_HZ, cams_to_hz, ear_style, hz_to_cams, pyplot
+from skaud.display._axes import TICKS_HZ, cams_to_hz, ear_style, healthy_frequencies_hz, hz_to_cams, pyplot
 
 
 class OHCHealthDisplay:
@@ -80,12 +79,11 @@ class OHCHealthDisplay:
         check_is_fitted(model)
         if not hasattr(model, "ohc_health_"):
             raise TypeError(f"model is {type(model).__name__}, which has no outer hair cells; pass a fitted CARFAC.")
-        coefficients = model.coefficients_ if model.ohc_health_.ndim == 1 else model.coefficients_[0]
-        healthy = coefficients.car._replace(ohc_health=np.ones(model.n_channels_))
         predicted = getattr(model, "predicted_audiogram_", ())
         ears = [one.ear for one in (predicted if isinstance(predicted, tuple) else (predicted,))]
-        frequencies = characteristics(healthy, model.sample_rate).frequency_hz
-        return cls(model.ohc_health_, frequencies_hz=frequencies, ears=ears or None).plot(ax, **kwargs)
+        return cls(model.ohc_health_, frequencies_hz=healthy_frequencies_hz(model), ears=ears or None).plot(
+            ax, **kwargs
+        )
 
     def plot(self, ax: Any = None, **kwargs: Any) -> "OHCHealthDisplay":
         """Plot health from 0 to 1, low frequencies on the left, channels about equally far apart.

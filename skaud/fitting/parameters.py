@@ -1,6 +1,6 @@
 """Bounded parameters of a model as one vector for an optimiser."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,10 @@ def names_to_learn(
     model: Any, learn: str | Sequence[str], known: Sequence[str], *, may_be_none: bool = False
 ) -> tuple[str, ...]:
     """Parameters that `learn` names, alone or as a set; an error where one is not among those that are known."""
+    if not isinstance(learn, Iterable):
+        raise TypeError(
+            f"learn={learn!r} is {type(learn).__name__}; pass the name of a parameter, or several in a tuple."
+        )
     sets = getattr(model, "_learn_sets", {})
     words = (learn,) if isinstance(learn, str) else tuple(learn)
     names = tuple(dict.fromkeys(name for word in words for name in sets.get(word, (word,))))
@@ -75,18 +79,23 @@ class BoundedParameters:
 
 
 def _values(u: np.ndarray, entry: Entry) -> np.ndarray:
-    return np.where(entry.is_log, entry.low * entry.ratio**u, entry.origin + u * entry.span)
+    return np.where(entry.is_log, _least(entry) * entry.ratio**u, entry.origin + u * entry.span)
 
 
 def _slopes(u: np.ndarray, entry: Entry) -> np.ndarray:
     # value = low * ratio ** u, or origin + u * span
-    return np.where(entry.is_log, entry.low * entry.ratio**u * np.log(entry.ratio), entry.span)
+    return np.where(entry.is_log, _least(entry) * entry.ratio**u * np.log(entry.ratio), entry.span)
+
+
+def _least(entry: Entry) -> np.ndarray:
+    """Lower bound of what moves by its logarithm; 1 elsewhere, where the bound may be infinite."""
+    return np.where(entry.is_log, entry.low, 1.0)
 
 
 def _positions(entry: Entry) -> np.ndarray:
     """Entries of the vector that give the start, or the bound next to it."""
     value = np.clip(entry.start, entry.low, entry.high)
-    logarithmic = np.log(np.where(entry.is_log, value / np.where(entry.is_log, entry.low, 1), 1)) / np.where(
+    logarithmic = np.log(np.where(entry.is_log, value / _least(entry), 1)) / np.where(
         entry.is_log, np.log(entry.ratio), 1
     )
     return np.where(entry.is_log, logarithmic, (value - entry.origin) / entry.span)

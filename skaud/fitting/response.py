@@ -67,6 +67,8 @@ def fit_response(
 
     Raises
     ------
+    TypeError
+        If the estimator has no `vjp`, or learn is no name.
     ValueError
         If target is not shaped as the response, or learn names what the model has no derivative for.
 
@@ -92,7 +94,8 @@ def fit_response(
         raise TypeError(f"X is {type(X).__name__}, and the fit runs on the CPU; pass a NumPy array.")
     AudioTransformer.fit(model, X, sample_rate=sample_rate)  # whatever the estimator's own fit would learn from labels
     model._find()
-    names = names_to_learn(model, learn, model._differentiable())
+    known = [name for name in model._differentiable() if name not in model._without_effect()]
+    names = names_to_learn(model, learn, known)
     if output != "features":
         model._check_outputs((output,))
     parameters = BoundedParameters(model, names, bounds)

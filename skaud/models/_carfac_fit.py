@@ -63,6 +63,30 @@ class CARFACFit(CARFACGradients):
                 warn_unless_converged(self, solution)
             _warn_of_residual(f"audiogram[{number}]" if several else "audiogram", audiogram, ear, explain)
 
+    def _learnable_names(self) -> tuple[str, ...]:
+        if self.audiogram is None:
+            return super()._learnable_names()
+        # What the fit to the audiogram finds, and what has no derivative if each ear has its own health.
+        taken: tuple[str, ...] = ("ohc_health", "n_fibers") if self.explain_residual else ("ohc_health",)
+        if not isinstance(self.audiogram, Audiogram) and len(self.audiogram) > 1:
+            taken += self._names_of_each_ear()
+        return tuple(name for name in super()._learnable_names() if name not in taken)
+
+    def _measure(self) -> None:
+        # Other parameters were learned since the fit to the audiogram: they move the thresholds too.
+        if self.audiogram is None:
+            return
+        predicted, residuals = [], []
+        given = [self.audiogram] if isinstance(self.audiogram, Audiogram) else list(self.audiogram)
+        for audiogram, own in zip(given, self._health_of_ears(), strict=True):
+            measured, thresholds = audiogram.measured, np.full(len(audiogram), np.nan)
+            ear = self._quiet_ear(audiogram.frequencies_hz[measured], steady=True)
+            thresholds[measured] = ear.thresholds_db_hl(*own)
+            predicted.append(Audiogram(audiogram.frequencies_hz, thresholds, audiogram.ear))
+            residuals.append(audiogram.thresholds_db_hl - thresholds)
+        self.predicted_audiogram_ = of_ears(predicted)
+        self.residual_loss_db_ = tuple(residuals) if len(given) > 1 else residuals[0]
+
     def _quiet_ear(self, frequencies_hz: np.ndarray, *, steady: bool) -> QuietEar:
         return QuietEar(self, frequencies_hz, steady=steady)
 

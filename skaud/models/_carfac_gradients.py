@@ -26,6 +26,8 @@ HAIR_CELLS = {
     "two_cap_with_syn": ("tau_lpf", "tau1_out", "tau1_in", "tau2_out", "tau2_in"),
 }
 AGC = ("agc_time_constants_s", "agc_stage_gain", "agc_mix_coeff")
+# The synapse is driven by the first capacitor: what follows it in the hair cell changes no output.
+BESIDE_THE_SYNAPSE = {"two_cap_with_syn": ("tau_lpf", "tau2_out", "tau2_in")}
 CHANNELWISE = ("ohc_health", "n_fibers")
 
 
@@ -48,11 +50,20 @@ class CARFACGradients(CARFACRuns, LearningTransformer):
         names = self._names_of_one_ear()
         # The reverse run sums over ears, which leaves no derivative of what each has of its own; in open loop the
         # damping starts from the health, and so do the derivatives of its limits.
-        summed = CHANNELWISE + (("min_zeta", "max_zeta") if self.open_loop else ())
-        return names if len(self._ears_) == 1 else tuple(name for name in names if name not in summed)
+        return (
+            names if len(self._ears_) == 1 else tuple(name for name in names if name not in self._names_of_each_ear())
+        )
 
     def _learnable_names(self) -> tuple[str, ...]:
-        return tuple(name for name in self._names_of_one_ear() if not (self.open_loop and name in AGC))
+        return tuple(name for name in self._names_of_one_ear() if name not in self._without_effect())
+
+    def _without_effect(self) -> tuple[str, ...]:
+        of_the_loop = AGC if self.open_loop else ()
+        of_ears = ("agc_mix_coeff",) if (self.n_ears_in_ or 1) == 1 else ()
+        return of_the_loop + of_ears + BESIDE_THE_SYNAPSE.get(self.ihc_style, ())
+
+    def _names_of_each_ear(self) -> tuple[str, ...]:
+        return CHANNELWISE + (("min_zeta", "max_zeta") if self.open_loop else ())
 
     def _names_of_one_ear(self) -> tuple[str, ...]:
         synapse = ("n_fibers",) if self.ihc_style == "two_cap_with_syn" else ()

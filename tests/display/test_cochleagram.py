@@ -112,6 +112,30 @@ def test_one_signal_at_a_time(model):
         CochleagramDisplay.from_estimator(model, np.zeros((2, 100)))
 
 
+def test_channels_of_an_impaired_ear_stand_where_they_stand_in_a_healthy_one(model):
+    health = np.random.default_rng(0).random(model.n_channels_)  # peaks are then out of order
+    impaired = CARFAC(16000, frame_length=0.005, ohc_health=health).fit([np.zeros(100)])
+    assert (np.diff(impaired.characteristic_frequencies_hz_) > 0).any()
+    edges = [colours(CochleagramDisplay.from_estimator(m, np.zeros(400)))[1] for m in (model, impaired)]
+    np.testing.assert_array_equal(*edges)
+
+
+def test_an_ear_is_chosen():
+    x = datasets.make_tone([300, 3000], duration_s=0.1, sample_rate=16000)
+    both = CARFAC(16000, frame_length=0.005, agc_mix_coeff=0.0).fit([x])
+    alone = CARFAC(16000, frame_length=0.005).fit(x[:1])
+    for ear in (0, 1):
+        shown = colours(CochleagramDisplay.from_estimator(both, x, ear=ear))[0]
+        np.testing.assert_allclose(shown, colours(CochleagramDisplay.from_estimator(alone, x[ear]))[0], atol=1e-6)
+    for wrong in (None, 2):
+        with pytest.raises(ValueError, match=rf"ear={wrong}, .* on ears 0 to 1"):
+            CochleagramDisplay.from_estimator(both, x, ear=wrong)
+    with pytest.raises(ValueError, match=r"one signal, \(2, n_samples\)"):
+        CochleagramDisplay.from_estimator(both, x[0], ear=0)
+    with pytest.raises(ValueError, match=r"ear=1, .* without an axis of ears"):
+        CochleagramDisplay.from_estimator(alone, x[0], ear=1)
+
+
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
     for name in list(sys.modules):
         if name.split(".")[0] == "matplotlib":

@@ -435,7 +435,22 @@ def test_labels_teach_other_parameters_to_the_fitted_ear():
         fitted = coarse(audiogram=SLOPING, max_iter=3, tol=1e-9).fit(X)
     np.testing.assert_array_equal(model.ohc_health_, fitted.ohc_health_)
     assert model.velocity_scale_ != 0.1
-    assert model.predicted_audiogram_ == fitted.predicted_audiogram_
+    predicted = model.predicted_audiogram_
+    assert predicted != fitted.predicted_audiogram_
+    assert predicted.ear == "right"
+    measured = predicted_audiogram(model, SLOPING.frequencies_hz)
+    np.testing.assert_array_equal(predicted.thresholds_db_hl, measured.thresholds_db_hl)
+    np.testing.assert_array_equal(model.residual_loss_db_, SLOPING.thresholds_db_hl - predicted.thresholds_db_hl)
+
+
+def test_labels_do_not_teach_what_the_audiogram_tells():
+    X, ears = np.zeros((4, 100)), np.zeros((4, 2, 100))
+    with pytest.raises(ValueError, match="learn='ohc_health' has 'ohc_health'; with these parameters"):
+        coarse(audiogram=SLOPING, learn="ohc_health").fit(X, [0, 1, 0, 1])
+    with pytest.raises(ValueError, match="'n_fibers'; with these parameters"):
+        coarse(audiogram=SLOPING, learn="n_fibers", explain_residual="synapse", **SYNAPSE).fit(X, [0, 1, 0, 1])
+    with pytest.raises(ValueError, match="'min_zeta'; with these parameters"):
+        coarse(audiogram=[SLOPING, MILD], learn="min_zeta", open_loop=True).fit(ears, [0, 1, 0, 1])
 
 
 def test_callbacks_see_the_iterations_of_a_fit_to_audiograms():

@@ -61,6 +61,15 @@ def test_derivatives_follow_differences():
         assert gradient[i] == pytest.approx(difference, rel=1e-6)
 
 
+@pytest.mark.filterwarnings("error")
+def test_parameters_without_bounds_move_without_a_warning():
+    parameters = BoundedParameters(Model(), tuple(Model.values))
+    u = parameters.start()
+    parameters.unpack(u)
+    gradient = parameters.pull_back(u, {name: np.ones(np.shape(value)) for name, value in Model.values.items()})
+    np.testing.assert_array_equal(gradient[parameters.slices["free"]], [5, 1])
+
+
 def test_bounds_may_be_given_instead_of_the_models():
     parameters = BoundedParameters(Model(), ("free", "linear"), {"free": (-1, 1)})
     np.testing.assert_array_equal(parameters.unpack(parameters.start())["free"], [[1, -0.5]])  # moved into them

@@ -159,6 +159,8 @@ def test_bounds_hold():
         ({"target": np.full((6, N_CHANNELS, 4), np.nan)}, ("target", "NaN")),
         ({"learn": "tau"}, ("learn='tau'", "'velocity_scale'")),
         ({"learn": ()}, ("nothing",)),
+        ({"learn": ("velocity_scale", "audiogram")}, ("'audiogram'", "'velocity_scale'")),
+        ({"learn": "tau_out"}, ("'tau_out'", "'tau1_out'")),
         ({"output": "cochlea"}, ("'cochlea'", "'bm'")),
         ({"bounds": {"velocity_scale": (1, 0.1)}}, ("velocity_scale", "below")),
         ({"bounds": {"velocity_scale": (0, np.inf)}}, ("velocity_scale", "finite")),
@@ -174,6 +176,28 @@ def test_what_cannot_be_fitted_is_named(changes, words):
 def test_what_has_no_derivative_is_named():
     with error(TypeError, "TemporalPooling", "vjp"):
         fit_response(TemporalPooling(), SOUNDS, SOUNDS, learn="statistics")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("agc_stage_gain", {"open_loop": True}),
+        ("agc_mix_coeff", {}),
+        ("tau2_in", {"ihc_style": "two_cap_with_syn"}),
+    ],
+)
+def test_what_changes_no_response_cannot_be_found(name, parameters):
+    with error(ValueError, name, "'velocity_scale'"):
+        fit_response(cochlea(**parameters), SOUNDS, np.zeros((6, N_CHANNELS, 4)), learn=name)
+    default, changed = (cochlea(**parameters | more).fit(SOUNDS) for more in ({}, {name: 0.3}))
+    outputs = default._available_outputs()
+    for before, after in zip(default.simulate(SOUNDS, outputs).values(), changed.simulate(SOUNDS, outputs).values()):
+        np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
+
+
+def test_names_must_be_names():
+    with error(TypeError, "learn=3 is int", "name"):
+        fit_response(cochlea(), SOUNDS, SOUNDS, learn=3)
 
 
 def test_a_fit_that_ends_early_says_so(capsys):
