@@ -199,6 +199,10 @@ class DifferentiableTransformer(AudioTransformer):
         """Lowest and highest value that learning may give a parameter; numbers, or arrays as `_differentiated`."""
         return {}
 
+    def _joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
+        """Bounds within which these parameters may move at the same time."""
+        return self._bounds()
+
     def _find(self, progress: Any = None) -> None:
         """Find parameters that need no labels, once the model is designed as given."""
 

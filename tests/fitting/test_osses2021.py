@@ -30,6 +30,7 @@ def small(**parameters):
         {"adaptation_limit": 8.0},
         {"adaptation_time_constants_s": (0.006, 0.04, 0.15, 0.3, 0.45)},
         {"adaptation_limit": 8.0, "adaptation_time_constants_s": (0.006, 0.04, 0.15, 0.3, 0.45)},
+        {"adaptation_limit": 4.0, "minimum_level_db": 15.0},
     ],
     ids=str,
 )
