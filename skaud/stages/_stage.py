@@ -234,6 +234,9 @@ class ChannelStage(ChainStage):
     def _rows(self, clip: np.ndarray) -> int:
         return 1
 
+    def _n_rows_in(self) -> int:
+        return self.n_channels_in_
+
     def _initial_arrays(self, n_ears: int) -> layout.State:
         return self._chain_.initial_state(1)
 
