@@ -73,7 +73,7 @@ def test_a_pipeline_names_its_features():
     pooled = make_pipeline(*map(clone, stages), TemporalPooling("mean")).fit(X)
     assert list(pooled.get_feature_names_out()) == [f"{name}_mean" for name in names]
     with pytest.raises(ValueError, match="input_features"):
-        chain[-1].get_feature_names_out(["too", "few"])
+        chain[2].get_feature_names_out(["one", "ear", "too many"])
     ears = make_pipeline(clone(EARS[0]), clone(EARS[1])).fit(np.stack([X, X], axis=1))
     assert list(ears.get_feature_names_out()) == ["ear0_middle_ear_sound", "ear1_middle_ear_sound"]
 
