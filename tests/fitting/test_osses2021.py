@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from skaud import Dau1997, Osses2021
+from skaud import (
+    AdaptationLoops,
+    Dau1997,
+    GammatoneFilterbank,
+    HairCellEnvelope,
+    HeadphoneFilter,
+    ModulationFilterbank,
+    Osses2021,
+)
 from skaud.fitting import fit_response
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -40,6 +48,40 @@ def test_the_adaptation_is_found(changed, output):
     found = fit_response(small(), SOUNDS, target, learn=tuple(changed), output=output)
     for name, value in changed.items():
         np.testing.assert_allclose(getattr(found, f"{name}_"), value, rtol=0.01)
+
+
+NOISE = np.abs(np.random.default_rng(0).standard_normal((2, 3, 3000))) / 30
+BAND = {"low_hz": 1000, "high_hz": 1300}  # 3 channels
+
+
+@pytest.mark.parametrize(
+    ("made", "given", "X", "names"),
+    [
+        (HeadphoneFilter(RATE, gains_db=np.linspace(-6, 6, 22)), HeadphoneFilter(RATE), SOUNDS, ("gains_db",)),
+        (
+            GammatoneFilterbank(RATE, **BAND, bandwidth_factor=1.5),
+            GammatoneFilterbank(RATE, **BAND),
+            SOUNDS,
+            ("bandwidth_factor",),
+        ),
+        (HairCellEnvelope(RATE, hair_cell_corner_hz=1400.0), HairCellEnvelope(RATE), NOISE, ("hair_cell_corner_hz",)),
+        (AdaptationLoops(RATE, adaptation_limit=8.0), AdaptationLoops(RATE), NOISE, ("adaptation_limit",)),
+        (
+            ModulationFilterbank(RATE, **BAND, modulation_q=2.1, envelope_attenuation=0.5),
+            ModulationFilterbank(RATE, **BAND),
+            NOISE,
+            ("modulation_q", "envelope_attenuation"),
+        ),
+    ],
+    ids=repr,
+)
+def test_stages_alone_are_found(made, given, X, names):
+    target = made.fit(X).transform(X)
+    found = fit_response(given, X, target, learn=names)
+    np.testing.assert_allclose(found.transform(X), target, atol=0.01 * np.abs(target).max())
+    if names != ("gains_db",):  # gains at frequencies that the sound lacks are not told
+        for name in names:
+            assert getattr(found, f"{name}_") == pytest.approx(getattr(made, name), rel=0.01)
 
 
 def labelled_noise():
