@@ -63,7 +63,8 @@ def _values(u: np.ndarray, entry: Entry) -> np.ndarray:
 
 def _slopes(u: np.ndarray, entry: Entry) -> np.ndarray:
     # value = low * ratio ** u, or origin + u * span
-    return np.where(entry.is_log, entry.low * entry.ratio**u * np.log(entry.ratio), entry.span)
+    low = np.where(entry.is_log, entry.low, 1.0)  # one that is not finite times log(1) is no number
+    return np.where(entry.is_log, low * entry.ratio**u * np.log(entry.ratio), entry.span)
 
 
 def _positions(entry: Entry) -> np.ndarray:
