@@ -203,6 +203,10 @@ class DifferentiableTransformer(AudioTransformer):
         """Parameters that have a derivative which is always 0: no response of the designed model depends on them."""
         return ()
 
+    def _joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
+        """Bounds within which these parameters may move at the same time."""
+        return self._bounds()
+
     def _find(self, progress: Any = None) -> None:
         """Find parameters that need no labels, once the model is designed as given."""
 

@@ -149,8 +149,9 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
 
         Parameters
         ----------
-        input_features : None
-            Samples have no names; where there are names for them, scikit-learn's rules for their number hold.
+        input_features : array-like of str or None, default=None
+            Ignored: one name, or one an ear, as the step before has in a pipeline. Samples have no names; where there
+            are names for them, scikit-learn's rules for their number hold.
 
         Returns
         -------
@@ -159,12 +160,17 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
             in fit, ``ear0_`` and so on stand in front.
         """
         check_is_fitted(self)
-        _check_feature_names_in(self, input_features, generate_names=False)
+        if input_features is None or len(input_features) != self._n_rows_in():
+            _check_feature_names_in(self, input_features, generate_names=False)
         ears = [""] if self.n_ears_in_ is None else [f"ear{e}_" for e in range(self.n_ears_in_)]
         channels = [f"{ear}{self.output}_{name}" for ear in ears for name in self._channel_names()]
         if self.pooling is None:
             return np.asarray(channels, dtype=object)
         return pooled_names(channels, *self._pooling())
+
+    def _n_rows_in(self) -> int:
+        """Rows of samples in a clip, which a step before may have named."""
+        return self.n_ears_in_ or 1
 
     def set_output(self, *, transform: str | None = None) -> "AudioTransformer":
         """Choose what pooled features come in.

@@ -50,7 +50,7 @@ class BoundedParameters:
     """Named parameters of a fitted model, their bounds, and the way between them and a vector."""
 
     def __init__(self, model: Any, names: Sequence[str], bounds: Mapping[str, tuple[Any, Any]] | None = None) -> None:
-        known = model._bounds() | dict(bounds or {})
+        known = model._joint_bounds(tuple(names)) | dict(bounds or {})
         self.names = tuple(names)
         self.entries = {name: _entry(name, model._differentiated(name), known.get(name)) for name in self.names}
         sizes = [entry.low.size for entry in self.entries.values()]

@@ -147,10 +147,13 @@ class _ResponseObjective:
 
 def _check_target(target: Any, value: Any) -> list[np.ndarray]:
     """Target, clip by clip, shaped as the response."""
-    responses = [np.asarray(t) for t in target]
-    shapes, wanted = [r.shape for r in responses], [v.shape for v in value]
-    if len(shapes) != len(wanted):
-        raise ValueError(f"target has {len(shapes)} responses, and X {len(wanted)} signals; pass one for each.")
+    responses, wanted = [np.asarray(t) for t in target], [v.shape for v in value]
+    if len(responses) != len(wanted):
+        raise ValueError(f"target has {len(responses)} responses, and X {len(wanted)} signals; pass one for each.")
+    for i, (response, own) in enumerate(zip(responses, wanted)):
+        if response.ndim and (*response.shape[:-1], 1, response.shape[-1]) == own:
+            responses[i] = response[..., np.newaxis, :]  # ear filters return sound, without an axis of channels
+    shapes = [r.shape for r in responses]
     for i, (shape, own) in enumerate(zip(shapes, wanted)):
         if shape != own:
             raise ValueError(

@@ -38,7 +38,10 @@ class Osses2021Gradients(Osses2021Runs, ChainGradients, LearningTransformer):
         return tuple(name for name, (stage, _) in self._owners(stages).items() if stage in reached)
 
     def _bounds(self) -> dict[str, tuple[float, float]]:
-        return {name: self.stages_[stage]._bounds()[own] for name, (stage, own) in self._owners().items()}
+        return self._joint_bounds(())
+
+    def _joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+        return {name: self.stages_[stage]._joint_bounds(names)[own] for name, (stage, own) in self._owners().items()}
 
     def _differentiated(self, name: str) -> np.ndarray:
         stage, own = self._owners()[name]

@@ -341,7 +341,13 @@ class Osses2021(Osses2021Gradients):
                 stage = self.stages_[name] = before[name]
             else:
                 stage.n_ears_in_ = self.n_ears_in_ if name in (*EARS, "filterbank") else self.n_channels_
-                stage._design()
+                try:
+                    stage._design()
+                except ValueError as error:
+                    if name not in EARS:
+                        raise
+                    # As the parameter is called here.
+                    raise ValueError(str(error).replace("gains_db", f"{name}_gains_db")) from error
             if name == "filterbank":
                 self.n_channels_ = stage.n_channels_
         self.center_frequencies_hz_ = self.stages_.filterbank.center_frequencies_hz_

@@ -231,8 +231,15 @@ class ChannelStage(ChainStage):
         self.n_ears_in_ = self.n_channels_in_ if self._has_channels_ else None
         super()._redesign(found)
 
+    def _design_runs(self) -> None:
+        self.n_ears_in_ = self.n_channels_in_ if self._has_channels_ else None
+        super()._design_runs()
+
     def _rows(self, clip: np.ndarray) -> int:
         return 1
+
+    def _n_rows_in(self) -> int:
+        return self.n_channels_in_
 
     def _initial_arrays(self, n_ears: int) -> layout.State:
         return self._chain_.initial_state(1)

@@ -156,3 +156,16 @@ class AdaptationLoops(ChannelStage):
             highest = self._rms_one_db_spl + 20 * np.log10((1 - 1.02 / limit) ** (0.5 * 2**n_loops))
             bounds["minimum_level_db"] = (-100.0, float(min(40.0, highest)))
         return {name: bounds[name] for name in self._differentiable()}
+
+    def _joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+        bounds = self._bounds()
+        if {"adaptation_limit", "minimum_level_db"} <= set(names):
+            # A higher floor needs a higher limit: the floor may rise half its way, and the limit fall to meet it.
+            parameters = self._parameters()
+            lowest_db, highest_db = bounds["minimum_level_db"]
+            highest_db = (min(max(parameters["minimum_level_db"], lowest_db), highest_db) + highest_db) / 2
+            n_loops = len(parameters["adaptation_time_constants_s"])
+            limit = 1.02 * lowest_limit(n_loops, 10 ** ((highest_db - self._rms_one_db_spl) / 20))
+            bounds["minimum_level_db"] = lowest_db, highest_db
+            bounds["adaptation_limit"] = max(1.05, limit), bounds["adaptation_limit"][1]
+        return bounds

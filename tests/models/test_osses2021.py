@@ -235,6 +235,12 @@ def test_grid_search_over_flat_parameters():
 # Bad input
 
 
+def test_gains_are_named_as_the_model_has_them():
+    for ear in ("headphone", "middle_ear"):
+        with error(ValueError, f"{ear}_gains_db has shape (2,)", "a gain a frequency"):
+            Osses2021(**{f"{ear}_gains_db": [1, 2]}).fit(np.zeros((1, 9)))
+
+
 def test_samples_that_are_not_finite_are_refused():
     X = np.zeros((1, 100))
     X[0, 3] = np.nan

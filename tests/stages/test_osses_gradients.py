@@ -15,6 +15,7 @@ from skaud import (
     MiddleEarFilter,
     ModulationFilterbank,
 )
+from skaud.fitting.parameters import BoundedParameters
 from skaud.kernels import adaptation, hair_cell, modulation, one_pole
 from skaud.kernels.osses_layout import Constants
 from skaud.testing import dot_test
@@ -259,6 +260,18 @@ def test_every_limit_within_the_bounds_can_be_designed(limit):
         fitted._redesign({"adaptation_limit": bounds["adaptation_limit"][end]})
         fitted._redesign({"minimum_level_db": bounds["minimum_level_db"][end]})
         assert fitted.transform(X).shape == X.shape
+
+
+@pytest.mark.parametrize("floor_db", [-120.0, 0.0, 30.0, 50.0])
+@pytest.mark.parametrize("limit", [3.5, 5.0])
+def test_limit_and_floor_can_be_designed_wherever_they_move_together(limit, floor_db):
+    X = np.abs(noise(1, 3, 50))
+    fitted = AdaptationLoops(RATE, adaptation_limit=limit, minimum_level_db=floor_db).fit(X)
+    names = "adaptation_limit", "minimum_level_db"
+    parameters = BoundedParameters(fitted, names)
+    for u in ((0, 0), (0, 1), (1, 0), (1, 1), parameters.start()):
+        fitted._redesign(parameters.unpack(np.array(u, float)))
+        assert np.isfinite(fitted.transform(X)).all()
 
 
 def test_a_fitted_q_leaves_the_number_of_filters():

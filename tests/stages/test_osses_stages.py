@@ -17,6 +17,7 @@ from skaud import (
     MiddleEarFilter,
     ModulationFilterbank,
     Osses2021,
+    TemporalPooling,
 )
 
 RATE = 44100
@@ -60,6 +61,21 @@ def test_stages_in_a_pipeline_are_the_model():
     stages = [clone(stage) for stage in (EARS[0], EARS[1], STAGES[3], CHANNELS[0], CHANNELS[2], CHANNELS[3])]
     found = make_pipeline(*stages).fit_transform(X)
     assert_same(found, Osses2021(pooling=None, frame_length=None).fit_transform(X), "pipeline of the stages")
+
+
+def test_a_pipeline_names_its_features():
+    X = noise(2, 400)
+    stages = (EARS[0], EARS[1], STAGES[3], CHANNELS[0], CHANNELS[2], CHANNELS[3])
+    chain = make_pipeline(*map(clone, stages)).fit(X)
+    names = chain.get_feature_names_out()
+    assert len(names) == chain.transform(X).shape[1]
+    assert names[1] == chain[-1].get_feature_names_out()[1]
+    pooled = make_pipeline(*map(clone, stages), TemporalPooling("mean")).fit(X)
+    assert list(pooled.get_feature_names_out()) == [f"{name}_mean" for name in names]
+    with pytest.raises(ValueError, match="input_features"):
+        chain[2].get_feature_names_out(["one", "ear", "too many"])
+    ears = make_pipeline(clone(EARS[0]), clone(EARS[1])).fit(np.stack([X, X], axis=1))
+    assert list(ears.get_feature_names_out()) == ["ear0_middle_ear_sound", "ear1_middle_ear_sound"]
 
 
 def test_clips_of_different_lengths_pass_through_a_pipeline():
