@@ -1,6 +1,6 @@
 """Vector-Jacobian products of models: the adjoint of transform and simulate."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -141,19 +141,6 @@ class DifferentiableTransformer(AudioTransformer):
         """Value of a parameter, shaped as its bar."""
         return np.asarray(self._parameters()[name], dtype=float)
 
-    def _derivatives(
-        self,
-        clips: list[np.ndarray],
-        steps: list[np.ndarray],
-        parameter_steps: dict[str, np.ndarray],
-        output: str,
-        frame_length: int | None,
-    ) -> list[np.ndarray]:
-        """Derivatives of the responses in the direction of the steps, by a complex step: what tests the adjoint."""
-        stepped = {name: self._differentiated(name) + 1j * STEP * step for name, step in parameter_steps.items()}
-        clips = [clip + 1j * STEP * step for clip, step in zip(clips, steps)]
-        return [response.imag / STEP for response in self._run_complex(clips, output, frame_length, stepped)]
-
     def _set_found(self, found: dict[str, Any]) -> dict[str, Any]:
         """Show what a fit found in attributes that end in _, unless the design has set them; all of them."""
         learned = set(getattr(self, "_learned_", ()))
@@ -230,11 +217,38 @@ class DifferentiableTransformer(AudioTransformer):
         whatever `_sum_parameter_bars` takes.
         """
 
+    @abstractmethod
+    def _derivatives(
+        self,
+        clips: list[np.ndarray],
+        steps: list[np.ndarray],
+        parameter_steps: dict[str, np.ndarray],
+        output: str,
+        frame_length: int | None,
+    ) -> list[np.ndarray]:
+        """Derivatives of the responses in the direction of the steps, computed forwards: what tests the adjoint."""
+
+
+class ComplexStep(ABC):
+    """Forward derivatives by a complex step, for models that can be run in complex numbers."""
+
+    _differentiated: Any
+
+    def _derivatives(
+        self,
+        clips: list[np.ndarray],
+        steps: list[np.ndarray],
+        parameter_steps: dict[str, np.ndarray],
+        output: str,
+        frame_length: int | None,
+    ) -> list[np.ndarray]:
+        """Derivatives of the responses in the direction of the steps."""
+        stepped = {name: self._differentiated(name) + 1j * STEP * step for name, step in parameter_steps.items()}
+        clips = [clip + 1j * STEP * step for clip, step in zip(clips, steps)]
+        return [response.imag / STEP for response in self._run_complex(clips, output, frame_length, stepped)]
+
+    @abstractmethod
     def _run_complex(
         self, clips: list[np.ndarray], output: str, frame_length: int | None, parameters: dict[str, Any]
     ) -> list[np.ndarray]:
-        """Responses in complex numbers, with some parameters replaced by complex ones.
-
-        A model that cannot be run in them has `_derivatives` of its own instead.
-        """
-        raise NotImplementedError(f"{type(self).__name__} needs _run_complex, or _derivatives, for the dot test.")
+        """Responses in complex numbers, with some parameters replaced by complex ones."""

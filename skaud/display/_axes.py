@@ -41,9 +41,13 @@ def edges_hz(frequencies: np.ndarray) -> np.ndarray:
     return cams_to_hz(np.r_[max(0.0, 2 * cams[0] - middle[0]), middle, 2 * cams[-1] - middle[-1]])
 
 
-def tick_frequencies(low_hz: float, high_hz: float) -> list[int]:
-    """Round frequencies in the range."""
-    return [hz for hz in TICKS_HZ if low_hz <= hz <= high_hz]
+def scale_frequencies(ax: Any, axis: str, low_hz: float, high_hz: float) -> None:
+    """Make axis "x" or "y" one of frequencies, on the scale of ERB numbers, with round ones in kHz marked."""
+    getattr(ax, f"set_{axis}scale")("function", functions=(hz_to_cams, cams_to_hz))
+    ticks = [hz for hz in TICKS_HZ if low_hz <= hz <= high_hz]
+    set_ticks = getattr(ax, f"set_{axis}ticks")
+    set_ticks(ticks, [f"{hz / 1000:g}" for hz in ticks])
+    set_ticks([], minor=True)
 
 
 def pyplot(display: str) -> Any:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skaud.display._axes import cams_to_hz, edges_hz, healthy_frequencies_hz, hz_to_cams, pyplot, tick_frequencies
+from skaud.display._axes import edges_hz, healthy_frequencies_hz, pyplot, scale_frequencies
 
 
 class CochleagramDisplay:
@@ -192,10 +192,7 @@ class CochleagramDisplay:
         reach = max(-low, high)
         style = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach} if both_ways else {"cmap": "magma", "vmin": 0.0}
         self.mesh_ = ax.pcolormesh(time, edges_hz(frequencies), response, rasterized=True, **{**style, **kwargs})
-        ax.set_yscale("function", functions=(hz_to_cams, cams_to_hz))
-        ticks = tick_frequencies(frequencies[0], frequencies[-1])
-        ax.set_yticks(ticks, [f"{hz / 1000:g}" for hz in ticks])
-        ax.set_yticks([], minor=True)
+        scale_frequencies(ax, "y", frequencies[0], frequencies[-1])
         ax.set(xlabel="Time (s)", ylabel="Frequency (kHz)", xlim=(0, time[-1]))
         self.ax_, self.figure_ = ax, ax.figure
         self.colorbar_ = ax.figure.colorbar(self.mesh_, ax=ax, pad=0.02, label=self.response_name) if colorbar else None

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skaud.display._axes import cams_to_hz, edges_hz, hz_to_cams, pyplot, tick_frequencies
+from skaud.display._axes import edges_hz, pyplot, scale_frequencies
 
 
 class ModulationDisplay:
@@ -166,10 +166,7 @@ class ModulationDisplay:
         style = {"cmap": "magma", "vmin": min(0.0, float(cells.min()))}
         self.mesh_ = ax.pcolormesh(borders, edges_hz(center_hz), cells, rasterized=True, **{**style, **kwargs})
         ax.set_facecolor("0.8")  # not a colour of the map: no such filter
-        ax.set_yscale("function", functions=(hz_to_cams, cams_to_hz))
-        ticks = tick_frequencies(center_hz[0], center_hz[-1])
-        ax.set_yticks(ticks, [f"{hz / 1000:g}" for hz in ticks])
-        ax.set_yticks([], minor=True)
+        scale_frequencies(ax, "y", center_hz[0], center_hz[-1])
         ax.set_xticks(columns, [f"{hz:.0f}" for hz in modulation_hz])
         ax.set(xlabel="Modulation frequency (Hz)", ylabel="Centre frequency (kHz)")
         self.ax_, self.figure_ = ax, ax.figure

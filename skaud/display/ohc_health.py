@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from skaud.display._axes import TICKS_HZ, cams_to_hz, ear_style, healthy_frequencies_hz, hz_to_cams, pyplot
+from skaud.display._axes import ear_style, healthy_frequencies_hz, pyplot, scale_frequencies
 
 
 class OHCHealthDisplay:
@@ -122,10 +122,7 @@ class OHCHealthDisplay:
             colour, _, label = ear_style(ear, number, len(health))
             style = {"color": colour, "label": label, "marker": ".", "markersize": 4, "linewidth": 1.3}
             self.lines_ += ax.plot(frequencies, own, **{**style, **kwargs})
-        ax.set_xscale("function", functions=(hz_to_cams, cams_to_hz))
-        ticks = [hz for hz in TICKS_HZ if frequencies.min() <= hz <= frequencies.max()]
-        ax.set_xticks(ticks, [f"{hz / 1000:g}" for hz in ticks])
-        ax.set_xticks([], minor=True)
+        scale_frequencies(ax, "x", frequencies.min(), frequencies.max())
         ax.set(
             xlabel="Characteristic frequency of the healthy ear (kHz)",
             ylabel="Health of the outer hair cells",

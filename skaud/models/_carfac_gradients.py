@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from joblib import effective_n_jobs
 
-from skaud._gradients import STEP
+from skaud._gradients import STEP, ComplexStep
 from skaud._learning import LearningTransformer
 from skaud._responses import stack
 from skaud.design import carfac as design
@@ -40,7 +40,7 @@ class DesignBars(NamedTuple):
     fibers: np.ndarray  # (n_channels, n_classes), of what the output "firings" takes of them beside the lines
 
 
-class CARFACGradients(CARFACRuns, LearningTransformer):
+class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
     """CARFAC's derivatives, once it is designed."""
 
     sample_rate: float

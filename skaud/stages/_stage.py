@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skaud._gradients import DifferentiableTransformer
+from skaud._gradients import ComplexStep, DifferentiableTransformer
 from skaud._sounds import Sounds
 from skaud._stream import StreamState
 from skaud.design.osses2021 import Design
@@ -103,7 +103,7 @@ class Chain:
         return self.clip_frames(iter([x]), n_rows, x.shape[1], frame_length)
 
 
-class ChainGradients(DifferentiableTransformer):
+class ChainGradients(ComplexStep, DifferentiableTransformer):
     """Derivatives of a transformer whose coefficients make a chain."""
 
     _chain_: Chain
@@ -127,7 +127,7 @@ class ChainGradients(DifferentiableTransformer):
         return bar
 
 
-class Stage(DifferentiableTransformer):
+class Stage(ComplexStep, DifferentiableTransformer):
     """A stage as a transformer of its own."""
 
     # At full rate and unpooled, unless a stage has these as parameters: what the next stage takes.
