@@ -8,6 +8,7 @@ from typing import Any
 import numba
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
@@ -19,20 +20,36 @@ _SOURCES = sorted(Path(__file__).parent.glob("*.py"))
 FINGERPRINT = sha1(b"".join(path.read_bytes() for path in _SOURCES), usedforsecurity=False).hexdigest()[:12]
 
 
+class _DistinctArrays(CompilerBase):
+    """Compiler that takes it that no two arrays given to a function overlap, where one of them is written.
+
+    Else LLVM compares the ends of all arrays before every loop, which costs as much as the short loops themselves.
+    """
+
+    def define_pipelines(self) -> list[Any]:
+        self.state.flags.noalias = True
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
 def step(function: Callable) -> Any:
     """Compile a scalar step; it is inlined into every kernel, CPU or GPU, that calls it."""
     return numba.njit(inline="always", fastmath=FASTMATH, error_model="numpy")(function)
 
 
 def loop(function: Callable) -> Any:
-    """Compile a loop over steps; LLVM copies it into the kernels that call it, arguments and all."""
-    return numba.njit(forceinline=True, fastmath=FASTMATH, error_model="numpy")(function)
+    """Compile a loop over steps; LLVM copies it into the kernels that call it. Its arrays must not overlap."""
+    options: dict[str, Any] = {"pipeline_class": _DistinctArrays, "fastmath": FASTMATH, "error_model": "numpy"}
+    return numba.njit(forceinline=True, **options)(function)
 
 
 def kernel(function: Callable) -> Any:
-    """Compile a whole run: without the GIL, cached on disk where a cache folder can be written."""
+    """Compile a whole run: without the GIL, cached on disk where a cache folder can be written.
+
+    Its arrays must not overlap.
+    """
     function.__qualname__ += f"_{FINGERPRINT}"
-    options: dict[str, Any] = {"nogil": True, "fastmath": FASTMATH, "error_model": "numpy"}
+    options: dict[str, Any] = {"pipeline_class": _DistinctArrays, "fastmath": FASTMATH, "error_model": "numpy"}
+    options["nogil"] = True
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder it may write to

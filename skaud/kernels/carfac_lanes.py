@@ -9,7 +9,7 @@ A signal's result does not depend on the signals beside it: every one has rows o
 
 import numpy as np
 
-from skaud.kernels._compile import borrowed, kernel, loop
+from skaud.kernels._compile import borrowed, kernel, loop, step
 from skaud.kernels.carfac import (
     ONE_CAP,
     TWO_CAP,
@@ -117,7 +117,7 @@ def unfold(plan):
     return sizes, constants
 
 
-@loop
+@step
 def split(work, n_rows, n_sources, width):
     """The workspace's parts: scratch, entry, smoothed."""
     work = borrowed(work)
