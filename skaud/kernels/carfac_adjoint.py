@@ -54,7 +54,6 @@ from skaud.kernels.carfac_outputs import sow
 
 RAMPS = 4 * LANES  # G, DG, ZB, DZB
 GOALS = 5 * LANES  # ZR, GA, GB, GC, HEALTH
-TURNS = 2  # rows that take turns within a sample
 
 
 def n_taped(style: int, constants: bool) -> int:
@@ -182,13 +181,16 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
 
     @kernel
     def reverse(
-        x, segment, checkpoints, state, plan, value_bar, frame_length, taps, first, bars, tape, seeds, work, x_bar
-    ):
+        x, segment, checkpoints, row_before, state, plan, value_bar, frame_length, taps, first, bars, tape, seeds, work,
+        x_bar,
+    ):  # fmt: skip
         """Adjoint of run or run_frames, over all of x, from checkpoints every `segment` samples; it changes state.
 
+        The rows of x are those of the checkpoints from number row_before on.
+
         value_bar (n_rows, n_outputs, n_channels, n_frames) are the bars of frames of frame_length samples, of sums, not
-        means. bars come in as zeros and leave as those of the first state, of the cascade's health and, with
-        `constants`, of the coefficients. x_bar is (n_rows, n_samples).
+        means; of frames of one sample perhaps only the last. bars come in as zeros and leave as those of the first
+        state, of the cascade's health and, with `constants`, of the coefficients. x_bar is (n_rows, n_samples).
         """
         p, c = unfold(plan)
         p = Sizes(p.n_groups, p.n_channels, p.last, p.after, p.n_ears, style, int(delay), p.closed, p.first_decimation)
@@ -205,10 +207,11 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
         for row in range(n_rows):  # nothing flows in behind the last channel
             for l in range(LANES):
                 lines_bar[row, p.n_groups * BARS_GROUP + SLOPE + l] = ONE
+        before = x.shape[1] - value_bar.shape[3] if frame_length == 1 else 0  # samples that the response leaves out
         sown = x.shape[1]  # the first frame whose bars are in seeds
         for k in range(checkpoints.phase.shape[0] - 1, -1, -1):
             start, stop = k * segment, min((k + 1) * segment, x.shape[1])
-            restore(checkpoints, k, lines, memory, pending, phase, p.n_groups)
+            restore(checkpoints, k, row_before, lines, memory, pending, phase, p.n_groups)
             block = advance_taping(
                 x,
                 start,
@@ -229,7 +232,7 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
             )
             t = stop - start - 1
             while t >= 0:
-                frame = (start + t) // frame_length
+                frame = (start + t - before) // frame_length
                 if frame < sown:
                     sown = frame // SOWN * SOWN
                     sow(value_bar, sown, first, seeds, p.n_groups)
@@ -253,95 +256,93 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
                     )
                     for row in range(n_rows):
                         restore_ramps(lines, row, ramps, block, p.n_groups)
-                begin = max(t - since + 1, 0, sown * frame_length - start)
-                for turn in range(0, n_rows, TURNS):  # few enough to stay in the cache back to the last update
-                    rows = range(turn, min(turn + TURNS, n_rows))
-                    for u in range(t, begin - 1, -1):
-                        frame, elapsed = (start + u) // frame_length - sown, np.float32(tape.elapsed[u])
-                        for row in rows:
-                            tap_adjoint(lines_bar, row, seeds, frame, taps, elapsed, p.n_groups)
-                            if style == TWO_CAP_WITH_SYN:
-                                release_transmitter_adjoint(
-                                    lines_bar,
-                                    lines,
-                                    samples,
-                                    taped,
-                                    seeds,
-                                    frame,
-                                    pending_bar,
-                                    row,
-                                    u + 1,
-                                    p.n_groups,
-                                    c,
-                                )
-                            if style >= TWO_CAP:
-                                leave_two_cap_adjoint(
-                                    lines_bar,
-                                    lines,
-                                    samples,
-                                    taped,
-                                    seeds,
-                                    frame,
-                                    pending_bar,
-                                    row,
-                                    u + 1,
-                                    p,
-                                    elapsed,
-                                    c,
-                                    style == TWO_CAP_WITH_SYN,
-                                    constants,
-                                )
-                            elif style == ONE_CAP:
-                                leave_one_cap_adjoint(
-                                    lines_bar,
-                                    lines,
-                                    samples,
-                                    taped,
-                                    seeds,
-                                    frame,
-                                    pending_bar,
-                                    row,
-                                    u + 1,
-                                    p,
-                                    elapsed,
-                                    c,
-                                    constants,
-                                )
-                            else:
-                                leave_just_hwr_adjoint(
-                                    lines_bar,
-                                    lines,
-                                    samples,
-                                    taped,
-                                    seeds,
-                                    frame,
-                                    pending_bar,
-                                    row,
-                                    u + 1,
-                                    p,
-                                    elapsed,
-                                    c,
-                                )
-                        for row in rows:
-                            if delay:
-                                x_bar[row, start + u] = enter_delayed_adjoint(lines_bar, row, entry, p.n_groups)
-                            else:
-                                x_bar[row, start + u] = enter_adjoint(lines_bar, row, entry)
-                        for row in rows:
-                            resonate_adjoint(
+                begin = max(t - since + 1, 0, sown * frame_length + before - start)
+                for u in range(t, begin - 1, -1):
+                    frame, elapsed = (start + u - before) // frame_length - sown, np.float32(tape.elapsed[u])
+                    for row in range(n_rows):
+                        tap_adjoint(lines_bar, row, seeds, frame, taps, elapsed, p.n_groups)
+                        if style == TWO_CAP_WITH_SYN:
+                            release_transmitter_adjoint(
                                 lines_bar,
                                 lines,
                                 samples,
                                 taped,
-                                entry,
+                                seeds,
+                                frame,
+                                pending_bar,
                                 row,
                                 u + 1,
                                 p.n_groups,
+                                c,
+                            )
+                        if style >= TWO_CAP:
+                            leave_two_cap_adjoint(
+                                lines_bar,
+                                lines,
+                                samples,
+                                taped,
+                                seeds,
+                                frame,
+                                pending_bar,
+                                row,
+                                u + 1,
+                                p,
                                 elapsed,
                                 c,
-                                delay,
+                                style == TWO_CAP_WITH_SYN,
                                 constants,
                             )
+                        elif style == ONE_CAP:
+                            leave_one_cap_adjoint(
+                                lines_bar,
+                                lines,
+                                samples,
+                                taped,
+                                seeds,
+                                frame,
+                                pending_bar,
+                                row,
+                                u + 1,
+                                p,
+                                elapsed,
+                                c,
+                                constants,
+                            )
+                        else:
+                            leave_just_hwr_adjoint(
+                                lines_bar,
+                                lines,
+                                samples,
+                                taped,
+                                seeds,
+                                frame,
+                                pending_bar,
+                                row,
+                                u + 1,
+                                p,
+                                elapsed,
+                                c,
+                            )
+                    for row in range(n_rows):
+                        if delay:
+                            x_bar[row, start + u] = enter_delayed_adjoint(lines_bar, row, entry, p.n_groups)
+                        else:
+                            x_bar[row, start + u] = enter_adjoint(lines_bar, row, entry)
+                    for row in range(n_rows):
+                        resonate_adjoint(
+                            lines_bar,
+                            lines,
+                            samples,
+                            taped,
+                            entry,
+                            row,
+                            u + 1,
+                            p.n_groups,
+                            elapsed,
+                            c,
+                            delay,
+                            constants,
+                        )
                 t = begin - 1
             sum_up(lines_bar, summed, p.n_groups, ZR, ZR + GOALS)
             if constants:

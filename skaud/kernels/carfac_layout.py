@@ -59,6 +59,11 @@ class State(NamedTuple):
         lines, memory, pending, frame_sum = aligned_copies(self[:4])
         return State(lines, memory, pending, frame_sum, self.phase.copy(), self.frame_filled.copy())
 
+    def of_rows(self, rows: slice) -> "State":
+        """View of some rows."""
+        lines, memory, pending, frame_sum = (array[rows] for array in self[:4])
+        return self._replace(lines=lines, memory=memory, pending=pending, frame_sum=frame_sum)
+
 
 class Checkpoints(NamedTuple):
     """States that a run has passed, without coefficients and frames: an axis of checkpoints, then as in `State`.

@@ -35,9 +35,12 @@ def deliver(scratch, source, row, out, output, begin, n_samples, n_groups, n_cha
 
 @loop
 def sow(value_bar, begin, first, seeds, n_groups):
-    """Bars of the frames from begin on to the lanes of seeds, a source for each output from `first` on; 0 beyond."""
+    """Bars of the frames from begin on to the lanes of seeds, a source for each output from `first` on; 0 beyond.
+
+    Where begin is negative, all are 0.
+    """
     n_rows, n_outputs, n_channels, n_frames = value_bar.shape
-    count = max(0, min(seeds.shape[2], n_frames - begin))
+    count = max(0, min(seeds.shape[2], n_frames - begin)) if begin >= 0 else 0
     whole = count // SQUARE * SQUARE
     for row in range(n_rows):
         for output in range(n_outputs):

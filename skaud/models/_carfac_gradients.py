@@ -29,6 +29,7 @@ AGC = ("agc_time_constants_s", "agc_stage_gain", "agc_mix_coeff")
 # The synapse is driven by the first capacitor: what follows it in the hair cell changes no output.
 BESIDE_THE_SYNAPSE = {"two_cap_with_syn": ("tau_lpf", "tau2_out", "tau2_in")}
 CHANNELWISE = ("ohc_health", "n_fibers")
+SIGNALS_REVERSED_AT_ONCE = 2  # few enough for their tape to stay in the second-level cache
 
 
 class DesignBars(NamedTuple):
@@ -73,18 +74,19 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
         return learning_bounds(self, self._parameters())
 
     def _run_vjp(
-        self, clips: list[np.ndarray], output: str, frame_length: int | None, wrt: tuple[str, ...]
+        self, clips: list[np.ndarray], output: str, frame_length: int | None, wrt: tuple[str, ...], begin: int = 0
     ) -> tuple[list[np.ndarray], Callable]:
+        """As `DifferentiableTransformer._run_vjp`; a response at full rate is that from sample `begin` on."""
         (n_ears, n_samples), x = clips[0].shape, np.concatenate(clips)
         plan, (taps, first) = self._kernel_plan(n_ears), self._taps(output)
-        n_frames = n_samples if frame_length is None else max(1, n_samples // frame_length)
+        n_frames = n_samples - begin if frame_length is None else max(1, n_samples // frame_length)
         out = np.empty((len(x), max(1, len(taps)), self.n_channels_, n_frames), self.dtype)
         # Checkpoints and the tape between two of them grow like sqrt(n_samples); the tape had better stay in the cache.
         segment = layout.SEGMENT * ceil(sqrt(n_samples) / (2 * layout.SEGMENT))
         n_rows = n_ears * max(1, self._signals_at_once // n_ears)
         n_changing, runs = checkpointing.n_changing(layout.Sizes(*plan.sizes).style), []
         for at in range(0, len(x), n_rows):
-            rows = slice(at, at + n_rows)
+            rows = slice(at, min(at + n_rows, len(x)))
             state = self._state(len(x[rows]))
             checkpoints = layout.Checkpoints.empty(state, ceil(n_samples / segment), n_changing)
             work = layout.workspace(plan, len(x[rows]), len(taps))
@@ -103,13 +105,13 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
             bars = np.require(bars, self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
             length = 1 if frame_length is None else min(frame_length, n_samples)
             x_bar, sums = self._reverse(x, bars, length, segment, runs, plan, taps, first, wrt)
-            for (rows, *_), group in zip(runs, sums):
+            for rows, group in sums:
                 if output == "receptor_potential":
                     group.constants[lanes.Constants._fields.index("cap1_rest")] += value_bar[rows].sum(dtype=float)
                 if output == "firings":
                     released = (value_bar[rows] * np.moveaxis(out[rows], 1, 2)).sum(axis=(0, 3), dtype=float)
                     group.fibers[:] = released * self.ihcs_per_channel
-            return [x_bar[rows] for rows in own], sums
+            return [x_bar[rows] for rows in own], [group for _, group in sums]
 
         return [finished[rows] for rows in own], pullback
 
@@ -142,34 +144,38 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
         taps: np.ndarray,
         first: int,
         wrt: tuple[str, ...],
-    ) -> tuple[np.ndarray, list[DesignBars]]:
-        """Bars of x and, of every run of rows, those of the design."""
+    ) -> tuple[np.ndarray, list[tuple[slice, DesignBars]]]:
+        """Bars of x and, of every few rows, those of the design."""
         style, constants = int(layout.Sizes(*plan.sizes).style), any(name not in ("X", "ohc_health") for name in wrt)
         reverse = adjoint.reverse_for(style, bool(self.use_delay_buffer), constants)
         x_bar, n_taped = np.empty_like(x), adjoint.n_taped(style, constants)
-        sums, n_samples = [], x.shape[1]
+        n_ears, n_samples = int(layout.Sizes(*plan.sizes).n_ears), x.shape[1]
+        most, sums = min(len(x), n_ears * max(1, SIGNALS_REVERSED_AT_ONCE // n_ears)), []
+        tape = layout.empty_tape(plan, most, min(segment, n_samples), n_taped, keep=constants)
+        seeds = np.zeros((1 + len(taps), most, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
+        work = adjoint.reverse_workspace(plan, most)
         for rows, state, checkpoints in runs:
-            n_rows = len(x[rows])
-            bars = layout.zero_bars(plan, n_rows)
-            tape = layout.empty_tape(plan, n_rows, min(segment, n_samples), n_taped, keep=constants)
-            seeds = np.zeros((1 + len(taps), n_rows, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
-            reverse(
-                x[rows],
-                segment,
-                checkpoints,
-                state.copy(),
-                plan,
-                value_bar[rows],
-                frame_length,
-                taps,
-                first,
-                bars,
-                tape,
-                seeds,
-                adjoint.reverse_workspace(plan, n_rows),
-                x_bar[rows],
-            )
-            sums.append(self._sum_bars(bars))
+            for begin in range(rows.start, rows.stop, most):
+                own = slice(begin, min(begin + most, rows.stop))
+                own_bars = layout.zero_bars(plan, own.stop - begin)
+                reverse(
+                    x[own],
+                    segment,
+                    checkpoints,
+                    begin - rows.start,
+                    state.of_rows(slice(begin - rows.start, own.stop - rows.start)).copy(),
+                    plan,
+                    value_bar[own],
+                    frame_length,
+                    taps,
+                    first,
+                    own_bars,
+                    tape,
+                    seeds,
+                    work,
+                    x_bar[own],
+                )
+                sums.append((own, self._sum_bars(own_bars)))
         return x_bar, sums
 
     def _sum_parameter_bars(self, bars: list[list[DesignBars]], names: tuple[str, ...]) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
+from skaud._responses import stack
 from skaud.fitting.audiogram import matching_levels
 from skaud.hearing.thresholds import hl_to_spl
 from skaud.kernels import carfac_lanes as lanes
@@ -58,7 +59,7 @@ class QuietEar:
 
         def listen(batch: slice) -> np.ndarray:
             clips, n_settle, window = self._tones(self.frequencies_hz[batch], level_db_hl[batch])
-            return 10 * np.log10([_power(nap - rest, window) for nap in _run_from(model, clips, n_settle)])
+            return _response_db(_run_from(model, clips, n_settle) - rest, window)
 
         return np.concatenate(self._map(listen, [(batch,) for batch in self._batches]))
 
@@ -71,19 +72,18 @@ class QuietEar:
 
         def listen(batch: slice) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[Any, np.ndarray]]]:
             clips, n_settle, window = self._tones(self.frequencies_hz[batch], level_db_hl[batch])
-            naps, back = model._run_vjp(clips, "nap", None, wrt)
-            moved = [nap[0, :, n_settle:] - rest if rests else nap[0, :, n_settle:] for nap in naps]
-            powers = [_power(m, window) for m in moved]
+            naps, back = model._run_vjp(clips, "nap", None, wrt, begin=n_settle)
+            moved = stack(naps)[:, 0] - rest if rests else stack(naps)[:, 0]
+            response_db = _response_db(moved, window)
 
             def pullback(response_bar: np.ndarray) -> tuple[Any, np.ndarray]:
-                nap_bars = np.zeros((len(naps), *naps[0].shape))
-                for bar, nap_bar, m, power in zip(response_bar, nap_bars, moved, powers):
-                    # response = 10 log10(sum over channels and time of window moved^2)
-                    np.multiply(m, 20 / np.log(10) * bar / power * window, out=nap_bar[0, :, n_settle:])
-                moved_bar = nap_bars.sum(axis=(0, 1, 3)) if "n_fibers" in wrt else np.zeros(self.n_channels)
-                return back(list(nap_bars))[1], moved_bar
+                # response = 10 log10(sum over channels and time of window moved^2)
+                per_power = 20 / np.log(10) * response_bar / 10 ** (response_db / 10)
+                nap_bar = moved * (per_power[:, np.newaxis] * window)[:, np.newaxis]
+                moved_bar = nap_bar.sum(axis=(0, 2)) if "n_fibers" in wrt else np.zeros(self.n_channels)
+                return back(list(nap_bar[:, np.newaxis]))[1], moved_bar
 
-            return 10 * np.log10(powers), pullback
+            return response_db, pullback
 
         heard = self._map(listen, [(batch,) for batch in self._batches])
 
@@ -141,9 +141,9 @@ class QuietEar:
         return [tone[np.newaxis] for tone in tones], n_settle, window / window.sum()
 
 
-def _power(moved: np.ndarray, window: np.ndarray) -> float:
-    """Mean square (n_channels, n_samples) over a window, summed over channels."""
-    return float(np.einsum("ct,ct,t->", moved, moved, window))
+def _response_db(moved: np.ndarray, window: np.ndarray) -> np.ndarray:
+    """Mean square (n_tones, n_channels, n_samples) over a window, summed over channels, in dB."""
+    return np.asarray(10 * np.log10((np.square(moved) @ window).sum(axis=1)))
 
 
 def _run_from(model: CARFACGradients, clips: list[np.ndarray], begin: int) -> np.ndarray:

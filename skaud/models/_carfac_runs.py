@@ -157,14 +157,14 @@ class CARFACRuns(AudioTransformer):
             for k, i in enumerate(running):
                 end, rest = min(lengths[i], stop) - start, slice(k * n_ears, None)
                 if end > begin:
-                    remaining = _rows(state, i, n_ears, len(clips) - i)
+                    remaining = state.of_rows(slice(i * n_ears, None))
                     n_frames = lanes.run_frames(
                         x[rest], begin, end, remaining, plan, taps, first, frame_length, work, out[rest], n_frames
                     )
                     begin = end
                 response = out[k * n_ears : (k + 1) * n_ears]
                 if start == 0 and n_frames == 0:  # shorter than a frame: the mean of what there is
-                    own = _rows(state, i, n_ears)
+                    own = state.of_rows(slice(i * n_ears, (i + 1) * n_ears))
                     filled = own._replace(frame_sum=own.frame_sum.copy(), frame_filled=state.frame_filled.copy())
                     lanes.close_frame(filled, plan, response, 0)
                 if start == 0 or n_frames:
@@ -233,14 +233,6 @@ class CARFACRuns(AudioTransformer):
                 "pass a NumPy array."
             )
         return run_two_cap(X, self._ears_[0], frame_length, self.dtype)
-
-
-def _rows(state: layout.State, clip: int, n_ears: int, n_clips: int = 1) -> layout.State:
-    """State of some clips, one after the other, of those that run side by side."""
-    rows = slice(clip * n_ears, (clip + n_clips) * n_ears)
-    return state._replace(
-        lines=state.lines[rows], memory=state.memory[rows], pending=state.pending[rows], frame_sum=state.frame_sum[rows]
-    )
 
 
 def state_of_ears(

@@ -8,13 +8,13 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
 from skaud import CARFAC, Audiogram
 from skaud.fitting import predicted_audiogram
-from skaud.fitting.audiogram import GRID, along_cochlea, fit_health, roughness_of
+from skaud.fitting.audiogram import fit_health
 
 SILENCE = np.zeros((1, 100))
+STEP = np.sqrt(np.finfo(float).eps)  # SciPy's, for numbers up to 1
 
 
 def cpu_s(function):
@@ -46,29 +46,46 @@ def test_fit_to_a_standard_audiogram(record, name, sample_rate):
     record(f"{case}: iterations", model.n_iter_, "", "-")
 
 
+class DifferencedEar:
+    """An ear whose pullback runs it once more for every channel, as SciPy does for a gradient that it must find."""
+
+    def __init__(self, ear):
+        self.ear = ear
+
+    def __getattr__(self, name):
+        return getattr(self.ear, name)
+
+    def vjp(self, level_db_hl, ohc_health, n_fibers, wrt):
+        response_db = self.ear.response_db(level_db_hl, ohc_health, n_fibers)
+
+        def pullback(response_bar):
+            gradient = np.empty(self.ear.n_channels)
+            for channel, value in enumerate(ohc_health):
+                stepped = ohc_health.copy()
+                stepped[channel] += STEP if value + STEP <= 1 else -STEP
+                moved_db = self.ear.response_db(level_db_hl, stepped, n_fibers) - response_db
+                gradient[channel] = response_bar @ moved_db / (stepped[channel] - value)
+            return {"ohc_health": gradient}
+
+        return response_db, pullback
+
+
 @pytest.mark.parametrize("sample_rate", [22050, 48000])
 @pytest.mark.parametrize("name", ["N2", "S1"])
 def test_adjoint_against_finite_differences(record, name, sample_rate):
-    """The same fit by the same solver with the same tolerances, its gradient by SciPy's differences."""
+    """The same fit from the same start by the same solver; only the gradient is found by forward differences."""
     model, audiogram = CARFAC(sample_rate).fit(SILENCE), Audiogram.standard(name)
     ear = model._quiet_ear(audiogram.frequencies_hz, steady=False)
     loss_db = np.minimum(audiogram.thresholds_db_hl, ear.thresholds_db_hl(np.zeros(model.n_channels_)))
-    silent, n = np.zeros(len(loss_db)), model.n_channels_
-    losses = np.transpose([ear.healthy_db - ear.response_db(silent, np.full(n, health)) for health in GRID])
-    start = along_cochlea(ear, [np.interp(-loss, -column, GRID) for loss, column in zip(loss_db, losses)])
 
-    def misfit(health):
-        return 0.5 * np.mean((ear.response_db(loss_db, health) - ear.healthy_db) ** 2) + roughness_of(health, ear)[0]
+    def fit(ear):
+        return cpu_s(lambda: fit_health(ear, loss_db, None, max_iter=200, tol=1e-5))
 
-    def differences():
-        options = {"maxiter": 200, "maxfun": 10**6, "ftol": 1e-5, "gtol": 1e-5, "maxcor": 20}
-        return minimize(misfit, start, method="L-BFGS-B", bounds=[(0, 1)] * n, options=options)
-
-    fits = [cpu_s(lambda: fit_health(ear, loss_db, None, max_iter=200, tol=1e-5)) for _ in range(3)]
+    fits = [fit(ear) for _ in range(5)]
     solution, adjoint_s = fits[-1][0], min(seconds for _, seconds in fits)
-    result, differences_s = cpu_s(differences)
-    assert result.fun == pytest.approx(solution.loss_curve[-1], rel=0.02)
+    differenced, differences_s = fit(DifferencedEar(ear))
+    assert differenced.loss_curve[-1] == pytest.approx(solution.loss_curve[-1], rel=0.02)
     case = f"{name} at {sample_rate / 1000:g} kHz"
     record(f"{case}: finite differences over adjoint, whole fit", differences_s / adjoint_s, "", ">= 20")
-    per_iteration = differences_s / result.nit / (adjoint_s / solution.n_iter)
+    per_iteration = differences_s / differenced.n_iter / (adjoint_s / solution.n_iter)
     record(f"{case}: finite differences over adjoint, an iteration", per_iteration, "", "-")
