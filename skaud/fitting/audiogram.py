@@ -17,7 +17,7 @@ NEGLIGIBLE_DB = 0.5  # beyond the reach of the model, before it is worth a warni
 # in dB: errors stay within 1 dB where the model can follow, steps between channels of half an ERB within 0.2.
 SMOOTHNESS = 0.5
 FEWEST_FIBERS = 0.02  # share that a loss may leave, one in fifty
-GRID = np.linspace(0, 1, 11)
+GRID = np.linspace(0, 1, 6)
 
 
 def predicted_audiogram(model: Any, frequencies_hz: npt.ArrayLike) -> "Audiogram | tuple[Audiogram, ...]":

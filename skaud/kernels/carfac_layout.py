@@ -124,6 +124,11 @@ class Bars(NamedTuple):
     table: np.ndarray
     summed: np.ndarray
 
+    def of_rows(self, rows: slice) -> "Bars":
+        """View of some rows; table and summed are those of all."""
+        lines, memory, pending = (array[rows] for array in self[:3])
+        return self._replace(lines=lines, memory=memory, pending=pending)
+
 
 class Tape(NamedTuple):
     """What a segment's forward run leaves for the reverse run.

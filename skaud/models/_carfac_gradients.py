@@ -105,13 +105,13 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
             bars = np.require(bars, self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
             length = 1 if frame_length is None else min(frame_length, n_samples)
             x_bar, sums = self._reverse(x, bars, length, segment, runs, plan, taps, first, wrt)
-            for rows, group in sums:
+            for (rows, *_), group in zip(runs, sums):
                 if output == "receptor_potential":
                     group.constants[lanes.Constants._fields.index("cap1_rest")] += value_bar[rows].sum(dtype=float)
                 if output == "firings":
                     released = (value_bar[rows] * np.moveaxis(out[rows], 1, 2)).sum(axis=(0, 3), dtype=float)
                     group.fibers[:] = released * self.ihcs_per_channel
-            return [x_bar[rows] for rows in own], [group for _, group in sums]
+            return [x_bar[rows] for rows in own], sums
 
         return [finished[rows] for rows in own], pullback
 
@@ -144,8 +144,8 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
         taps: np.ndarray,
         first: int,
         wrt: tuple[str, ...],
-    ) -> tuple[np.ndarray, list[tuple[slice, DesignBars]]]:
-        """Bars of x and, of every few rows, those of the design."""
+    ) -> tuple[np.ndarray, list[DesignBars]]:
+        """Bars of x and, of every run of rows, those of the design."""
         style, constants = int(layout.Sizes(*plan.sizes).style), any(name not in ("X", "ohc_health") for name in wrt)
         reverse = adjoint.reverse_for(style, bool(self.use_delay_buffer), constants)
         x_bar, n_taped = np.empty_like(x), adjoint.n_taped(style, constants)
@@ -155,27 +155,28 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
         seeds = np.zeros((1 + len(taps), most, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
         work = adjoint.reverse_workspace(plan, most)
         for rows, state, checkpoints in runs:
-            for begin in range(rows.start, rows.stop, most):
-                own = slice(begin, min(begin + most, rows.stop))
-                own_bars = layout.zero_bars(plan, own.stop - begin)
+            bars = layout.zero_bars(plan, rows.stop - rows.start)
+            for begin in range(0, rows.stop - rows.start, most):
+                own = slice(begin, min(begin + most, rows.stop - rows.start))
+                in_x = slice(rows.start + own.start, rows.start + own.stop)
                 reverse(
-                    x[own],
+                    x[in_x],
                     segment,
                     checkpoints,
-                    begin - rows.start,
-                    state.of_rows(slice(begin - rows.start, own.stop - rows.start)).copy(),
+                    begin,
+                    state.of_rows(own).copy(),
                     plan,
-                    value_bar[own],
+                    value_bar[in_x],
                     frame_length,
                     taps,
                     first,
-                    own_bars,
+                    bars.of_rows(own),
                     tape,
                     seeds,
                     work,
-                    x_bar[own],
+                    x_bar[in_x],
                 )
-                sums.append((own, self._sum_bars(own_bars)))
+            sums.append(self._sum_bars(bars))
         return x_bar, sums
 
     def _sum_parameter_bars(self, bars: list[list[DesignBars]], names: tuple[str, ...]) -> dict[str, np.ndarray]:
