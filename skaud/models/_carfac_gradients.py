@@ -155,7 +155,7 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
         seeds = np.zeros((1 + len(taps), most, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
         work = adjoint.reverse_workspace(plan, most)
         for rows, state, checkpoints in runs:
-            bars = layout.zero_bars(plan, rows.stop - rows.start)
+            bars, again = layout.zero_bars(plan, rows.stop - rows.start), state.copy()
             for begin in range(0, rows.stop - rows.start, most):
                 own = slice(begin, min(begin + most, rows.stop - rows.start))
                 in_x = slice(rows.start + own.start, rows.start + own.stop)
@@ -164,7 +164,7 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
                     segment,
                     checkpoints,
                     begin,
-                    state.of_rows(own).copy(),
+                    again.of_rows(own),
                     plan,
                     value_bar[in_x],
                     frame_length,
