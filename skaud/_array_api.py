@@ -12,6 +12,10 @@ def on_gpu(x: Any) -> bool:
 
 def array_namespace(x: Any) -> Any:
     """Array API namespace of x (array-api-compat)."""
+    if type(x) is np.ndarray:  # kernels ask a few hundred times a run, and array_api_compat takes microseconds
+        import array_api_compat.numpy
+
+        return array_api_compat.numpy
     import array_api_compat
 
     return array_api_compat.array_namespace(x)
@@ -21,7 +25,7 @@ def is_foreign(x: Any) -> bool:
     """Whether x is an array, but not NumPy's: cupy's, torch's, JAX's, any with the array API."""
     import array_api_compat
 
-    return array_api_compat.is_array_api_obj(x) and not isinstance(x, (np.ndarray, np.generic))
+    return not isinstance(x, (np.ndarray, np.generic)) and array_api_compat.is_array_api_obj(x)
 
 
 def fft_namespace(x: Any) -> Any:
@@ -37,14 +41,17 @@ def constant(values: np.ndarray, x: Any) -> Any:
     """NumPy values as an array beside x: of its kind, on its device, in its precision."""
     import array_api_compat
 
-    xp = array_namespace(x)
-    bits = 32 if x.dtype in (xp.float32, xp.complex64) else 64
-    dtype = f"complex{2 * bits}" if np.iscomplexobj(values) else f"float{bits}"
+    single = x.dtype.char in "fF" if isinstance(x, np.ndarray) else x.dtype in _single_precision(x)
+    dtype = np.dtype(("F" if single else "D") if np.iscomplexobj(values) else ("f" if single else "d"))
     if not is_foreign(x):
         return np.asarray(values, dtype)
-    return xp.asarray(
-        np.array(values, dtype), device=array_api_compat.device(x)
-    )  # torch warns of what it may not write
+    writeable = np.array(values, dtype)  # torch warns of what it may not write
+    return array_namespace(x).asarray(writeable, device=array_api_compat.device(x))
+
+
+def _single_precision(x: Any) -> tuple[Any, Any]:
+    xp = array_namespace(x)
+    return xp.float32, xp.complex64
 
 
 def zeros(shape: tuple[int, ...], x: Any) -> Any:

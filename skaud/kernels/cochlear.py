@@ -38,31 +38,41 @@ class Gradients(NamedTuple):
 # --- steps ---
 
 
-def compress(x: Any, exponents: np.ndarray) -> Any:
-    """Signed power, sign(x) |x| ** exponent; x : (..., n_channels, n_samples), exponents : (n_channels,)."""
+def compress(x: Any, exponents: np.ndarray, log: Any = None) -> Any:
+    """Signed power, sign(x) |x| ** exponent.
+
+    x : (..., n_channels, n_samples); exponents : (n_channels,); log : log_magnitude(x), where it is known
+    """
     if (exponents == 1).all():
         return x
     # sign(x) |x| ** a = x |x| ** (a - 1), one exponential
-    power = constant(exponents[:, np.newaxis] - 1, x) * _log_magnitude(x)
+    power = constant(exponents[:, np.newaxis] - 1, x) * (log_magnitude(x) if log is None else log)
     return x * array_namespace(x).exp(power)
 
 
-def compress_adjoint(out_bar: Any, x: Any, out: Any, exponents: np.ndarray) -> tuple[Any, Any]:
+def compress_adjoint(out_bar: Any, x: Any, log: Any, out: Any, exponents: np.ndarray) -> tuple[Any, Any]:
     """Adjoint of `compress` for x and, over all signals and samples, for the exponents; out is what it returned.
 
     At 0 the slope of an exponent below 1 is infinite; 0 stands for it, so that silence has no gradient.
     """
     xp = array_namespace(x)
-    # out = sign(x) * exp(exponents * log_magnitude)
+    # out = sign(x) * exp(exponents * log)
     relative_bar = out_bar * out
-    exponents_bar = xp.sum(relative_bar * _log_magnitude(x), axis=(0, -1))
+    exponents_bar = xp.sum(xp.vecdot(relative_bar, log), axis=0)
     if (exponents == 1).all():
         return out_bar, exponents_bar
     at_0 = x == 0
-    x_bar = constant(exponents[:, np.newaxis], x) * relative_bar / xp.where(at_0, xp.ones_like(x), x)
+    x_bar = constant(exponents[:, np.newaxis], x) * relative_bar / xp.where(at_0, constant(np.ones(()), x), x)
     if (exponents == 1).any():
         x_bar = xp.where(at_0, out_bar * constant((exponents == 1)[:, np.newaxis], x), x_bar)
     return x_bar, exponents_bar
+
+
+def log_magnitude(x: Any) -> Any:
+    """log |x|, that of the smallest number where x is 0."""
+    xp = array_namespace(x)
+    smallest = constant(np.asarray(float(xp.finfo(x.dtype).smallest_normal)), x)
+    return xp.log(xp.maximum(xp.abs(x), smallest))
 
 
 def inhibit(x: Any, kernel: np.ndarray) -> Any:
@@ -70,7 +80,7 @@ def inhibit(x: Any, kernel: np.ndarray) -> Any:
     w0, w1 = float(kernel[0]), float(kernel[1])
     near = x[..., :-1, :] if w0 == 1 else w0 * x[..., :-1, :]
     difference = near - x[..., 1:, :] if w1 == -1 else near + w1 * x[..., 1:, :]
-    return array_namespace(x).clip(difference, 0, None)
+    return array_namespace(x).maximum(difference, zeros((), x))
 
 
 def inhibit_adjoint(out_bar: Any, x: Any, out: Any, kernel: np.ndarray) -> tuple[Any, np.ndarray]:
@@ -79,16 +89,14 @@ def inhibit_adjoint(out_bar: Any, x: Any, out: Any, kernel: np.ndarray) -> tuple
     # out = max(0, difference)
     difference_bar = out_bar * xp.astype(out > 0, out_bar.dtype)
     # difference = w0 * x[:-1] + w1 * x[1:]
-    near_bar, far_bar = float(kernel[0]) * difference_bar, float(kernel[1]) * difference_bar
-    inner_bar = near_bar[..., 1:, :] + far_bar[..., :-1, :]
-    x_bar = xp.concat([near_bar[..., :1, :], inner_bar, far_bar[..., -1:, :]], axis=-2)
+    edge = zeros((*x.shape[:-2], 1, x.shape[-1]), x)
+    far_bar = xp.concat([edge, difference_bar], axis=-2)
+    near_bar = xp.concat([difference_bar, edge], axis=-2)
+    w0, w1 = float(kernel[0]), float(kernel[1])
+    near_bar = near_bar if w0 == 1 else w0 * near_bar
+    x_bar = near_bar - far_bar if w1 == -1 else near_bar + w1 * far_bar
     parts = (x[..., :-1, :], x[..., 1:, :])
-    return x_bar, np.array([float(xp.sum(difference_bar * part)) for part in parts])
-
-
-def _log_magnitude(x: Any) -> Any:
-    xp = array_namespace(x)
-    return xp.log(xp.clip(xp.abs(x), float(xp.finfo(x.dtype).smallest_normal), None))
+    return x_bar, np.array([float(xp.sum(xp.vecdot(difference_bar, part))) for part in parts])
 
 
 # --- runs ---
@@ -160,7 +168,9 @@ def run_adjoint(
         channels = slice(groups[g].start, groups[g].stop + 1)
         own = channels if g == len(groups) - 1 or depth >= 2 else groups[g]
         here, frames = slice(begin, begin + n_new), slice(begin // period, (begin + n_new) // period)
-        forward = _forward(x_hat, spectra[own, :], n_new, blocks.n_fft, cochlea, own, min(depth, 2))
+        forward = _forward(
+            x_hat, spectra[own, :], n_new, blocks.n_fft, cochlea, own, min(depth, 2), keep_log=depth >= 1
+        )
         decay_bar, kernel_bar, compression_bar = 0.0, np.zeros(2), None
         # spectrogram = integrate(inhibited)
         if depth == 3:
@@ -177,7 +187,9 @@ def run_adjoint(
         # compressed = compress(cochlea)
         if depth >= 1:
             exponents = cochlea.compression[own]
-            bar, compression_bar = compress_adjoint(bar, forward["cochlea"], forward["compressed"], exponents)
+            bar, compression_bar = compress_adjoint(
+                bar, forward["cochlea"], forward["log"], forward["compressed"], exponents
+            )
         # cochlea = filter_block(x_hat)
         x_hat_bar = fourier.filter_block_adjoint(bar, spectra[own, :], blocks.n_fft) if for_x else None
         return x_hat_bar, (own, compression_bar), kernel_bar, decay_bar
@@ -206,11 +218,22 @@ def run_adjoint(
 
 
 def _forward(
-    x_hat: Any, spectra: Any, n_new: int, n_fft: int, cochlea: Cochlea, channels: slice, depth: int
+    x_hat: Any,
+    spectra: Any,
+    n_new: int,
+    n_fft: int,
+    cochlea: Cochlea,
+    channels: slice,
+    depth: int,
+    *,
+    keep_log: bool = False,
 ) -> dict[str, Any]:
     responses = {"cochlea": fourier.filter_block(x_hat, spectra, n_new, n_fft)}
+    if keep_log:
+        responses["log"] = log_magnitude(responses["cochlea"])
     if depth >= 1:
-        responses["compressed"] = compress(responses["cochlea"], cochlea.compression[channels])
+        exponents = cochlea.compression[channels]
+        responses["compressed"] = compress(responses["cochlea"], exponents, responses.get("log"))
     if depth >= 2:
         responses["inhibited"] = inhibit(responses["compressed"], cochlea.kernel)
     return responses

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.fft
 
 from skaud._array_api import array_namespace, constant, fft_namespace, to_numpy, zeros
-from skaud.kernels.fourier import in_threads
+from skaud.kernels.fourier import threads
 
 
 class Cortex(NamedTuple):
@@ -86,29 +86,30 @@ def run_blocks(
     """
     _, n_channels, n_frames = spectrogram.shape
     strfs = range(len(cortex.scales)) if strfs is None else strfs
-    transfers = _transfers(cortex, n_frames)
-    for block in cut(n_frames, cortex.rates.shape[1]):
-        spectrum = transform(spectrogram, cortex.scales.shape[1], block)
+    transfers = constant(_transfers(cortex, n_frames), spectrogram)
+    scales = constant(cortex.scales + 0j, spectrogram)[:, :, None]
+    with threads(n_threads) as map_in_order:
+        for block in cut(n_frames, cortex.rates.shape[1]):
+            spectrum = transform(spectrogram, cortex.scales.shape[1], block)
 
-        def respond(k: int, block: Block = block, spectrum: Any = spectrum) -> Any:
-            response = _respond(spectrum, cortex, transfers, k, block, n_channels, real=real)
-            return response if finish is None else finish(k, response)
+            def respond(k: int, block: Block = block, spectrum: Any = spectrum) -> Any:
+                half = _half(spectrum, cortex, k, block)
+                response = _respond(half, transfers[k, :], scales[k, ...], cortex.upwards[k], block, n_channels, real)
+                return response if finish is None else finish(k, response)
 
-        receive(block, in_threads(respond, strfs, n_threads))
+            receive(block, list(map_in_order(respond, strfs)))
 
 
-def _respond(
-    spectrum: Any, cortex: Cortex, transfers: np.ndarray, k: int, block: Block, n_channels: int, *, real: bool
-) -> Any:
-    fft, n_scale_bins = fft_namespace(spectrum), cortex.scales.shape[1]
-    filtered = _half(spectrum, cortex, k, block) * _transfer(cortex, transfers, k, spectrum)
+def _respond(half: Any, transfer: Any, scale: Any, upwards: bool, block: Block, n_channels: int, real: bool) -> Any:
+    """Response of a filter with this transfer over rates, and (n_scale_bins, 1) over scales."""
+    fft, n_scale_bins = fft_namespace(half), half.shape[-2]
     begin = 0 if block.alone else block.n_rate_bins
-    over_time = fft.ifft(filtered, n=block.n_fft, axis=-1)[..., begin : begin + block.n_new]
-    if block.alone and not cortex.upwards[k]:
-        over_time = over_time * _alternation(block.n_new, spectrum)
+    over_time = fft.ifft(half * transfer, n=block.n_fft, axis=-1)[..., begin : begin + block.n_new] * scale
     if real:
-        return 0.5 * fft.irfft(over_time, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
-    return fft.ifft(over_time, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
+        response = fft.irfft(over_time, n=2 * n_scale_bins, axis=-2)[..., :n_channels, :] * 0.5
+    else:
+        response = fft.ifft(over_time, n=2 * n_scale_bins, axis=-2)[..., :n_channels, :]
+    return response * _alternation(block.n_new, response) if block.alone and not upwards else response
 
 
 class Gradients(NamedTuple):
@@ -140,53 +141,57 @@ def run_blocks_adjoint(
     _, n_channels, n_frames = spectrogram.shape
     n_scale_bins = cortex.scales.shape[1]
     strfs = range(len(cortex.scales)) if strfs is None else strfs
-    transfers = _transfers(cortex, n_frames)
-    transfers_bar, scales_bar = np.zeros(transfers.shape, complex), np.zeros(cortex.scales.shape)
-    window_bars = []
-    for block in cut(n_frames, cortex.rates.shape[1]):
-        spectrum = transform(spectrogram, n_scale_bins, block)
+    transfers = constant(_transfers(cortex, n_frames), spectrogram)
+    scales = constant(cortex.scales + 0j, spectrogram)[:, :, None]
+    transfers_bar, scales_bar = np.zeros(tuple(transfers.shape), complex), np.zeros(cortex.scales.shape)
+    window_bars, xp = [], array_namespace(spectrogram)
+    with threads(n_threads) as map_in_order:
+        for block in cut(n_frames, cortex.rates.shape[1]):
+            spectrum = transform(spectrogram, n_scale_bins, block)
+            conjugate = xp.conj(spectrum)
 
-        def reverse(k: int, block: Block = block, spectrum: Any = spectrum) -> tuple[Any, Any, Any]:
-            return _respond_adjoint(bar_of(block, k), spectrum, cortex, transfers, k, block)
+            def reverse(k: int, block: Block = block, conjugate: Any = conjugate) -> tuple[Any, Any, Any]:
+                half_conjugate = _half(conjugate, cortex, k, block)
+                filter_ = transfers[k, :], scales[k, ...], cortex.upwards[k]
+                return _respond_adjoint(bar_of(block, k), half_conjugate, *filter_, block)
 
-        sums = [zeros((*spectrum.shape[:-1], transfers.shape[1]), spectrum) for _ in range(2 if block.alone else 1)]
-        # A few at a time: their spectra are summed.
-        for begin in range(0, len(strfs), 8):
-            some = strfs[begin : begin + 8]
-            for k, (half_bar, rate_bar, scale_bar) in zip(some, in_threads(reverse, some, n_threads)):
-                sums[0 if cortex.upwards[k] else -1] += half_bar
-                transfers_bar[k] += to_numpy(rate_bar)
-                scales_bar[k] += to_numpy(scale_bar)
-        spectrum_bar = array_namespace(spectrogram).concat(sums, axis=-1)
-        window_bars.append(transform_adjoint(spectrum_bar, n_channels, block))
+            sums = [zeros((*spectrum.shape[:-1], transfers.shape[1]), spectrum) for _ in range(2 if block.alone else 1)]
+            # A few at a time: their spectra are summed.
+            for begin in range(0, len(strfs), 8):
+                some = strfs[begin : begin + 8]
+                for k, (half_bar, rate_bar, scale_bar) in zip(some, map_in_order(reverse, some)):
+                    sums[0 if cortex.upwards[k] else -1] += half_bar
+                    transfers_bar[k] += to_numpy(rate_bar)
+                    scales_bar[k] += to_numpy(scale_bar)
+            spectrum_bar = xp.concat(sums, axis=-1)
+            window_bars.append(transform_adjoint(spectrum_bar, n_channels, block))
     spectrogram_bar = _windows_adjoint(window_bars, n_frames, cortex.rates.shape[1])
     return Gradients(spectrogram_bar, _transfers_adjoint(transfers_bar, cortex), scales_bar)
 
 
 def _respond_adjoint(
-    bar: Any, spectrum: Any, cortex: Cortex, transfers: np.ndarray, k: int, block: Block
+    bar: Any, half_conjugate: Any, transfer: Any, scale: Any, upwards: bool, block: Block
 ) -> tuple[Any, Any, Any]:
-    """Adjoint of `_respond` for half the spectrum, for the transfer over rates, and for that over scales."""
-    xp, fft, n_scale_bins = array_namespace(spectrum), fft_namespace(spectrum), cortex.scales.shape[1]
-    # response = ifft(over_time), over scales; or its real part
+    """Adjoint of `_respond` for half the spectrum, whose conjugate is given, for the transfer, and for the scale."""
+    xp, fft, n_scale_bins = array_namespace(bar), fft_namespace(bar), half_conjugate.shape[-2]
+    # response = response * alternation
+    if block.alone and not upwards:
+        bar = bar * _alternation(block.n_new, bar)
+    # response = ifft(over_time), over scales; or half of the real part's
     over_scales = fft.fft if xp.isdtype(bar.dtype, "complex floating") else fft.rfft
     over_time_bar = over_scales(bar, n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins, :]
-    if block.alone and not cortex.upwards[k]:
-        # over_time = over_time * alternation
-        over_time_bar = over_time_bar * _alternation(block.n_new, spectrum)
+    # over_time = ifft(filtered)[begin : begin + n_new] * scale
     if not block.alone:
-        # over_time = over_time[begin : begin + n_new]
         gap = zeros((*over_time_bar.shape[:-1], block.n_rate_bins), over_time_bar)
         over_time_bar = xp.concat([gap, over_time_bar], axis=-1)
-    # over_time = ifft(filtered)
-    filtered_bar = fft.fft(over_time_bar, n=block.n_fft, axis=-1)[..., : transfers.shape[1]]
-    filtered_bar = filtered_bar * (1 / (2 * n_scale_bins * block.n_fft))
-    # filtered = half * scale * rate
-    half_bar = filtered_bar * xp.conj(_transfer(cortex, transfers, k, spectrum))
-    product = xp.sum(filtered_bar * xp.conj(_half(spectrum, cortex, k, block)), axis=0)
-    rate_bar = xp.sum(product * constant(cortex.scales[k, :, np.newaxis], spectrum), axis=0)
-    scale_bar = xp.real(xp.sum(product * constant(np.conj(transfers[k]), spectrum), axis=-1))
-    return half_bar, rate_bar, scale_bar
+    unscaled_bar = fft.fft(over_time_bar, n=block.n_fft, axis=-1)[..., : transfer.shape[0]]
+    # filtered = half * transfer * scale; both inverse transforms divide by their lengths
+    scale, conjugate = scale / (2 * n_scale_bins * block.n_fft), xp.conj(transfer)
+    half_bar = unscaled_bar * conjugate * scale
+    product = unscaled_bar * half_conjugate
+    transfer_bar = xp.sum(xp.matrix_transpose(scale) @ product, axis=(0, 1))
+    scale_bar = xp.real(xp.sum(product @ conjugate, axis=0)) / (2 * n_scale_bins * block.n_fft)
+    return half_bar, transfer_bar, scale_bar
 
 
 def _window(spectrogram: Any, block: Block) -> Any:
@@ -236,10 +241,6 @@ def _transfers_adjoint(transfers_bar: np.ndarray, cortex: Cortex) -> np.ndarray:
     spectrum_bar = scipy.fft.fft(response_bar) / (2 * n)
     # spectrum = [rates, 0], or [0, rates]
     return np.where(cortex.upwards[:, np.newaxis], spectrum_bar[:, :n], spectrum_bar[:, n:])
-
-
-def _transfer(cortex: Cortex, transfers: np.ndarray, k: int, spectrum: Any) -> Any:
-    return constant(cortex.scales[k] + 0j, spectrum)[:, None] * constant(transfers[k], spectrum)
 
 
 def _half(spectrum: Any, cortex: Cortex, k: int, block: Block) -> Any:

@@ -1,7 +1,8 @@
 """Filters applied in the Fourier domain, block by block, without wrapping round; array-API code."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,7 +103,15 @@ def channel_groups(x: Any, n_channels: int) -> list[slice]:
 
 def in_threads(function: Callable, items: Iterable, n_threads: int) -> list:
     """Results of function(item), in order."""
+    with threads(n_threads) as map_in_order:
+        return list(map_in_order(function, items))
+
+
+@contextmanager
+def threads(n_threads: int) -> Iterator[Callable]:
+    """What maps a function over items, in order: `map` itself, or that of so many threads."""
     if n_threads == 1:
-        return [function(item) for item in items]
+        yield map
+        return
     with ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(function, items))
+        yield pool.map

@@ -74,9 +74,8 @@ def decay_adjoint(sums_bar: Any, x: Any, y: Any, decay: float, period: int, y_be
 
 def _weigh(x: Any, weights: np.ndarray) -> Any:
     """Weighted sum of every period."""
-    xp = array_namespace(x)
-    periods = xp.reshape(x, (*x.shape[:-1], x.shape[-1] // len(weights), len(weights)))
-    return xp.sum(periods * constant(weights, x), axis=-1)
+    periods = array_namespace(x).reshape(x, (*x.shape[:-1], x.shape[-1] // len(weights), len(weights)))
+    return periods @ constant(weights, x)
 
 
 @lru_cache(maxsize=16)
