@@ -234,9 +234,8 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
             while t >= 0:
                 frame = (start + t - before) // frame_length
                 if frame < sown:
-                    beyond, sown = sown, frame // SOWN * SOWN
-                    if beyond >= 0:  # else the seeds are 0 already
-                        sow(value_bar, sown, first, seeds, p.n_groups)
+                    sown = frame // SOWN * SOWN
+                    sow(value_bar, sown, first, seeds, p.n_groups)
                 since = tape.elapsed[t] if p.closed else t + 1
                 if p.closed and since == p.first_decimation:
                     block -= 1
