@@ -194,7 +194,7 @@ def masked(mixture, mask):
     return signal.istft(product, RATE, "hann", WINDOW, WINDOW - HOP)[1][: len(mixture)]
 
 
-def mixtures(recordings, seed, n_seconds=2.0, per_talker=4):
+def mixtures(recordings, seed, per_talker, n_seconds=2.0):
     """Training and test mixtures at 0 dB, with talkers and maskers kept apart: (speech, mixture, kind of masker)."""
     random = np.random.default_rng(seed)
     parts = {}
@@ -253,7 +253,7 @@ def to_level(x):
 def enhance(recordings, arguments, record):
     """SI-SDR of every arm, seed and kind of masker."""
     for seed in arguments.seeds:
-        train, test = mixtures(recordings, seed)
+        train, test = mixtures(recordings, seed, arguments.per_talker)
         for kind in ("music", "noise"):
             own = [(speech, mixture) for speech, mixture, k in test if k == kind]
             record("enhancement", "mixture", seed, kind, np.mean([si_sdr_db(m, s) for s, m in own]), 0)
@@ -281,7 +281,7 @@ def enhance(recordings, arguments, record):
 
 
 class Record:
-    """Figures, appended to a file as they come, and tables of them."""
+    """Figures, printed and appended to a file as they come, and tables of them."""
 
     def __init__(self, path):
         self.path, self.rows = Path(path), []
@@ -293,6 +293,7 @@ class Record:
         self.rows.append(row)
         with self.path.open("a", newline="") as file:
             csv.writer(file).writerow(row)
+        print(*row, sep=", ", flush=True)
 
     def table(self, task, digits):
         """Mean over seeds, and the half width of its 95 % interval, as a table in Markdown."""
@@ -326,6 +327,7 @@ def main():
     parser.add_argument("--enhance", metavar="MIXTURES", help="folder of speech, music and noise")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the choice of clips, and of arms")
     parser.add_argument("--per-class", type=int, default=12, help="training clips a class; 0 leaves the task out")
+    parser.add_argument("--per-talker", type=int, default=4, help="mixtures a talker")
     parser.add_argument("--iterations", type=int, default=6, help="passes over the training clips")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--learning-rate", type=float, default=0.005)

@@ -1,12 +1,17 @@
 """Compiled kernels and their cache on disk."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+
 import skaud
+from skaud.kernels import carfac_lanes
+from skaud.kernels._compile import loop
 
 PACKAGE = Path(skaud.__file__).parent
 RUN = """
@@ -52,3 +57,18 @@ def test_second_process_finds_the_compiled_kernel_until_a_step_changes(tmp_path)
     steps.write_text(steps.read_text() + "\n# changed\n")
     third = run(folder, **environment).split()[-1]
     assert (first, second, third) == ("0", "1", "0")
+
+
+def test_llvm_learns_that_arrays_do_not_overlap():
+    @loop
+    def double(x, out):
+        for i in range(len(x)):
+            out[i] = 2 * x[i]
+
+    double(np.ones(16), np.empty(16))
+    (code,) = double.inspect_llvm().values()
+    head = next(line for line in code.splitlines() if line.startswith("define"))
+    attributes = re.findall(r"ptr ([^%,]*)%arg\.(?:x|out)\.4", head)  # of the data
+    assert len(attributes) == 2
+    assert all("noalias" in own for own in attributes)
+    assert carfac_lanes.run._compiler.pipeline_class is double._compiler.pipeline_class
