@@ -22,9 +22,11 @@ def names_to_learn(
     wrong = [name for name in names if name not in known]
     if wrong or not (names or may_be_none):
         all_sets = f" or {tuple(sets)}" if sets else ""
+        reason = model._unlearnable().get(wrong[0]) if wrong else None
+        fault = f"has {wrong[0]!r}{f', but {reason}' if reason else ''}" if wrong else "names nothing to learn"
         raise ValueError(
-            f"learn={learn!r} has {wrong[0] if wrong else 'nothing'!r}; with these parameters {type(model).__name__} "
-            f"can learn {tuple(known)}{all_sets}, choose among them."
+            f"learn={learn!r} {fault}; with these parameters {type(model).__name__} can learn "
+            f"{tuple(known)}{all_sets}, choose among them."
         )
     return names
 

@@ -94,7 +94,7 @@ def fit_response(
         raise TypeError(f"X is {type(X).__name__}, and the fit runs on the CPU; pass a NumPy array.")
     AudioTransformer.fit(model, X, sample_rate=sample_rate)  # whatever the estimator's own fit would learn from labels
     model._find()
-    known = [name for name in model._differentiable() if name not in model._without_effect()]
+    known = [name for name in model._differentiable() if name not in model._unlearnable()]
     names = names_to_learn(model, learn, known)
     if output != "features":
         model._check_outputs((output,))
@@ -113,6 +113,7 @@ def fit_response(
     AudioTransformer.fit(fitted, X, sample_rate=sample_rate)
     fitted._redesign(objective.fixed | found)
     fitted._set_found(found)
+    fitted._measure()
     fitted.n_iter_, fitted.loss_curve_ = solution.n_iter, solution.loss_curve
     warn_unless_converged(fitted, solution)
     return fitted

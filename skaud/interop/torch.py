@@ -88,7 +88,8 @@ def _names(estimator: Any, learn: str | Sequence[str] | None) -> tuple[str, ...]
     """Parameters that `learn` names."""
     if learn is None:
         return estimator._names_to_learn() if getattr(estimator, "learn", None) is not None else ()
-    return names_to_learn(estimator, learn, estimator._differentiable(), may_be_none=True)
+    known = [name for name in estimator._differentiable() if name not in estimator._unlearnable()]
+    return names_to_learn(estimator, learn, known, may_be_none=True)
 
 
 def _import_torch() -> Any:
@@ -198,7 +199,8 @@ def _module_class() -> type:
             model._redesign(self._fixed | values)
             for name, value in values.items():
                 setattr(model, f"{name}_", value)
-            model._learned_ = tuple(f"{name}_" for name in values)
+            model._learned_ = tuple({*getattr(model, "_learned_", ()), *(f"{name}_" for name in values)})
+            model._measure()
             return model
 
         def extra_repr(self) -> str:

@@ -63,14 +63,16 @@ class CARFACFit(CARFACGradients):
                 warn_unless_converged(self, solution)
             _warn_of_residual(f"audiogram[{number}]" if several else "audiogram", audiogram, ear, explain)
 
-    def _learnable_names(self) -> tuple[str, ...]:
+    def _unlearnable(self) -> dict[str, str]:
+        reasons = super()._unlearnable()
         if self.audiogram is None:
-            return super()._learnable_names()
-        # What the fit to the audiogram finds, and what has no derivative if each ear has its own health.
-        taken: tuple[str, ...] = ("ohc_health", "n_fibers") if self.explain_residual else ("ohc_health",)
+            return reasons
         if not isinstance(self.audiogram, Audiogram) and len(self.audiogram) > 1:
-            taken += self._names_of_each_ear()
-        return tuple(name for name in super()._learnable_names() if name not in taken)
+            reasons |= dict.fromkeys(
+                self._names_of_each_ear(), "it has no derivative where each ear has its own health"
+            )
+        taken = ("ohc_health", "n_fibers") if self.explain_residual else ("ohc_health",)
+        return reasons | dict.fromkeys(taken, "the fit to the audiogram finds it")
 
     def _measure(self) -> None:
         # Other parameters were learned since the fit to the audiogram: they move the thresholds too.

@@ -445,11 +445,13 @@ def test_labels_teach_other_parameters_to_the_fitted_ear():
 
 def test_labels_do_not_teach_what_the_audiogram_tells():
     X, ears = np.zeros((4, 100)), np.zeros((4, 2, 100))
-    with pytest.raises(ValueError, match="learn='ohc_health' has 'ohc_health'; with these parameters"):
+    with pytest.raises(
+        ValueError, match="learn='ohc_health' has 'ohc_health', but the fit to the audiogram finds it; with"
+    ):
         coarse(audiogram=SLOPING, learn="ohc_health").fit(X, [0, 1, 0, 1])
-    with pytest.raises(ValueError, match="'n_fibers'; with these parameters"):
+    with pytest.raises(ValueError, match="'n_fibers', but the fit to the audiogram finds it; with"):
         coarse(audiogram=SLOPING, learn="n_fibers", explain_residual="synapse", **SYNAPSE).fit(X, [0, 1, 0, 1])
-    with pytest.raises(ValueError, match="'min_zeta'; with these parameters"):
+    with pytest.raises(ValueError, match="'min_zeta', but it has no derivative where each ear has its own health"):
         coarse(audiogram=[SLOPING, MILD], learn="min_zeta", open_loop=True).fit(ears, [0, 1, 0, 1])
 
 
@@ -473,3 +475,18 @@ def test_callbacks_see_the_iterations_of_a_fit_to_audiograms():
 
     model = coarse(audiogram=MILD).set_callbacks(Watcher()).fit(SILENCE)
     assert seen.count("iteration") == model.n_iter_ > 1
+
+
+def test_an_ear_whose_audiogram_cannot_be_fitted_is_no_healthy_ear():
+    beyond = Audiogram([500, 12000], [40, 20])
+    for model in (coarse(), coarse().fit(SILENCE)):
+        with pytest.raises(ValueError, match="audiogram has 12000 Hz"):
+            model.set_params(audiogram=beyond).fit(SILENCE)
+        with pytest.raises(NotFittedError):
+            model.transform(SILENCE)
+
+
+def test_labels_are_checked_before_the_audiogram_is_fitted(monkeypatch):
+    monkeypatch.setattr(CARFAC, "_find", lambda *_: pytest.fail("labels were not checked first"))
+    with pytest.raises(ValueError, match="y has 3 entries for 1 signals"):
+        coarse(audiogram=MILD, learn="velocity_scale").fit(SILENCE, [0, 1, 0])

@@ -5,8 +5,8 @@ import pytest
 from audio_checks import error
 from sklearn.exceptions import ConvergenceWarning
 
-from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, TemporalPooling
-from skaud.fitting import fit_response
+from skaud import CARFAC, Audiogram, AuditorySpectrogram, BiomimeticFrontend, TemporalPooling
+from skaud.fitting import fit_response, predicted_audiogram
 
 RATE = 8000
 N_CHANNELS = 26  # of a cochlea with steps of an ERB at this rate
@@ -213,3 +213,23 @@ def test_compression_is_found_channel_by_channel():
     target = respond(AuditorySpectrogram(compression=exponents), X, "compressed")
     found = fit_response(AuditorySpectrogram(), X, target, learn="compression", output="compressed")
     np.testing.assert_allclose(found.compression_, exponents, rtol=1e-3)
+
+
+# Beside an audiogram
+
+LOSS = Audiogram([500, 1000, 2000], [5, 10, 12])
+
+
+def test_a_response_does_not_teach_what_the_audiogram_tells():
+    with error(ValueError, "learn='ohc_health'", "the fit to the audiogram finds it", "'velocity_scale'"):
+        fit_response(cochlea(audiogram=LOSS), SOUNDS, np.zeros((6, N_CHANNELS, 4)), learn="ohc_health")
+
+
+def test_the_audiogram_is_measured_again_with_what_was_found():
+    start = cochlea(audiogram=LOSS)
+    target = respond(cochlea(audiogram=LOSS, velocity_scale=0.3), SOUNDS, "features")
+    found = fit_response(start, SOUNDS, target, learn="velocity_scale", max_iter=50)
+    measured = predicted_audiogram(found, LOSS.frequencies_hz)
+    np.testing.assert_array_equal(found.predicted_audiogram_.thresholds_db_hl, measured.thresholds_db_hl)
+    np.testing.assert_array_equal(found.residual_loss_db_, LOSS.thresholds_db_hl - measured.thresholds_db_hl)
+    assert found.predicted_audiogram_ != start.fit(SOUNDS).predicted_audiogram_

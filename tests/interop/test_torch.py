@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from skaud import CARFAC, BiomimeticFrontend, TemporalPooling
+from skaud import CARFAC, Audiogram, BiomimeticFrontend, TemporalPooling
+from skaud.fitting import predicted_audiogram
 from skaud.interop.torch import as_module
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -190,3 +191,23 @@ def test_what_does_not_fit_is_said(carfac, biomimetic):
 def test_torch_is_loaded_only_when_asked_for():
     code = "import sys, skaud, skaud.interop.torch; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_what_is_no_parameter_of_its_own_to_learn_is_refused(carfac):
+    with pytest.raises(ValueError, match=r"'agc_mix_coeff', but it couples the ears of a signal, and X has one ear"):
+        as_module(carfac, ["agc_mix_coeff"])
+    fitted = clone(carfac).set_params(ohc_health=1.0, audiogram=Audiogram([500, 2000], [5, 10])).fit(X)
+    with pytest.raises(ValueError, match="'ohc_health', but the fit to the audiogram finds it"):
+        as_module(fitted, ["ohc_health"])
+
+
+def test_the_audiogram_is_measured_again_with_the_values_of_the_module(carfac):
+    fitted = clone(carfac).set_params(ohc_health=1.0, audiogram=Audiogram([500, 2000], [5, 10])).fit(X)
+    module = as_module(fitted, "velocity_scale")
+    with torch.no_grad():
+        module.positions["velocity_scale"] += 0.1
+    model = module.to_estimator()
+    expected = predicted_audiogram(model, [500, 2000])
+    np.testing.assert_array_equal(model.predicted_audiogram_.thresholds_db_hl, expected.thresholds_db_hl)
+    np.testing.assert_array_equal(model.residual_loss_db_, [5, 10] - expected.thresholds_db_hl)
+    assert model.predicted_audiogram_ != fitted.predicted_audiogram_
