@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from audio_checks import error
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -418,3 +418,9 @@ def test_an_interrupted_fit_leaves_no_half_of_it(monkeypatch):
 def test_what_cannot_be_learned_is_said_with_the_reason(changes, words):
     with error(ValueError, *words):
         cochlea(**changes).fit(CLIPS, Y)
+
+
+def test_labels_in_a_column_are_taken_with_a_warning():
+    with pytest.warns(DataConversionWarning, match=r"y is a column, \(12, 1\)"):
+        column = cochlea(max_iter=1).fit(CLIPS, Y[:, np.newaxis])
+    assert column.velocity_scale_ == cochlea(max_iter=1).fit(CLIPS, Y).velocity_scale_

@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 from scipy.special import log_softmax
+from sklearn.exceptions import DataConversionWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 
 from skaud._sounds import Sounds
+from skaud._warnings import warn_caller
 from skaud.fitting.parameters import BoundedParameters
 
 SMALLEST_SCALE = 1e-9  # of a feature, over that of the largest
@@ -27,7 +29,14 @@ class Labels:
                 "learn requires y to be passed, but the target y is None; pass "
                 + ("a label a clip, or an array of a label a frame for each." if a_frame else "a label a clip.")
             )
-        y = list(y if isinstance(y, (list, tuple)) else np.asarray(y))
+        if not isinstance(y, (list, tuple)):
+            y = np.asarray(y)
+            if y.ndim == 2 and y.shape[1] == 1:
+                warn_caller(
+                    f"y is a column, {y.shape}, where a 1-D array was expected; pass y.ravel().", DataConversionWarning
+                )
+                y = y.ravel()
+        y = list(y)
         if len(y) != n_signals:
             raise ValueError(f"y has {len(y)} entries for {n_signals} signals in X; pass one for each.")
         self.of_frames = any(np.ndim(label) > 0 for label in y)

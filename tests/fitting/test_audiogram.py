@@ -266,6 +266,24 @@ def test_health_explains_what_lost_fibers_leave():
     assert fitted.ohc_health_.mean() > all_fibers.ohc_health_.mean() + 0.05
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_fibers", [(0, 0, 0), (0.001, 0, 0)])
+def test_an_ear_too_deaf_for_an_audiogram_is_named(n_fibers):
+    deaf = SYNAPSE | {"n_fibers": n_fibers}
+    message = r"^n_fibers leaves .* too deaf .* up to 120 dB HL it hears [01] of .* needs 2; raise n_fibers"
+    with pytest.raises(ValueError, match=message):
+        predicted_audiogram(coarse(**deaf).fit(SILENCE), [500, 2000])
+    with pytest.raises(ValueError, match=message):
+        coarse(audiogram=MILD, **deaf).fit(SILENCE)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_frequency_that_is_not_heard_is_nan():
+    model = coarse(**SYNAPSE, n_fibers=(0.001, 0, 0)).fit(SILENCE)
+    thresholds = predicted_audiogram(model, [500, 4000, 6500]).thresholds_db_hl
+    np.testing.assert_array_equal(np.isnan(thresholds), [True, False, False])
+
+
 def test_a_fit_that_is_cut_short_says_so():
     with pytest.warns(ConvergenceWarning, match=r"^CARFAC did not converge: after 2 iterations .*gradient is [\d.]+"):
         model = coarse(audiogram=MILD, max_iter=2).fit(SILENCE)
@@ -379,9 +397,12 @@ def test_frequencies_without_a_channel_are_refused():
 
 
 @pytest.mark.parametrize("audiogram", ["N3", {500: 10}, np.array([10, 20]), 3])
-def test_an_audiogram_of_another_type_is_refused(audiogram):
-    with pytest.raises(ValueError, match="'audiogram' parameter of CARFAC must be an instance of"):
+def test_an_audiogram_of_another_type_is_refused_with_the_remedy(audiogram):
+    message = r"audiogram=.* must be a skaud\.Audiogram.*Audiogram\.standard\('N2'\) or Audiogram\.from_dict\("
+    with pytest.raises(TypeError, match=message):
         coarse(audiogram=audiogram).fit(SILENCE)
+    with pytest.raises(TypeError, match=message.replace("audiogram=", "audiogram has ")):
+        coarse(audiogram=[MILD, audiogram]).fit(SILENCE)
 
 
 def test_a_list_of_something_else_is_refused():
@@ -400,6 +421,11 @@ def test_without_a_synapse_fibers_explain_nothing():
         coarse(audiogram=MILD, explain_residual="synapse").fit(SILENCE)
     with pytest.raises(ValueError, match="'explain_residual' parameter of CARFAC must be a str among"):
         coarse(audiogram=MILD, explain_residual="hair cells").fit(SILENCE)
+
+
+def test_without_an_audiogram_no_loss_remains_to_be_explained():
+    with pytest.raises(ValueError, match=r"explain_residual='synapse', but audiogram=None leaves no loss.*give an"):
+        coarse(explain_residual="synapse", **SYNAPSE).fit(SILENCE)
 
 
 def test_models_without_an_audiogram_are_refused():
