@@ -52,6 +52,11 @@ class BoundedParameters:
     """Named parameters of a fitted model, their bounds, and the way between them and a vector."""
 
     def __init__(self, model: Any, names: Sequence[str], bounds: Mapping[str, tuple[Any, Any]] | None = None) -> None:
+        stray = [name for name in bounds or {} if name not in names]
+        if stray:
+            raise ValueError(
+                f"bounds has {stray[0]!r}, and learn has {tuple(names)}; leave it out, or add it to what is learned."
+            )
         known = model._joint_bounds(tuple(names)) | dict(bounds or {})
         self.names = tuple(names)
         self.entries = {name: _entry(name, model._differentiated(name), known.get(name)) for name in self.names}
@@ -105,7 +110,10 @@ def _positions(entry: Entry) -> np.ndarray:
 
 def _entry(name: str, start: np.ndarray, bounds: tuple[Any, Any] | None) -> Entry:
     shape = start.shape
-    low, high = (-np.inf, np.inf) if bounds is None else bounds
+    try:
+        low, high = (-np.inf, np.inf) if bounds is None else bounds
+    except (TypeError, ValueError):
+        raise ValueError(f"bounds of {name} are {bounds!r}; they must be a pair (lowest, highest).") from None
     try:
         low, high = (np.broadcast_to(np.asarray(b, dtype=float), shape).ravel() for b in (low, high))
     except (TypeError, ValueError) as error:

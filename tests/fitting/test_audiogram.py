@@ -112,12 +112,13 @@ def test_levels_out_of_range_are_nan():
 # The fit
 
 
+@pytest.mark.parametrize("sample_rate", [RATE, pytest.param(48000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["N1", "N2", "N3", "S1", "S2"])
-def test_the_fit_predicts_the_standard_audiograms_within_2_db_inside_the_reach(name):
+def test_the_fit_predicts_the_standard_audiograms_within_2_db_inside_the_reach(name, sample_rate):
     audiogram = Audiogram.standard(name)
-    model = CARFAC(audiogram=audiogram).fit(SILENCE)
+    model = CARFAC(sample_rate, audiogram=audiogram).fit(SILENCE)
     frequency, loss = audiogram.frequencies_hz, audiogram.thresholds_db_hl
-    reach = predicted_audiogram(CARFAC(ohc_health=0.0).fit(SILENCE), frequency).thresholds_db_hl
+    reach = predicted_audiogram(CARFAC(sample_rate, ohc_health=0.0).fit(SILENCE), frequency).thresholds_db_hl
     inside = loss <= reach - 3
     assert inside.any()
     predicted = model.predicted_audiogram_.thresholds_db_hl

@@ -61,6 +61,19 @@ def test_the_health_is_found_in_noise(profile):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_health_of_71_channels_is_found_from_a_noisy_nap(profile, seed):
+    X, health = make_sounds(22050), PROFILES[profile](np.linspace(0, 1, 71))
+    target = respond(CARFAC(ohc_health=health, pooling=None), X, "nap")
+    level = np.sqrt((target**2).mean(axis=-1, keepdims=True))
+    noisy = target + 0.1 * level * np.random.default_rng(seed).standard_normal(target.shape)  # 20 dB below the channel
+    start = CARFAC(ohc_health=np.full(71, 0.7), pooling=None)
+    found = fit_response(start, X, noisy, learn="ohc_health", output="nap")
+    assert np.abs(found.ohc_health_ - health).max() < 0.1
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["bm", "nap", "features"])
 @pytest.mark.parametrize("profile", PROFILES)
 def test_the_health_of_71_channels_is_found(profile, output):
@@ -165,6 +178,14 @@ def test_bounds_hold():
         ({"bounds": {"velocity_scale": (1, 0.1)}}, ("velocity_scale", "below")),
         ({"bounds": {"velocity_scale": (0, np.inf)}}, ("velocity_scale", "finite")),
         ({"bounds": {"velocity_scale": (np.zeros(3), 1)}}, ("velocity_scale", "(3,)")),
+        ({"bounds": {"velocity_scale": 1}}, ("velocity_scale are 1", "pair")),
+        ({"bounds": {"max_zeta": (0.2, 0.3)}}, ("bounds has 'max_zeta'", "('velocity_scale',)", "leave it out")),
+        ({"bounds": [0, 1]}, ("'bounds'", "Mapping", "[0, 1]")),
+        ({"prior_weight": -1}, ("'prior_weight'", "[0.0, inf)", "-1")),
+        ({"tol": -1}, ("'tol'", "[0.0, inf)", "-1")),
+        ({"max_iter": 0}, ("'max_iter'", "[1, inf)", "0")),
+        ({"max_iter": "a"}, ("'max_iter'", "int", "'a'")),
+        ({"output": 3}, ("'output'", "str", "3")),
     ],
 )
 def test_what_cannot_be_fitted_is_named(changes, words):
