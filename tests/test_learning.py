@@ -420,7 +420,8 @@ def test_what_cannot_be_learned_is_said_with_the_reason(changes, words):
         cochlea(**changes).fit(CLIPS, Y)
 
 
-def test_labels_in_a_column_are_taken_with_a_warning():
+@pytest.mark.parametrize("make", [np.asarray, list], ids=["array", "list"])
+def test_labels_in_a_column_are_taken_with_a_warning(make):
     with pytest.warns(DataConversionWarning, match=r"y is a column, \(12, 1\)"):
-        column = cochlea(max_iter=1).fit(CLIPS, Y[:, np.newaxis])
+        column = cochlea(max_iter=1).fit(CLIPS, make(Y[:, np.newaxis]))
     assert column.velocity_scale_ == cochlea(max_iter=1).fit(CLIPS, Y).velocity_scale_

@@ -29,14 +29,14 @@ class Labels:
                 "learn requires y to be passed, but the target y is None; pass "
                 + ("a label a clip, or an array of a label a frame for each." if a_frame else "a label a clip.")
             )
-        if not isinstance(y, (list, tuple)):
-            y = np.asarray(y)
-            if y.ndim == 2 and y.shape[1] == 1:
-                warn_caller(
-                    f"y is a column, {y.shape}, where a 1-D array was expected; pass y.ravel().", DataConversionWarning
-                )
-                y = y.ravel()
-        y = list(y)
+        is_list = isinstance(y, (list, tuple))
+        y = list(y if is_list else np.asarray(y))
+        if y and all(np.shape(label) == (1,) for label in y) and not (is_list and a_frame):
+            warn_caller(
+                f"y is a column, {(len(y), 1)}, where a 1-D array was expected; pass np.ravel(y).",
+                DataConversionWarning,
+            )
+            y = [label[0] for label in y]
         if len(y) != n_signals:
             raise ValueError(f"y has {len(y)} entries for {n_signals} signals in X; pass one for each.")
         self.of_frames = any(np.ndim(label) > 0 for label in y)
