@@ -190,12 +190,23 @@ class DifferentiableTransformer(AudioTransformer):
         """Parameters that have a derivative which is always 0: no response of the designed model depends on them."""
         return ()
 
+    def _unlearnable(self) -> dict[str, str]:
+        """Parameters that no fit may learn though they have a derivative, and why."""
+        return dict.fromkeys(self._without_effect(), "no response depends on it")
+
+    def _learnable_names(self) -> tuple[str, ...]:
+        """Parameters that a fit may learn."""
+        return tuple(name for name in self._differentiable() if name not in self._unlearnable())
+
     def _joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
         """Bounds within which these parameters may move at the same time."""
         return self._bounds()
 
     def _find(self, progress: Any = None) -> None:
         """Find parameters that need no labels, once the model is designed as given."""
+
+    def _measure(self) -> None:
+        """Measure what is known of the model, once parameters of it were learned."""
 
     def _design_runs(self) -> None:
         """As much of `_design` as runs need: what an optimiser repeats at every step."""

@@ -75,23 +75,28 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         Raises
         ------
         ValueError, TypeError
-            If a parameter, X or y is not what the model can work with; the message says what to change.
+            If a parameter, X or y is not what the model can work with; the message says what to change. The model is
+            then not fitted, even if it was before.
 
         Warns
         -----
         ConvergenceWarning
             If learning reached `max_iter`.
         """
-        self._forget()
-        progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=self._most_iterations())
-        super().fit(X, y, sample_rate)
-        learns = len(self._names_to_learn()) > 0
-        self._find(progress)
-        if learns:
-            if self._stays_where_it_is(X):
-                raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
-            self._learn(self._sounds(X, sample_rate), y, progress)
-            self._measure()
+        with self._unfitted_on_failure():
+            self._forget()
+            progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=self._most_iterations())
+            super().fit(X, y, sample_rate)
+            learns = len(self._names_to_learn()) > 0
+            if learns:  # what is wrong with X and y is said before anything is found
+                if self._stays_where_it_is(X):
+                    raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
+                sounds = self._sounds(X, sample_rate)
+                labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None)
+            self._find(progress)
+            if learns:
+                self._learn(sounds, labels, progress)
+                self._measure()
         progress.close()
         return self
 
@@ -99,13 +104,9 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         """Iterations that fit may take, 0 if it only designs; None where their number is not known."""
         return 0 if self.learn is None else self.max_iter
 
-    def _measure(self) -> None:
-        """Measure what is known of the model, once it has learned."""
-
-    def _learn(self, sounds: Sounds, y: Any, progress: FitProgress) -> None:
+    def _learn(self, sounds: Sounds, labels: Labels, progress: FitProgress) -> None:
         """Train the parameters that `learn` names through a softmax head."""
         names = self._names_to_learn()
-        labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None)
         random_state = check_random_state(self.random_state)
         held_out: np.ndarray | None = None
         indices = np.arange(len(sounds.clips))
@@ -205,10 +206,6 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         if self.learn is None:
             return ()
         return names_to_learn(self, self.learn, self._learnable_names())
-
-    def _learnable_names(self) -> tuple[str, ...]:
-        """Parameters that the output depends on."""
-        return self._differentiable()
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

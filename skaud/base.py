@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from operator import methodcaller
 from typing import Any
@@ -77,16 +78,27 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         ValueError, TypeError
             If a parameter or X is not what the model can work with; the message says what to change.
         """
-        self._validate_params()
-        self._found_: dict[str, Any] = {}
-        self._check_parameters()
-        self.n_ears_in_: int | None = None
-        if not self._stays_where_it_is(X):
-            sounds = check_sounds(self, X, reset=True)
-            check_rates(sample_rate, len(sounds.clips), self.sample_rate)
-            self.n_ears_in_ = sounds.n_ears
-        self._design()
+        with self._unfitted_on_failure():
+            self._validate_params()
+            self._found_: dict[str, Any] = {}
+            self._check_parameters()
+            self.n_ears_in_: int | None = None
+            if not self._stays_where_it_is(X):
+                sounds = check_sounds(self, X, reset=True)
+                check_rates(sample_rate, len(sounds.clips), self.sample_rate)
+                self.n_ears_in_ = sounds.n_ears
+            self._design()
         return self
+
+    @contextmanager
+    def _unfitted_on_failure(self) -> Iterator[None]:
+        """Leave no fitted attribute, of this fit or an earlier one, where what is done within fails."""
+        try:
+            yield
+        except BaseException:  # whoever interrupts a fit gets no half of it either
+            for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("__")]:
+                delattr(self, name)
+            raise
 
     def fit_transform(self, X: Any, y: Any = None, sample_rate: Any = None) -> Any:
         """Fit, then transform the same signals.

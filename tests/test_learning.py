@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from audio_checks import error
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -371,3 +371,57 @@ def test_arrays_of_another_library_do_not_teach():
     X = strict.asarray(np.stack([clip[:500] for clip in WIDE_CLIPS]).astype(np.float32))
     with error(TypeError, "X is Array", "NumPy"):
         front_end().fit(X, Y)
+
+
+# A fit that fails
+
+
+@pytest.mark.parametrize(
+    ("changes", "y"),
+    [
+        ({}, None),
+        ({}, Y[:3]),
+        ({"learn": "tau"}, Y),
+        ({"sample_rate": 1}, Y),
+        ({"ac_corner_hz": 5000}, Y),
+        ({"early_stopping": True, "validation_fraction": 0.01}, Y),
+    ],
+)
+def test_a_model_whose_fit_failed_is_not_fitted(changes, y):
+    fresh, fitted = cochlea(max_iter=1), cochlea(max_iter=1, learn=None).fit(CLIPS)
+    fitted.set_params(learn="velocity_scale")
+    for model in (fresh, fitted):
+        with error(ValueError):
+            model.set_params(**changes).fit(CLIPS, y)
+        with pytest.raises(NotFittedError):
+            model.transform(CLIPS)
+        assert not [name for name in vars(model) if name.endswith("_")]
+
+
+def test_an_interrupted_fit_leaves_no_half_of_it(monkeypatch):
+    model = cochlea(max_iter=1, learn=None).fit(CLIPS)
+    monkeypatch.setattr(CARFAC, "_find", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(CLIPS)
+    with pytest.raises(NotFittedError):
+        model.transform(CLIPS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"learn": "agc_mix_coeff"}, ("agc_mix_coeff", "couples the ears", "X has one ear", "'velocity_scale'")),
+        ({"learn": "agc_stage_gain", "open_loop": True}, ("agc_stage_gain", "open_loop=True")),
+        ({"learn": ()}, ("learn=()", "names nothing to learn", "choose among")),
+    ],
+)
+def test_what_cannot_be_learned_is_said_with_the_reason(changes, words):
+    with error(ValueError, *words):
+        cochlea(**changes).fit(CLIPS, Y)
+
+
+@pytest.mark.parametrize("make", [np.asarray, list], ids=["array", "list"])
+def test_labels_in_a_column_are_taken_with_a_warning(make):
+    with pytest.warns(DataConversionWarning, match=r"y is a column, \(12, 1\)"):
+        column = cochlea(max_iter=1).fit(CLIPS, make(Y[:, np.newaxis]))
+    assert column.velocity_scale_ == cochlea(max_iter=1).fit(CLIPS, Y).velocity_scale_

@@ -1,6 +1,6 @@
 """Audiograms on the form of the clinic."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -105,8 +105,10 @@ class AudiogramDisplay:
         ------
         ValueError
             If there is no audiogram.
+        TypeError
+            If something else is given for one.
         """
-        measured, predicted = _several(self.audiogram), _several(self.predicted)
+        measured, predicted = _several("audiogram", self.audiogram), _several("predicted", self.predicted)
         if not measured and not predicted:
             raise ValueError("audiogram and predicted are both None or empty, there is nothing to plot; give one.")
         if ax is None:
@@ -121,10 +123,16 @@ class AudiogramDisplay:
         return self
 
 
-def _several(audiograms: Audiogram | Sequence[Audiogram] | None) -> list[Audiogram]:
+def _several(name: str, audiograms: Audiogram | Sequence[Audiogram] | None) -> list[Audiogram]:
     if audiograms is None:
         return []
-    return [audiograms] if isinstance(audiograms, Audiogram) else list(audiograms)
+    several = [audiograms] if isinstance(audiograms, Audiogram) else audiograms
+    if not isinstance(several, Iterable) or not all(isinstance(one, Audiogram) for one in several):
+        raise TypeError(
+            f"{name}={audiograms!r} must be a skaud.Audiogram, a list of them, or None; make one with "
+            "skaud.Audiogram(frequencies_hz, thresholds_db_hl) or Audiogram.standard('N1')."
+        )
+    return list(several)
 
 
 def _draw(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> Any:

@@ -45,7 +45,8 @@ def predicted_audiogram(model: Any, frequencies_hz: npt.ArrayLike) -> "Audiogram
     TypeError
         If the model has no NAP.
     ValueError
-        If a frequency lies outside the model's channels, or for what `skaud.Audiogram` refuses.
+        If a frequency lies outside the model's channels, for what `skaud.Audiogram` refuses, or if the model hears
+        fewer than two of the frequencies at 120 dB HL: there is no audiogram of so deaf an ear, as one without fibres.
 
     Examples
     --------
@@ -62,7 +63,7 @@ def predicted_audiogram(model: Any, frequencies_hz: npt.ArrayLike) -> "Audiogram
     frequencies = Audiogram(frequencies_hz, np.zeros(np.shape(frequencies_hz))).frequencies_hz
     check_within_channels("frequencies_hz", frequencies, model)
     ear = model._quiet_ear(frequencies, steady=True)
-    audiograms = [Audiogram(frequencies, ear.thresholds_db_hl(*own)) for own in model._health_of_ears()]
+    audiograms = [heard(model, frequencies, ear.thresholds_db_hl(*own)) for own in model._health_of_ears()]
     return audiograms[0] if len(audiograms) == 1 else tuple(audiograms)
 
 
@@ -76,6 +77,18 @@ def check_within_channels(name: str, frequencies_hz: np.ndarray, model: Any) -> 
                 f"{name} has {hz:g} Hz, and at sample_rate={model.sample_rate:g} the model's channels lie between "
                 f"{lowest_hz:.0f} and {highest_hz:.0f} Hz; {remedy}."
             )
+
+
+def heard(model: Any, frequencies_hz: np.ndarray, thresholds_db_hl: np.ndarray, ear: str | None = None) -> Audiogram:
+    """Audiogram of what a model hears; an error where that is too little for one."""
+    n_heard = np.count_nonzero(np.isfinite(thresholds_db_hl))
+    if n_heard < 2:
+        name = "ohc_health" if getattr(model, "n_fibers_", None) is None else "n_fibers"
+        raise ValueError(
+            f"{name} leaves the model an ear too deaf for an audiogram: up to {HIGHEST_DB_HL:g} dB HL it hears "
+            f"{n_heard} of the frequencies, and an audiogram needs 2; raise {name}, or choose other frequencies."
+        )
+    return Audiogram(frequencies_hz, thresholds_db_hl, ear)
 
 
 def matching_levels(response_db: Callable[[np.ndarray], np.ndarray], target_db: np.ndarray) -> np.ndarray:
@@ -132,6 +145,7 @@ def fit_ear(
     near = steady if steady.rest(n_fibers).any() else model._quiet_ear(frequencies, steady=False)
     reach_db = np.nan_to_num(steady.thresholds_db_hl(np.zeros(model.n_channels_), n_fibers), nan=HIGHEST_DB_HL)
     least_db = steady.thresholds_db_hl(np.ones(model.n_channels_), n_fibers)  # above 0 where fibres were lost before
+    heard(model, frequencies, least_db)  # before the fit, which would have nothing to follow
     target_db = np.clip(loss_db, np.fmin(least_db, reach_db), reach_db)
     limits: dict[str, Any] = {"max_iter": max_iter, "tol": tol, "watch": watch}
     solutions = [fit_health(near, target_db, n_fibers, **limits)]
@@ -148,7 +162,7 @@ def fit_ear(
     return EarFit(
         ohc_health=health,
         n_fibers=n_fibers,
-        predicted=Audiogram(audiogram.frequencies_hz, predicted, audiogram.ear),
+        predicted=heard(model, audiogram.frequencies_hz, predicted, audiogram.ear),
         residual_db=audiogram.thresholds_db_hl - predicted,
         reach_db=reach,
         solutions=solutions,

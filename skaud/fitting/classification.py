@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 from scipy import optimize
 from scipy.special import log_softmax
+from sklearn.exceptions import DataConversionWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 
 from skaud._sounds import Sounds
+from skaud._warnings import warn_caller
 from skaud.fitting.parameters import BoundedParameters
 
 SMALLEST_SCALE = 1e-9  # of a feature, over that of the largest
@@ -27,7 +29,14 @@ class Labels:
                 "learn requires y to be passed, but the target y is None; pass "
                 + ("a label a clip, or an array of a label a frame for each." if a_frame else "a label a clip.")
             )
-        y = list(y if isinstance(y, (list, tuple)) else np.asarray(y))
+        is_list = isinstance(y, (list, tuple))
+        y = list(y if is_list else np.asarray(y))
+        if y and all(np.shape(label) == (1,) for label in y) and not (is_list and a_frame):
+            warn_caller(
+                f"y is a column, {(len(y), 1)}, where a 1-D array was expected; pass np.ravel(y).",
+                DataConversionWarning,
+            )
+            y = [label[0] for label in y]
         if len(y) != n_signals:
             raise ValueError(f"y has {len(y)} entries for {n_signals} signals in X; pass one for each.")
         self.of_frames = any(np.ndim(label) > 0 for label in y)

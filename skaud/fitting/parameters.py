@@ -22,9 +22,11 @@ def names_to_learn(
     wrong = [name for name in names if name not in known]
     if wrong or not (names or may_be_none):
         all_sets = f" or {tuple(sets)}" if sets else ""
+        reason = model._unlearnable().get(wrong[0]) if wrong else None
+        fault = f"has {wrong[0]!r}{f', but {reason}' if reason else ''}" if wrong else "names nothing to learn"
         raise ValueError(
-            f"learn={learn!r} has {wrong[0] if wrong else 'nothing'!r}; with these parameters {type(model).__name__} "
-            f"can learn {tuple(known)}{all_sets}, choose among them."
+            f"learn={learn!r} {fault}; with these parameters {type(model).__name__} can learn "
+            f"{tuple(known)}{all_sets}, choose among them."
         )
     return names
 
@@ -50,6 +52,11 @@ class BoundedParameters:
     """Named parameters of a fitted model, their bounds, and the way between them and a vector."""
 
     def __init__(self, model: Any, names: Sequence[str], bounds: Mapping[str, tuple[Any, Any]] | None = None) -> None:
+        stray = [name for name in bounds or {} if name not in names]
+        if stray:
+            raise ValueError(
+                f"bounds has {stray[0]!r}, and learn has {tuple(names)}; leave it out, or add it to what is learned."
+            )
         known = model._joint_bounds(tuple(names)) | dict(bounds or {})
         self.names = tuple(names)
         self.entries = {name: _entry(name, model._differentiated(name), known.get(name)) for name in self.names}
@@ -103,7 +110,10 @@ def _positions(entry: Entry) -> np.ndarray:
 
 def _entry(name: str, start: np.ndarray, bounds: tuple[Any, Any] | None) -> Entry:
     shape = start.shape
-    low, high = (-np.inf, np.inf) if bounds is None else bounds
+    try:
+        low, high = (-np.inf, np.inf) if bounds is None else bounds
+    except (TypeError, ValueError):
+        raise ValueError(f"bounds of {name} are {bounds!r}; they must be a pair (lowest, highest).") from None
     try:
         low, high = (np.broadcast_to(np.asarray(b, dtype=float), shape).ravel() for b in (low, high))
     except (TypeError, ValueError) as error:

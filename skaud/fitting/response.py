@@ -1,16 +1,26 @@
 """System identification: parameters of a model from its response."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 from skaud._gradients import DifferentiableTransformer
 from skaud.base import AudioTransformer
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import minimize_lbfgs, warn_unless_converged
 
+CONSTRAINTS: dict = {
+    "output": [str],
+    "bounds": [Mapping, None],
+    "prior_weight": [Interval(Real, 0, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "verbose": ["verbose"],
+}
 FLOOR = 0.03  # of the strongest channel: a weaker one counts no more than if it had this level
 
 
@@ -63,14 +73,16 @@ def fit_response(
     Returns
     -------
     estimator
-        A fitted clone that has found the parameters: ``ohc_health_`` and so on, besides `n_iter_` and `loss_curve_`.
+        A fitted clone that has found the parameters: ``ohc_health_`` and so on, besides `n_iter_` and `loss_curve_`;
+        with an audiogram, `predicted_audiogram_` and `residual_loss_db_` are those of the clone.
 
     Raises
     ------
     TypeError
         If the estimator has no `vjp`, or learn is no name.
     ValueError
-        If target is not shaped as the response, or learn names what the model has no derivative for.
+        If target is not shaped as the response, learn names what the model has no derivative for or what the fit to its
+        audiogram finds, bounds name what is not learned, or another argument is out of its range.
 
     Warns
     -----
@@ -87,6 +99,15 @@ def fit_response(
     >>> round(model.velocity_scale_, 3)
     0.3
     """
+    given = {
+        "output": output,
+        "bounds": bounds,
+        "prior_weight": prior_weight,
+        "max_iter": max_iter,
+        "tol": tol,
+        "verbose": verbose,
+    }
+    validate_parameter_constraints(CONSTRAINTS, given, caller_name="fit_response")
     if not isinstance(estimator, DifferentiableTransformer):
         raise TypeError(f"estimator is {type(estimator).__name__}, which has no vjp; pass a model that has, CARFAC().")
     model = clone(estimator).set_params(dtype="float64")
@@ -94,7 +115,7 @@ def fit_response(
         raise TypeError(f"X is {type(X).__name__}, and the fit runs on the CPU; pass a NumPy array.")
     AudioTransformer.fit(model, X, sample_rate=sample_rate)  # whatever the estimator's own fit would learn from labels
     model._find()
-    known = [name for name in model._differentiable() if name not in model._without_effect()]
+    known = [name for name in model._differentiable() if name not in model._unlearnable()]
     names = names_to_learn(model, learn, known)
     if output != "features":
         model._check_outputs((output,))
@@ -113,6 +134,7 @@ def fit_response(
     AudioTransformer.fit(fitted, X, sample_rate=sample_rate)
     fitted._redesign(objective.fixed | found)
     fitted._set_found(found)
+    fitted._measure()
     fitted.n_iter_, fitted.loss_curve_ = solution.n_iter, solution.loss_curve
     warn_unless_converged(fitted, solution)
     return fitted

@@ -74,6 +74,16 @@ def check_thresholds(threshold: np.ndarray, frequency: np.ndarray) -> None:
         )
 
 
+def items_of(thresholds: Any) -> Iterable[tuple[Any, Any]]:
+    """Pairs of a dict; an error for what has none."""
+    if not hasattr(thresholds, "items"):
+        raise TypeError(
+            f"thresholds_db_hl={thresholds!r} is {type(thresholds).__name__}; it must be a dict of threshold by "
+            "frequency, {500: 10, 1000: 20}, or use Audiogram(frequencies_hz, thresholds_db_hl)."
+        )
+    return thresholds.items()
+
+
 def points(items: Iterable[tuple[Any, Any]]) -> tuple[list[float], list[Any]]:
     """Sort pairs of a frequency's label and a threshold by frequency."""
     pairs = []
@@ -90,6 +100,8 @@ def points(items: Iterable[tuple[Any, Any]]) -> tuple[list[float], list[Any]]:
 
 def items_of_row(row: Any, columns: Any) -> list[tuple[Any, Any]]:
     """Pick from a row, a Series or dict, what `columns` names, see `Audiogram.from_row`."""
+    if not hasattr(row, "keys"):
+        raise TypeError(f"row={row!r} is {type(row).__name__}; give a Series or a dict, such as frame.iloc[0].")
     if getattr(row, "ndim", 1) != 1:
         raise ValueError(f"row has shape {row.shape}; give one row of the table, such as frame.iloc[0].")
     labels = list(row.keys())

@@ -152,8 +152,8 @@ class Audiogram:
 
         Raises
         ------
-        ValueError
-            If a key is no frequency, or for what the class refuses.
+        ValueError, TypeError
+            If it is no dict, a key is no frequency, or for what the class refuses.
 
         Examples
         --------
@@ -161,7 +161,7 @@ class Audiogram:
         >>> Audiogram.from_dict({"500 Hz": 10, "1k": 20, 250: 5}, ear="left")
         Audiogram([250, 500, 1000], [5, 10, 20], ear='left')
         """
-        return cls(*_reading.points(thresholds_db_hl.items()), ear)
+        return cls(*_reading.points(_reading.items_of(thresholds_db_hl)), ear)
 
     @classmethod
     def from_series(cls, series: "pd.Series", ear: str | None = None) -> "Audiogram":

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from sklearn.utils._param_validation import validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from skaud._gradients import DifferentiableTransformer
@@ -45,14 +46,17 @@ def as_module(
     ImportError
         If torch is not installed.
     TypeError, ValueError
-        If the estimator has no `vjp`, or no such output or parameter.
+        If the estimator has no `vjp`, no such output, or cannot learn such a parameter, as `fit` cannot; or if bounds
+        name what is not learned.
 
     Notes
     -----
     What the optimiser moves are positions between the bounds, ``module.positions[name]``, from 0, the lowest value, to
     1, the highest, along the logarithm where the bounds are far apart; so that one learning rate suits all parameters.
     A position that a step has taken out of the bounds is put back onto them before the next run. Parameters without
-    bounds are positions in units of their size.
+    bounds are positions in units of their size. On a bound, where `ohc_health` starts if it is 1, the gradient is that
+    of the way inwards: differences to both sides, as ``torch.autograd.gradcheck`` takes them, see half of it there, for
+    the outer one leads nowhere. Check gradients at a start within the bounds.
 
     ``module.values()`` are the parameters themselves, by name; ``module.to_estimator()`` is a fitted copy of the
     estimator that has them. ``state_dict``, ``copy.deepcopy`` and ``torch.save`` work as for other modules. The
@@ -73,6 +77,8 @@ def as_module(
     ['0.positions.velocity_scale', '1.weight', '1.bias']
     """
     module = _module_class()
+    constraints: dict = {"output": [str], "bounds": [Mapping, None]}
+    validate_parameter_constraints(constraints, {"output": output, "bounds": bounds}, caller_name="as_module")
     if not isinstance(estimator, DifferentiableTransformer):
         raise TypeError(
             f"estimator is a {type(estimator).__name__}, which has no vjp that takes sound; pass a model such as "
@@ -88,7 +94,8 @@ def _names(estimator: Any, learn: str | Sequence[str] | None) -> tuple[str, ...]
     """Parameters that `learn` names."""
     if learn is None:
         return estimator._names_to_learn() if getattr(estimator, "learn", None) is not None else ()
-    return names_to_learn(estimator, learn, estimator._differentiable(), may_be_none=True)
+    known = [name for name in estimator._differentiable() if name not in estimator._unlearnable()]
+    return names_to_learn(estimator, learn, known, may_be_none=True)
 
 
 def _import_torch() -> Any:
@@ -198,7 +205,8 @@ def _module_class() -> type:
             model._redesign(self._fixed | values)
             for name, value in values.items():
                 setattr(model, f"{name}_", value)
-            model._learned_ = tuple(f"{name}_" for name in values)
+            model._learned_ = tuple({*getattr(model, "_learned_", ()), *(f"{name}_" for name in values)})
+            model._measure()
             return model
 
         def extra_repr(self) -> str:

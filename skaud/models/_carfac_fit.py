@@ -6,7 +6,7 @@ import numpy as np
 
 from skaud._callbacks import FitProgress
 from skaud._warnings import warn_caller
-from skaud.fitting.audiogram import NEGLIGIBLE_DB, EarFit, check_within_channels, fit_ear
+from skaud.fitting.audiogram import NEGLIGIBLE_DB, EarFit, check_within_channels, fit_ear, heard
 from skaud.fitting.solvers import warn_unless_converged
 from skaud.hearing.audiogram import Audiogram
 from skaud.models._carfac_gradients import CARFACGradients
@@ -63,14 +63,16 @@ class CARFACFit(CARFACGradients):
                 warn_unless_converged(self, solution)
             _warn_of_residual(f"audiogram[{number}]" if several else "audiogram", audiogram, ear, explain)
 
-    def _learnable_names(self) -> tuple[str, ...]:
+    def _unlearnable(self) -> dict[str, str]:
+        reasons = super()._unlearnable()
         if self.audiogram is None:
-            return super()._learnable_names()
-        # What the fit to the audiogram finds, and what has no derivative if each ear has its own health.
-        taken: tuple[str, ...] = ("ohc_health", "n_fibers") if self.explain_residual else ("ohc_health",)
+            return reasons
         if not isinstance(self.audiogram, Audiogram) and len(self.audiogram) > 1:
-            taken += self._names_of_each_ear()
-        return tuple(name for name in super()._learnable_names() if name not in taken)
+            reasons |= dict.fromkeys(
+                self._names_of_each_ear(), "it has no derivative where each ear has its own health"
+            )
+        taken = ("ohc_health", "n_fibers") if self.explain_residual else ("ohc_health",)
+        return reasons | dict.fromkeys(taken, "the fit to the audiogram finds it")
 
     def _measure(self) -> None:
         # Other parameters were learned since the fit to the audiogram: they move the thresholds too.
@@ -82,7 +84,7 @@ class CARFACFit(CARFACGradients):
             measured, thresholds = audiogram.measured, np.full(len(audiogram), np.nan)
             ear = self._quiet_ear(audiogram.frequencies_hz[measured], steady=True)
             thresholds[measured] = ear.thresholds_db_hl(*own)
-            predicted.append(Audiogram(audiogram.frequencies_hz, thresholds, audiogram.ear))
+            predicted.append(heard(self, audiogram.frequencies_hz, thresholds, audiogram.ear))
             residuals.append(audiogram.thresholds_db_hl - thresholds)
         self.predicted_audiogram_ = of_ears(predicted)
         self.residual_loss_db_ = tuple(residuals) if len(given) > 1 else residuals[0]
@@ -99,12 +101,6 @@ class CARFACFit(CARFACGradients):
     def _check_audiograms(self) -> list[Audiogram]:
         """Audiograms, one for all ears or one an ear."""
         given = [self.audiogram] if isinstance(self.audiogram, Audiogram) else list(self.audiogram)
-        for audiogram in given:
-            if not isinstance(audiogram, Audiogram):
-                raise TypeError(
-                    f"audiogram has {audiogram!r}, {type(audiogram).__name__}; it must be a skaud.Audiogram, or a list "
-                    "of them, one an ear: make it with skaud.Audiogram(frequencies_hz, thresholds_db_hl)."
-                )
         n_ears = self.n_ears_in_ or 1
         if not isinstance(self.audiogram, Audiogram) and len(given) != n_ears:
             raise ValueError(

@@ -56,12 +56,22 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
         )
 
     def _learnable_names(self) -> tuple[str, ...]:
-        return tuple(name for name in self._names_of_one_ear() if name not in self._without_effect())
+        return tuple(name for name in self._names_of_one_ear() if name not in self._unlearnable())
 
     def _without_effect(self) -> tuple[str, ...]:
-        of_the_loop = AGC if self.open_loop else ()
-        of_ears = ("agc_mix_coeff",) if (self.n_ears_in_ or 1) == 1 else ()
-        return of_the_loop + of_ears + BESIDE_THE_SYNAPSE.get(self.ihc_style, ())
+        return tuple(self._reasons_for_no_effect())
+
+    def _reasons_for_no_effect(self) -> dict[str, str]:
+        reasons = {}
+        if (self.n_ears_in_ or 1) == 1:
+            reasons["agc_mix_coeff"] = "it couples the ears of a signal, and X has one ear"
+        if self.open_loop:
+            reasons |= dict.fromkeys(AGC, "open_loop=True switches the AGC off")
+        beside = BESIDE_THE_SYNAPSE.get(self.ihc_style, ())
+        return reasons | dict.fromkeys(beside, "what it acts on does not reach the synapse")
+
+    def _unlearnable(self) -> dict[str, str]:
+        return self._reasons_for_no_effect()
 
     def _names_of_each_ear(self) -> tuple[str, ...]:
         return CHANNELWISE + (("min_zeta", "max_zeta") if self.open_loop else ())

@@ -44,7 +44,7 @@ PARAMETER_CONSTRAINTS: dict = {
     **dict.fromkeys(("agc_time_constants_s", "agc_decimation", "agc1_scales", "agc2_scales"), SEVERAL),
     "agc_stage_gain": POSITIVE,
     "agc_mix_coeff": NOT_NEGATIVE,
-    "audiogram": [Audiogram, list, tuple, None],
+    "audiogram": "no_validation",  # by check_audiograms, which knows the remedy
     "explain_residual": [StrOptions({"synapse"}), None],
 }
 
@@ -60,6 +60,12 @@ def check_parameters(model: Any) -> None:
         raise ValueError(f"min_zeta={model.min_zeta} must be below max_zeta={model.max_zeta}; lower it.")
     if model.output == "firings":
         raise ValueError("output='firings' has an axis of classes; use simulate(X, 'firings') for it, or output='nap'.")
+    check_audiograms(model.audiogram)
+    if model.explain_residual == "synapse" and model.audiogram is None:
+        raise ValueError(
+            "explain_residual='synapse', but audiogram=None leaves no loss to explain; give an audiogram, or "
+            "explain_residual=None."
+        )
     if model.explain_residual == "synapse" and model.ihc_style != "two_cap_with_syn":
         raise ValueError(
             f"explain_residual='synapse', but ihc_style={model.ihc_style!r} has no synapse; choose "
@@ -77,6 +83,21 @@ def check_parameters(model: Any) -> None:
         _check_numbers(name, getattr(model, name), n_stages, "a stage of the AGC, as many as agc_time_constants_s")
     if np.mod(model.agc_decimation, 1).any():
         raise ValueError(f"agc_decimation={model.agc_decimation!r} must be integers of at least 1; round them.")
+
+
+def check_audiograms(given: Any) -> None:
+    """Refuse what is no Audiogram, nor a list of them."""
+    if given is None or isinstance(given, Audiogram):
+        return
+    several = isinstance(given, (list, tuple))
+    for audiogram in given if several else [given]:
+        if not isinstance(audiogram, Audiogram):
+            raise TypeError(
+                f"audiogram{' has ' if several else '='}{audiogram!r}, {type(audiogram).__name__}; it must be a "
+                "skaud.Audiogram, or a list of them, one an ear: make it with "
+                "skaud.Audiogram(frequencies_hz, thresholds_db_hl), Audiogram.standard('N2') or "
+                "Audiogram.from_dict({500: 10, 1000: 20})."
+            )
 
 
 def check_coefficients(model: Any, coefficients: CARFACCoefficients) -> None:

@@ -19,6 +19,7 @@ RISE_S = 0.005
 # Before the NAP is measured: for the cascade, within 0.1 dB up to 6 kHz, and for the AGC's longest time constant.
 SETTLE_S, SETTLE_PERIODS, SETTLE_TIME_CONSTANTS = 0.012, 8, 4
 WINDOW_S, WINDOW_PERIODS = 0.01, 4
+LEAST_POWER = 1e-300  # of a NAP that is 0, without fibres
 
 
 class QuietEar:
@@ -143,7 +144,8 @@ class QuietEar:
 
 def _response_db(moved: np.ndarray, window: np.ndarray) -> np.ndarray:
     """Mean square (n_tones, n_channels, n_samples) over a window, summed over channels, in dB."""
-    return np.asarray(10 * np.log10((np.square(moved) @ window).sum(axis=1)))
+    power = (np.square(moved) @ window).sum(axis=1)
+    return np.asarray(10 * np.log10(np.maximum(power, LEAST_POWER)))
 
 
 def _run_from(model: CARFACGradients, clips: list[np.ndarray], begin: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from skaud._callbacks import FitProgress
 from skaud._sounds import Sounds
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
+from skaud.fitting.classification import Labels
 from skaud.models import _biomimetic_derivatives as derivatives
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
 from skaud.stages._running import Pooled
@@ -329,11 +330,11 @@ class BiomimeticFrontend(AuditorySpectrogram):
             kept[id(clip)] = super()._respond(clip, ("spectrogram",), n_threads)["spectrogram"]
         return kept[id(clip)]
 
-    def _learn(self, sounds: Sounds, y: Any, progress: FitProgress) -> None:
+    def _learn(self, sounds: Sounds, labels: Labels, progress: FitProgress) -> None:
         if {*self._names_to_learn()} <= {*self._learnable[-2:]}:
             self._kept_spectrograms_: dict[int, np.ndarray] = {}  # which learning does not change, by id of the clip
         try:
-            super()._learn(sounds, y, progress)
+            super()._learn(sounds, labels, progress)
         finally:
             if hasattr(self, "_kept_spectrograms_"):
                 del self._kept_spectrograms_

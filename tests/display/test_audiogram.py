@@ -89,3 +89,11 @@ def test_nothing_to_plot_is_said():
         AudiogramDisplay([]).plot()
     with pytest.raises(TypeError, match="model is int, which has no NAP"):
         AudiogramDisplay.from_estimator(3)
+
+
+@pytest.mark.parametrize("given", ["N1", 3, {500: 10}, [RIGHT, "N1"]])
+def test_what_is_no_audiogram_is_not_plotted(given):
+    with pytest.raises(TypeError, match=r"^audiogram=.*must be a skaud\.Audiogram, .*Audiogram\.standard\('N1'\)"):
+        AudiogramDisplay(given).plot()
+    with pytest.raises(TypeError, match=r"^predicted=.*must be a skaud\.Audiogram"):
+        AudiogramDisplay(RIGHT, given).plot()

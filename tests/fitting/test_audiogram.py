@@ -112,12 +112,13 @@ def test_levels_out_of_range_are_nan():
 # The fit
 
 
+@pytest.mark.parametrize("sample_rate", [RATE, pytest.param(48000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["N1", "N2", "N3", "S1", "S2"])
-def test_the_fit_predicts_the_standard_audiograms_within_2_db_inside_the_reach(name):
+def test_the_fit_predicts_the_standard_audiograms_within_2_db_inside_the_reach(name, sample_rate):
     audiogram = Audiogram.standard(name)
-    model = CARFAC(audiogram=audiogram).fit(SILENCE)
+    model = CARFAC(sample_rate, audiogram=audiogram).fit(SILENCE)
     frequency, loss = audiogram.frequencies_hz, audiogram.thresholds_db_hl
-    reach = predicted_audiogram(CARFAC(ohc_health=0.0).fit(SILENCE), frequency).thresholds_db_hl
+    reach = predicted_audiogram(CARFAC(sample_rate, ohc_health=0.0).fit(SILENCE), frequency).thresholds_db_hl
     inside = loss <= reach - 3
     assert inside.any()
     predicted = model.predicted_audiogram_.thresholds_db_hl
@@ -266,6 +267,24 @@ def test_health_explains_what_lost_fibers_leave():
     assert fitted.ohc_health_.mean() > all_fibers.ohc_health_.mean() + 0.05
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_fibers", [(0, 0, 0), (0.001, 0, 0)])
+def test_an_ear_too_deaf_for_an_audiogram_is_named(n_fibers):
+    deaf = SYNAPSE | {"n_fibers": n_fibers}
+    message = r"^n_fibers leaves .* too deaf .* up to 120 dB HL it hears [01] of .* needs 2; raise n_fibers"
+    with pytest.raises(ValueError, match=message):
+        predicted_audiogram(coarse(**deaf).fit(SILENCE), [500, 2000])
+    with pytest.raises(ValueError, match=message):
+        coarse(audiogram=MILD, **deaf).fit(SILENCE)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_frequency_that_is_not_heard_is_nan():
+    model = coarse(**SYNAPSE, n_fibers=(0.001, 0, 0)).fit(SILENCE)
+    thresholds = predicted_audiogram(model, [500, 4000, 6500]).thresholds_db_hl
+    np.testing.assert_array_equal(np.isnan(thresholds), [True, False, False])
+
+
 def test_a_fit_that_is_cut_short_says_so():
     with pytest.warns(ConvergenceWarning, match=r"^CARFAC did not converge: after 2 iterations .*gradient is [\d.]+"):
         model = coarse(audiogram=MILD, max_iter=2).fit(SILENCE)
@@ -379,9 +398,12 @@ def test_frequencies_without_a_channel_are_refused():
 
 
 @pytest.mark.parametrize("audiogram", ["N3", {500: 10}, np.array([10, 20]), 3])
-def test_an_audiogram_of_another_type_is_refused(audiogram):
-    with pytest.raises(ValueError, match="'audiogram' parameter of CARFAC must be an instance of"):
+def test_an_audiogram_of_another_type_is_refused_with_the_remedy(audiogram):
+    message = r"audiogram=.* must be a skaud\.Audiogram.*Audiogram\.standard\('N2'\) or Audiogram\.from_dict\("
+    with pytest.raises(TypeError, match=message):
         coarse(audiogram=audiogram).fit(SILENCE)
+    with pytest.raises(TypeError, match=message.replace("audiogram=", "audiogram has ")):
+        coarse(audiogram=[MILD, audiogram]).fit(SILENCE)
 
 
 def test_a_list_of_something_else_is_refused():
@@ -400,6 +422,11 @@ def test_without_a_synapse_fibers_explain_nothing():
         coarse(audiogram=MILD, explain_residual="synapse").fit(SILENCE)
     with pytest.raises(ValueError, match="'explain_residual' parameter of CARFAC must be a str among"):
         coarse(audiogram=MILD, explain_residual="hair cells").fit(SILENCE)
+
+
+def test_without_an_audiogram_no_loss_remains_to_be_explained():
+    with pytest.raises(ValueError, match=r"explain_residual='synapse', but audiogram=None leaves no loss.*give an"):
+        coarse(explain_residual="synapse", **SYNAPSE).fit(SILENCE)
 
 
 def test_models_without_an_audiogram_are_refused():
@@ -445,11 +472,13 @@ def test_labels_teach_other_parameters_to_the_fitted_ear():
 
 def test_labels_do_not_teach_what_the_audiogram_tells():
     X, ears = np.zeros((4, 100)), np.zeros((4, 2, 100))
-    with pytest.raises(ValueError, match="learn='ohc_health' has 'ohc_health'; with these parameters"):
+    with pytest.raises(
+        ValueError, match="learn='ohc_health' has 'ohc_health', but the fit to the audiogram finds it; with"
+    ):
         coarse(audiogram=SLOPING, learn="ohc_health").fit(X, [0, 1, 0, 1])
-    with pytest.raises(ValueError, match="'n_fibers'; with these parameters"):
+    with pytest.raises(ValueError, match="'n_fibers', but the fit to the audiogram finds it; with"):
         coarse(audiogram=SLOPING, learn="n_fibers", explain_residual="synapse", **SYNAPSE).fit(X, [0, 1, 0, 1])
-    with pytest.raises(ValueError, match="'min_zeta'; with these parameters"):
+    with pytest.raises(ValueError, match="'min_zeta', but it has no derivative where each ear has its own health"):
         coarse(audiogram=[SLOPING, MILD], learn="min_zeta", open_loop=True).fit(ears, [0, 1, 0, 1])
 
 
@@ -473,3 +502,18 @@ def test_callbacks_see_the_iterations_of_a_fit_to_audiograms():
 
     model = coarse(audiogram=MILD).set_callbacks(Watcher()).fit(SILENCE)
     assert seen.count("iteration") == model.n_iter_ > 1
+
+
+def test_an_ear_whose_audiogram_cannot_be_fitted_is_no_healthy_ear():
+    beyond = Audiogram([500, 12000], [40, 20])
+    for model in (coarse(), coarse().fit(SILENCE)):
+        with pytest.raises(ValueError, match="audiogram has 12000 Hz"):
+            model.set_params(audiogram=beyond).fit(SILENCE)
+        with pytest.raises(NotFittedError):
+            model.transform(SILENCE)
+
+
+def test_labels_are_checked_before_the_audiogram_is_fitted(monkeypatch):
+    monkeypatch.setattr(CARFAC, "_find", lambda *_: pytest.fail("labels were not checked first"))
+    with pytest.raises(ValueError, match="y has 3 entries for 1 signals"):
+        coarse(audiogram=MILD, learn="velocity_scale").fit(SILENCE, [0, 1, 0])

@@ -5,8 +5,8 @@ import pytest
 from audio_checks import error
 from sklearn.exceptions import ConvergenceWarning
 
-from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, TemporalPooling
-from skaud.fitting import fit_response
+from skaud import CARFAC, Audiogram, AuditorySpectrogram, BiomimeticFrontend, TemporalPooling
+from skaud.fitting import fit_response, predicted_audiogram
 
 RATE = 8000
 N_CHANNELS = 26  # of a cochlea with steps of an ERB at this rate
@@ -57,6 +57,19 @@ def test_the_health_is_found_in_noise(profile):
     noisy = target + 0.1 * level * np.random.default_rng(0).standard_normal(target.shape)
     start = cochlea(ohc_health=lambda hz: 0.7 + 0 * hz)
     found = fit_response(start, SOUNDS, noisy, learn="ohc_health", output="bm")
+    assert np.abs(found.ohc_health_ - health).max() < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_health_of_71_channels_is_found_from_a_noisy_nap(profile, seed):
+    X, health = make_sounds(22050), PROFILES[profile](np.linspace(0, 1, 71))
+    target = respond(CARFAC(ohc_health=health, pooling=None), X, "nap")
+    level = np.sqrt((target**2).mean(axis=-1, keepdims=True))
+    noisy = target + 0.1 * level * np.random.default_rng(seed).standard_normal(target.shape)  # 20 dB below the channel
+    start = CARFAC(ohc_health=np.full(71, 0.7), pooling=None)
+    found = fit_response(start, X, noisy, learn="ohc_health", output="nap")
     assert np.abs(found.ohc_health_ - health).max() < 0.1
 
 
@@ -165,6 +178,14 @@ def test_bounds_hold():
         ({"bounds": {"velocity_scale": (1, 0.1)}}, ("velocity_scale", "below")),
         ({"bounds": {"velocity_scale": (0, np.inf)}}, ("velocity_scale", "finite")),
         ({"bounds": {"velocity_scale": (np.zeros(3), 1)}}, ("velocity_scale", "(3,)")),
+        ({"bounds": {"velocity_scale": 1}}, ("velocity_scale are 1", "pair")),
+        ({"bounds": {"max_zeta": (0.2, 0.3)}}, ("bounds has 'max_zeta'", "('velocity_scale',)", "leave it out")),
+        ({"bounds": [0, 1]}, ("'bounds'", "Mapping", "[0, 1]")),
+        ({"prior_weight": -1}, ("'prior_weight'", "[0.0, inf)", "-1")),
+        ({"tol": -1}, ("'tol'", "[0.0, inf)", "-1")),
+        ({"max_iter": 0}, ("'max_iter'", "[1, inf)", "0")),
+        ({"max_iter": "a"}, ("'max_iter'", "int", "'a'")),
+        ({"output": 3}, ("'output'", "str", "3")),
     ],
 )
 def test_what_cannot_be_fitted_is_named(changes, words):
@@ -213,3 +234,23 @@ def test_compression_is_found_channel_by_channel():
     target = respond(AuditorySpectrogram(compression=exponents), X, "compressed")
     found = fit_response(AuditorySpectrogram(), X, target, learn="compression", output="compressed")
     np.testing.assert_allclose(found.compression_, exponents, rtol=1e-3)
+
+
+# Beside an audiogram
+
+LOSS = Audiogram([500, 1000, 2000], [5, 10, 12])
+
+
+def test_a_response_does_not_teach_what_the_audiogram_tells():
+    with error(ValueError, "learn='ohc_health'", "the fit to the audiogram finds it", "'velocity_scale'"):
+        fit_response(cochlea(audiogram=LOSS), SOUNDS, np.zeros((6, N_CHANNELS, 4)), learn="ohc_health")
+
+
+def test_the_audiogram_is_measured_again_with_what_was_found():
+    start = cochlea(audiogram=LOSS)
+    target = respond(cochlea(audiogram=LOSS, velocity_scale=0.3), SOUNDS, "features")
+    found = fit_response(start, SOUNDS, target, learn="velocity_scale", max_iter=50)
+    measured = predicted_audiogram(found, LOSS.frequencies_hz)
+    np.testing.assert_array_equal(found.predicted_audiogram_.thresholds_db_hl, measured.thresholds_db_hl)
+    np.testing.assert_array_equal(found.residual_loss_db_, LOSS.thresholds_db_hl - measured.thresholds_db_hl)
+    assert found.predicted_audiogram_ != start.fit(SOUNDS).predicted_audiogram_

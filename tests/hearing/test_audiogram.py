@@ -432,3 +432,11 @@ def test_audiograms_without_plots_and_tables_need_neither_pandas_nor_matplotlib(
     code += "; print({'pandas', 'matplotlib', 'sklearn'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("thresholds", [[1, 2], "N2", 3, None])
+def test_what_is_no_dict_is_named(thresholds):
+    with error(TypeError, f"thresholds_db_hl={thresholds!r}", "must be a dict", "Audiogram(frequencies_hz"):
+        Audiogram.from_dict(thresholds)
+    with error(TypeError, f"row={thresholds!r}", "give a Series or a dict"):
+        Audiogram.from_row(thresholds)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from skaud import CARFAC, BiomimeticFrontend, TemporalPooling
+from skaud import CARFAC, Audiogram, BiomimeticFrontend, TemporalPooling
+from skaud.fitting import predicted_audiogram
 from skaud.interop.torch import as_module
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -190,3 +191,52 @@ def test_what_does_not_fit_is_said(carfac, biomimetic):
 def test_torch_is_loaded_only_when_asked_for():
     code = "import sys, skaud, skaud.interop.torch; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_what_is_no_parameter_of_its_own_to_learn_is_refused(carfac):
+    with pytest.raises(ValueError, match=r"'agc_mix_coeff', but it couples the ears of a signal, and X has one ear"):
+        as_module(carfac, ["agc_mix_coeff"])
+    fitted = clone(carfac).set_params(ohc_health=1.0, audiogram=Audiogram([500, 2000], [5, 10])).fit(X)
+    with pytest.raises(ValueError, match="'ohc_health', but the fit to the audiogram finds it"):
+        as_module(fitted, ["ohc_health"])
+
+
+def test_the_audiogram_is_measured_again_with_the_values_of_the_module(carfac):
+    fitted = clone(carfac).set_params(ohc_health=1.0, audiogram=Audiogram([500, 2000], [5, 10])).fit(X)
+    module = as_module(fitted, "velocity_scale")
+    with torch.no_grad():
+        module.positions["velocity_scale"] += 0.1
+    model = module.to_estimator()
+    expected = predicted_audiogram(model, [500, 2000])
+    np.testing.assert_array_equal(model.predicted_audiogram_.thresholds_db_hl, expected.thresholds_db_hl)
+    np.testing.assert_array_equal(model.residual_loss_db_, [5, 10] - expected.thresholds_db_hl)
+    assert model.predicted_audiogram_ != fitted.predicted_audiogram_
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"bounds": {"max_zeta": (0.2, 0.3)}}, "bounds has 'max_zeta', and learn has \\('velocity_scale',\\)"),
+        ({"bounds": [0, 1]}, "'bounds' parameter of as_module"),
+        ({"output": 3}, "'output' parameter of as_module"),
+    ],
+)
+def test_arguments_of_a_module_are_checked(carfac, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        as_module(carfac, "velocity_scale", **arguments)
+
+
+def test_on_a_bound_the_gradient_is_that_of_the_way_inwards(carfac):
+    healthy = clone(carfac).set_params(ohc_health=1.0).fit(X)
+    x = tensor(X[:, :100] / 30)
+    module = as_module(healthy, "ohc_health")
+    (position,) = module.parameters()
+    (gradient,) = torch.autograd.grad((module(x) ** 2).sum(), position)
+    values = []
+    for step in (0.0, 1e-5, 2e-5):
+        with torch.no_grad():
+            position.fill_(1 - step)
+            values.append(float((module(x) ** 2).sum()))
+    inwards = (3 * values[0] - 4 * values[1] + values[2]) / 2e-5  # of second order
+    assert float(gradient) == pytest.approx(inwards, rel=1e-4)
+    assert float(gradient) != 0
