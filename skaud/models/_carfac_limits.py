@@ -61,11 +61,6 @@ def check_parameters(model: Any) -> None:
     if model.output == "firings":
         raise ValueError("output='firings' has an axis of classes; use simulate(X, 'firings') for it, or output='nap'.")
     check_audiograms(model.audiogram)
-    if model.explain_residual == "synapse" and model.audiogram is None:
-        raise ValueError(
-            "explain_residual='synapse', but audiogram=None leaves no loss to explain; give an audiogram, or "
-            "explain_residual=None."
-        )
     if model.explain_residual == "synapse" and model.ihc_style != "two_cap_with_syn":
         raise ValueError(
             f"explain_residual='synapse', but ihc_style={model.ihc_style!r} has no synapse; choose "

@@ -425,8 +425,9 @@ def test_without_a_synapse_fibers_explain_nothing():
 
 
 def test_without_an_audiogram_no_loss_remains_to_be_explained():
-    with pytest.raises(ValueError, match=r"explain_residual='synapse', but audiogram=None leaves no loss.*give an"):
-        coarse(explain_residual="synapse", **SYNAPSE).fit(SILENCE)
+    model = coarse(explain_residual="synapse", **SYNAPSE).fit(SILENCE)  # a grid search may try no audiogram as well
+    assert (model.ohc_health_ == 1).all()
+    assert not hasattr(model, "residual_loss_db_")
 
 
 def test_models_without_an_audiogram_are_refused():
