@@ -8,7 +8,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skaud._responses import check_responses, stack
+from skaud._responses import check_responses, check_value_bar, stack
 from skaud._sounds import Sounds
 from skaud.base import AudioTransformer
 from skaud.stages._running import Pooled
@@ -100,11 +100,7 @@ class DifferentiableTransformer(AudioTransformer):
         value: Any = stack(whole) if pooled or sounds.is_array else whole
 
         def pullback(value_bar: Any) -> dict[str, Any]:
-            if len(value_bar) != len(own_shapes) or any(np.shape(b) != np.shape(v) for b, v in zip(value_bar, value)):
-                raise ValueError(
-                    f"value_bar has shapes {[np.shape(b) for b in value_bar]} where value has "
-                    f"{[np.shape(v) for v in value]}; pass one derivative for every entry of value."
-                )
+            check_value_bar(value_bar, value)
             bars = [np.asarray(bar) for bar in value_bar]
             if any(np.iscomplexobj(bar) and not np.iscomplexobj(v) for bar, v in zip(bars, value)):
                 raise ValueError(f"value_bar is {bars[0].dtype} for a real value; pass its real part.")

@@ -11,12 +11,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skaud._array_api import array_namespace
+from skaud._array_api import array_namespace, is_foreign
+from skaud._responses import check_value_bar
+from skaud.base import N_JOBS
 from skaud.design import cortical as design
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.kernels import cortical as kernel
 from skaud.stages._running import RunningPool, can_run
-from skaud.stages.cochlear import ResponseTransformer, as_rows
+from skaud.stages.cochlear import ResponseTransformer, as_numbers, as_rows
 from skaud.stages.pooling import pool, pool_adjoint
 
 RESPONSES = ("real", "magnitude", "complex")
@@ -87,7 +89,7 @@ class CorticalSTRF(ResponseTransformer):
         "frame_rate_hz": [Interval(Real, 0, None, closed="neither")],
         "channels_per_octave": [Interval(Real, 0, None, closed="neither")],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -139,22 +141,31 @@ class CorticalSTRF(ResponseTransformer):
         pullback : callable
             ``pullback(value_bar)`` returns a dict of gradients: "X", "scales_cycles_per_octave" and "rates_hz".
         """
+        check_is_fitted(self)
         if isinstance(X, (list, tuple)):
             return self._vjp_of_list(X)
-        value = self.transform(X)
+        return self._vjp_of_array(X, "X", is_batch=True)
+
+    def _vjp_of_array(
+        self, X: Any, name: str, *, is_batch: bool = False
+    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+        X = X if is_foreign(X) else np.asarray(X)
+        value = self._transform(X, name, is_batch=is_batch)
 
         def pullback(value_bar: Any) -> dict[str, Any]:
-            xp, rows = array_namespace(value), as_rows(X, "X")
-            bar = xp.reshape(value_bar, (rows.shape[0], *value.shape[-3:]))
+            check_value_bar(value_bar, value)
+            xp, rows = array_namespace(value), as_rows(X, name)
+            bar = xp.reshape(xp.asarray(value_bar), (rows.shape[0], *value.shape[-3:]))
             x_bar, grads = pull_back(bar, rows, self._cortex(), self.response, effective_n_jobs(self.n_jobs))
             return {"X": xp.reshape(x_bar, X.shape), **grads}
 
         return value, pullback
 
     def _vjp_of_list(self, X: Sequence[Any]) -> tuple[list[Any], Callable[[Sequence[Any]], dict[str, Any]]]:
-        values, pullbacks = zip(*(self.vjp(clip) for clip in X))
+        values, pullbacks = zip(*(self._vjp_of_array(clip, f"X[{i}]") for i, clip in enumerate(X)))
 
         def pullback(value_bars: Sequence[Any]) -> dict[str, Any]:
+            check_value_bar(value_bars, values)
             grads = [back(bar) for back, bar in zip(pullbacks, value_bars)]
             names = ("scales_cycles_per_octave", "rates_hz")
             return {"X": [own["X"] for own in grads]} | {name: sum(own[name] for own in grads) for name in names}
@@ -355,12 +366,13 @@ def design_strfs(
                 "every scale 8 rates; change it, or set init='random'."
             )
         return design.log_init(estimator.n_strfs)
+    scales = None if scales is None else as_numbers("scales_cycles_per_octave", scales)
+    rates = None if rates is None else as_numbers("rates_hz", rates)
     if scales is None or rates is None or np.shape(scales) != np.shape(rates) or np.ndim(scales) != 1 or not len(rates):
         raise ValueError(
             f"scales_cycles_per_octave and rates_hz have shapes {np.shape(scales)} and {np.shape(rates)}; give both, "
             "one number a filter, or leave both to init."
         )
-    scales, rates = np.asarray(scales, dtype=float), np.asarray(rates, dtype=float)
     limit = channels_per_octave / 2
     if not ((scales > 0) & (scales <= limit)).all():
         raise ValueError(
