@@ -136,3 +136,12 @@ def test_unknown_names_are_refused():
     _, pullback = model.vjp(SOUND)
     with pytest.raises(ValueError, match="value_bar has shapes"):
         pullback(np.ones((2, 3)))
+    for wrong in (1.0, np.array(1.0)):
+        with pytest.raises(ValueError, match=r"value_bar has no shape, it is .*1.0.* \[\(71,\), \(71,\)\]"):
+            pullback(wrong)
+
+
+@pytest.mark.parametrize("n_jobs", [0, 1.5])
+def test_numbers_of_jobs_that_mean_nothing_are_refused_in_fit(n_jobs):
+    with pytest.raises(ValueError, match="'n_jobs' parameter of CARFAC must be"):
+        CARFAC(n_jobs=n_jobs).fit(SOUND)
