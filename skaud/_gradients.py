@@ -17,6 +17,18 @@ from skaud.stages.pooling import pool, pool_adjoint
 STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
 
 
+def check_wrt(estimator: Any, wrt: str | Sequence[str] | None, differentiable: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of what to differentiate with respect to, "X" and parameters that have a derivative."""
+    names = ("X", *differentiable) if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    for name in names:
+        if name != "X" and name not in differentiable:
+            raise ValueError(
+                f"wrt has {name!r}; with these parameters {type(estimator).__name__} has derivatives with respect to "
+                f"'X' and {differentiable}, choose among them."
+            )
+    return names
+
+
 class DifferentiableTransformer(AudioTransformer):
     """Base of the models that have an adjoint; they implement what stands at the end."""
 
@@ -65,13 +77,7 @@ class DifferentiableTransformer(AudioTransformer):
         ((2, 1102), ())
         """
         check_is_fitted(self)
-        names = ("X", *self._differentiable()) if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
-        for name in names:
-            if name != "X" and name not in self._differentiable():
-                raise ValueError(
-                    f"wrt has {name!r}; with these parameters {type(self).__name__} has derivatives with respect to "
-                    f"'X' and {self._differentiable()}, choose among them."
-                )
+        names = check_wrt(self, wrt, self._differentiable())
         if output != "features":
             self._check_outputs((output,))
         if self._stays_where_it_is(X):

@@ -29,9 +29,9 @@ def check_responses(
 def check_value_bar(value_bar: Any, value: Any) -> None:
     """Refuse derivatives by a value, an array or several, that are not shaped as it."""
     wanted = [np.shape(v) for v in value]
-    found = [np.shape(bar) for bar in value_bar] if np.iterable(value_bar) else value_bar
+    found = [np.shape(bar) for bar in value_bar] if np.iterable(value_bar) else None
     if found != wanted:
-        has = f"shapes {found}" if np.iterable(value_bar) else f"no shape, it is {value_bar!r},"
+        has = f"shapes {found}" if found is not None else f"no shape, it is {value_bar!r},"
         raise ValueError(f"value_bar has {has} where value has {wanted}; pass one derivative for every entry of value.")
 
 
