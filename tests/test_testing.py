@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import signal
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 
 from skaud import CARFAC, CochlearFilterbank, CorticalSTRF, PowerLawCompression
 from skaud.design.carfac import IHC_STYLES
@@ -31,6 +31,28 @@ def test_every_output_has_an_adjoint(ihc_style, output):
     model = CARFAC(ihc_style=ihc_style, ohc_health=np.linspace(0.5, 1, 71)).fit(SOUND)
     if output in (*model._available_outputs(), "features"):
         assert max(dot_test(model, SOUND, output=output).values()) <= 1e-12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("use_delay_buffer", [False, True], ids=["ripple", "delay buffer"])
+@pytest.mark.parametrize("open_loop", [False, True], ids=["closed loop", "open loop"])
+@pytest.mark.parametrize("ihc_style", IHC_STYLES)
+def test_every_output_has_an_adjoint_in_every_mode(ihc_style, open_loop, use_delay_buffer):
+    model = CARFAC(
+        8000,
+        erb_per_step=1,
+        ihc_style=ihc_style,
+        open_loop=open_loop,
+        use_delay_buffer=use_delay_buffer,
+        frame_length=0.004,
+    )
+    for X in (SOUND[:, :100], EARS[..., :100]):
+        n_channels = model.fit(X).n_channels_
+        model.set_params(ohc_health=np.linspace(0.5, 1, n_channels))
+        for output in model._available_outputs():
+            assert max(dot_test(model, X, output=output).values()) <= 1e-12
+            if output != "firings":  # which transform cannot return
+                assert max(dot_test(clone(model).set_params(output=output), X, output="features").values()) <= 1e-12
 
 
 @pytest.mark.parametrize(
