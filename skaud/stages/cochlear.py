@@ -299,9 +299,12 @@ def as_rows(x: Any, name: str, *, is_batch: bool = False) -> Any:
 def as_numbers(name: str, value: Any) -> np.ndarray:
     """Value of a parameter as floats; an error where it is not numbers, or rows of different lengths."""
     try:
+        if np.iscomplexobj(value):
+            raise TypeError("it is complex")
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name}={value!r} is not an array of numbers ({error}); pass numbers alone.") from error
+        given = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:80]}..."
+        raise ValueError(f"{name}={given} is not an array of real numbers ({error}); pass those alone.") from error
 
 
 def check_exponents(compression: FloatOrArray, n_channels: int) -> np.ndarray:

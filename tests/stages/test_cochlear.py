@@ -76,6 +76,7 @@ def test_inhibition_sharpens_an_edge_and_leaves_no_negative_values():
         (PowerLawCompression(np.nan), ("compression=nan", "finite")),
         (LateralInhibition((1, 2, 3)), ("lateral_inhibition=(1, 2, 3)", "2")),
         (PowerLawCompression(["a"] * 5), ("compression=['a', 'a'", "numbers", "'a'")),
+        (LateralInhibition(np.array([1, 1j])), ("lateral_inhibition=array([1.", "real numbers", "complex")),
         (LateralInhibition(("1", "b")), ("lateral_inhibition=('1', 'b')", "numbers")),
         (LeakyIntegrator(frame_rate_hz=201), ("frame_rate_hz=201", "sample_rate=16000", "200")),
         (LeakyIntegrator(integration_s=0), ("integration_s", "(0.0, inf)")),
