@@ -342,17 +342,18 @@ def main():
     except ImportError:
         arguments.arms = [arm for arm in arguments.arms if arm != "convolution"]
         print("torch is not installed: without the convolutions.")
-    record = Record(arguments.output)
     if arguments.recordings is not None:
         recordings = datasets.load_folder(arguments.recordings, sample_rate=RATE)
     else:
         recordings = datasets.make_vowels(sample_rate=RATE, random_state=0)
+    mixtures_of = None if arguments.enhance is None else datasets.load_folder(arguments.enhance, sample_rate=RATE)
+    record = Record(arguments.output)  # only now: a folder that cannot be read leaves an earlier file as it is
     if arguments.per_class:
         classify(recordings, arguments, record)
         for task in ("accuracy", "AUC"):
             print(f"\n{task}\n\n{record.table(task, 3)}")
-    if arguments.enhance is not None:
-        enhance(datasets.load_folder(arguments.enhance, sample_rate=RATE), arguments, record)
+    if mixtures_of is not None:
+        enhance(mixtures_of, arguments, record)
         print(f"\nSI-SDR in dB\n\n{record.table('enhancement', 1)}")
 
 

@@ -8,13 +8,25 @@ import numpy as np
 from joblib import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted
 
-from skaud._responses import check_responses, stack
+from skaud._responses import check_responses, check_value_bar, stack
 from skaud._sounds import Sounds
 from skaud.base import AudioTransformer
 from skaud.stages._running import Pooled
 from skaud.stages.pooling import pool, pool_adjoint
 
 STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
+
+
+def check_wrt(estimator: Any, wrt: str | Sequence[str] | None, differentiable: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of what to differentiate with respect to, "X" and parameters that have a derivative."""
+    names = ("X", *differentiable) if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    for name in names:
+        if name != "X" and name not in differentiable:
+            raise ValueError(
+                f"wrt has {name!r}; with these parameters {type(estimator).__name__} has derivatives with respect to "
+                f"'X' and {differentiable}, choose among them."
+            )
+    return names
 
 
 class DifferentiableTransformer(AudioTransformer):
@@ -65,13 +77,7 @@ class DifferentiableTransformer(AudioTransformer):
         ((2, 1102), ())
         """
         check_is_fitted(self)
-        names = ("X", *self._differentiable()) if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
-        for name in names:
-            if name != "X" and name not in self._differentiable():
-                raise ValueError(
-                    f"wrt has {name!r}; with these parameters {type(self).__name__} has derivatives with respect to "
-                    f"'X' and {self._differentiable()}, choose among them."
-                )
+        names = check_wrt(self, wrt, self._differentiable())
         if output != "features":
             self._check_outputs((output,))
         if self._stays_where_it_is(X):
@@ -100,11 +106,7 @@ class DifferentiableTransformer(AudioTransformer):
         value: Any = stack(whole) if pooled or sounds.is_array else whole
 
         def pullback(value_bar: Any) -> dict[str, Any]:
-            if len(value_bar) != len(own_shapes) or any(np.shape(b) != np.shape(v) for b, v in zip(value_bar, value)):
-                raise ValueError(
-                    f"value_bar has shapes {[np.shape(b) for b in value_bar]} where value has "
-                    f"{[np.shape(v) for v in value]}; pass one derivative for every entry of value."
-                )
+            check_value_bar(value_bar, value)
             bars = [np.asarray(bar) for bar in value_bar]
             if any(np.iscomplexobj(bar) and not np.iscomplexobj(v) for bar, v in zip(bars, value)):
                 raise ValueError(f"value_bar is {bars[0].dtype} for a real value; pass its real part.")

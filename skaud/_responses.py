@@ -26,6 +26,21 @@ def check_responses(
             )
 
 
+def check_value_bar(value_bar: Any, value: Any) -> None:
+    """Refuse derivatives by a value, an array or several, that are not shaped as it."""
+    found, wanted = _shapes(value_bar), _shapes(value)
+    if found != wanted:
+        has = f"no shape, it is {value_bar!r}," if found is None else f"shapes {found}"
+        raise ValueError(f"value_bar has {has} where value has {wanted}; pass one derivative for every entry of value.")
+
+
+def _shapes(value: Any) -> list[tuple[int, ...]] | None:
+    """Shapes of the entries of an array, of any library, or of a list; None of what has no entries."""
+    if hasattr(value, "shape"):
+        return [tuple(value.shape[1:])] * value.shape[0] if len(value.shape) else None
+    return [tuple(np.shape(entry)) for entry in value] if np.iterable(value) else None
+
+
 def stack(arrays: list[np.ndarray]) -> np.ndarray:
     """Stack arrays, without a copy where there is one only or they lie one behind the other in one block of memory."""
     first = arrays[0]

@@ -179,6 +179,11 @@ def all_finite(x: np.ndarray) -> bool:
         return bool(np.isfinite(x.sum()) or np.isfinite(x).all())
 
 
+def count_ears(n_ears: int | None) -> str:
+    """Such as "2 ears", for an error; None stands for X without an axis of ears."""
+    return "no axis of ears" if n_ears is None else f"{n_ears} ear{'s' * (n_ears != 1)}"
+
+
 def check_samples(X: np.ndarray, name: str) -> np.ndarray:
     """Samples of any shape as floats; an error where they are not real and finite."""
     _check_kind(X.dtype, name)

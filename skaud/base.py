@@ -16,11 +16,13 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from skaud._array_api import on_gpu
 from skaud._responses import as_container, check_responses, stack
-from skaud._sounds import AudioInputTags, Sounds, check_rates, check_sounds
+from skaud._sounds import AudioInputTags, Sounds, check_rates, check_sounds, count_ears
 from skaud._stream import Streaming
 from skaud.audio import resample
 from skaud.stages._running import RunningPool, can_run
 from skaud.stages.pooling import TemporalPooling, pooled_names, resolve_statistics
+
+N_JOBS = [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None]  # not 0
 
 
 class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
@@ -46,7 +48,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         "frame_length": [Interval(Real, 0, None, closed="neither"), None],
         "rms_one_db_spl": [Interval(Real, None, None, closed="neither"), None],
         "dtype": [StrOptions({"float32", "float64"})],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -143,10 +145,9 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
             return self._transform_on_gpu(X, frame_length)
         sounds = self._sounds(X, sample_rate, fixed_length=True)
         if sounds.n_ears != self.n_ears_in_:
-            n_ears, n_ears_in_fit = ("no axis of" if n is None else n for n in (sounds.n_ears, self.n_ears_in_))
             raise ValueError(
-                f"X has {n_ears} ears and had {n_ears_in_fit} ears in fit; pass signals with the same ears, or fit "
-                "again."
+                f"X has {count_ears(sounds.n_ears)} and had {count_ears(self.n_ears_in_)} in fit; pass signals with "
+                "the same ears, or fit again."
             )
         batches = self._batches(sounds.clips)
         if self.pooling is not None:

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import signal
+from sklearn.base import BaseEstimator, clone
 
-from skaud import CARFAC
+from skaud import CARFAC, CochlearFilterbank, CorticalSTRF, PowerLawCompression
 from skaud.design.carfac import IHC_STYLES
 from skaud.testing import dot_test
 
@@ -29,6 +31,28 @@ def test_every_output_has_an_adjoint(ihc_style, output):
     model = CARFAC(ihc_style=ihc_style, ohc_health=np.linspace(0.5, 1, 71)).fit(SOUND)
     if output in (*model._available_outputs(), "features"):
         assert max(dot_test(model, SOUND, output=output).values()) <= 1e-12
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("use_delay_buffer", [False, True], ids=["ripple", "delay buffer"])
+@pytest.mark.parametrize("open_loop", [False, True], ids=["closed loop", "open loop"])
+@pytest.mark.parametrize("ihc_style", IHC_STYLES)
+def test_every_output_has_an_adjoint_in_every_mode(ihc_style, open_loop, use_delay_buffer):
+    model = CARFAC(
+        8000,
+        erb_per_step=1,
+        ihc_style=ihc_style,
+        open_loop=open_loop,
+        use_delay_buffer=use_delay_buffer,
+        frame_length=0.004,
+    )
+    for X in (SOUND[:, :100], EARS[..., :100]):
+        n_channels = model.fit(X).n_channels_
+        model.set_params(ohc_health=np.linspace(0.5, 1, n_channels))
+        for output in model._available_outputs():
+            assert max(dot_test(model, X, output=output).values()) <= 1e-12
+            if output != "firings":  # which transform cannot return
+                assert max(dot_test(clone(model).set_params(output=output), X, output="features").values()) <= 1e-12
 
 
 @pytest.mark.parametrize(
@@ -127,6 +151,93 @@ def test_a_wrong_adjoint_fails_with_both_inner_products():
         dot_test(WrongAdjoint(), SOUND, wrt=["v_offset"])
 
 
+def test_one_name_may_stand_alone_and_unknown_ones_are_refused_as_by_vjp():
+    assert set(dot_test(CARFAC(8000, erb_per_step=1), SOUND, wrt="v_offset")) == {"v_offset"}
+    with pytest.raises(ValueError, match=r"wrt has 'tau_in'; .* CARFAC has derivatives with respect to 'X' and"):
+        dot_test(CARFAC(8000, erb_per_step=1), SOUND, wrt="tau_in")
+    with pytest.raises(ValueError, match="'firings'"):
+        dot_test(CARFAC(8000, erb_per_step=1), SOUND, output="firings")
+
+
+class OnePole(BaseEstimator):
+    """A stage of one's own: leaky integration, for arrays, and for lists of clips."""
+
+    def __init__(self, decay=0.9, gain=(1.0, 2.0), factor=1.0):
+        self.decay = decay
+        self.gain = gain
+        self.factor = factor  # of the derivative by the decay: 1 is right
+
+    def fit(self, X, y=None):
+        return self
+
+    def _respond(self, x, decay, gain):
+        return np.multiply.outer(gain, signal.lfilter([1], [1, -decay], x))
+
+    def vjp(self, X):
+        clips = X if isinstance(X, list) else [X]
+        values = [self._respond(x, self.decay, np.asarray(self.gain)) for x in clips]
+
+        def pullback(value_bar):
+            grads = {"X": [], "decay": 0.0, "gain": 0.0}
+            for x, value, bar in zip(clips, values, value_bar if isinstance(X, list) else [value_bar]):
+                response = signal.lfilter([1], [1, -self.decay], x)
+                along = np.tensordot(self.gain, bar, 1)
+                x_bar = signal.lfilter([1], [1, -self.decay], along[..., ::-1])[..., ::-1]
+                grads["X"].append(x_bar)
+                grads["decay"] += self.factor * (x_bar[..., 1:] * response[..., :-1]).sum()
+                grads["gain"] = grads["gain"] + (bar * response).sum(axis=tuple(range(1, value.ndim)))
+            return grads | {"X": grads["X"] if isinstance(X, list) else grads["X"][0]}
+
+        return values if isinstance(X, list) else values[0], pullback
+
+    def jvp(self, X, directions):
+        step, is_list = 1e-30, isinstance(X, list)
+        decay = self.decay + 1j * step * directions.get("decay", 0.0)
+        gain = np.asarray(self.gain) + 1j * step * np.asarray(directions.get("gain", np.zeros(2)))
+        clips = X if is_list else [X]
+        moves = directions.get("X", [np.zeros(np.shape(x)) for x in X] if is_list else np.zeros(np.shape(X)))
+        moves = moves if is_list else [moves]
+        values = [self._respond(x + 1j * step * d, decay, gain).imag / step for x, d in zip(clips, moves)]
+        return values if is_list else values[0]
+
+
+@pytest.mark.parametrize("X", [SOUND, list(EARS[0]), [SOUND[0], SOUND[1, :50]]], ids=["array", "list", "two lengths"])
+def test_stages_of_ones_own_are_tested(X):
+    differences = dot_test(OnePole(), X)
+    assert set(differences) == {"X", "decay", "gain"}
+    assert max(differences.values()) <= 1e-12
+    assert set(dot_test(OnePole(factor=1.01), X, wrt=["X", "gain"])) == {"X", "gain"}
+    with pytest.raises(AssertionError, match="OnePole, features with respect to decay"):
+        dot_test(OnePole(factor=1.01), X)
+
+
+def test_errors_of_stages_of_ones_own_are_named():
+    with pytest.raises(ValueError, match=r"wrt has 'gian'; .* OnePole has derivatives .* \('decay', 'gain'\)"):
+        dot_test(OnePole(), SOUND, wrt="gian")
+    with pytest.raises(ValueError, match="output='nap' must be None or 'features': OnePole"):
+        dot_test(OnePole(), SOUND, output="nap")
+
+
+@pytest.mark.parametrize(
+    ("estimator", "lacks"),
+    [(CochlearFilterbank(), "vjp and no jvp"), (PowerLawCompression(), "vjp and no jvp"), (object(), "get_params")],
+)
+def test_what_an_estimator_lacks_is_named(estimator, lacks):
+    with pytest.raises(TypeError, match=f"{type(estimator).__name__} has no {lacks}.*jvp\\(X, directions\\)"):
+        dot_test(estimator, SOUND)
+
+
+@pytest.mark.parametrize("response", ["real", "magnitude", "complex"])
+@pytest.mark.parametrize("n_frames", [20, 2100], ids=["one block", "blocks"])
+def test_the_cortical_stage_has_an_adjoint(response, n_frames):
+    frames = np.random.default_rng(4).standard_normal((2, 9, n_frames))
+    cortex = CorticalSTRF(scales_cycles_per_octave=[0.7, 3.0], rates_hz=[5.0, -9.0], response=response)
+    for X in (frames, frames[:, np.newaxis], [frames[0], frames[1, :, :15]]):
+        differences = dot_test(cortex, X)
+        assert set(differences) == {"X", "scales_cycles_per_octave", "rates_hz"}
+        assert max(differences.values()) <= 1e-12
+
+
 def test_unknown_names_are_refused():
     model = CARFAC().fit(SOUND)
     with pytest.raises(ValueError, match="wrt has 'tau_in'"):
@@ -136,3 +247,12 @@ def test_unknown_names_are_refused():
     _, pullback = model.vjp(SOUND)
     with pytest.raises(ValueError, match="value_bar has shapes"):
         pullback(np.ones((2, 3)))
+    for wrong in (1.0, np.array(1.0)):
+        with pytest.raises(ValueError, match=r"value_bar has no shape, it is .*1.* \[\(142,\), \(142,\)\]"):
+            pullback(wrong)
+
+
+@pytest.mark.parametrize("n_jobs", [0, 1.5])
+def test_numbers_of_jobs_that_mean_nothing_are_refused_in_fit(n_jobs):
+    with pytest.raises(ValueError, match="'n_jobs' parameter of CARFAC must be"):
+        CARFAC(n_jobs=n_jobs).fit(SOUND)

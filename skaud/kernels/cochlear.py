@@ -69,7 +69,7 @@ def compress_adjoint(out_bar: Any, x: Any, log: Any, out: Any, exponents: np.nda
 
 
 def log_magnitude(x: Any) -> Any:
-    """log |x|, that of the smallest number where x is 0."""
+    """Logarithm of |x|, that of the smallest number where x is 0."""
     xp = array_namespace(x)
     smallest = constant(np.asarray(float(xp.finfo(x.dtype).smallest_normal)), x)
     return xp.log(xp.maximum(xp.abs(x), smallest))

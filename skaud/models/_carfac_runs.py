@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
+from skaud._sounds import count_ears
 from skaud.base import AudioTransformer
 from skaud.design import carfac_response
 from skaud.design.carfac import CARFACCoefficients
@@ -74,8 +75,9 @@ class CARFACRuns(AudioTransformer):
     def _kernel_plan(self, n_ears: int) -> layout.Plan:
         if len(self._ears_) not in (1, n_ears):
             raise ValueError(
-                f"X has {n_ears} ears, and the model was fitted to the audiograms of {len(self._ears_)}; pass signals "
-                f"of shape (n_signals, {len(self._ears_)}, n_samples), or fit to one audiogram, which holds for any."
+                f"X has {count_ears(n_ears)}, and the model was fitted to the audiograms of {len(self._ears_)}; pass "
+                f"signals of shape (n_signals, {len(self._ears_)}, n_samples), or fit to one audiogram, which holds "
+                "for any."
             )
         return self._plan_ if n_ears == 1 else self._plan_.with_ears(n_ears)
 

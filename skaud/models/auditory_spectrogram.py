@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval
 from skaud._array_api import array_namespace, is_foreign
 from skaud._gradients import STEP
 from skaud._learning import LEARNING_CONSTRAINTS, LearningTransformer
+from skaud._responses import check_value_bar
 from skaud.design import cochlear as design
 from skaud.kernels import cochlear as kernel
 from skaud.models import _biomimetic_derivatives as derivatives
@@ -360,10 +361,7 @@ class AuditorySpectrogram(LearningTransformer):
         value = responses[source]
 
         def pullback(value_bar: Any) -> dict[str, Any]:
-            if tuple(value_bar.shape) != tuple(value.shape):
-                raise ValueError(
-                    f"value_bar has shape {tuple(value_bar.shape)}; it must be that of the value, {tuple(value.shape)}."
-                )
+            check_value_bar(value_bar, value)
             bar = array_namespace(value).astype(value_bar, value.dtype)
             grads = self._pull_back(bar, source, x, responses, set(names), 1)
             if "X" in names:

@@ -16,17 +16,16 @@ from skaud._callbacks import FitProgress
 from skaud._sounds import Sounds
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.fitting.classification import Labels
-from skaud.models import _biomimetic_derivatives as derivatives
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
+from skaud.stages._cortical_derivatives import of_cortical
+from skaud.stages._pooled_cortical import pooled_vjp, respond_pooled
 from skaud.stages._running import Pooled
 from skaud.stages.cortical import (
     RESPONSES,
     STRFs,
     design_strfs,
-    pooled_vjp,
     pull_back,
     respond,
-    respond_pooled,
     strf_names,
 )
 from skaud.stages.pooling import TemporalPooling, pooled_names
@@ -345,7 +344,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
         if output != "cortical":
             return super()._derivative(clip, step, parameter_steps, output)
         spectrogram, derivative = super()._derivative(clip, step, parameter_steps, "spectrogram")
-        return derivatives.of_cortical(spectrogram, derivative, self._strfs(), parameter_steps, self.response)
+        return of_cortical(spectrogram, derivative, self._strfs(), parameter_steps, self.response)
 
     def _learnable_names(self) -> tuple[str, ...]:
         return self._learnable if self.output == "cortical" else AuditorySpectrogram._learnable

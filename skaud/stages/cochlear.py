@@ -41,8 +41,9 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output
             The fitted stage.
         """
         self._validate_params()
-        first = X[0] if isinstance(X, (list, tuple)) and len(X) else X
-        self.n_channels_in_ = as_rows(first, "X").shape[1]
+        is_list = isinstance(X, (list, tuple)) and len(X) > 0
+        rows = as_rows(X[0], "X[0]") if is_list else as_rows(X, "X", is_batch=True)
+        self.n_channels_in_ = rows.shape[1]
         self._design()
         return self
 
@@ -62,15 +63,16 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output
         Raises
         ------
         ValueError
-            If X has other channels than that of fit, or values that are not finite.
+            If X has other channels than that of fit, no axis of time, or values that are not finite.
         """
         check_is_fitted(self)
         if isinstance(X, (list, tuple)):
             return [self._transform(clip, f"X[{i}]") for i, clip in enumerate(X)]
-        return self._transform(X, "X")
+        return self._transform(X, "X", is_batch=True)
 
-    def _transform(self, x: Any, name: str) -> Any:
-        rows = as_rows(x, name)
+    def _transform(self, x: Any, name: str, *, is_batch: bool = False) -> Any:
+        x = x if is_foreign(x) else np.asarray(x)
+        rows = as_rows(x, name, is_batch=is_batch)
         if rows.shape[1] != self.n_channels_in_:
             raise ValueError(
                 f"{name} has {rows.shape[1]} channels and had {self.n_channels_in_} in fit; pass the response of the "
@@ -78,6 +80,11 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output
             )
         response = self._respond(rows)
         return array_namespace(response).reshape(response, (*x.shape[:-2], *response.shape[1:]))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        return tags
 
     def _design(self) -> None:
         """Set the fitted attributes."""
@@ -223,6 +230,10 @@ class LateralInhibition(ResponseTransformer):
         self.lateral_inhibition = lateral_inhibition
 
     def _design(self) -> None:
+        if self.n_channels_in_ < 2:
+            raise ValueError(
+                "X has 1 channel, which has no neighbour to inhibit it; pass a response of at least 2 channels."
+            )
         self.lateral_inhibition_ = check_inhibition(self.lateral_inhibition)
 
     def _respond(self, rows: Any) -> Any:
@@ -251,6 +262,9 @@ class LeakyIntegrator(ResponseTransformer):
         self.sample_rate = sample_rate
         self.frame_rate_hz = frame_rate_hz
 
+    def _design(self) -> None:
+        check_period(self.sample_rate, self.frame_rate_hz)
+
     def _respond(self, rows: Any) -> Any:
         period = check_period(self.sample_rate, self.frame_rate_hz)
         decay = float(np.exp(-1 / (self.integration_s * self.sample_rate)))
@@ -261,8 +275,11 @@ class LeakyIntegrator(ResponseTransformer):
 # --- checks, which the models share ---
 
 
-def as_rows(x: Any, name: str) -> Any:
-    """Reshape x (..., n_channels, n_samples), as floats, with one axis in front; an error otherwise."""
+def as_rows(x: Any, name: str, *, is_batch: bool = False) -> Any:
+    """Reshape x (..., n_channels, n_samples), as floats, with one axis in front; an error otherwise.
+
+    Of a batch, the first axis is that of the signals: rows of features, (n_signals, n_features), are no response.
+    """
     if not is_foreign(x):
         x = check_samples(np.asarray(x), name)
     if len(x.shape) < 2 or 0 in x.shape:
@@ -270,12 +287,29 @@ def as_rows(x: Any, name: str) -> Any:
             f"{name} has shape {tuple(x.shape)}; a response is ([n_signals, n_ears,] n_channels, n_samples), with at "
             "least 1 sample. Reshape it."
         )
+    if is_batch and len(x.shape) == 2:
+        raise ValueError(
+            f"{name} has shape {tuple(x.shape)}, which has no axis of time, as pooled features have none; an array of "
+            "responses is (n_signals, [n_ears,] n_channels, n_samples): set pooling=None in the model before, or pass "
+            "the response to a single signal as X[numpy.newaxis]."
+        )
     return array_namespace(x).reshape(x, (-1, *x.shape[-2:]))
+
+
+def as_numbers(name: str, value: Any) -> np.ndarray:
+    """Value of a parameter as floats; an error where it is not numbers, or rows of different lengths."""
+    try:
+        if np.iscomplexobj(value):
+            raise TypeError("it is complex")
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        given = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:80]}..."
+        raise ValueError(f"{name}={given} is not an array of real numbers ({error}); pass those alone.") from error
 
 
 def check_exponents(compression: FloatOrArray, n_channels: int) -> np.ndarray:
     """Exponents (n_channels,)."""
-    exponents = np.asarray(compression, dtype=float)
+    exponents = as_numbers("compression", compression)
     if exponents.shape not in ((), (n_channels,)) or not np.isfinite(exponents).all() or (exponents <= 0).any():
         raise ValueError(
             f"compression={compression!r} must be a finite number above 0, or {n_channels} of them, one a channel; 1 "
@@ -286,7 +320,7 @@ def check_exponents(compression: FloatOrArray, n_channels: int) -> np.ndarray:
 
 def check_inhibition(lateral_inhibition: ArrayLike) -> np.ndarray:
     """Kernel (2,)."""
-    kernel = np.asarray(lateral_inhibition, dtype=float)
+    kernel = as_numbers("lateral_inhibition", lateral_inhibition)
     if kernel.shape != (2,) or not np.isfinite(kernel).all():
         raise ValueError(
             f"lateral_inhibition={lateral_inhibition!r} must be 2 finite numbers, the weights of a channel and of the "
@@ -325,7 +359,7 @@ def design_filters(filters: Any, sample_rate: float, dtype: str) -> FilterBank:
     if len(filters) != 2:
         raise ValueError(f"filters has {len(filters)} parts; it must be 'roex', a path, or the pair of arrays (B, A).")
     # What is cut off lies below the rounding of the dtype.
-    numerator, denominator = filters
+    numerator, denominator = (as_numbers(f"filters[{i}]", part) for i, part in enumerate(filters))
     tolerance = 1e-6 if dtype == "float32" else 1e-9
     return FilterBank(design.rational_filters(numerator, denominator, tolerance))
 

@@ -11,16 +11,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skaud._array_api import array_namespace
+from skaud._array_api import array_namespace, is_foreign
+from skaud._responses import check_value_bar
+from skaud.base import N_JOBS
 from skaud.design import cortical as design
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.kernels import cortical as kernel
-from skaud.stages._running import RunningPool, can_run
-from skaud.stages.cochlear import ResponseTransformer, as_rows
-from skaud.stages.pooling import pool, pool_adjoint
+from skaud.stages.cochlear import ResponseTransformer, as_numbers, as_rows
 
 RESPONSES = ("real", "magnitude", "complex")
-STRFS_AT_ONCE = 4  # whose frames are held where they cannot be pooled block by block
 
 
 class CorticalSTRF(ResponseTransformer):
@@ -87,7 +86,7 @@ class CorticalSTRF(ResponseTransformer):
         "frame_rate_hz": [Interval(Real, 0, None, closed="neither")],
         "channels_per_octave": [Interval(Real, 0, None, closed="neither")],
         "random_state": ["random_state"],
-        "n_jobs": [Integral, None],
+        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -139,27 +138,67 @@ class CorticalSTRF(ResponseTransformer):
         pullback : callable
             ``pullback(value_bar)`` returns a dict of gradients: "X", "scales_cycles_per_octave" and "rates_hz".
         """
+        check_is_fitted(self)
         if isinstance(X, (list, tuple)):
             return self._vjp_of_list(X)
-        value = self.transform(X)
+        return self._vjp_of_array(X, "X", is_batch=True)
+
+    def _vjp_of_array(
+        self, X: Any, name: str, *, is_batch: bool = False
+    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+        X = X if is_foreign(X) else np.asarray(X)
+        value = self._transform(X, name, is_batch=is_batch)
 
         def pullback(value_bar: Any) -> dict[str, Any]:
-            xp, rows = array_namespace(value), as_rows(X, "X")
-            bar = xp.reshape(value_bar, (rows.shape[0], *value.shape[-3:]))
+            check_value_bar(value_bar, value)
+            xp, rows = array_namespace(value), as_rows(X, name)
+            bar = xp.reshape(xp.asarray(value_bar), (rows.shape[0], *value.shape[-3:]))
             x_bar, grads = pull_back(bar, rows, self._cortex(), self.response, effective_n_jobs(self.n_jobs))
             return {"X": xp.reshape(x_bar, X.shape), **grads}
 
         return value, pullback
 
     def _vjp_of_list(self, X: Sequence[Any]) -> tuple[list[Any], Callable[[Sequence[Any]], dict[str, Any]]]:
-        values, pullbacks = zip(*(self.vjp(clip) for clip in X))
+        values, pullbacks = zip(*(self._vjp_of_array(clip, f"X[{i}]") for i, clip in enumerate(X)))
 
         def pullback(value_bars: Sequence[Any]) -> dict[str, Any]:
+            check_value_bar(value_bars, values)
             grads = [back(bar) for back, bar in zip(pullbacks, value_bars)]
             names = ("scales_cycles_per_octave", "rates_hz")
             return {"X": [own["X"] for own in grads]} | {name: sum(own[name] for own in grads) for name in names}
 
         return list(values), pullback
+
+    def jvp(self, X: Any, directions: dict[str, Any]) -> Any:
+        """Derivative of the value of `vjp`, computed forwards, by formulas of its own: what tests the adjoint.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_signals, [n_ears,] n_channels, n_frames), or list of arrays that differ in n_frames
+            Response of the stage before.
+        directions : dict of str to array
+            What moves, and where to: "X", "scales_cycles_per_octave" and "rates_hz", each shaped as the gradient.
+
+        Returns
+        -------
+        ndarray or list of ndarray
+            Shaped as the value.
+        """
+        from skaud.stages._cortical_derivatives import of_cortical
+
+        check_is_fitted(self)
+        is_list = isinstance(X, (list, tuple))
+        clips = list(X) if is_list else [X]
+        steps = [np.zeros(np.shape(clip)) for clip in clips]
+        if "X" in directions:
+            steps = list(directions["X"]) if is_list else [directions["X"]]
+        derivatives = []
+        for i, (clip, step) in enumerate(zip(clips, steps)):
+            name = f"X[{i}]" if is_list else "X"
+            rows, row_steps = (as_rows(part, name, is_batch=not is_list) for part in (clip, step))
+            _, derivative = of_cortical(rows, row_steps, self._cortex(), directions, self.response)
+            derivatives.append(derivative.reshape(*np.shape(clip)[:-2], *derivative.shape[1:]))
+        return derivatives if is_list else derivatives[0]
 
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
         """Names of the responses.
@@ -219,127 +258,16 @@ def pull_back(
         magnitude = xp.abs(out)
         bar = xp.where(magnitude > 0, bar / xp.where(magnitude > 0, magnitude, xp.ones_like(magnitude)), 0 * bar) * out
     grads = kernel.run_adjoint(bar, spectrogram, cortex, n_threads=n_threads)
-    return grads.spectrogram, _through_design(grads, strfs, rates)
+    return grads.spectrogram, through_design(grads, strfs, rates)
 
 
-def _through_design(grads: kernel.Gradients, strfs: STRFs, rates: design.RateFilters) -> dict[str, np.ndarray]:
+def through_design(grads: kernel.Gradients, strfs: STRFs, rates: design.RateFilters) -> dict[str, np.ndarray]:
     """Gradients of the parameters, from those of the transfer functions."""
     scales = strfs.scales_cycles_per_octave
     return {
         "scales_cycles_per_octave": design.scale_filters_adjoint(grads.scales, scales, strfs.channels_per_octave),
         "rates_hz": design.rate_filters_adjoint(grads.rates, rates, strfs.rates_hz, strfs.frame_rate_hz),
     }
-
-
-def respond_pooled(
-    spectrogram: np.ndarray, strfs: STRFs, response: str, pooling: tuple[Any, int], n_threads: int
-) -> np.ndarray:
-    """`pool` of the frames of `respond`, without holding them: (n_features,)."""
-    (n_rows, n_channels, n_frames), n_strfs = spectrogram.shape, len(strfs.rates_hz)
-    cortex, _ = strfs.cortex(n_channels, n_frames)
-    in_one_block = len(kernel.cut(n_frames, cortex.rates.shape[1])) == 1
-    pools = [RunningPool(n_frames, *pooling) for _ in range(n_strfs)]
-    rows: list[Any] = [None] * n_strfs
-    kept: dict[int, list[np.ndarray]] = {}
-
-    def finish(k: int, frames: np.ndarray) -> None:
-        frames = np.abs(frames) if response == "magnitude" else frames
-        if in_one_block:
-            rows[k] = pool(frames, *pooling)
-        elif k in kept:
-            kept[k].append(frames)
-        else:
-            pools[k].add(frames)
-            pools[k].last = frames[..., -1:].copy()
-
-    # Order statistics need all frames of a filter: those of a few filters at a time.
-    keeps = not in_one_block and not can_run(pooling[0])
-    at_once = STRFS_AT_ONCE if keeps else n_strfs
-    for begin in range(0, n_strfs, at_once):
-        some = range(begin, min(begin + at_once, n_strfs))
-        kept = {k: [] for k in some} if keeps else {}
-        kernel.run_blocks(
-            spectrogram, cortex, lambda *_: None, finish, real=response == "real", strfs=some, n_threads=n_threads
-        )
-        for k in some:
-            if not in_one_block:
-                rows[k] = pool(np.concatenate(kept[k], axis=-1), *pooling) if keeps else pools[k].result()
-    return _in_order(np.stack(rows), n_rows, n_channels)
-
-
-def _in_order(rows: np.ndarray, n_rows: int, n_channels: int) -> np.ndarray:
-    """Pooled (n_strfs, part, statistic, row, channel), in the order of `pool`: filters stand before channels."""
-    return np.moveaxis(rows.reshape(len(rows), -1, n_rows, n_channels), 0, 2).ravel()
-
-
-def pooled_vjp(
-    spectrogram: np.ndarray, strfs: STRFs, response: str, pooling: tuple[Any, int], n_threads: int
-) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[np.ndarray, dict[str, np.ndarray]]]]:
-    """`respond_pooled`, and its pullback, which returns what `pull_back` does.
-
-    The frames of a short sound are kept for the pullback; those of a long one are computed again, of a few filters at a
-    time.
-    """
-    (n_rows, n_channels, n_frames), n_strfs = spectrogram.shape, len(strfs.rates_hz)
-    cortex, rates = strfs.cortex(n_channels, n_frames)
-    in_one_block = len(kernel.cut(n_frames, cortex.rates.shape[1])) == 1
-    kept: dict[int, np.ndarray] = {}
-    rows: list[Any] = [None] * n_strfs
-
-    def finish(k: int, out: np.ndarray) -> None:
-        kept[k] = out
-        rows[k] = pool(np.abs(out) if response == "magnitude" else out, *pooling)
-
-    if in_one_block:
-        kernel.run_blocks(spectrogram, cortex, lambda *_: None, finish, real=response == "real", n_threads=n_threads)
-        value = _in_order(np.stack(rows), n_rows, n_channels)
-    else:
-        value = respond_pooled(spectrogram, strfs, response, pooling, n_threads)
-
-    def frames_of(some: Sequence[int]) -> dict[int, np.ndarray]:
-        if in_one_block:
-            return kept
-        pieces: list[list[np.ndarray]] = []
-        kernel.run_blocks(
-            spectrogram,
-            cortex,
-            lambda _, outs: pieces.append(outs),
-            real=response == "real",
-            strfs=some,
-            n_threads=n_threads,
-        )
-        return {k: np.concatenate(parts, axis=-1) for k, parts in zip(some, zip(*pieces))}
-
-    def pullback(value_bar: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        parts = np.asarray(value_bar).reshape(-1, n_rows, n_strfs, n_channels)
-        at_once = n_strfs if in_one_block else STRFS_AT_ONCE
-        total: kernel.Gradients | None = None
-        for begin in range(0, n_strfs, at_once):
-            some = range(begin, min(begin + at_once, n_strfs))
-            frames = frames_of(some)
-
-            def whole_bar(k: int, frames: dict[int, np.ndarray] = frames) -> np.ndarray:
-                part, out = parts[:, :, k], frames[k]
-                if response == "real":
-                    return pool_adjoint(part, out, *pooling).astype(out.dtype)
-                magnitude = np.abs(out)
-                # value = |out|, with slope 0 at 0
-                bar = pool_adjoint(part, magnitude, *pooling).astype(magnitude.dtype)
-                return np.divide(bar, magnitude, out=np.zeros_like(bar), where=magnitude > 0) * out
-
-            bars = {} if in_one_block else {k: whole_bar(k) for k in some}
-
-            def bar_of(
-                block: kernel.Block, k: int, bars: dict[int, np.ndarray] = bars, whole_bar: Callable = whole_bar
-            ) -> np.ndarray:
-                return bars[k][..., block.begin : block.begin + block.n_new] if k in bars else whole_bar(k)
-
-            grads = kernel.run_blocks_adjoint(bar_of, spectrogram, cortex, strfs=some, n_threads=n_threads)
-            total = grads if total is None else kernel.Gradients(*(a + b for a, b in zip(total, grads)))
-        assert total is not None
-        return total.spectrogram, _through_design(total, strfs, rates)
-
-    return value, pullback
 
 
 def design_strfs(
@@ -355,12 +283,13 @@ def design_strfs(
                 "every scale 8 rates; change it, or set init='random'."
             )
         return design.log_init(estimator.n_strfs)
+    scales = None if scales is None else as_numbers("scales_cycles_per_octave", scales)
+    rates = None if rates is None else as_numbers("rates_hz", rates)
     if scales is None or rates is None or np.shape(scales) != np.shape(rates) or np.ndim(scales) != 1 or not len(rates):
         raise ValueError(
             f"scales_cycles_per_octave and rates_hz have shapes {np.shape(scales)} and {np.shape(rates)}; give both, "
             "one number a filter, or leave both to init."
         )
-    scales, rates = np.asarray(scales, dtype=float), np.asarray(rates, dtype=float)
     limit = channels_per_octave / 2
     if not ((scales > 0) & (scales <= limit)).all():
         raise ValueError(

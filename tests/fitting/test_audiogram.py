@@ -356,7 +356,7 @@ def test_the_adjoint_holds_with_different_ears(open_loop):
 def test_sound_of_other_ears_is_refused():
     model = coarse(audiogram=[MILD, SLOPING]).fit(np.zeros((1, 2, 100)))
     for refused in (model.simulate, model.vjp, lambda X: model.transform_chunk(X, model.initial_state(1))):
-        with pytest.raises(ValueError, match="X has 1 ears, and the model was fitted to the audiograms of 2"):
+        with pytest.raises(ValueError, match="X has 1 ear, and the model was fitted to the audiograms of 2"):
             refused(SILENCE)
 
 

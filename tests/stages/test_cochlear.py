@@ -4,8 +4,16 @@ from audio_checks import error
 from scipy import signal
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_checks, get_tags
 
-from skaud import AuditorySpectrogram, CochlearFilterbank, LateralInhibition, LeakyIntegrator, PowerLawCompression
+from skaud import (
+    AuditorySpectrogram,
+    CochlearFilterbank,
+    CorticalSTRF,
+    LateralInhibition,
+    LeakyIntegrator,
+    PowerLawCompression,
+)
 
 RANDOM = np.random.default_rng(8)
 ALPHA = RANDOM.uniform(0.5, 1.1, 129)
@@ -67,13 +75,16 @@ def test_inhibition_sharpens_an_edge_and_leaves_no_negative_values():
         (PowerLawCompression([1.0, 2.0]), ("compression=[1.0, 2.0]", "5")),
         (PowerLawCompression(np.nan), ("compression=nan", "finite")),
         (LateralInhibition((1, 2, 3)), ("lateral_inhibition=(1, 2, 3)", "2")),
+        (PowerLawCompression(["a"] * 5), ("compression=['a', 'a'", "numbers", "'a'")),
+        (LateralInhibition(np.array([1, 1j])), ("lateral_inhibition=array([1.", "real numbers", "complex")),
+        (LateralInhibition(("1", "b")), ("lateral_inhibition=('1', 'b')", "numbers")),
         (LeakyIntegrator(frame_rate_hz=201), ("frame_rate_hz=201", "sample_rate=16000", "200")),
         (LeakyIntegrator(integration_s=0), ("integration_s", "(0.0, inf)")),
     ],
 )
 def test_bad_parameters_are_named(stage, words):
     with error(ValueError, *words):
-        clone(stage).fit_transform(np.ones((1, 5, 160)))
+        clone(stage).fit(np.ones((1, 5, 160)))
 
 
 def test_bad_responses_are_named():
@@ -89,8 +100,62 @@ def test_bad_responses_are_named():
 
 
 @pytest.mark.parametrize(
+    "stage", [PowerLawCompression(), LateralInhibition(), LeakyIntegrator(), CorticalSTRF(8)], ids=lambda s: str(s)[:12]
+)
+def test_rows_of_features_are_no_response(stage):
+    wrong = error(ValueError, "X has shape (6, 71)", "n_samples", "pooling=None", "X[numpy.newaxis]")
+    response = np.abs(RANDOM.standard_normal((6, 71, 80)))
+    with wrong:
+        stage.fit(response.mean(axis=-1))
+    with wrong:
+        stage.fit(response).transform(response.mean(axis=-1))
+    with error(ValueError, "X[0] has shape (71,)", "n_channels"):
+        stage.fit(list(response.mean(axis=-1)))
+    for alone, wanted in zip(stage.transform(list(response[:2].tolist())), stage.transform(response)):
+        np.testing.assert_allclose(alone, wanted, atol=1e-12)
+
+
+def test_rows_of_features_of_other_libraries_are_no_response():
+    xp = pytest.importorskip("torch")
+    with error(ValueError, "X has shape (6, 71)", "pooling=None"):
+        PowerLawCompression().fit(xp.ones((6, 71)))
+
+
+@pytest.mark.parametrize(
+    "check",  # those that pass no array of two axes; parametrize_with_checks has none for three
+    [
+        estimator_checks.check_estimator_cloneable,
+        estimator_checks.check_valid_tag_types,
+        estimator_checks.check_estimator_repr,
+        estimator_checks.check_no_attributes_set_in_init,
+        estimator_checks.check_do_not_raise_errors_in_init_or_set_params,
+        estimator_checks.check_mixin_order,
+        estimator_checks.check_parameters_default_constructible,
+        estimator_checks.check_get_params_invariance,
+        estimator_checks.check_set_params,
+    ],
+)
+@pytest.mark.parametrize("stage", [PowerLawCompression(), LateralInhibition(), LeakyIntegrator(), CorticalSTRF(8)])
+def test_what_scikit_learn_checks_without_an_array(stage, check):
+    check(type(stage).__name__, stage)
+
+
+@pytest.mark.parametrize("stage", [PowerLawCompression(), LateralInhibition(), LeakyIntegrator(), CorticalSTRF(8)])
+def test_the_stages_say_that_they_take_three_axes(stage):
+    tags = get_tags(stage).input_tags
+    assert (tags.three_d_array, tags.two_d_array) == (True, False)
+
+
+def test_a_single_channel_has_no_neighbour():
+    with error(ValueError, "X has 1 channel", "2"):
+        LateralInhibition().fit(np.ones((3, 1, 20)))
+
+
+@pytest.mark.parametrize(
     ("bank", "words"),
     [
+        (CochlearFilterbank((np.ones((129, 2)), "bc")), ("filters[1]='bc'", "numbers")),
+        (CochlearFilterbank((np.ones((129, 2)), [[1.0], [1.0, 2.0]])), ("filters[1]=", "numbers")),
         (CochlearFilterbank(sample_rate=8000), ("sample_rate=8000", "16000")),
         (CochlearFilterbank("aud24.mat", sample_rate=44100), ("aud24.mat", "16000 Hz", "44100")),
         (CochlearFilterbank("missing.mat"), ("missing.mat", "path")),

@@ -114,6 +114,28 @@ def test_gradients_of_a_list_are_those_of_its_clips():
         np.testing.assert_allclose(together[name], alone[0][name] + alone[1][name])
 
 
+@pytest.mark.parametrize("wrong", [1.0, np.ones(3), np.ones((2, 8, 16, 19))], ids=np.shape)
+def test_derivatives_of_another_shape_than_the_value_are_refused(wrong):
+    X = RANDOM.standard_normal((2, 16, 20))
+    filters = CorticalSTRF(8).fit(X)
+    for forms in (X, list(X)):
+        _, pullback = filters.vjp(forms)
+        with error(ValueError, "value_bar has", "[(8, 16, 20), (8, 16, 20)]"):
+            pullback(wrong)
+
+
+def test_rows_of_features_have_no_gradient():
+    filters = CorticalSTRF(8).fit(np.ones((1, 16, 20)))
+    with error(ValueError, "X has shape (6, 16)", "pooling=None"):
+        filters.vjp(np.ones((6, 16)))
+
+
+def test_pooled_features_of_a_model_before_are_refused():
+    clips, _, _ = make_task(n_signals=6)
+    with error(ValueError, "X has shape (6, 142)", "pooling=None"):
+        make_pipeline(CARFAC(frame_length=0.005), CorticalSTRF(8)).fit(clips)
+
+
 def test_names_are_distinct_even_where_filters_are_near():
     filters = CorticalSTRF(scales_cycles_per_octave=[2, 2, 2.001], rates_hz=[4, -4, 4]).fit(np.ones((1, 2, 3)))
     names = filters.get_feature_names_out(["250hz", "500hz"])
@@ -135,6 +157,9 @@ def test_names_are_distinct_even_where_filters_are_near():
         ({"scales_cycles_per_octave": [13.0], "rates_hz": [1.0]}, ("scales_cycles_per_octave", "13", "12")),
         ({"scales_cycles_per_octave": [1.0], "rates_hz": [0.0]}, ("rates_hz", "0", "differ from 0")),
         ({"scales_cycles_per_octave": [1.0], "rates_hz": [-101.0]}, ("rates_hz", "-101", "100 Hz")),
+        ({"scales_cycles_per_octave": ["a"], "rates_hz": [1.0]}, ("scales_cycles_per_octave=['a']", "numbers")),
+        ({"scales_cycles_per_octave": [1.0], "rates_hz": ["b"]}, ("rates_hz=['b']", "numbers")),
+        ({"n_jobs": 0}, ("n_jobs", "Got 0")),
         ({"response": "imaginary"}, ("response", "imaginary")),
     ],
 )

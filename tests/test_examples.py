@@ -1,0 +1,114 @@
+"""The examples run, on fewer and shorter sounds than they are written for."""
+
+import csv
+import importlib.util
+import runpy
+import sys
+import warnings
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+import soundfile
+
+from skaud import datasets
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PLOTS = {
+    "plot_biomimetic_training.py": ["--per-class", "1", "--iterations", "1"],
+    "plot_carfac_vowels.py": [],
+    "plot_hearing_loss.py": [],
+    "plot_learned_carfac.py": [],
+    "plot_osses2021.py": [],
+}
+RATE = 16000
+make_vowels, make_am_noise = datasets.make_vowels, datasets.make_am_noise
+
+
+def few_vowels(n_speakers=4, n_takes=1, **options):
+    """At most 4 speakers who say each vowel once, for 50 ms."""
+    return make_vowels(n_speakers=min(n_speakers, 4), n_takes=1, **{**options, "duration_s": (0.05, 0.05)})
+
+
+def short_noise(modulation_hz, depth=1.0, duration_s=1.0, **options):
+    """At most 0.1 s."""
+    return make_am_noise(modulation_hz, depth, min(duration_s, 0.1), **options)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run an example in an empty folder, without a screen."""
+    backend = matplotlib.get_backend()
+    matplotlib.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets, "make_vowels", few_vowels)
+    monkeypatch.setattr(datasets, "make_am_noise", short_noise)
+
+    def run_script(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return runpy.run_path(str(EXAMPLES / name), run_name="__main__")
+
+    yield run_script
+    matplotlib.pyplot.close("all")
+    matplotlib.use(backend)
+
+
+def write_folder(path, rows):
+    """Recordings and their manifest, from rows of clip, label and group."""
+    path.mkdir()
+    with (path / "manifest.csv").open("w", newline="") as file:
+        manifest = csv.writer(file)
+        manifest.writerow(("path", "label", "group"))
+        for i, (clip, label, group) in enumerate(rows):
+            soundfile.write(path / f"{i}.wav", clip, RATE)
+            manifest.writerow((f"{i}.wav", label, group))
+    return path
+
+
+def test_every_example_is_run_here():
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*PLOTS, "biomimetic_speech.py"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLOTS)
+def test_the_plots_are_drawn(run, name, tmp_path, capsys):
+    run(name, *PLOTS[name])
+    assert len(matplotlib.pyplot.get_fignums()) >= 1
+    assert capsys.readouterr().out.strip()
+    assert list(tmp_path.iterdir()) == []  # they leave nothing behind
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arms", [["full, log", "spectrogram"], ["convolution"]], ids=" and ".join)
+def test_the_speech_example_writes_its_figures(run, arms, tmp_path, capsys):
+    if "convolution" in arms and importlib.util.find_spec("torch") is None:
+        pytest.skip("the convolutions are learned with torch, which is not installed")
+    vowels = make_vowels(n_speakers=3, n_takes=1, sample_rate=RATE, duration_s=(0.1, 0.1), random_state=0)
+    rows = [row for row in zip(vowels.clips, vowels.target, vowels.groups) if row[1] in ("iy", "aa", "uw")]
+    recordings = write_folder(tmp_path / "recordings", rows)
+    noise = 0.1 * np.random.default_rng(0).standard_normal((6, 33000))
+    noise[:2] *= 0.02 + np.sin(2 * np.pi * 3 * np.arange(33000) / RATE) ** 2  # at times weaker than the masker
+    rows = list(zip(noise, ["speech"] * 2 + ["music"] * 2 + ["noise"] * 2, range(6)))
+    mixtures = write_folder(tmp_path / "mixtures", rows)
+    output = tmp_path / "figures.csv"
+    few = ["--seeds", 0, "--per-class", 2, "--per-talker", 2, "--iterations", 1]
+    run("biomimetic_speech.py", recordings, "--enhance", mixtures, *few, "--arms", *arms, "--output", output)
+    with output.open(newline="") as file:
+        figures = list(csv.DictReader(file))
+    found = {(figure["task"], figure["arm"]) for figure in figures}
+    assert found >= {(task, arm) for task in ("accuracy", "AUC", "enhancement") for arm in arms}
+    assert np.isfinite([float(figure["value"]) for figure in figures]).all()
+    assert "SI-SDR in dB" in capsys.readouterr().out
+    assert not (tmp_path / "biomimetic_speech.csv").exists()
+
+
+@pytest.mark.parametrize("arguments", [["missing"], ["--enhance", "missing"]], ids=" ".join)
+def test_a_wrong_folder_leaves_earlier_figures_as_they_are(run, arguments, tmp_path):
+    output = tmp_path / "figures.csv"
+    output.write_text("earlier figures\n")
+    with pytest.raises(FileNotFoundError, match="missing"):
+        run("biomimetic_speech.py", *arguments, "--output", output)
+    assert output.read_text() == "earlier figures\n"
