@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from skaud._callbacks import FitProgress
+from skaud._sounds import count_ears
 from skaud._warnings import warn_caller
 from skaud.fitting.audiogram import NEGLIGIBLE_DB, EarFit, check_within_channels, fit_ear, heard
 from skaud.fitting.solvers import warn_unless_converged
@@ -104,7 +105,7 @@ class CARFACFit(CARFACGradients):
         n_ears = self.n_ears_in_ or 1
         if not isinstance(self.audiogram, Audiogram) and len(given) != n_ears:
             raise ValueError(
-                f"audiogram is a list of {len(given)}, and X has {n_ears} ears; give one audiogram for each ear of X, "
+                f"audiogram is a list of {len(given)}, and X has {count_ears(n_ears)}; give one for each ear of X, "
                 "(n_signals, n_ears, n_samples), or a single Audiogram for all of them."
             )
         if not np.all(self.ohc_health_ == 1):

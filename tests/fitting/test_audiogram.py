@@ -380,7 +380,7 @@ def test_audiograms_are_chosen_by_a_grid_search():
 
 
 def test_more_audiograms_than_ears_are_refused():
-    with pytest.raises(ValueError, match="audiogram is a list of 2, and X has 1 ears"):
+    with pytest.raises(ValueError, match="audiogram is a list of 2, and X has 1 ear;"):
         coarse(audiogram=[MILD, SLOPING]).fit(SILENCE)
     with pytest.raises(ValueError, match="audiogram is a list of 1, and X has 2 ears"):
         coarse(audiogram=[MILD]).fit(np.zeros((1, 2, 100)))
