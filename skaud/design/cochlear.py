@@ -89,7 +89,7 @@ def read_nsl(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """
     try:
         content = io.loadmat(path)
-    except (OSError, ValueError, NotImplementedError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:  # the last is SciPy's, for files of MATLAB 7.3
         raise ValueError(f"filters={str(path)!r} cannot be read as a MATLAB file: {error}. Check the path.") from error
     if "COCHBA" not in content or not np.iscomplexobj(content["COCHBA"]):
         names = sorted(name for name in content if not name.startswith("__"))

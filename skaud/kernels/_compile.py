@@ -13,7 +13,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
 # No "nnan", "ninf": a NaN must stay one. No "reassoc": a sum must not depend on how it was vectorised.
-FASTMATH = {"contract", "arcp", "nsz"}
+ARITHMETIC: dict[str, Any] = {"fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
 
 # numba finds a cached kernel by its name and by the date of its own file; a step in another file may have changed.
 _SOURCES = sorted(Path(__file__).parent.glob("*.py"))
@@ -33,13 +33,12 @@ class _DistinctArrays(CompilerBase):
 
 def step(function: Callable) -> Any:
     """Compile a scalar step; it is inlined into every kernel, CPU or GPU, that calls it."""
-    return numba.njit(inline="always", fastmath=FASTMATH, error_model="numpy")(function)
+    return numba.njit(inline="always", **ARITHMETIC)(function)
 
 
 def loop(function: Callable) -> Any:
     """Compile a loop over steps; LLVM copies it into the kernels that call it. Its arrays must not overlap."""
-    options: dict[str, Any] = {"pipeline_class": _DistinctArrays, "fastmath": FASTMATH, "error_model": "numpy"}
-    return numba.njit(forceinline=True, **options)(function)
+    return numba.njit(forceinline=True, pipeline_class=_DistinctArrays, **ARITHMETIC)(function)
 
 
 def kernel(function: Callable) -> Any:
@@ -48,8 +47,7 @@ def kernel(function: Callable) -> Any:
     Its arrays must not overlap.
     """
     function.__qualname__ += f"_{FINGERPRINT}"
-    options: dict[str, Any] = {"pipeline_class": _DistinctArrays, "fastmath": FASTMATH, "error_model": "numpy"}
-    options["nogil"] = True
+    options: dict[str, Any] = {"nogil": True, "pipeline_class": _DistinctArrays, **ARITHMETIC}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:  # numba found no folder it may write to

@@ -160,21 +160,22 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
         reverse = adjoint.reverse_for(style, bool(self.use_delay_buffer), constants)
         x_bar, n_taped = np.empty_like(x), adjoint.n_taped(style, constants)
         n_ears, n_samples = int(layout.Sizes(*plan.sizes).n_ears), x.shape[1]
-        most, sums = min(len(x), n_ears * max(1, SIGNALS_REVERSED_AT_ONCE // n_ears)), []
-        tape = layout.empty_tape(plan, most, min(segment, n_samples), n_taped, keep=constants)
-        seeds = np.zeros((1 + len(taps), most, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
-        work = adjoint.reverse_workspace(plan, most)
+        at_once, sums = min(len(x), n_ears * max(1, SIGNALS_REVERSED_AT_ONCE // n_ears)), []
+        tape = layout.empty_tape(plan, at_once, min(segment, n_samples), n_taped, keep=constants)
+        seeds = np.zeros((1 + len(taps), at_once, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
+        work = adjoint.reverse_workspace(plan, at_once)
         for rows, state, checkpoints in runs:
-            bars, again = layout.zero_bars(plan, rows.stop - rows.start), state.copy()
-            for begin in range(0, rows.stop - rows.start, most):
-                own = slice(begin, min(begin + most, rows.stop - rows.start))
+            n_rows, rerun_state = rows.stop - rows.start, state.copy()  # the pullback may be called again
+            bars = layout.zero_bars(plan, n_rows)
+            for begin in range(0, n_rows, at_once):
+                own = slice(begin, min(begin + at_once, n_rows))
                 in_x = slice(rows.start + own.start, rows.start + own.stop)
                 reverse(
                     x[in_x],
                     segment,
                     checkpoints,
                     begin,
-                    again.of_rows(own),
+                    rerun_state.of_rows(own),
                     plan,
                     value_bar[in_x],
                     frame_length,
