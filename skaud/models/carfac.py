@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
 
 from skaud._learning import LEARNING_CONSTRAINTS
 from skaud.base import AudioTransformer
@@ -335,11 +336,6 @@ class CARFAC(CARFACFit):
 
     def _design(self) -> None:
         self._design_runs()
-        peaks = [carfac_response.characteristics(ear.car, self.sample_rate) for ear in self._ears_]
-        self.characteristic_frequencies_hz_ = of_ears([ear.frequency_hz for ear in peaks])
-        self.characteristic_gains_db_ = of_ears([ear.gain_db for ear in peaks])
-        self.bandwidths_hz_ = of_ears([ear.bandwidth_hz for ear in peaks])
-        self.q_ = of_ears([ear.q for ear in peaks])
         numbers = b"".join(array.tobytes() for array in (*self._plan_, self._state(len(self._ears_)).lines))
         self._fingerprint_ = sha1(numbers, usedforsecurity=False).hexdigest()[:10]
 
@@ -357,6 +353,7 @@ class CARFAC(CARFACFit):
         self._ears_ = tuple(design.design_carfac(self.sample_rate, self.ihc_style, ear) for ear in resolved)
         for coefficients in self._ears_:
             check_coefficients(self, coefficients)
+        self._peaks_: list[carfac_response.Characteristics] | None = None  # found when somebody asks: takes 14 ms
         self.coefficients_ = of_ears(self._ears_)
         self.n_channels_ = len(pole_hz)
         self.pole_frequencies_hz_ = pole_hz
@@ -370,6 +367,34 @@ class CARFAC(CARFACFit):
             delay=bool(self.use_delay_buffer),
             closed=not self.open_loop,
         )
+
+    # --- what of the design is computed when asked ---
+
+    @property
+    def characteristic_frequencies_hz_(self) -> np.ndarray:
+        """Frequency of the peak of every channel's transfer function."""
+        return of_ears([ear.frequency_hz for ear in self._find_peaks()])
+
+    @property
+    def characteristic_gains_db_(self) -> np.ndarray:
+        """Gain at the peak of every channel's transfer function."""
+        return of_ears([ear.gain_db for ear in self._find_peaks()])
+
+    @property
+    def bandwidths_hz_(self) -> np.ndarray:
+        """3 dB bandwidth around the peak of every channel."""
+        return of_ears([ear.bandwidth_hz for ear in self._find_peaks()])
+
+    @property
+    def q_(self) -> np.ndarray:
+        """Frequency of the peak of every channel over its bandwidth."""
+        return of_ears([ear.q for ear in self._find_peaks()])
+
+    def _find_peaks(self) -> list[carfac_response.Characteristics]:
+        check_is_fitted(self)
+        if self._peaks_ is None:
+            self._peaks_ = [carfac_response.characteristics(ear.car, self.sample_rate) for ear in self._ears_]
+        return self._peaks_
 
     def _channel_names(self) -> list[str]:
         for digits in range(16):  # 1055hz; channels closer than 1 Hz get decimals

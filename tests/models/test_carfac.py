@@ -1,7 +1,11 @@
+import pickle
+
 import audio_checks
 import numpy as np
 import pytest
 from audio_checks import CHECKS, error, make_clips, make_task
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -9,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import CARFAC, TemporalPooling
+from skaud.design import carfac_response
 
 RATE = 22050
 SILENCE = np.zeros((1, RATE // 10))
@@ -189,6 +194,23 @@ def test_channels_are_tuned_as_published(channel, peak_hz, gain_db, bandwidth_hz
     assert linear.characteristic_gains_db_[channel] == pytest.approx(gain_db, abs=0.01)
     assert linear.bandwidths_hz_[channel] == pytest.approx(bandwidth_hz, rel=3e-3)
     assert linear.q_[channel] == pytest.approx(q, abs=0.07)
+
+
+def test_peaks_are_searched_for_when_asked_and_once_a_design(monkeypatch):
+    calls, search = [], carfac_response.characteristics
+    monkeypatch.setattr(carfac_response, "characteristics", lambda *args: calls.append(1) or search(*args))
+    model = double()
+    assert not calls
+    healthy = model.characteristic_gains_db_
+    assert model.q_.shape == model.bandwidths_hz_.shape == model.characteristic_frequencies_hz_.shape == healthy.shape
+    assert calls == [1]
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).characteristic_gains_db_, healthy)
+    assert calls == [1]
+    model.set_params(ohc_health=0.2).fit(SILENCE)
+    assert (model.characteristic_gains_db_ < healthy - 3).any()
+    with pytest.raises(NotFittedError):
+        _ = clone(model).q_
+    assert {"q_", "bandwidths_hz_", "characteristic_frequencies_hz_", "characteristic_gains_db_"} <= set(dir(model))
 
 
 def test_a_channel_too_flat_for_a_bandwidth_has_none():
