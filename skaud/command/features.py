@@ -1,22 +1,21 @@
-"""The command skaud: a demonstration, and features of sound files."""
+"""`skaud features`: a model's features of sound files, a row a file."""
 
 import argparse
 import ast
-import contextlib
 import glob
 import importlib
 import importlib.util
 import os
-import signal
 import sys
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import skaud
+from skaud.command.errors import ALL_FINE, FAILED, UsageError
+from skaud.command.interruption import Interrupted, uninterrupted
+from skaud.command.terminal import say
 
 # Name on the command line -> module and class.
 MODELS = {
@@ -26,120 +25,42 @@ MODELS = {
     "biomimetic": ("skaud.models.biomimetic", "BiomimeticFrontend"),
 }
 
-DEMO_MODELS = ("carfac", "osses2021", "biomimetic")
 
-ALL_FINE, FAILED, USAGE_ERROR, INTERRUPTED = 0, 1, 2, 130
-
-
-class UsageError(Exception):
-    """What the user asked for cannot be done; the message says what to change."""
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, default=None
-        Words after ``skaud``; None takes those of the process.
-
-    Returns
-    -------
-    int
-        Exit status: 0, 1 if files could not be read or written, 2 for a wrong call, 130 after Ctrl-C.
-    """
-    options = _parser().parse_args(arguments)
-    try:
-        return options.run(options)
-    except UsageError as error:
-        print(f"skaud {options.command}: {error}", file=sys.stderr)
-        return USAGE_ERROR
-    except KeyboardInterrupt:
-        print(f"skaud {options.command}: interrupted.", file=sys.stderr)
-        return INTERRUPTED
-    except OSError as error:  # such as a full disk
-        print(f"skaud {options.command}: {error}", file=sys.stderr)
-        return FAILED
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="skaud", description="Auditory models for machine learning.")
-    parser.add_argument("--version", action="version", version=f"skaud {skaud.__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{demo,features}")
-
-    demo = commands.add_parser(
-        "demo",
-        help="compare a model with log-mel features and MFCC",
-        description="Classify recordings by a model's features, log-mel features and MFCC, clean and in pink noise, "
-        "with speakers kept apart; print the accuracies, write them to accuracy.csv and a cochleagram to "
-        "cochleagram.png.",
-    )
-    demo.add_argument("--model", default="carfac", help=f"one of: {', '.join(DEMO_MODELS)} (default: %(default)s)")
-    demo.add_argument(
-        "--data",
-        metavar="FOLDER",
-        help="recordings: a folder with manifest.csv (path, label, speaker), or with a sub-folder a class; "
-        "default: synthetic vowels",
-    )
-    demo.add_argument("--out", metavar="FOLDER", default="skaud-demo", help="where files go (default: %(default)s)")
-    demo.set_defaults(run=_demo)
-
-    features = commands.add_parser(
+def add_parser(subcommands: Any) -> None:
+    """Add the subcommand."""
+    parser = subcommands.add_parser(
         "features",
         help="compute features of sound files",
         description="Compute a model's features of sound files, a row a file. A file that cannot be read is reported "
         "and left out; the exit status is then 1. Ctrl-C keeps the rows that are done, --resume goes on from there.",
     )
-    features.add_argument(
+    parser.add_argument(
         "paths", nargs="+", metavar="PATH", help="sound file, folder of such, or pattern such as '*.wav'"
     )
-    features.add_argument("-o", "--output", required=True, metavar="FILE", help="features.parquet, .csv or .npz")
-    features.add_argument("--model", default="carfac", help=f"one of: {', '.join(MODELS)} (default: %(default)s)")
-    features.add_argument(
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="features.parquet, .csv or .npz")
+    parser.add_argument("--model", default="carfac", help=f"one of: {', '.join(MODELS)} (default: %(default)s)")
+    parser.add_argument(
         "--param",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="parameter of the model, such as --param ohc_health=0.5; repeat as needed",
     )
-    features.add_argument(
+    parser.add_argument(
         "--sample-rate", type=float, metavar="HZ", help="rate of the model; files at other rates are resampled to it"
     )
-    features.add_argument("--jobs", type=int, metavar="N", help="files at a time (default: one a CPU core)")
-    existing = features.add_mutually_exclusive_group()
+    parser.add_argument("--jobs", type=int, metavar="N", help="files at a time (default: one a CPU core)")
+    existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="keep the rows that the output has, compute the others")
     existing.add_argument("--overwrite", action="store_true", help="replace an output that exists")
-    features.set_defaults(run=_features)
-    return parser
+    parser.set_defaults(run=run)
 
 
-# --- skaud demo ---
-
-
-def _demo(options: argparse.Namespace) -> int:
-    if options.model not in DEMO_MODELS:
-        raise UsageError(f"--model {options.model} must be one of: {', '.join(DEMO_MODELS)}.")
-    from skaud import _demo
-    from skaud._demo_features import CONTENDERS
-
-    folder = Path(options.out)
-    try:
-        clips = _demo.load(options.data)
-        folds, how = _demo.splits(clips.target, clips.groups)
-        folder.mkdir(parents=True, exist_ok=True)
-    except (ValueError, OSError) as error:
-        raise UsageError(error) from error
-    _demo.run(CONTENDERS[options.model], clips, folds, how, folder)
-    return ALL_FINE
-
-
-# --- skaud features ---
-
-
-def _features(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the subcommand; return the exit status."""
     from joblib import cpu_count
 
-    from skaud._feature_file import FeatureFile
+    from skaud.command.feature_file import FeatureFile
 
     output = _check_output(options)
     n_jobs = cpu_count() if options.jobs is None else options.jobs
@@ -159,28 +80,25 @@ def _features(options: argparse.Namespace) -> int:
         except ValueError as error:
             raise UsageError(error) from error
     file.open()
-    n_unreadable, interrupted = 0, False
+    n_unreadable = 0
     try:
         n_unreadable = _compute(file, model, paths, n_jobs)
-    except KeyboardInterrupt:
-        interrupted = True
+    except Interrupted as error:
+        error.remedy = "go on with --resume"
+        raise
     finally:
-        with _without_interruption():
+        with uninterrupted():
             file.close(list(paths))
-
-    n_rows = sum(name in file.rows for name in paths)
-    print(f"{output}: {n_rows} of {len(paths)} files, {len(file.columns)} features.", file=sys.stderr)
-    if interrupted:
-        print("skaud features: interrupted; go on with --resume.", file=sys.stderr)
-        return INTERRUPTED
+            n_rows = sum(name in file.rows for name in paths)
+            say(f"{output}: {n_rows} of {len(paths)} files, {len(file.columns)} features.")
     if n_unreadable:
-        print(f"skaud features: {n_unreadable} of {len(paths)} files could not be read.", file=sys.stderr)
+        say(f"skaud features: {n_unreadable} of {len(paths)} files could not be read.")
         return FAILED
     return ALL_FINE
 
 
 def _check_output(options: argparse.Namespace) -> Path:
-    from skaud._feature_file import SUFFIXES, journal_path
+    from skaud.command.feature_file import SUFFIXES, journal_path
 
     output = Path(options.output)
     if output.suffix.lower() not in SUFFIXES:
@@ -286,27 +204,10 @@ def _compute(file: Any, model: Any, paths: dict[str, str], n_jobs: int) -> int:
                 features = future.result()
             except Exception as error:  # whatever is wrong with one file, the others go on
                 n_unreadable += 1
-                tqdm.write(f"{name} left out: {error}", file=sys.stderr)
+                say(f"{name} left out: {error}")
             else:
                 file.add(name, features)
             bar.update()
     finally:
         executor.shutdown(cancel_futures=True)
         bar.close()
-
-
-@contextlib.contextmanager
-def _without_interruption() -> Iterator[None]:
-    """Let Ctrl-C wait; only the main thread may say so."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Signals that ask a command to end: Ctrl-C, SIGTERM and SIGHUP all end it in the same orderly way."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+ASKING_TO_END = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the command to end.
+
+    number : int, of the signal; remedy : str, what the user may do next
+    """
+
+    def __init__(self, number: int, remedy: str = "") -> None:
+        super().__init__(remedy)
+        self.number, self.remedy = number, remedy
+
+
+@contextlib.contextmanager
+def signals_interrupt() -> Iterator[None]:
+    """Raise Interrupted where a signal asks to end; one that the process was started to ignore stays ignored."""
+
+    def interrupt(number: int, frame: Any) -> None:
+        raise Interrupted(number)
+
+    with _handlers(interrupt):
+        yield
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Let the signals go by while something is written that must be whole."""
+    with _handlers(signal.SIG_IGN):
+        yield
+
+
+@contextlib.contextmanager
+def _handlers(handler: Any) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may say so
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in ASKING_TO_END}
+    # None: set by who embeds Python, not from Python.
+    taken = [number for number, old in before.items() if old not in (signal.SIG_IGN, None)]
+    try:
+        for number in taken:
+            signal.signal(number, handler)
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])
