@@ -3,11 +3,12 @@
 import sys
 import warnings
 
-_INSIDE = ("skaud", "sklearn")  # whose pipelines, searches and callbacks call as well
+# Whose pipelines, searches and callbacks call as well, and what these call through.
+_INSIDE = ("skaud", "sklearn", "joblib", "contextlib", "threadpoolctl")
 
 
 def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn at the nearest line outside of this package and scikit-learn."""
+    """Warn at the nearest line outside of this package and of what it is called through."""
     frame, level = sys._getframe(), 1
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _INSIDE:
         frame, level = frame.f_back, level + 1

@@ -124,7 +124,7 @@ class STRFDisplay:
             rates,
             initial_scales_cycles_per_octave=initial_scales,
             initial_rates_hz=initial_rates,
-            frame_rate_hz=model.frame_rate_hz,
+            frame_rate_hz=getattr(model, "frame_rate_hz_", model.frame_rate_hz),
             channels_per_octave=getattr(model, "channels_per_octave", CHANNELS_PER_OCTAVE),
         )
         return display.plot(ax, **kwargs) if strfs is None else display.plot_fields(strfs, ax, **kwargs)

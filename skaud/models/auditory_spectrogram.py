@@ -19,7 +19,7 @@ from skaud._responses import check_value_bar
 from skaud.design import cochlear as design
 from skaud.kernels import cochlear as kernel
 from skaud.models import _biomimetic_derivatives as derivatives
-from skaud.stages.cochlear import check_exponents, check_inhibition, check_period, design_filters
+from skaud.stages.cochlear import check_exponents, check_inhibition, design_filters, frame_period
 from skaud.stages.pooling import TemporalPooling
 
 _FOREIGN_STATISTICS = ("mean", "std", "min", "max")
@@ -46,7 +46,8 @@ class AuditorySpectrogram(LearningTransformer):
     integration_s : float, default=0.008
         Time constant of the leaky integration, in s.
     frame_rate_hz : float, default=200
-        Frames a second; `sample_rate` must be a multiple of it.
+        Frames a second, about: a frame has the nearest whole number of samples, and `frame_rate_hz_` tells the exact
+        rate, 200.45 at 22.05 kHz.
     pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     rms_one_db_spl : float or None, default=None
@@ -90,7 +91,7 @@ class AuditorySpectrogram(LearningTransformer):
     integration_s_ : float
         Time constant of the leaky integration.
     frame_rate_hz_ : float
-        Frames a second.
+        Frames a second, exactly.
     n_iter_, loss_curve_, validation_scores_ : int, list of float, list of float
         Iterations of learning, 1 where nothing is learned; loss, with L-BFGS at the start and after each, with Adam in
         each; accuracy on what was held out, after each.
@@ -193,7 +194,7 @@ class AuditorySpectrogram(LearningTransformer):
             )
         if is_foreign(self.filters):
             raise ValueError("filters must be 'roex', a path, or B and A as NumPy arrays; convert them.")
-        check_period(self.sample_rate, self.frame_rate_hz)
+        frame_period(self.sample_rate, self.frame_rate_hz)
 
     def _design_runs(self) -> None:
         parameters = self._parameters()
@@ -221,14 +222,14 @@ class AuditorySpectrogram(LearningTransformer):
             self.compression_,
             self.lateral_inhibition_,
             float(np.exp(-1 / (self.integration_s_ * self.sample_rate))),
-            check_period(self.sample_rate, self.frame_rate_hz),
+            frame_period(self.sample_rate, self.frame_rate_hz),
         )
 
     def _channel_names(self) -> list[str]:
         return [f"{hz:.0f}hz" for hz in self.center_frequencies_hz_[:-1]]
 
     def _frame_samples(self) -> int:
-        return check_period(self.sample_rate, self.frame_rate_hz)
+        return frame_period(self.sample_rate, self.frame_rate_hz)
 
     # --- runs ---
 

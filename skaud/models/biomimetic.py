@@ -54,7 +54,8 @@ class BiomimeticFrontend(AuditorySpectrogram):
     integration_s : float, default=0.008
         Time constant of the leaky integration, in s.
     frame_rate_hz : float, default=200
-        Frames a second; `sample_rate` must be a multiple of it.
+        Frames a second, about: a frame has the nearest whole number of samples, and `frame_rate_hz_` tells the exact
+        rate, 200.45 at 22.05 kHz.
     n_strfs : int, default=40
         Number of STRFs; with ``init="log"`` a multiple of 8.
     init : {"log", "random"}, default="log"
@@ -114,7 +115,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
     initial_scales_cycles_per_octave_, initial_rates_hz_ : ndarray of shape (n_strfs,)
         Those that learning began with.
     frame_rate_hz_ : float
-        Frames a second.
+        Frames a second, exactly.
     n_iter_, loss_curve_, validation_scores_ : int, list of float, list of float
         Iterations of learning, 1 where nothing is learned; loss, with L-BFGS at the start and after each, with Adam in
         each; accuracy on what was held out, after each.
@@ -262,7 +263,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
             self,
             parameters["scales_cycles_per_octave"],
             parameters["rates_hz"],
-            self.frame_rate_hz,
+            self._frames_a_second(),
             CHANNELS_PER_OCTAVE,
         )
         # Drawn once a fit, however often it designs.
@@ -272,8 +273,12 @@ class BiomimeticFrontend(AuditorySpectrogram):
             self.initial_rates_hz_ = self.rates_hz_
         super()._design_runs()
 
+    def _frames_a_second(self) -> float:
+        """The exact rate, which rates of STRFs refer to."""
+        return self.sample_rate / self._frame_samples()
+
     def _strfs(self) -> STRFs:
-        return STRFs(self.scales_cycles_per_octave_, self.rates_hz_, self.frame_rate_hz, CHANNELS_PER_OCTAVE)
+        return STRFs(self.scales_cycles_per_octave_, self.rates_hz_, self._frames_a_second(), CHANNELS_PER_OCTAVE)
 
     def _respond(self, x: Any, names: tuple[str, ...], n_threads: int) -> dict[str, Any]:
         if "cortical" not in names:
@@ -351,7 +356,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
 
     def _bounds(self) -> dict[str, tuple[Any, Any]]:
         rates = np.sign(self.rates_hz_)  # the sign chooses half of the spectrum: no rate crosses 0
-        slowest, fastest = 0.05 * rates, self.frame_rate_hz / 2 * rates
+        slowest, fastest = 0.05 * rates, self._frames_a_second() / 2 * rates
         return super()._bounds() | {
             "scales_cycles_per_octave": (SMALLEST_SCALE, CHANNELS_PER_OCTAVE / 2),
             "rates_hz": (np.minimum(slowest, fastest), np.maximum(slowest, fastest)),

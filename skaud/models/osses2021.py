@@ -60,8 +60,11 @@ class Osses2021(Osses2021Gradients):
     headphone_gains_db, middle_ear_gains_db : array-like of shape (n_frequencies,) or None, default=None
         Gains at the frequencies of the published tables, ``stages_.headphone.frequencies_hz_`` and
         ``stages_.middle_ear.frequencies_hz_``; None means the published ones.
-    low_hz, high_hz : float, default=80.0, 8000.0
-        Range of the centre frequencies.
+    low_hz : float, default=80.0
+        Lowest centre frequency; where `high_hz` equals it, the only one.
+    high_hz : float or None, default=None
+        Highest centre frequency. None means the published 8000 Hz, capped by `sample_rate`: of the channels up to
+        there, those below half the rate. A number beyond it is an error.
     spacing : {"endpoints", "centered"}, default="endpoints"
         Channels from low_hz to high_hz; or in steps of exactly 1 ERB between them.
     bandwidth_factor : float, default=1.0
@@ -205,7 +208,7 @@ class Osses2021(Osses2021Gradients):
         headphone_gains_db: ArrayLike | None = None,
         middle_ear_gains_db: ArrayLike | None = None,
         low_hz: float = 80.0,
-        high_hz: float = 8000.0,
+        high_hz: float | None = None,
         spacing: str = "endpoints",
         bandwidth_factor: float = 1.0,
         hair_cell: str = "breebaart2001",

@@ -6,6 +6,7 @@ from hashlib import sha1
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skaud._gradients import ComplexStep, DifferentiableTransformer
 from skaud._sounds import Sounds
@@ -317,6 +318,18 @@ def check_corner(name: str, corner_hz: float | None, sample_rate: float) -> None
             f"{name}={corner_hz} must lie above 0 and below half the sample rate, {sample_rate / 2:g} Hz; lower it, or "
             f"raise sample_rate={sample_rate}."
         )
+
+
+def check_frequencies(frequencies_hz: ArrayLike, sample_rate: float) -> np.ndarray:
+    """One axis of frequencies that a transfer function has a value at."""
+    frequencies = np.atleast_1d(np.asarray(frequencies_hz, dtype=float))
+    outside = ~((frequencies >= 0) & (frequencies <= sample_rate / 2))
+    if frequencies.ndim != 1 or outside.any():
+        raise ValueError(
+            f"frequencies_hz={frequencies[outside] if frequencies.ndim == 1 else frequencies} must be one axis of "
+            f"frequencies from 0 to half the sample rate, {sample_rate / 2} Hz; leave out the others."
+        )
+    return frequencies
 
 
 def check_rate(sample_rate: float) -> None:

@@ -250,7 +250,12 @@ class LeakyIntegrator(ResponseTransformer):
     sample_rate : float, default=16000
         Rate of X in Hz.
     frame_rate_hz : float, default=200
-        Frames a second; `sample_rate` must be a multiple of it. A frame is the state at its last sample.
+        Frames a second, about: a frame has the nearest whole number of samples, and is the state at its last one.
+
+    Attributes
+    ----------
+    frame_rate_hz_ : float
+        Frames a second, exactly.
     """
 
     _parameter_constraints: dict = {
@@ -263,10 +268,10 @@ class LeakyIntegrator(ResponseTransformer):
         self.frame_rate_hz = frame_rate_hz
 
     def _design(self) -> None:
-        check_period(self.sample_rate, self.frame_rate_hz)
+        self.frame_rate_hz_ = self.sample_rate / frame_period(self.sample_rate, self.frame_rate_hz)
 
     def _respond(self, rows: Any) -> Any:
-        period = check_period(self.sample_rate, self.frame_rate_hz)
+        period = frame_period(self.sample_rate, self.frame_rate_hz)
         decay = float(np.exp(-1 / (self.integration_s * self.sample_rate)))
         frames = integrate(kernel.whole_periods(rows, period), decay, period)
         return frames[..., : kernel.n_frames(rows.shape[-1], period)]
@@ -329,15 +334,14 @@ def check_inhibition(lateral_inhibition: ArrayLike) -> np.ndarray:
     return kernel
 
 
-def check_period(sample_rate: float, frame_rate_hz: float) -> int:
-    """Samples of a frame."""
-    period = round(sample_rate / frame_rate_hz)
-    if period < 1 or abs(period * frame_rate_hz - sample_rate) > 1e-6 * sample_rate:
+def frame_period(sample_rate: float, frame_rate_hz: float) -> int:
+    """Samples of a frame: the whole number next to what the rates ask for."""
+    if frame_rate_hz > sample_rate:
         raise ValueError(
-            f"frame_rate_hz={frame_rate_hz} must divide sample_rate={sample_rate}; choose "
-            f"{sample_rate / max(1, period):g}."
+            f"frame_rate_hz={frame_rate_hz} must not exceed sample_rate={sample_rate}: a frame has a sample at least; "
+            "lower it."
         )
-    return period
+    return round(sample_rate / frame_rate_hz)
 
 
 def design_filters(filters: Any, sample_rate: float, dtype: str) -> FilterBank:

@@ -42,7 +42,7 @@ class CorticalSTRF(ResponseTransformer):
     response : {"real", "magnitude", "complex"}, default="real"
         Part of the complex response.
     frame_rate_hz : float, default=200
-        Frames a second of X.
+        Frames a second of X: the `frame_rate_hz_` of the model before.
     channels_per_octave : float, default=24
         Channels an octave of X.
     random_state : int, RandomState or None, default=None

@@ -5,12 +5,14 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from skaud.base import AudioTransformer
 from skaud.design import gammatone as design
 from skaud.design.osses2021 import Design
-from skaud.stages._stage import ChainStage
+from skaud.stages._stage import ChainStage, check_frequencies
 from skaud.stages.pooling import TemporalPooling
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
@@ -23,8 +25,11 @@ class GammatoneFilterbank(ChainStage):
     ----------
     sample_rate : float, default=44100
         Rate of the stage in Hz, 8 to 192 kHz; clips at other rates are resampled to it.
-    low_hz, high_hz : float, default=80.0, 8000.0
-        Range of the centre frequencies.
+    low_hz : float, default=80.0
+        Lowest centre frequency; where `high_hz` equals it, the only one.
+    high_hz : float or None, default=None
+        Highest centre frequency. None means the published 8000 Hz, capped by `sample_rate`: of the channels up to
+        there, those below half the rate. A number beyond it is an error.
     spacing : {"endpoints", "centered"}, default="endpoints"
         Evenly from low_hz to high_hz; or in steps of exactly 1 ERB, what is left over split between both ends.
     bandwidth_factor : float, default=1.0
@@ -69,7 +74,7 @@ class GammatoneFilterbank(ChainStage):
     _parameter_constraints: dict = {
         **AudioTransformer._parameter_constraints,
         "low_hz": POSITIVE,
-        "high_hz": POSITIVE,
+        "high_hz": [*POSITIVE, None],
         "spacing": [StrOptions(set(design.SPACINGS))],
         "bandwidth_factor": POSITIVE,
     }
@@ -79,7 +84,7 @@ class GammatoneFilterbank(ChainStage):
         sample_rate: float = 44100,
         *,
         low_hz: float = 80.0,
-        high_hz: float = 8000.0,
+        high_hz: float | None = None,
         spacing: str = "endpoints",
         bandwidth_factor: float = 1.0,
         pooling: str | Callable | Sequence | TemporalPooling | None = None,
@@ -101,10 +106,10 @@ class GammatoneFilterbank(ChainStage):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_range(self.low_hz, self.high_hz, self.sample_rate)
+        channels_of(self)
 
     def _design(self) -> None:
-        self.center_frequencies_hz_ = design.center_frequencies(self.low_hz, self.high_hz, self.spacing)
+        self.center_frequencies_hz_ = channels_of(self)
         self.n_channels_ = len(self.center_frequencies_hz_)
         super()._design()
 
@@ -112,6 +117,29 @@ class GammatoneFilterbank(ChainStage):
         center_hz = self.center_frequencies_hz_
         factor = parameters["bandwidth_factor"]
         return Design(len(center_hz), design.design_gammatone(center_hz, self.sample_rate, factor))
+
+    def transfer_function(self, frequencies_hz: ArrayLike) -> np.ndarray:
+        """Complex transfer function of every channel, from the sound to the filterbank's output.
+
+        Parameters
+        ----------
+        frequencies_hz : array-like of shape (n_frequencies,)
+            Frequencies, from 0 to half the sample rate.
+
+        Returns
+        -------
+        ndarray of complex of shape (n_channels_, n_frequencies)
+            Response to a unit sinusoid.
+
+        Raises
+        ------
+        ValueError
+            If a frequency is negative or above half the sample rate.
+        """
+        check_is_fitted(self)
+        frequencies = check_frequencies(frequencies_hz, self.sample_rate)
+        assert self.coefficients_.gammatone is not None
+        return design.transfer_function(self.coefficients_.gammatone, self.sample_rate, frequencies)
 
     def _differentiable(self) -> tuple[str, ...]:
         return ("bandwidth_factor",)
@@ -123,15 +151,24 @@ class GammatoneFilterbank(ChainStage):
         return channel_names(self.center_frequencies_hz_)
 
 
-def check_range(low_hz: float, high_hz: float, sample_rate: float) -> None:
-    """Refuse a range of centre frequencies that is empty or beyond half the rate."""
-    if low_hz >= high_hz:
-        raise ValueError(f"low_hz={low_hz} must be below high_hz={high_hz}; lower it.")
-    if high_hz >= sample_rate / 2:
+def channels_of(stage: Any) -> np.ndarray:
+    """Centre frequencies as the parameters ask for them; an error where there are none, or one is beyond the rate."""
+    low_hz, sample_rate = stage.low_hz, stage.sample_rate
+    high_hz = design.HIGHEST_HZ if stage.high_hz is None else stage.high_hz
+    if low_hz > high_hz:
+        by_default = ", which None stands for," if stage.high_hz is None else ""
+        raise ValueError(f"low_hz={low_hz} must not exceed high_hz={high_hz}{by_default}; lower it, or raise high_hz.")
+    center_hz = design.center_frequencies(low_hz, high_hz, stage.spacing)
+    below = center_hz < (1 - 1e-9) * sample_rate / 2  # the way to the ERB scale and back costs the last bits
+    beyond = f"must lie below half the sample rate, {sample_rate / 2:g} Hz"
+    if stage.high_hz is None and not below.any():
+        raise ValueError(f"low_hz={low_hz} {beyond}; lower it, or raise sample_rate={sample_rate}.")
+    if stage.high_hz is not None and (high_hz > sample_rate / 2 or not below.all()):
         raise ValueError(
-            f"high_hz={high_hz} must lie below half the sample rate, {sample_rate / 2} Hz; lower it, or raise "
-            f"sample_rate={sample_rate}."
+            f"high_hz={high_hz} {beyond}, and so must all channels; lower it, leave it at None for those that the rate "
+            f"allows, or raise sample_rate={sample_rate}."
         )
+    return center_hz[below]
 
 
 def channel_names(center_hz: np.ndarray) -> list[str]:

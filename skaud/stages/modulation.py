@@ -9,12 +9,11 @@ import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud.base import AudioTransformer
-from skaud.design import gammatone
 from skaud.design import modulation as design
 from skaud.design.one_pole import low_pass
 from skaud.design.osses2021 import Design
 from skaud.stages._stage import ChannelStage, check_corner, corner_bounds
-from skaud.stages.gammatone import GammatoneFilterbank, check_range
+from skaud.stages.gammatone import GammatoneFilterbank, channels_of
 from skaud.stages.pooling import TemporalPooling
 
 MAX_Q = 50  # already 250 filters a channel
@@ -29,8 +28,9 @@ class ModulationFilterbank(ChannelStage):
     ----------
     sample_rate : float, default=44100
         Rate of the stage in Hz, 8 to 192 kHz.
-    low_hz, high_hz, spacing : float, float, str, default=80.0, 8000.0, "endpoints"
-        Channels of the filterbank before, as for `GammatoneFilterbank`.
+    low_hz, high_hz, spacing : float, float or None, str, default=80.0, None, "endpoints"
+        Channels of the filterbank before, as for `GammatoneFilterbank`; with ``high_hz=None`` up to 8000 Hz, or as far
+        as half of `sample_rate`.
     modulation : {"jepsen2008", "dau1997"}, default="jepsen2008"
         With a low-pass at 150 Hz before, and magnitudes scaled by the root of 1/2; or without both.
     max_modulation_hz : float or None, default=150.0
@@ -105,7 +105,7 @@ class ModulationFilterbank(ChannelStage):
         sample_rate: float = 44100,
         *,
         low_hz: float = 80.0,
-        high_hz: float = 8000.0,
+        high_hz: float | None = None,
         spacing: str = "endpoints",
         modulation: str = "jepsen2008",
         max_modulation_hz: float | None = 150.0,
@@ -135,7 +135,7 @@ class ModulationFilterbank(ChannelStage):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_range(self.low_hz, self.high_hz, self.sample_rate)
+        channels_of(self)
         if not 0.5 < self.modulation_q <= MAX_Q:
             raise ValueError(
                 f"modulation_q={self.modulation_q} must be above 0.5, where filters side by side would reach 0 Hz, and "
@@ -145,7 +145,7 @@ class ModulationFilterbank(ChannelStage):
         check_corner("envelope_low_pass_hz", self.envelope_low_pass_hz, self.sample_rate)
 
     def _design(self) -> None:
-        self.center_frequencies_hz_ = gammatone.center_frequencies(self.low_hz, self.high_hz, self.spacing)
+        self.center_frequencies_hz_ = channels_of(self)
         super()._design()
         bank = self.coefficients_.modulation
         assert bank is not None

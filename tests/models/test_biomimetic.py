@@ -9,7 +9,7 @@ from scipy import signal
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skaud import AuditorySpectrogram, BiomimeticFrontend, TemporalPooling
+from skaud import AuditorySpectrogram, BiomimeticFrontend, CorticalSTRF, TemporalPooling
 from skaud.design.cortical import rate_filters, scale_filters
 from skaud.kernels.cortical import Cortex
 from skaud.kernels.cortical import run as run_cortex
@@ -231,6 +231,40 @@ def test_another_rate_gives_nearly_the_same_spectrogram(rate):
     assert np.corrcoef(own[..., :n].ravel(), at_16_khz[..., :n].ravel())[0, 1] > 0.98
 
 
+@pytest.mark.parametrize(("rate", "period"), [(16000, 80), (22050, 110), (44100, 220)])
+@pytest.mark.parametrize("Model", [AuditorySpectrogram, BiomimeticFrontend])
+def test_frames_are_the_nearest_whole_number_of_samples(Model, rate, period):
+    X = RANDOM.standard_normal((1, 10 * period))
+    model = Model(rate, pooling=None).fit(X)
+    assert model.frame_rate_hz_ == rate / period
+    assert model.transform(X).shape[-1] == 10
+
+
+def test_rates_of_strfs_refer_to_the_exact_frame_rate():
+    X = RANDOM.standard_normal((1, 1500))
+    strfs = {"scales_cycles_per_octave": [1.0], "rates_hz": [150.0]}
+    model = BiomimeticFrontend(frame_rate_hz=4000, sample_rate=17900, pooling=None, dtype="float64", **strfs).fit(X)
+    assert model.frame_rate_hz_ == 4475
+    spectrogram = model.simulate(X, "spectrogram").spectrogram
+    exact = CorticalSTRF(frame_rate_hz=model.frame_rate_hz_, **strfs).fit_transform(spectrogram)
+    nominal = CorticalSTRF(frame_rate_hz=4000, **strfs).fit_transform(spectrogram)
+    np.testing.assert_allclose(model.transform(X), exact, atol=1e-12 * np.abs(exact).max())
+    assert np.abs(nominal - exact).max() > 0.01 * np.abs(exact).max()
+    assert model._bounds()["rates_hz"][1] == 4475 / 2
+
+
+def test_ripples_of_a_rate_excite_its_filter_at_every_sample_rate():
+    def response(rate):
+        seconds = np.arange(rate) / rate
+        x = (1 + np.sin(2 * np.pi * 8 * seconds)) * np.random.default_rng(0).standard_normal(rate)
+        strfs = {"scales_cycles_per_octave": [0.3] * 4, "rates_hz": [2.0, 4.0, 8.0, 16.0]}
+        model = BiomimeticFrontend(rate, response="magnitude", pooling="mean", **strfs)
+        return model.fit_transform(x[np.newaxis]).reshape(4, -1).mean(axis=1)
+
+    for rate in (16000, 22050, 44100):
+        assert response(rate).argmax() == 2
+
+
 # Shapes and names
 
 
@@ -437,7 +471,8 @@ def test_arrays_of_another_library_are_pooled_by_it():
     ("parameters", "words"),
     [
         ({"sample_rate": 8000}, ("sample_rate=8000", "16000 Hz", "raise")),
-        ({"frame_rate_hz": 333}, ("frame_rate_hz=333", "16000", "333.333")),
+        ({"frame_rate_hz": 16001}, ("frame_rate_hz=16001", "sample_rate=16000", "lower it")),
+        ({"scales_cycles_per_octave": [1.0], "rates_hz": [100.1]}, ("rates_hz has [100.1]", "100 Hz")),
         ({"filters": "missing.mat"}, ("missing.mat",)),
         ({"filters": (np.ones((5, 3)), np.ones((5, 3)))}, ("filters", "(5, 3)", "129")),
         ({"compression": np.ones(128)}, ("compression", "129")),

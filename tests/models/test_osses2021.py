@@ -12,8 +12,7 @@ from skaud import Osses2021, TemporalPooling
 from skaud.design.ears import AMT_ADVANCE, EarFilter, unit_peak
 
 RATE = 44100
-# The checks' clips are for 22.05 kHz, and high_hz must lie below half of that.
-MODEL = Osses2021(22050)
+MODEL = Osses2021(22050)  # the rate of the checks' clips
 NUMERIC_CHECKS = (
     audio_checks.check_padding_changes_nothing,
     audio_checks.check_n_jobs_changes_nothing,
@@ -126,8 +125,8 @@ def test_stages_fed_with_the_golden_stage_before_are_those_of_the_toolbox(middle
     assert distance(envelopes[0, 30, ::stride], numbers["ihc"][30]) < 1e-11
     adapted = model.stages_.adaptation.fit_transform(numbers["adaptation_in_ch15"][np.newaxis, np.newaxis])
     assert distance(adapted[0, 0], numbers["adaptation_out_ch15"]) < 1e-9
-    one = model.stages_.modulation.set_params(low_hz=numbers["fc"][15], high_hz=numbers["fc"][15] + 1e-6)
-    features = one.set_params(spacing="endpoints").fit_transform(numbers["adaptation_out_ch15"][np.newaxis, np.newaxis])
+    one = model.stages_.modulation.set_params(low_hz=numbers["fc"][15], high_hz=numbers["fc"][15])
+    features = one.fit_transform(numbers["adaptation_out_ch15"][np.newaxis, np.newaxis])
     assert distance(features[0, :, ::stride], numbers["modulation_15"]) < 1e-9
 
 

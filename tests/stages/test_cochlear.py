@@ -68,6 +68,14 @@ def test_inhibition_sharpens_an_edge_and_leaves_no_negative_values():
     np.testing.assert_array_equal(LateralInhibition().fit_transform(profile[np.newaxis])[0, :, 0], [0, 0, 1, 0])
 
 
+@pytest.mark.parametrize(("sample_rate", "period"), [(16000, 80), (22050, 110), (44100, 220), (48000, 240)])
+def test_a_frame_has_the_nearest_whole_number_of_samples(sample_rate, period):
+    response = RANDOM.standard_normal((1, 2, 10 * period))
+    stage = LeakyIntegrator(sample_rate=sample_rate).fit(response)
+    assert stage.frame_rate_hz_ == sample_rate / period
+    assert stage.transform(response).shape == (1, 2, 10)
+
+
 @pytest.mark.parametrize(
     ("stage", "words"),
     [
@@ -78,7 +86,7 @@ def test_inhibition_sharpens_an_edge_and_leaves_no_negative_values():
         (PowerLawCompression(["a"] * 5), ("compression=['a', 'a'", "numbers", "'a'")),
         (LateralInhibition(np.array([1, 1j])), ("lateral_inhibition=array([1.", "real numbers", "complex")),
         (LateralInhibition(("1", "b")), ("lateral_inhibition=('1', 'b')", "numbers")),
-        (LeakyIntegrator(frame_rate_hz=201), ("frame_rate_hz=201", "sample_rate=16000", "200")),
+        (LeakyIntegrator(frame_rate_hz=16001), ("frame_rate_hz=16001", "sample_rate=16000", "lower it")),
         (LeakyIntegrator(integration_s=0), ("integration_s", "(0.0, inf)")),
     ],
 )

@@ -11,6 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import (
     AdaptationLoops,
+    Dau1997,
     GammatoneFilterbank,
     HairCellEnvelope,
     HeadphoneFilter,
@@ -250,18 +251,85 @@ def test_modulation_is_passed_best_by_the_filter_at_its_frequency():
     assert (np.argmax(gains, axis=1) == np.arange(1, len(centers))).all()
 
 
+# Channels and rates
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 16000])
+@pytest.mark.parametrize("model", [Osses2021, Dau1997, GammatoneFilterbank])
+def test_channels_are_the_published_ones_below_half_the_rate(model, sample_rate):
+    X = noise(2, 400)
+    published_hz = model().fit(X).center_frequencies_hz_
+    low_rate = model(sample_rate).fit(X)
+    assert_same(low_rate.center_frequencies_hz_, published_hz[published_hz < sample_rate / 2 - 1e-6], "channels")
+    assert len(low_rate.center_frequencies_hz_) < 31 or model is Dau1997
+    assert np.isfinite(low_rate.transform(X)).all()
+
+
+@pytest.mark.parametrize("high_hz", [None, 8000])
+def test_at_16_khz_the_centred_channels_are_those_of_the_toolbox(high_hz, golden):
+    model = Osses2021.preset("amt", sample_rate=16000, high_hz=high_hz).fit(noise(1, 100))
+    np.testing.assert_allclose(model.center_frequencies_hz_, golden("osses2021_amt.npz")["jepsen2008_44100/fc"])
+    assert model.center_frequencies_hz_[-1] == pytest.approx(7819.2, abs=0.05)
+
+
+@pytest.mark.parametrize("spacing", ["endpoints", "centered"])
+@pytest.mark.parametrize("model", [Osses2021, Dau1997, GammatoneFilterbank])
+def test_a_range_from_a_frequency_to_itself_is_one_channel_there(model, spacing):
+    bank = model(low_hz=1234.5, high_hz=1234.5, spacing=spacing).fit(noise(1, 100))
+    assert list(bank.center_frequencies_hz_) == [1234.5]
+    assert np.isfinite(bank.transform(noise(1, 100))).all()
+
+
+def test_a_modulation_filterbank_has_the_channels_of_the_filterbank_at_every_rate():
+    for sample_rate in (8000, 16000, 44100):
+        bank = GammatoneFilterbank(sample_rate).fit(noise(1, 100))
+        filters = ModulationFilterbank(sample_rate).fit(noise(1, bank.n_channels_, 100))
+        assert_same(filters.center_frequencies_hz_, bank.center_frequencies_hz_, f"channels at {sample_rate} Hz")
+
+
+@pytest.mark.parametrize("sample_rate", [8000, 16000])
+@pytest.mark.parametrize("phase", ["minimum", "zero", "amt"])
+@pytest.mark.parametrize(
+    "stage", [HeadphoneFilter(), MiddleEarFilter(), MiddleEarFilter(middle_ear="lopezpoveda2001")], ids=str
+)
+def test_ear_filters_at_low_rates_have_the_gains_of_high_ones(stage, phase, sample_rate):
+    hz = np.array([250, 500, 1000, 2000, 3000])
+
+    def gains_db(rate):
+        fir = clone(stage).set_params(sample_rate=rate, phase=phase).fit(noise(1, 100)).filter_.fir
+        return 20 * np.log10(np.abs(np.exp(-2j * np.pi * np.outer(hz, np.arange(len(fir))) / rate) @ fir))
+
+    np.testing.assert_allclose(gains_db(sample_rate), gains_db(RATE), atol=0.6)
+
+
+def test_the_transfer_function_is_the_spectrum_of_the_impulse_response():
+    click = np.zeros((1, 16000))
+    click[0, 0] = 1
+    bank = GammatoneFilterbank(16000, low_hz=300, bandwidth_factor=1.3, dtype="float64").fit(click)
+    found = bank.transfer_function(np.arange(8001))
+    assert found.shape == (bank.n_channels_, 8001)
+    np.testing.assert_allclose(found, np.fft.rfft(bank.transform(click)[0]), atol=1e-12)
+    peak_hz = np.abs(found).argmax(axis=1)
+    np.testing.assert_allclose(peak_hz[:-2], bank.center_frequencies_hz_[:-2], rtol=0.01)
+    for hz in ([-1.0], [8000.1], [[1.0]]):
+        with error(ValueError, "frequencies_hz=", "from 0 to half the sample rate, 8000.0 Hz"):
+            bank.transfer_function(hz)
+
+
 # Bad parameters
 
 
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"low_hz": 9000}, ("low_hz=9000", "below high_hz=8000", "lower it")),
-        ({"low_hz": 8000.0}, ("low_hz=8000.0", "below high_hz=8000.0", "lower it")),
+        ({"low_hz": 9000}, ("low_hz=9000", "must not exceed high_hz=8000", "None stands for", "lower it")),
+        ({"low_hz": 900, "high_hz": 800}, ("low_hz=900", "must not exceed high_hz=800;", "lower it")),
         ({"low_hz": -80.0}, ("'low_hz'", "(0.0, inf)", "Got -80.0")),
         ({"high_hz": 22050}, ("high_hz=22050", "below half the sample rate, 22050", "lower it")),
         ({"high_hz": 23000}, ("high_hz=23000", "22050", "lower it")),
-        ({"sample_rate": 8000}, ("high_hz=8000", "4000", "sample_rate=8000")),
+        ({"sample_rate": 8000, "high_hz": 8000}, ("high_hz=8000", "4000 Hz", "None", "sample_rate=8000")),
+        ({"sample_rate": 16000, "high_hz": 8000}, ("high_hz=8000", "8000 Hz", "all channels", "lower it")),
+        ({"sample_rate": 8000, "low_hz": 5000}, ("low_hz=5000", "4000 Hz", "sample_rate=8000")),
         ({"sample_rate": 4000}, ("sample_rate=4000", "between 8000 and 192000 Hz", "choose a rate")),
         ({"adaptation_limit": 0.5}, ("adaptation_limit=0.5", "above 1", "None")),
         ({"adaptation_limit": 0.999}, ("adaptation_limit=0.999", "above 1", "None")),
