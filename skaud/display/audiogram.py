@@ -17,13 +17,14 @@ class AudiogramDisplay:
     """Audiograms on the form of the clinic, and what a model predicts of them.
 
     Loss points downwards, an octave is as long as 20 dB. The right ear has red circles, the left ear blue crosses;
-    across a missing threshold the line is dotted. Predictions are dashed, with small dots.
+    across a missing threshold the line is dotted. Where there was no response, an arrow leads from the symbol down and
+    outwards, and no line to it. Predictions are dashed, with small dots.
 
     Parameters
     ----------
-    audiogram : Audiogram, sequence of Audiogram, or None
-        Measured audiograms, of an ear each.
-    predicted : Audiogram, sequence of Audiogram, or None, default=None
+    audiogram : Audiogram, sequence of Audiogram or None, or None
+        Measured audiograms, of an ear each; in a sequence, None is an ear that has none.
+    predicted : Audiogram, sequence of Audiogram or None, or None, default=None
         Predicted audiograms, of the same ears.
 
     Attributes
@@ -34,6 +35,12 @@ class AudiogramDisplay:
         Figure that contains it.
     lines_, predicted_lines_ : list of matplotlib Line2D
         Line of every audiogram, and of every prediction.
+    arrows_ : list of matplotlib Annotation
+        Arrows at the points without a response, of all audiograms in turn.
+
+    References
+    ----------
+    .. [1] American Speech-Language-Hearing Association, "Guidelines for audiometric symbols", 1990.
 
     Examples
     --------
@@ -48,8 +55,8 @@ class AudiogramDisplay:
 
     def __init__(
         self,
-        audiogram: Audiogram | Sequence[Audiogram] | None,
-        predicted: Audiogram | Sequence[Audiogram] | None = None,
+        audiogram: Audiogram | Sequence[Audiogram | None] | None,
+        predicted: Audiogram | Sequence[Audiogram | None] | None = None,
     ) -> None:
         self.audiogram = audiogram
         self.predicted = predicted
@@ -109,25 +116,29 @@ class AudiogramDisplay:
             If something else is given for one.
         """
         measured, predicted = _several("audiogram", self.audiogram), _several("predicted", self.predicted)
-        if not measured and not predicted:
+        drawn = [(one, k, len(ears)) for ears in (measured, predicted) for k, one in enumerate(ears) if one is not None]
+        if not drawn:
             raise ValueError("audiogram and predicted are both None or empty, there is nothing to plot; give one.")
         if ax is None:
             plt = pyplot(type(self).__name__)
             ax = plt.figure(figsize=(5.5, 5.5), layout="constrained").add_subplot()
-        for audiogram in (*measured, *predicted):
+        for audiogram, *_ in drawn:
             _draw_form(ax, audiogram)
-        self.lines_ = [_draw(ax, audiogram, k, len(measured)) for k, audiogram in enumerate(measured)]
-        self.predicted_lines_ = [_draw_predicted(ax, one, k, len(predicted)) for k, one in enumerate(predicted)]
+        self.lines_ = [_draw(ax, one, k, len(measured)) for k, one in enumerate(measured) if one is not None]
+        self.predicted_lines_ = [
+            _draw_predicted(ax, one, k, len(predicted)) for k, one in enumerate(predicted) if one is not None
+        ]
+        self.arrows_ = [arrow for own in drawn for arrow in _draw_arrows(ax, *own)]
         ax.legend(loc="lower left", framealpha=1)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
 
-def _several(name: str, audiograms: Audiogram | Sequence[Audiogram] | None) -> list[Audiogram]:
+def _several(name: str, audiograms: Audiogram | Sequence[Audiogram | None] | None) -> list[Audiogram | None]:
     if audiograms is None:
         return []
     several = [audiograms] if isinstance(audiograms, Audiogram) else audiograms
-    if not isinstance(several, Iterable) or not all(isinstance(one, Audiogram) for one in several):
+    if not isinstance(several, Iterable) or not all(one is None or isinstance(one, Audiogram) for one in several):
         raise TypeError(
             f"{name}={audiograms!r} must be a skaud.Audiogram, a list of them, or None; make one with "
             "skaud.Audiogram(frequencies_hz, thresholds_db_hl) or Audiogram.standard('N1')."
@@ -137,39 +148,60 @@ def _several(name: str, audiograms: Audiogram | Sequence[Audiogram] | None) -> l
 
 def _draw(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> Any:
     colour, marker, label = ear_style(audiogram.ear, number, n_ears)
-    frequency, threshold = audiogram.frequencies_hz, audiogram.thresholds_db_hl
+    frequency, threshold, unheard = audiogram.frequencies_hz, audiogram.thresholds_db_hl, audiogram.no_response
     known = np.flatnonzero(audiogram.measured)
     for gap in np.stack([known[:-1], known[1:]], axis=1)[np.diff(known) > 1]:
-        ax.plot(frequency[gap], threshold[gap], ":", color=colour, linewidth=1.3)
+        if not unheard[gap].any():
+            ax.plot(frequency[gap], threshold[gap], ":", color=colour, linewidth=1.3)
+    style: dict[str, Any] = {
+        "color": colour,
+        "marker": marker,
+        "markersize": 9,
+        "markerfacecolor": ax.get_facecolor() if marker == "o" else colour,
+        "markeredgewidth": 1.8,
+        "zorder": 2.5 if marker == "o" else 3,  # where the ears are equal, the cross is seen within the circle
+    }
+    if unheard.any():
+        ax.plot(frequency[unheard], threshold[unheard], linestyle="none", **style)
     (line,) = ax.plot(
         frequency,
-        threshold,  # NaN breaks the line
-        color=colour,
-        marker=marker,
-        markersize=9,
-        markerfacecolor=ax.get_facecolor() if marker == "o" else colour,
-        markeredgewidth=1.8,
+        np.where(unheard, np.nan, threshold),  # NaN breaks the line
         linewidth=1.3,
         label=label,
-        zorder=2.5 if marker == "o" else 3,  # where the ears are equal, the cross is seen within the circle
+        **style,
     )
     return line
 
 
 def _draw_predicted(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> Any:
     colour, _, label = ear_style(audiogram.ear, number, n_ears)
-    known = audiogram.measured
+    known, threshold = audiogram.measured, audiogram.thresholds_db_hl
+    style: dict[str, Any] = {"marker": ".", "color": colour, "alpha": 0.75, "zorder": 3.5}
+    unheard = audiogram.no_response
+    if unheard.any():
+        ax.plot(audiogram.frequencies_hz[unheard], threshold[unheard], linestyle="none", **style)
     (line,) = ax.plot(
         audiogram.frequencies_hz[known],
-        audiogram.thresholds_db_hl[known],
-        "--.",
-        color=colour,
-        alpha=0.75,
+        np.where(unheard, np.nan, threshold)[known],
+        linestyle="--",
         linewidth=1.3,
         label=f"{label}, model" if audiogram.ear or n_ears > 1 else "model",
-        zorder=3.5,
+        **style,
     )
     return line
+
+
+def _draw_arrows(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> list[Any]:
+    """Arrows from the lower outer corner of the symbols: to the left for the right ear, as the clinic faces it."""
+    colour = ear_style(audiogram.ear, number, n_ears)[0]
+    outwards = {"right": -14, "left": 14, None: 0}[audiogram.ear]
+    arrow = {"arrowstyle": "<|-", "color": colour, "shrinkA": 0, "shrinkB": 5, "linewidth": 1.3}
+    unheard = audiogram.no_response
+    return [
+        # from the text's place, where the head is, to the symbol
+        ax.annotate("", point, xytext=(outwards, -14), textcoords="offset points", arrowprops=arrow)
+        for point in zip(audiogram.frequencies_hz[unheard], audiogram.thresholds_db_hl[unheard])
+    ]
 
 
 def _draw_form(ax: Any, audiogram: Audiogram) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,13 +22,38 @@ def numbers(name: str, value: Any) -> np.ndarray:
         array = np.array(value, dtype=float)
     except (TypeError, ValueError):
         raise TypeError(
-            f"{name}={value!r} must be numbers; leave out units, use NaN where a number is missing."
+            f"{name}={value!r} must be numbers; leave out units, use NaN where a number is missing, and say with "
+            "no_response where the highest level tried was not heard."
         ) from None
     if array.ndim != 1:
         raise ValueError(f"{name} has shape {array.shape}, an audiogram has one axis; make an audiogram of each row.")
     array += 0.0  # -0.0 prints and hashes as 0.0
     array.setflags(write=False)
     return array
+
+
+def mask_of_no_response(value: Any, frequency: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    """Copy to a read-only mask; all False for None."""
+    given = np.zeros(frequency.shape, bool) if value is None else np.asarray(value)
+    if given.dtype != bool and not all(isinstance(one, (bool, np.bool_)) for one in given.flat):
+        raise TypeError(
+            f"no_response={value!r} must be a mask, True or False for each of the frequencies; from_dict, from_series "
+            "and from_row take a list of frequencies or columns instead."
+        )
+    if given.shape != frequency.shape:
+        raise ValueError(
+            f"no_response has shape {given.shape}, frequencies_hz has {frequency.shape}; give True or False for each "
+            "frequency."
+        )
+    mask = given.astype(bool)
+    untried = frequency[mask & np.isnan(threshold)]
+    if untried.size:
+        raise ValueError(
+            f"no_response is True at {untried[0]:g} Hz, where thresholds_db_hl is NaN; give the highest level that was "
+            "tried and not heard, or set no_response to False where none was tried."
+        )
+    mask.setflags(write=False)
+    return mask
 
 
 def check_frequencies(frequency: np.ndarray) -> None:
@@ -61,12 +86,13 @@ def check_thresholds(threshold: np.ndarray, frequency: np.ndarray) -> None:
         if np.isinf(db):
             raise ValueError(
                 f"thresholds_db_hl={db} at {hz:g} Hz must be finite; use NaN where a threshold is missing, or the "
-                "highest level tried where there was no response."
+                "highest level tried, with no_response, where it was not heard."
             )
         if not np.isnan(db) and not LIMITS_DB_HL[0] <= db <= LIMITS_DB_HL[1]:
             raise ValueError(
                 f"thresholds_db_hl={db:g} at {hz:g} Hz must lie between {LIMITS_DB_HL[0]} and {LIMITS_DB_HL[1]} dB "
-                "HL; use NaN where a threshold is missing, or skaud.hearing.spl_to_hl if this is dB SPL."
+                "HL; use NaN where a threshold is missing, the highest level tried, with no_response, where it was not "
+                "heard, or skaud.hearing.spl_to_hl if this is dB SPL."
             )
     if np.count_nonzero(~np.isnan(threshold)) < 2:
         raise ValueError(
@@ -84,22 +110,51 @@ def items_of(thresholds: Any) -> Iterable[tuple[Any, Any]]:
     return thresholds.items()
 
 
-def points(items: Iterable[tuple[Any, Any]]) -> tuple[list[float], list[Any]]:
-    """Sort pairs of a frequency's label and a threshold by frequency."""
+class Points(NamedTuple):
+    """Points of an audiogram, sorted by frequency."""
+
+    frequencies_hz: list[float]
+    thresholds_db_hl: list[Any]
+    no_response: list[bool]
+    labels: list[Any]
+
+
+def points(items: Iterable[tuple[Any, Any]], no_response: Any, names: Mapping[Any, Any] | None = None) -> Points:
+    """Points from pairs of a label and a threshold; names: what the labels stand for, if not for themselves."""
     pairs = []
     for label, value in items:
-        hz = _label_hz(label)
+        hz = _label_hz(names[label] if names else label)
         if hz is None:
             raise ValueError(
                 f"{label!r} is no frequency; write 500, '500', '500 Hz' or '0.5 kHz', or name columns in from_row."
             )
-        pairs.append((hz, None if type(value).__name__ == "NAType" else value))  # pandas' NA is no float
+        pairs.append((hz, label, None if type(value).__name__ == "NAType" else value))  # pandas' NA is no float
     pairs.sort(key=lambda pair: pair[0])
-    return [hz for hz, _ in pairs], [value for _, value in pairs]
+    unheard = _frequencies_without_response(no_response, [hz for hz, *_ in pairs], names)
+    return Points(
+        [hz for hz, *_ in pairs],
+        [value for *_, value in pairs],
+        [hz in unheard for hz, *_ in pairs],
+        [label for _, label, _ in pairs],
+    )
 
 
-def items_of_row(row: Any, columns: Any) -> list[tuple[Any, Any]]:
-    """Pick from a row, a Series or dict, what `columns` names, see `Audiogram.from_row`."""
+def _frequencies_without_response(no_response: Any, known_hz: list[float], names: Mapping[Any, Any] | None) -> set:
+    single = isinstance(no_response, (str, Real)) and not isinstance(no_response, bool)
+    if not single and not isinstance(no_response, Iterable):
+        raise TypeError(f"no_response={no_response!r} must be a list of frequencies or columns, [8000].")
+    unheard = set()
+    for label in [no_response] if single else no_response:
+        hz = _label_hz(names.get(label) if names else label)
+        if hz is None or hz not in known_hz:
+            known = list(names) if names else [float(one) for one in known_hz]
+            raise ValueError(f"no_response has {label!r}, which is not among {known}; correct it, or leave it out.")
+        unheard.add(hz)
+    return unheard
+
+
+def columns_of_row(row: Any, columns: Any) -> Mapping[Any, Any]:
+    """What the columns of a row, a Series or dict, that are to be taken stand for, see `Audiogram.from_row`."""
     if not hasattr(row, "keys"):
         raise TypeError(f"row={row!r} is {type(row).__name__}; give a Series or a dict, such as frame.iloc[0].")
     if getattr(row, "ndim", 1) != 1:
@@ -112,8 +167,12 @@ def items_of_row(row: Any, columns: Any) -> list[tuple[Any, Any]]:
     absent = [name for name in columns if name not in labels]
     if absent:
         raise ValueError(f"columns={absent} must be columns of row, which has {labels}; correct or add them.")
-    hz = columns if isinstance(columns, Mapping) else {name: name for name in columns}
-    return [(hz[name], value) for name, value in row.items() if name in hz]
+    return columns if isinstance(columns, Mapping) else {name: name for name in columns}
+
+
+def in_words(found: Points) -> str:
+    """Which columns were taken, and for what."""
+    return ", ".join(f"{label!r} ({hz:g} Hz)" for hz, label in zip(found.frequencies_hz, found.labels))
 
 
 def _label_hz(label: Any) -> float | None:

@@ -1,6 +1,6 @@
 """The audiogram: hearing thresholds of one ear in dB HL over frequency."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +42,13 @@ class Audiogram:
     frequencies_hz : array-like of shape (n_frequencies,)
         Frequencies in Hz, increasing, from 20 to 20000.
     thresholds_db_hl : array-like of shape (n_frequencies,)
-        Thresholds in dB HL, from -20 to 130; NaN or None where missing. At least two must be there.
+        Thresholds in dB HL, from -20 to 130; NaN or None where missing. At least two must be there. Where there was no
+        response, the highest level that was tried.
     ear : {"left", "right"}, optional
         The ear, by default not stated.
+    no_response : array-like of bool of shape (n_frequencies,), optional
+        True where the tone was not heard at the highest level tried: the threshold is at least that. By default every
+        tone was heard.
 
     Attributes
     ----------
@@ -54,8 +58,13 @@ class Audiogram:
         Thresholds in dB HL, float64, read-only; NaN where missing.
     ear : {"left", "right"} or None
         The ear.
+    no_response : ndarray of bool of shape (n_frequencies,)
+        True where the threshold is at least that, read-only.
     measured : ndarray of shape (n_frequencies,)
-        True where there is a threshold.
+        True where there is a threshold, or the level at which there was no response.
+    columns : tuple or None
+        Names of the columns that `from_row` took, in the order of the frequencies; None where it comes from no row. It
+        says where the numbers come from, and does not count when audiograms are compared.
 
     Raises
     ------
@@ -63,7 +72,7 @@ class Audiogram:
         If frequencies or thresholds are not numbers.
     ValueError
         If there are fewer than two frequencies or thresholds, a frequency comes twice or out of order, a number is out
-        of its range, the lengths differ, or the ear is unknown.
+        of its range, the lengths differ, the ear is unknown, or no level is given where there was no response.
 
     See Also
     --------
@@ -79,22 +88,39 @@ class Audiogram:
     33.75
     >>> Audiogram.standard("N3", ear="left").thresholds_db_hl
     array([35., 35., 35., 35., 40., 45., 50., 55., 60., 65.])
+
+    At 8000 Hz not even 90 dB HL were heard:
+
+    >>> Audiogram([1000, 4000, 8000], [20, 55, 90], no_response=[False, False, True])
+    Audiogram([1000, 4000, 8000], [20, 55, 90], no_response=[False, False, True])
     """
 
     frequencies_hz: np.ndarray
     thresholds_db_hl: np.ndarray
     ear: str | None
+    no_response: np.ndarray
+    columns: tuple | None
 
-    def __init__(self, frequencies_hz: npt.ArrayLike, thresholds_db_hl: npt.ArrayLike, ear: str | None = None):
+    def __init__(
+        self,
+        frequencies_hz: npt.ArrayLike,
+        thresholds_db_hl: npt.ArrayLike,
+        ear: str | None = None,
+        no_response: npt.ArrayLike | None = None,
+    ):
         frequency = _reading.numbers("frequencies_hz", frequencies_hz)
         threshold = _reading.numbers("thresholds_db_hl", thresholds_db_hl)
         _reading.check_frequencies(frequency)
         _reading.check_thresholds(threshold, frequency)
         if ear not in (None, "left", "right"):
             raise ValueError(f"ear={ear!r} must be 'left', 'right' or None; an audiogram is of one ear, make two.")
-        object.__setattr__(self, "frequencies_hz", frequency)
-        object.__setattr__(self, "thresholds_db_hl", threshold)
-        object.__setattr__(self, "ear", ear)
+        unheard = _reading.mask_of_no_response(no_response, frequency, threshold)
+        self._set(frequencies_hz=frequency, thresholds_db_hl=threshold, ear=ear, no_response=unheard, columns=None)
+
+    def _set(self, **fields: Any) -> "Audiogram":
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+        return self
 
     @classmethod
     def standard(cls, name: str, ear: str | None = None) -> "Audiogram":
@@ -134,7 +160,9 @@ class Audiogram:
         return cls(_STANDARD_HZ, _STANDARD_DB_HL[name], ear)
 
     @classmethod
-    def from_dict(cls, thresholds_db_hl: Mapping[Any, float | None], ear: str | None = None) -> "Audiogram":
+    def from_dict(
+        cls, thresholds_db_hl: Mapping[Any, float | None], ear: str | None = None, no_response: Iterable[Any] = ()
+    ) -> "Audiogram":
         """Make an audiogram from a dict of frequency and threshold.
 
         Parameters
@@ -144,6 +172,8 @@ class Audiogram:
             "500 Hz", "1k" or "1.5 kHz".
         ear : {"left", "right"}, optional
             The ear, by default not stated.
+        no_response : list, optional
+            Frequencies at which the highest level tried was not heard, written in the same ways.
 
         Returns
         -------
@@ -161,10 +191,11 @@ class Audiogram:
         >>> Audiogram.from_dict({"500 Hz": 10, "1k": 20, 250: 5}, ear="left")
         Audiogram([250, 500, 1000], [5, 10, 20], ear='left')
         """
-        return cls(*_reading.points(_reading.items_of(thresholds_db_hl)), ear)
+        found = _reading.points(_reading.items_of(thresholds_db_hl), no_response)
+        return cls(found.frequencies_hz, found.thresholds_db_hl, ear, found.no_response)
 
     @classmethod
-    def from_series(cls, series: "pd.Series", ear: str | None = None) -> "Audiogram":
+    def from_series(cls, series: "pd.Series", ear: str | None = None, no_response: Iterable[Any] = ()) -> "Audiogram":
         """Make an audiogram from a pandas Series over frequency.
 
         Parameters
@@ -173,6 +204,8 @@ class Audiogram:
             Thresholds in dB HL; the index has their frequencies, in any order, written as for `from_dict`.
         ear : {"left", "right"}, optional
             The ear, by default not stated.
+        no_response : list, optional
+            Frequencies at which the highest level tried was not heard.
 
         Returns
         -------
@@ -191,7 +224,8 @@ class Audiogram:
         >>> Audiogram.from_series(pd.Series({500: 10.0, 1000: 20.0}))
         Audiogram([500, 1000], [10, 20])
         """
-        return cls(*_reading.points(series.items()), ear)
+        found = _reading.points(series.items(), no_response)
+        return cls(found.frequencies_hz, found.thresholds_db_hl, ear, found.no_response)
 
     @classmethod
     def from_row(
@@ -199,6 +233,7 @@ class Audiogram:
         row: "pd.Series | Mapping[Any, Any]",
         columns: Sequence[Any] | Mapping[Any, float] | None = None,
         ear: str | None = None,
+        no_response: Iterable[Any] = (),
     ) -> "Audiogram":
         """Make an audiogram from a row of a table that has a column for each frequency.
 
@@ -211,36 +246,50 @@ class Audiogram:
             frequencies from 20 to 20000 Hz, written as for `from_dict`.
         ear : {"left", "right"}, optional
             The ear, by default not stated.
+        no_response : list, optional
+            Those of the columns whose level is the highest that was tried, and not heard.
 
         Returns
         -------
         Audiogram
-            The audiogram, sorted by frequency.
+            The audiogram, sorted by frequency; its `columns` says which columns were taken.
 
         Raises
         ------
-        ValueError
-            If there is no such column, a column's name is no frequency, or for what the class refuses.
+        ValueError, TypeError
+            If there is no such column, a column's name is no frequency, or for what the class refuses; the message then
+            lists the columns that were taken.
 
         Examples
         --------
         >>> import pandas as pd
         >>> from skaud.hearing import Audiogram
         >>> frame = pd.DataFrame({"listener": ["A"], "age": [71], "500": [20], "1k": [35], "R4000": [60]})
-        >>> Audiogram.from_row(frame.loc[0])
-        Audiogram([500, 1000], [20, 35])
+        >>> audiogram = Audiogram.from_row(frame.loc[0])
+        >>> audiogram, audiogram.columns
+        (Audiogram([500, 1000], [20, 35]), ('500', '1k'))
         >>> Audiogram.from_row(frame.loc[0], columns={"1k": 1000, "R4000": 4000}, ear="right")
         Audiogram([1000, 4000], [35, 60], ear='right')
         """
-        return cls(*_reading.points(_reading.items_of_row(row, columns)), ear)
+        taken = _reading.columns_of_row(row, columns)
+        items = [(name, value) for name, value in row.items() if name in taken]
+        found = _reading.points(items, no_response, taken)
+        try:
+            audiogram = cls(found.frequencies_hz, found.thresholds_db_hl, ear, found.no_response)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{error} The columns taken were {_reading.in_words(found)}.") from None
+        return audiogram._set(columns=tuple(found.labels))
 
     @property
     def measured(self) -> np.ndarray:
-        """Mask of shape (n_frequencies,), True where there is a threshold."""
+        """Mask of shape (n_frequencies,), True where there is a threshold or the level that was not heard."""
         return ~np.isnan(self.thresholds_db_hl)
 
     def thresholds_at(self, frequencies_hz: npt.ArrayLike, extend_octaves: float = 0.5) -> np.floating | np.ndarray:
         """Interpolate thresholds, linear in dB over the logarithm of frequency.
+
+        A point without a response counts with the level that was tried: around it, thresholds are at least those
+        returned.
 
         Parameters
         ----------
@@ -283,6 +332,9 @@ class Audiogram:
     def pure_tone_average(self, frequencies_hz: npt.ArrayLike = (500, 1000, 2000, 4000)) -> float:
         """Average the thresholds at some frequencies.
 
+        A point without a response counts with the level that was tried, so that the average is at least the one
+        returned.
+
         Parameters
         ----------
         frequencies_hz : array-like of shape (n,), default=(500, 1000, 2000, 4000)
@@ -320,12 +372,13 @@ class Audiogram:
         Returns
         -------
         pandas.Series
-            Differences in dB at the frequencies measured in both, positive where this audiogram has the greater loss.
+            Differences in dB at the frequencies heard in both, positive where this audiogram has the greater loss. A
+            point without a response has no known difference, and is left out.
 
         Raises
         ------
         ValueError
-            If no frequency was measured in both.
+            If no frequency was heard in both.
 
         Examples
         --------
@@ -334,11 +387,12 @@ class Audiogram:
         >>> (after - before).to_dict()
         {1000.0: 0.0, 4000.0: 25.0}
         """
-        difference = (self.to_series() - other.to_series()).dropna().rename("difference_db")
+        heard = [one.to_series()[one.measured & ~one.no_response] for one in (self, other)]
+        difference = (heard[0] - heard[1]).dropna().rename("difference_db")
         if difference.empty:
             raise ValueError(
-                f"other was measured at {other.frequencies_hz[other.measured].tolist()} Hz, this audiogram at "
-                f"{self.frequencies_hz[self.measured].tolist()} Hz; compare thresholds_at common frequencies."
+                f"other has thresholds at {heard[1].index.tolist()} Hz, this audiogram at {heard[0].index.tolist()} "
+                "Hz; compare thresholds_at common frequencies."
             )
         return difference
 
@@ -348,7 +402,8 @@ class Audiogram:
         Returns
         -------
         pandas.Series
-            Thresholds in dB HL over frequency in Hz; NaN where missing.
+            Thresholds in dB HL over frequency in Hz; NaN where missing, and the level that was tried where there was no
+            response, which `from_series` must be told again.
 
         Examples
         --------
@@ -368,7 +423,8 @@ class Audiogram:
         """Plot on the form of the clinic.
 
         Loss points downwards, an octave is as long as 20 dB. The right ear has red circles, the left ear blue crosses;
-        across a missing threshold the line is dotted. Plot two ears on the same `ax` to compare them.
+        across a missing threshold the line is dotted; no line leads to a symbol with an arrow, which got no response.
+        Plot two ears on the same `ax` to compare them.
 
         Parameters
         ----------
@@ -403,17 +459,23 @@ class Audiogram:
         return hash(self._values())
 
     def __repr__(self) -> str:
-        frequencies, thresholds, ear = self._values()
-        ear = f", ear={ear!r}" if ear else ""
-        return f"Audiogram([{', '.join(map(_short, frequencies))}], [{', '.join(map(_short, thresholds))}]{ear})"
+        frequencies, thresholds, ear, no_response = self._values()
+        more = f", ear={ear!r}" if ear else ""
+        more += f", no_response={list(no_response)}" if no_response else ""
+        return f"Audiogram([{', '.join(map(_short, frequencies))}], [{', '.join(map(_short, thresholds))}]{more})"
 
     def __reduce__(self) -> tuple:  # made anew by pickle and deepcopy: read-only arrays stay so
-        return Audiogram, self._values()
+        return _make, (self._values(), self.columns)
 
     def _values(self) -> tuple:
         """Arguments that make this audiogram, with None for NaN, which is not equal to itself."""
         thresholds = [None if np.isnan(threshold) else threshold for threshold in self.thresholds_db_hl.tolist()]
-        return tuple(self.frequencies_hz.tolist()), tuple(thresholds), self.ear
+        no_response = tuple(self.no_response.tolist()) if self.no_response.any() else None
+        return tuple(self.frequencies_hz.tolist()), tuple(thresholds), self.ear, no_response
+
+
+def _make(values: tuple, columns: tuple | None) -> Audiogram:
+    return Audiogram(*values)._set(columns=columns)
 
 
 def _short(number: float | None) -> str:

@@ -82,6 +82,47 @@ def test_two_ears_that_are_not_stated_differ():
     assert first.get_color() != second.get_color()
 
 
+def test_what_was_not_heard_has_an_arrow_down_and_outwards_and_no_line_to_it():
+    thresholds, unheard = [60, 85, None, 120, 100], [False, False, False, True, False]
+    ears = [Audiogram([500, 1000, 2000, 4000, 8000], thresholds, ear, unheard) for ear in ("left", "right", None)]
+    for audiogram, colour, outwards in zip(ears, (BLUE, RED, "black"), (1, -1, 0)):
+        display = AudiogramDisplay(audiogram).plot()
+        (arrow,) = display.arrows_
+        display.figure_.draw_without_rendering()
+        assert arrow.xy == (4000, 120)
+        assert arrow.arrow_patch.get_edgecolor() == matplotlib.colors.to_rgba(colour)
+        # The head is where the text is.
+        assert "<" in arrow.arrowprops["arrowstyle"]
+        right, down = arrow.xyann[0], -arrow.xyann[1]
+        assert down > 0
+        assert np.sign(right) == outwards
+        assert abs(right) in (0, down)
+        (line,) = display.lines_
+        np.testing.assert_array_equal(line.get_ydata(), [60, 85, np.nan, np.nan, 100])
+        symbols = [one for one in display.ax_.lines if points(one) == [[4000, 120]]]
+        assert [(one.get_linestyle(), one.get_marker()) for one in symbols] == [("None", line.get_marker())]
+        assert not [one for one in display.ax_.lines if one.get_linestyle() == ":"]  # dotted, across 2000 Hz
+
+
+def test_a_deaf_ear_and_a_prediction_that_is_not_heard_have_arrows():
+    deaf = Audiogram([500, 1000], [110, 120], "right", [True, True])
+    display = AudiogramDisplay([deaf, LEFT], [deaf, LEFT]).plot()
+    assert len(display.arrows_) == 4
+    assert np.isnan(display.lines_[0].get_ydata()).all()
+    assert np.isnan(display.predicted_lines_[0].get_ydata()).all()
+    labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+    assert labels == ["right ear", "left ear", "right ear, model", "left ear, model"]
+    assert AudiogramDisplay(LEFT).plot().arrows_ == []
+
+
+def test_an_ear_without_an_audiogram_is_not_drawn():
+    display = AudiogramDisplay([None, RIGHT], [None, RIGHT]).plot()
+    assert [line.get_label() for line in display.lines_] == ["right ear"]
+    assert [line.get_label() for line in display.predicted_lines_] == ["right ear, model"]
+    with pytest.raises(ValueError, match="nothing to plot"):
+        AudiogramDisplay([None, None]).plot()
+
+
 def test_nothing_to_plot_is_said():
     with pytest.raises(ValueError, match="nothing to plot"):
         AudiogramDisplay(None).plot()

@@ -40,6 +40,13 @@ def sloping():
     return Audiogram([250, 500, 1000, 2000, 4000], [10, 15, 20, np.nan, 60], ear="right")
 
 
+@pytest.fixture
+def profound():
+    """An audiogram whose last two tones were not heard at the audiometer's limit; none was tried at 3000 Hz."""
+    thresholds = [60, 85, 110, np.nan, 120, 100]
+    return Audiogram([500, 1000, 2000, 3000, 4000, 8000], thresholds, "left", [False] * 4 + [True, True])
+
+
 # The standard audiograms
 
 
@@ -145,11 +152,89 @@ def test_a_difference_has_the_frequencies_measured_in_both(sloping):
     assert (sloping - other).to_dict() == {500: -5, 1000: 0, 4000: 40}
     pd.testing.assert_series_equal(other.difference(sloping), -sloping.difference(other))
     with error(
-        ValueError, "other was measured at [125.0, 750.0] Hz", "[250.0, 500.0, 1000.0, 4000.0] Hz", "thresholds_at"
+        ValueError, "other has thresholds at [125.0, 750.0] Hz", "[250.0, 500.0, 1000.0, 4000.0] Hz", "thresholds_at"
     ):
         sloping - Audiogram([125, 750, 2000], [0, 0, None])
     with pytest.raises(TypeError, match="unsupported operand"):
         sloping - 5
+
+
+# No response
+
+
+def test_a_tone_that_was_not_heard_is_known_as_such(profound):
+    assert profound.no_response.tolist() == [False, False, False, False, True, True]
+    assert profound.measured.tolist() == [True, True, True, False, True, True]
+    assert profound.thresholds_db_hl[-2:].tolist() == [120, 100]
+    assert not Audiogram.standard("N7").no_response.any()
+    with pytest.raises(ValueError, match="read-only"):
+        profound.no_response[0] = True
+    assert Audiogram([500, 1000], [110, 120], no_response=[True, True]).measured.all()  # a deaf ear
+
+
+def test_what_was_not_heard_tells_audiograms_apart(profound):
+    heard = Audiogram(profound.frequencies_hz, profound.thresholds_db_hl, "left")
+    assert profound != heard
+    assert len({profound, heard, copy.copy(profound)}) == 2
+    assert heard == Audiogram(heard.frequencies_hz, heard.thresholds_db_hl, "left", np.zeros(6, bool))
+    assert repr(profound) == (
+        "Audiogram([500, 1000, 2000, 3000, 4000, 8000], [60, 85, 110, None, 120, 100], ear='left', "
+        "no_response=[False, False, False, False, True, True])"
+    )
+    for copied in (eval(repr(profound)), copy.deepcopy(profound), pickle.loads(pickle.dumps(profound))):
+        assert copied == profound
+        assert copied.no_response.tolist() == profound.no_response.tolist()
+    assert clone(Listener(profound)).audiogram == profound
+
+
+def test_averages_and_interpolation_take_the_level_that_was_not_heard(profound):
+    assert profound.pure_tone_average() == (60 + 85 + 110 + 120) / 4  # at least
+    assert profound.thresholds_at(np.sqrt(4000 * 8000)) == pytest.approx(110)
+
+
+def test_a_difference_leaves_out_what_was_not_heard(profound):
+    later = Audiogram([500, 1000, 4000, 8000], [70, 90, 120, 90], no_response=[False, False, True, False])
+    assert (later - profound).to_dict() == {500: 10, 1000: 5}
+    assert (profound - later).to_dict() == {500: -10, 1000: -5}
+    with error(ValueError, "other has thresholds at [2000.0] Hz", "this audiogram at [500.0, 1000.0, 8000.0] Hz"):
+        later - Audiogram([1000, 2000], [100, 100], no_response=[True, False])
+
+
+def test_tables_say_where_there_was_no_response(profound):
+    series = profound.to_series()
+    unheard = profound.frequencies_hz[profound.no_response]
+    assert Audiogram.from_series(series, "left", no_response=unheard) == profound
+    thresholds = {"8 kHz": 100, 4000: 120, "1k": 85, 500: 60, "2000": 110, 3000: None}
+    assert Audiogram.from_dict(thresholds, "left", no_response=["8000 Hz", "4k"]) == profound
+    assert Audiogram.from_dict({500: 10, 1000: 20}, no_response=500).no_response.tolist() == [True, False]
+    row = pd.Series({"L2K": 110, "L4K": 120, "NR": 1})
+    names = {"L2K": 2000, "L4K": 4000}
+    assert Audiogram.from_row(row, names, no_response=["L4K"]) == Audiogram(
+        [2000, 4000], [110, 120], no_response=[False, True]
+    )
+
+
+def test_a_mask_that_does_not_fit_is_refused():
+    for wrong in ([4000], [0, 1], ["no", "yes"], 1, [None, True]):
+        with error(TypeError, f"no_response={wrong!r} must be a mask", "from_row take a list"):
+            Audiogram([500, 4000], [10, 100], no_response=wrong)
+    with error(ValueError, "no_response has shape (3,), frequencies_hz has (2,)"):
+        Audiogram([500, 4000], [10, 100], no_response=[False, False, True])
+    with error(ValueError, "no_response is True at 4000 Hz, where thresholds_db_hl is NaN", "highest level"):
+        Audiogram([500, 1000, 4000], [10, 20, None], no_response=[False, False, True])
+    assert Audiogram([500, 4000], [10, 100], no_response=pd.Series([False, True], dtype=object)).no_response[1]
+
+
+def test_no_response_at_a_frequency_that_is_not_there_is_refused():
+    with error(ValueError, "no_response has 8000, which is not among [500.0, 1000.0]", "correct it"):
+        Audiogram.from_dict({500: 10, 1000: 20}, no_response=[8000])
+    with error(ValueError, "no_response has True, which is not among"):
+        Audiogram.from_series(pd.Series({500: 10, 1000: 20}), no_response=[True])
+    with error(ValueError, "no_response has 'R8K', which is not among ['R500', 'R1K']"):
+        Audiogram.from_row({"R500": 1, "R1K": 2, "R8K": 100}, {"R500": 500, "R1K": 1000}, no_response=["R8K"])
+    for wrong in (None, True, 2j):
+        with error(TypeError, f"no_response={wrong!r} must be a list of frequencies or columns"):
+            Audiogram.from_dict({500: 10, 1000: 20}, no_response=wrong)
 
 
 # A value
@@ -291,6 +376,29 @@ def test_a_row_of_a_table_gives_the_columns_that_are_frequencies():
     assert Audiogram.from_row(frame.iloc[1], ear="left") == Audiogram([250, 500, 1000], [5, 10, 5], "left")
     assert Audiogram.from_row(frame.loc[1], columns=["1k", 500]) == Audiogram([500, 1000], [10, 5])
     assert Audiogram.from_row(dict(frame.loc[1])) == Audiogram([250, 500, 1000], [5, 10, 5])
+
+
+def test_an_audiogram_names_the_columns_it_was_taken_from():
+    row = pd.Series({"name": "A", "4k": 60, "1000 Hz": 20, 2020: 75})  # the last is a year
+    audiogram = Audiogram.from_row(row)
+    assert audiogram.columns == ("1000 Hz", 2020, "4k")
+    assert dict(zip(audiogram.columns, audiogram.frequencies_hz)) == {"1000 Hz": 1000, 2020: 2020, "4k": 4000}
+    chosen = Audiogram.from_row(row, columns={"4k": 4000, "1000 Hz": 1000})
+    assert chosen.columns == ("1000 Hz", "4k")
+    for copied in (copy.deepcopy(chosen), pickle.loads(pickle.dumps(chosen)), clone(Listener(chosen)).audiogram):
+        assert copied.columns == chosen.columns
+    assert chosen == Audiogram([1000, 4000], [20, 60])  # the numbers count, not where they stood
+    assert Audiogram([1000, 4000], [20, 60]).columns is None
+
+
+def test_errors_of_a_row_list_the_columns_that_were_taken():
+    taken = "The columns taken were '500' (500 Hz), 1990 (1990 Hz), '4k' (4000 Hz)."
+    with error(ValueError, "thresholds_db_hl=666 at 500 Hz", "no_response", taken):
+        Audiogram.from_row({"4k": 20, "500": 666, 1990: 1})  # what NHANES writes where there was no response
+    with error(TypeError, "must be numbers", "no_response", taken):
+        Audiogram.from_row({"4k": "NR", "500": 20, 1990: 1})
+    with error(ValueError, "1000 Hz twice", "'1000' (1000 Hz), '1k' (1000 Hz)."):
+        Audiogram.from_row({"1000": 20, "1k": 20})
 
 
 def test_a_row_may_say_which_frequency_each_column_has():
