@@ -19,14 +19,14 @@ from skaud import CARFAC, Audiogram, datasets
 from skaud.display import AudiogramDisplay, CochleagramDisplay, OHCHealthDisplay
 
 # %%
-# A listener with a sloping loss on the right, and a steep one on the left. The fit finds the health of each ear's outer
-# hair cells; what exceeds their reach it reports.
-right, left = Audiogram.standard("N2", ear="right"), Audiogram.standard("S1", ear="left")
+# A listener with a steep loss on the left, and a sloping one on the right. The fit finds the health of each ear's outer
+# hair cells; what exceeds their reach it reports. The first ear of the sound is the left one.
+left, right = Audiogram.standard("S1", ear="left"), Audiogram.standard("N2", ear="right")
 vowels = datasets.make_vowels(n_speakers=12, n_takes=1, random_state=0, db_spl=65)
 vowel = vowels.clips[list(vowels.target).index("iy")]
 with warnings.catch_warnings(record=True) as beyond:
     warnings.simplefilter("always")
-    listener = CARFAC(audiogram=[right, left], pooling=None, frame_length=0.002).fit([np.stack([vowel, vowel])])
+    listener = CARFAC(audiogram=[left, right], pooling=None, frame_length=0.002).fit([np.stack([vowel, vowel])])
 for warning in beyond:
     print(warning.message)
 
@@ -42,7 +42,7 @@ OHCHealthDisplay.from_estimator(listener, ax=along)
 healthy = CARFAC(pooling=None, frame_length=0.002).fit([vowel])
 responses = [*healthy.transform([vowel]), *listener.transform([np.stack([vowel, vowel])])[0]]
 figure, axes = plt.subplots(1, 3, figsize=(15, 4), layout="constrained")
-for ax, response, name in zip(axes, responses, ("healthy ear", "right ear, N2", "left ear, S1")):
+for ax, response, name in zip(axes, responses, ("healthy ear", "left ear, S1", "right ear, N2")):
     CochleagramDisplay.from_response(
         response,
         frequencies_hz=healthy.characteristic_frequencies_hz_,  # of the same places in all ears

@@ -243,7 +243,6 @@ def test_what_needs_fit_says_so():
         (model.simulate, [[0.0]]),
         (model.get_feature_names_out,),
         (model.initial_state,),
-        (model.transfer_function, [100.0]),
     ):
         with pytest.raises(NotFittedError):
             method(*arguments)
@@ -341,7 +340,7 @@ def test_bad_parameter_is_refused(name):
 @pytest.mark.parametrize(
     ("outputs", "words"),
     [
-        ("firings", ("'firings'", "('nap', 'bm'", "choose among")),
+        ("spikes_per_s", ("'spikes_per_s'", "('nap', 'bm'", "choose among")),
         (("nap", "spikes"), ("'spikes'", "choose among")),
         ((), ("nothing", "choose among")),
     ],

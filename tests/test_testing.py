@@ -25,7 +25,7 @@ def test_the_nap_has_an_adjoint_for_every_parameter(X, ihc_style, open_loop, use
     assert max(differences.values()) <= 1e-12
 
 
-@pytest.mark.parametrize("output", ["bm", "receptor_potential", "agc", "ohc", "firings", "features"])
+@pytest.mark.parametrize("output", ["bm", "receptor_potential", "agc", "ohc", "spikes_per_s", "features"])
 @pytest.mark.parametrize("ihc_style", IHC_STYLES)
 def test_every_output_has_an_adjoint(ihc_style, output):
     model = CARFAC(ihc_style=ihc_style, ohc_health=np.linspace(0.5, 1, 71)).fit(SOUND)
@@ -51,7 +51,7 @@ def test_every_output_has_an_adjoint_in_every_mode(ihc_style, open_loop, use_del
         model.set_params(ohc_health=np.linspace(0.5, 1, n_channels))
         for output in model._available_outputs():
             assert max(dot_test(model, X, output=output).values()) <= 1e-12
-            if output != "firings":  # which transform cannot return
+            if output != "spikes_per_s":  # which transform cannot return
                 assert max(dot_test(clone(model).set_params(output=output), X, output="features").values()) <= 1e-12
 
 
@@ -79,7 +79,7 @@ def test_other_designs_have_an_adjoint(parameters):
 @pytest.mark.parametrize("n_fibers", [None, (40, 20, 10), lambda hz: np.outer(hz / hz.max(), [50, 35, 25])], ids=repr)
 def test_the_fibres_have_an_adjoint(n_fibers):
     model = CARFAC(ihc_style="two_cap_with_syn", n_fibers=n_fibers)
-    for output in ("nap", "firings"):
+    for output in ("nap", "spikes_per_s"):
         assert dot_test(model, SOUND, wrt=["n_fibers"], output=output)["n_fibers"] <= 1e-12
 
 
@@ -155,8 +155,8 @@ def test_one_name_may_stand_alone_and_unknown_ones_are_refused_as_by_vjp():
     assert set(dot_test(CARFAC(8000, erb_per_step=1), SOUND, wrt="v_offset")) == {"v_offset"}
     with pytest.raises(ValueError, match=r"wrt has 'tau_in'; .* CARFAC has derivatives with respect to 'X' and"):
         dot_test(CARFAC(8000, erb_per_step=1), SOUND, wrt="tau_in")
-    with pytest.raises(ValueError, match="'firings'"):
-        dot_test(CARFAC(8000, erb_per_step=1), SOUND, output="firings")
+    with pytest.raises(ValueError, match="'spikes_per_s'"):
+        dot_test(CARFAC(8000, erb_per_step=1), SOUND, output="spikes_per_s")
 
 
 class OnePole(BaseEstimator):
@@ -242,8 +242,8 @@ def test_unknown_names_are_refused():
     model = CARFAC().fit(SOUND)
     with pytest.raises(ValueError, match="wrt has 'tau_in'"):
         model.vjp(SOUND, wrt="tau_in")
-    with pytest.raises(ValueError, match="'firings'"):
-        model.vjp(SOUND, output="firings")
+    with pytest.raises(ValueError, match="'spikes_per_s'"):
+        model.vjp(SOUND, output="spikes_per_s")
     _, pullback = model.vjp(SOUND)
     with pytest.raises(ValueError, match="value_bar has shapes"):
         pullback(np.ones((2, 3)))

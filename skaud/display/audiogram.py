@@ -84,11 +84,12 @@ class AudiogramDisplay:
         """
         from skaud.fitting import predicted_audiogram
 
-        given = getattr(model, "audiogram", None)
+        given, fitted = getattr(model, "audiogram", None), getattr(model, "predicted_audiogram_", None)
+        predicted: Any
         if frequencies_hz is not None:
             predicted = predicted_audiogram(model, frequencies_hz)
-        elif given is not None and hasattr(model, "predicted_audiogram_"):
-            predicted = model.predicted_audiogram_
+        elif given is not None and any(one is not None for one in _several("predicted", fitted)):
+            predicted = fitted
         else:
             hz = np.array([250, 500, 750, 1000, 1500, 2000, 3000, 4000, 6000, 8000])
             highest_hz, lowest_hz = np.asarray(getattr(model, "pole_frequencies_hz_", hz[[-1, 0]]))[[0, -1]]

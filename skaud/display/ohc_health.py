@@ -80,7 +80,9 @@ class OHCHealthDisplay:
         if not hasattr(model, "ohc_health_"):
             raise TypeError(f"model is {type(model).__name__}, which has no outer hair cells; pass a fitted CARFAC.")
         predicted = getattr(model, "predicted_audiogram_", ())
-        ears = [one.ear for one in (predicted if isinstance(predicted, tuple) else (predicted,))]
+        ears = [one and one.ear for one in (predicted if isinstance(predicted, tuple) else (predicted,))]
+        if len(ears) == 2 and any(ears):  # an ear that is not stated is the other one
+            ears = ["left", "right"]
         return cls(model.ohc_health_, frequencies_hz=healthy_frequencies_hz(model), ears=ears or None).plot(
             ax, **kwargs
         )

@@ -13,6 +13,7 @@ from skaud.hearing.audiogram import Audiogram
 LOWEST_DB_HL, HIGHEST_DB_HL = -20.0, 120.0
 EXACT_DB = 1e-3  # of a threshold
 NEGLIGIBLE_DB = 0.5  # beyond the reach of the model, before it is worth a warning
+MISSED_DB = 3.0  # inside the reach, before it is worth one
 # Weight of the roughness of health, the integral of its squared slope over ERB numbers, beside the mean squared error
 # in dB: errors stay within 1 dB where the model can follow, steps between channels of half an ERB within 0.2.
 SMOOTHNESS = 0.5
@@ -122,10 +123,11 @@ class EarFit(NamedTuple):
 
     ohc_health: np.ndarray  # (n_channels,)
     n_fibers: np.ndarray | None  # (n_channels, n_classes), where fibres explain what hair cells do not
-    predicted: Audiogram
-    residual_db: np.ndarray
-    reach_db: np.ndarray  # the loss of an ear without outer hair cells
+    predicted: Audiogram | None  # None of an ear that is healthy, without an audiogram
+    residual_db: np.ndarray | None
     solutions: list[Solution]
+    beyond: np.ndarray  # mask of what is more loss than hair cells, or they and fibres, explain
+    missed: np.ndarray  # mask of what they could explain and miss
 
 
 def fit_ear(
@@ -133,46 +135,74 @@ def fit_ear(
     audiogram: Audiogram,
     n_fibers: np.ndarray | None,
     *,
+    ohc_share: float,
     explain: bool,
     max_iter: int,
     tol: float,
     watch: Callable[[np.ndarray, float], bool] | None = None,
 ) -> EarFit:
-    """Fit the health of the outer hair cells of an ear to its audiogram, and its fibres to what remains."""
+    """Fit the health of the outer hair cells of an ear to their share of its loss, and its fibres to what remains."""
     measured = audiogram.measured
     frequencies, loss_db = audiogram.frequencies_hz[measured], audiogram.thresholds_db_hl[measured]
+    at_least = audiogram.no_response[measured]
     steady = model._quiet_ear(frequencies, steady=True)
     near = steady if steady.rest(n_fibers).any() else model._quiet_ear(frequencies, steady=False)
     reach_db = np.nan_to_num(steady.thresholds_db_hl(np.zeros(model.n_channels_), n_fibers), nan=HIGHEST_DB_HL)
     least_db = steady.thresholds_db_hl(np.ones(model.n_channels_), n_fibers)  # above 0 where fibres were lost before
     heard(model, frequencies, least_db)  # before the fit, which would have nothing to follow
-    target_db = np.clip(loss_db, np.fmin(least_db, reach_db), reach_db)
-    limits: dict[str, Any] = {"max_iter": max_iter, "tol": tol, "watch": watch}
+    least_db = np.fmin(least_db, reach_db)
+    share_db = least_db + ohc_share * np.maximum(loss_db - least_db, 0)  # fibres explain what is below least_db
+    target_db = np.minimum(share_db, reach_db)
+    limits: dict[str, Any] = {"at_least": at_least, "max_iter": max_iter, "tol": tol, "watch": watch}
     solutions = [fit_health(near, target_db, n_fibers, **limits)]
     health = solutions[0].x
     predicted_db = steady.thresholds_db_hl(health, n_fibers)
-    if explain and (loss_db - predicted_db > NEGLIGIBLE_DB).any():
-        solutions.append(fit_fibers(steady, loss_db, predicted_db, health, **limits))
-        n_fibers = remaining_fibers(solutions[1].x, steady.healthy_fibers)
-        predicted_db = steady.thresholds_db_hl(health, n_fibers)
-    predicted = np.full(measured.shape, np.nan)
+    asked_db = np.where(loss_db < least_db, np.maximum(loss_db, 0), share_db)
+    if explain:
+        asked_db = np.maximum(loss_db, 0)
+        if (loss_db - predicted_db > NEGLIGIBLE_DB).any():
+            solutions.append(fit_fibers(steady, loss_db, predicted_db, health, **limits))
+            n_fibers = remaining_fibers(solutions[1].x, steady.healthy_fibers)
+            predicted_db = steady.thresholds_db_hl(health, n_fibers)
+    unexplained_db = asked_db - np.nan_to_num(predicted_db, nan=HIGHEST_DB_HL)
+    of_hair_cells = asked_db <= target_db + NEGLIGIBLE_DB
+    predicted, (beyond, missed) = np.full(measured.shape, np.nan), np.zeros((2, *measured.shape), bool)
     predicted[measured] = predicted_db
-    reach = np.full(measured.shape, np.nan)
-    reach[measured] = reach_db
+    beyond[measured] = ~of_hair_cells & (unexplained_db > NEGLIGIBLE_DB)
+    missed[measured] = (of_hair_cells & (unexplained_db > MISSED_DB)) | (~at_least & (unexplained_db < -MISSED_DB))
     return EarFit(
         ohc_health=health,
         n_fibers=n_fibers,
         predicted=heard(model, audiogram.frequencies_hz, predicted, audiogram.ear),
-        residual_db=audiogram.thresholds_db_hl - predicted,
-        reach_db=reach,
+        residual_db=residual_of(audiogram, predicted),
         solutions=solutions,
+        beyond=beyond,
+        missed=missed,
     )
 
 
-def fit_health(ear: Any, loss_db: np.ndarray, n_fibers: np.ndarray | None, **limits: Any) -> Solution:
+def healthy_ear(model: Any) -> EarFit:
+    """What there is of an ear without an audiogram: all its outer hair cells are healthy."""
+    none = np.zeros(0, bool)
+    return EarFit(np.ones(model.n_channels_), model.n_fibers_, None, None, [], none, none)
+
+
+def residual_of(audiogram: Audiogram, predicted_db: np.ndarray) -> np.ndarray:
+    """What of an audiogram a prediction leaves unexplained, in dB; of what was not heard, never less than 0."""
+    residual_db = audiogram.thresholds_db_hl - predicted_db
+    # What the model does not hear either has a threshold beyond the highest that was tried with it.
+    reached_db = np.where(np.isnan(predicted_db), HIGHEST_DB_HL, predicted_db)
+    beyond_db = np.maximum(audiogram.thresholds_db_hl - reached_db, 0)
+    return np.where(audiogram.no_response, beyond_db, residual_db)
+
+
+def fit_health(
+    ear: Any, loss_db: np.ndarray, n_fibers: np.ndarray | None, at_least: np.ndarray | None = None, **limits: Any
+) -> Solution:
     """Health of every channel with which the ear responds to tones at the losses as a healthy one at threshold.
 
     It starts from what explains each frequency's loss if all channels have it, interpolated along the cochlea.
+    at_least : mask of the losses that may be greater
     """
     silent = np.zeros(len(loss_db))
     losses = [ear.healthy_db - ear.response_db(silent, np.full(ear.n_channels, health), n_fibers) for health in GRID]
@@ -180,7 +210,7 @@ def fit_health(ear: Any, loss_db: np.ndarray, n_fibers: np.ndarray | None, **lim
 
     def misfit(health: np.ndarray) -> tuple[float, np.ndarray]:
         response_db, pullback = ear.vjp(loss_db, health, n_fibers, ("ohc_health",))
-        error_db = response_db - ear.healthy_db
+        error_db = error_of(response_db, ear.healthy_db, at_least)
         gradient = pullback(error_db / len(error_db))["ohc_health"]
         roughness, slope = roughness_of(health, ear)
         return 0.5 * float(np.mean(error_db**2)) + roughness, gradient + slope
@@ -189,7 +219,12 @@ def fit_health(ear: Any, loss_db: np.ndarray, n_fibers: np.ndarray | None, **lim
 
 
 def fit_fibers(
-    ear: Any, loss_db: np.ndarray, explained_db: np.ndarray, ohc_health: np.ndarray, **limits: Any
+    ear: Any,
+    loss_db: np.ndarray,
+    explained_db: np.ndarray,
+    ohc_health: np.ndarray,
+    at_least: np.ndarray | None = None,
+    **limits: Any,
 ) -> Solution:
     """Loss of fibres, 0 none to 1 all but `FEWEST_FIBERS`, that explains what the hair cells do not."""
     start = np.clip((loss_db - explained_db) / (-20 * np.log10(FEWEST_FIBERS)), 0, 1)
@@ -197,7 +232,7 @@ def fit_fibers(
     def misfit(lost: np.ndarray) -> tuple[float, np.ndarray]:
         n_fibers = remaining_fibers(lost, ear.healthy_fibers)
         response_db, pullback = ear.vjp(loss_db, ohc_health, n_fibers, ("n_fibers",))
-        error_db = response_db - ear.healthy_db
+        error_db = error_of(response_db, ear.healthy_db, at_least)
         fibers_bar = pullback(error_db / len(error_db))["n_fibers"]
         # n_fibers = healthy_fibers FEWEST_FIBERS^lost
         gradient = (fibers_bar * n_fibers).sum(axis=1) * np.log(FEWEST_FIBERS)
@@ -205,6 +240,12 @@ def fit_fibers(
         return 0.5 * float(np.mean(error_db**2)) + roughness, gradient + slope
 
     return minimize_lbfgs(misfit, along_cochlea(ear, start), bounds_of(ear), **limits)
+
+
+def error_of(response_db: np.ndarray, healthy_db: np.ndarray, at_least: np.ndarray | None) -> np.ndarray:
+    """Difference of responses; where the loss is at least so much, a weaker response than the healthy is no error."""
+    error_db = response_db - healthy_db
+    return error_db if at_least is None else np.where(at_least, np.maximum(error_db, 0), error_db)
 
 
 def remaining_fibers(lost: np.ndarray, healthy_fibers: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from skaud.kernels import carfac_checkpoints as checkpointing
 from skaud.kernels import carfac_lanes as lanes
 from skaud.kernels import carfac_layout as layout
 from skaud.models._carfac_limits import learning_bounds, resolve_n_fibers, resolve_ohc_health
-from skaud.models._carfac_runs import CARFACRuns, fibers_of_ears, state_of_ears
+from skaud.models._carfac_runs import CARFACRuns, spikes_per_release, state_of_ears
 
 CAR = ("ohc_health", "velocity_scale", "v_offset", "min_zeta", "max_zeta")
 HAIR_CELLS = {
@@ -38,7 +38,7 @@ class DesignBars(NamedTuple):
     constants: np.ndarray
     table: np.ndarray  # of the AGC
     lines: np.ndarray  # (n_channels, n_rows of a group)
-    fibers: np.ndarray  # (n_channels, n_classes), of what the output "firings" takes of them beside the lines
+    fibers: np.ndarray  # (n_channels, n_classes), of what the output "spikes_per_s" takes of them beside the lines
 
 
 class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
@@ -118,9 +118,9 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
             for (rows, *_), group in zip(runs, sums):
                 if output == "receptor_potential":
                     group.constants[lanes.Constants._fields.index("cap1_rest")] += value_bar[rows].sum(dtype=float)
-                if output == "firings":
+                if output == "spikes_per_s":
                     released = (value_bar[rows] * np.moveaxis(out[rows], 1, 2)).sum(axis=(0, 3), dtype=float)
-                    group.fibers[:] = released * self.ihcs_per_channel
+                    group.fibers[:] = released * (self.ihcs_per_channel * self.sample_rate)
             return [x_bar[rows] for rows in own], sums
 
         return [finished[rows] for rows in own], pullback
@@ -137,9 +137,10 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
         return batches
 
     def _finish_adjoint(self, output: str, value_bar: np.ndarray) -> np.ndarray:
-        if output == "firings":
-            # np.moveaxis(response, 1, 2) * fibers
-            return np.moveaxis(value_bar * fibers_of_ears(self._ears_).astype(self.dtype)[..., np.newaxis], 2, 1)
+        if output == "spikes_per_s":
+            per_release = spikes_per_release(self._ears_, self.sample_rate).astype(self.dtype)
+            # np.moveaxis(response, 1, 2) * per_release
+            return np.moveaxis(value_bar * per_release[..., np.newaxis], 2, 1)
         # cap1_rest - response
         return (-value_bar if output == "receptor_potential" else value_bar)[:, np.newaxis]
 
@@ -297,13 +298,15 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
                 lanes.run(clip, 0, n_samples, state, plan, taps, first, work, out)
             elif not lanes.run_frames(clip, 0, n_samples, state, plan, taps, first, frame_length, work, out, 0):
                 lanes.close_frame(state, plan, out, 0)
-            responses.append(_finish_complex(output, out, coefficients))
+            responses.append(_finish_complex(output, out, coefficients, self.sample_rate))
         return responses
 
 
-def _finish_complex(output: str, response: np.ndarray, ears: list[design.CARFACCoefficients]) -> np.ndarray:
-    if output == "firings":
-        return np.moveaxis(response, 1, 2) * fibers_of_ears(ears)[..., np.newaxis]
+def _finish_complex(
+    output: str, response: np.ndarray, ears: list[design.CARFACCoefficients], sample_rate: float
+) -> np.ndarray:
+    if output == "spikes_per_s":
+        return np.moveaxis(response, 1, 2) * spikes_per_release(ears, sample_rate)[..., np.newaxis]
     if output == "receptor_potential":
         return ears[0].hair_cell.cap1_rest - response[:, 0]  # type: ignore[union-attr]
     return response[:, 0]

@@ -14,6 +14,8 @@ POSITIVE = [Interval(Real, 0, None, closed="neither")]
 NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
 SEVERAL = ["array-like"]
 
+EARS = ("left", "right")  # in the order of X's, as in stereo sound
+
 # Learning keeps this factor from where the recursion is no longer stable, and moves time constants of the hair cell by
 # no more than that.
 MARGIN, WIDEST = 1.05, 4.0
@@ -45,6 +47,7 @@ PARAMETER_CONSTRAINTS: dict = {
     "agc_stage_gain": POSITIVE,
     "agc_mix_coeff": NOT_NEGATIVE,
     "audiogram": "no_validation",  # by check_audiograms, which knows the remedy
+    "ohc_share": [Interval(Real, 0, 1, closed="both")],
     "explain_residual": [StrOptions({"synapse"}), None],
 }
 
@@ -58,8 +61,10 @@ def check_parameters(model: Any) -> None:
         )
     if model.min_zeta >= model.max_zeta:
         raise ValueError(f"min_zeta={model.min_zeta} must be below max_zeta={model.max_zeta}; lower it.")
-    if model.output == "firings":
-        raise ValueError("output='firings' has an axis of classes; use simulate(X, 'firings') for it, or output='nap'.")
+    if model.output == "spikes_per_s":
+        raise ValueError(
+            "output='spikes_per_s' has an axis of classes; use simulate(X, 'spikes_per_s') for it, or output='nap'."
+        )
     check_audiograms(model.audiogram)
     if model.explain_residual == "synapse" and model.ihc_style != "two_cap_with_syn":
         raise ValueError(
@@ -81,17 +86,26 @@ def check_parameters(model: Any) -> None:
 
 
 def check_audiograms(given: Any) -> None:
-    """Refuse what is no Audiogram, nor a list of them."""
+    """Refuse what is no Audiogram, nor a list of them, and what its labels say of other ears."""
     if given is None or isinstance(given, Audiogram):
         return
     several = isinstance(given, (list, tuple))
     for audiogram in given if several else [given]:
-        if not isinstance(audiogram, Audiogram):
+        if not isinstance(audiogram, Audiogram) and not (several and audiogram is None):
             raise TypeError(
                 f"audiogram{' has ' if several else '='}{audiogram!r}, {type(audiogram).__name__}; it must be a "
-                "skaud.Audiogram, or a list of them, one an ear: make it with "
+                "skaud.Audiogram, or a list of them, one an ear, None for a healthy one: make it with "
                 "skaud.Audiogram(frequencies_hz, thresholds_db_hl), Audiogram.standard('N2') or "
                 "Audiogram.from_dict({500: 10, 1000: 20})."
+            )
+
+    labels = [None if audiogram is None else audiogram.ear for audiogram in given]
+    for number, label in enumerate(labels if len(labels) > 1 else []):
+        if label is not None and label != dict(enumerate(EARS)).get(number):
+            raise ValueError(
+                f"audiogram[{number}] is of the {label} ear, and the list has the ears {labels}; the first ear of X is "
+                "the left one and the second the right: give audiogram=[left, right], and X (n_signals, 2, n_samples) "
+                "in the same order, correct the labels, or make audiograms of other ears without ear=."
             )
 
 

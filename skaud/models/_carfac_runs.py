@@ -1,6 +1,7 @@
 """CARFAC on the CPU: from clips to the kernel's arrays, and from the rows of its lines to outputs."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,14 @@ _ROWS = {"bm": layout.BM, "receptor_potential": layout.CAP1, "agc": layout.ZB, "
 class CARFACRuns(AudioTransformer):
     """How CARFAC, once it is designed, answers to sound."""
 
-    _outputs = ("nap", "bm", "receptor_potential", "agc", "ohc", "firings")
+    _outputs = ("nap", "bm", "receptor_potential", "agc", "ohc", "spikes_per_s")
     _rms_one_db_spl = 107.0
     _signals_at_once = 4
 
     ihc_style: str
     open_loop: bool
+    audiogram: Any
+    learn: Any
     n_channels_: int
     _ears_: tuple[CARFACCoefficients, ...]  # one for all ears, or one an ear
     _plan_: layout.Plan
@@ -35,7 +38,8 @@ class CARFACRuns(AudioTransformer):
     def transfer_function(self, frequencies_hz: ArrayLike) -> np.ndarray:
         """Complex transfer function of every channel, from the input to the basilar membrane.
 
-        That of the linear model in open loop, at the undamping that `ohc_health` leaves (Lyon 2017, section 16.6).
+        That of the linear model in open loop, at the undamping that `ohc_health` leaves (Lyon 2017, section 16.6). A
+        model that has nothing to find in `fit`, no `audiogram` and nothing to `learn`, need not be fitted.
 
         Parameters
         ----------
@@ -51,8 +55,10 @@ class CARFACRuns(AudioTransformer):
         ------
         ValueError
             If a frequency is negative or above half the sample rate.
+        NotFittedError
+            If `fit` has something to find and was not called.
         """
-        check_is_fitted(self)
+        model = self._designed()
         frequencies = np.atleast_1d(np.asarray(frequencies_hz, dtype=float))
         outside = ~((frequencies >= 0) & (frequencies <= self.sample_rate / 2))
         if frequencies.ndim != 1 or outside.any():
@@ -60,14 +66,33 @@ class CARFACRuns(AudioTransformer):
                 f"frequencies_hz={frequencies[outside] if frequencies.ndim == 1 else frequencies} must be one axis of "
                 f"frequencies from 0 to half the sample rate, {self.sample_rate / 2} Hz; leave out the others."
             )
-        ears = [carfac_response.transfer_function(ear.car, self.sample_rate, frequencies) for ear in self._ears_]
+        ears = [carfac_response.transfer_function(ear.car, self.sample_rate, frequencies) for ear in model._ears_]
         return of_ears(ears)
+
+    def _designed(self) -> "CARFACRuns":
+        """The model itself; or, if it was not fitted and fit would find nothing, a copy that is designed."""
+        if hasattr(self, "_ears_") or self.audiogram is not None or self.learn is not None:
+            check_is_fitted(self)
+            return self
+        model = copy(self)
+        model._validate_params()
+        model._check_parameters()
+        model._redesign({})
+        return model
+
+    @property
+    def nap_rest_(self) -> np.ndarray:
+        """Output of a healthy hair cell in silence in every channel, (n_channels_,), which the NAP is taken from."""
+        check_is_fitted(self)
+        hair_cell, synapse = self._ears_[0].hair_cell, self._ears_[0].synapse
+        rest = getattr(hair_cell, "rest", 0.0) if synapse is None else synapse.spont_sub
+        return np.full(self.n_channels_, rest)
 
     def _available_outputs(self) -> tuple[str, ...]:
         lacking = {
-            "just_hwr": ("receptor_potential", "firings"),
-            "one_cap": ("receptor_potential", "firings"),
-            "two_cap": ("firings",),
+            "just_hwr": ("receptor_potential", "spikes_per_s"),
+            "one_cap": ("receptor_potential", "spikes_per_s"),
+            "two_cap": ("spikes_per_s",),
             "two_cap_with_syn": (),
         }[self.ihc_style]
         return tuple(name for name in self._outputs if name not in lacking)
@@ -88,14 +113,15 @@ class CARFACRuns(AudioTransformer):
         """Rows that the kernel must tap for an output, and the number of the first source that belongs to it."""
         if name == "nap":
             return np.empty(0, np.int64), 0
-        if name == "firings":
+        if name == "spikes_per_s":
             return layout.RELEASE + layout.LANES * np.arange(layout.N_CLASSES), 1
         return np.array([_ROWS[name]]), 1
 
     def _finish(self, name: str, response: np.ndarray) -> np.ndarray:
         """Output from tapped rows (n_ears, n_rows, n_channels, n_samples)."""
-        if name == "firings":
-            return np.moveaxis(response, 1, 2) * fibers_of_ears(self._ears_).astype(self.dtype)[..., np.newaxis]
+        if name == "spikes_per_s":
+            per_release = spikes_per_release(self._ears_, self.sample_rate).astype(self.dtype)
+            return np.moveaxis(response, 1, 2) * per_release[..., np.newaxis]
         if name == "receptor_potential":
             return response[:, 0] * -1 + np.dtype(self.dtype).type(getattr(self._ears_[0].hair_cell, "cap1_rest", 0.0))
         return response[:, 0]
@@ -247,9 +273,9 @@ def state_of_ears(
     return state
 
 
-def fibers_of_ears(ears: Sequence[CARFACCoefficients]) -> np.ndarray:
-    """Fibres in the channels of these ears, (n_ears, n_channels, n_classes)."""
-    return np.stack([ear.synapse.n_fibers for ear in ears if ear.synapse is not None])
+def spikes_per_release(ears: Sequence[CARFACCoefficients], sample_rate: float) -> np.ndarray:
+    """Spikes a second in the channels of these ears at a release of 1 a sample, (n_ears, n_channels, n_classes)."""
+    return np.stack([ear.synapse.n_fibers * sample_rate for ear in ears if ear.synapse is not None])
 
 
 def of_ears(values: Sequence[Any]) -> Any:

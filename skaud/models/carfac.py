@@ -40,7 +40,9 @@ class CARFAC(CARFACFit):
         Health of the outer hair cells, 1 healthy to 0 passive; a callable takes the pole frequencies in Hz.
     n_fibers : array of shape (3,) or (n_channels, 3), callable, or None, default=None
         Fibres a hair cell in the classes of high, medium and low spontaneous rate, with the synapse; fewer than
-        `healthy_n_fibers` are synaptopathy. A callable takes the pole frequencies in Hz.
+        `healthy_n_fibers` are synaptopathy. A callable takes the pole frequencies in Hz. Fewer fibres drive the AGC
+        less as well, which raises the gain of the cascade: responses fall by less than the fibres, and those of the
+        basilar membrane rise; ``open_loop=True`` shows the loss of fibres alone.
     use_delay_buffer : bool, default=False
         Delay every stage by one sample, as hardware does, instead of the exact cascade.
     linear_car : bool, default=False
@@ -108,12 +110,17 @@ class CARFAC(CARFACFit):
         Spread of the spatial filters to the base and to the apex, in channels: 1 and 1.65 times sqrt(2)^stage.
     agc_mix_coeff : float, default=0.5
         Coupling of the AGC between ears.
-    audiogram : Audiogram, sequence of Audiogram, or None, default=None
+    audiogram : Audiogram, sequence of Audiogram or None, or None, default=None
         `fit` finds the `ohc_health` that explains it, in place of the one given, which must then be 1. One for all
-        ears; or a sequence, one an ear, in the order of X's ears, which are fitted each alone.
+        ears; or a sequence, one an ear, in the order of X's ears, which are fitted each alone, None where an ear is
+        healthy. Where they say which ear they are of, the first ear is the left one, the second the right.
+    ohc_share : float, default=1.0
+        Share of the loss that the fit to the audiogram asks outer hair cells to explain, in dB, 0 to 1: of a threshold
+        of L dB HL it is ``min(ohc_share * L, reach)``, reach being what they explain at most. The rest is left to
+        `explain_residual`. 1 lets them explain as much as they can; 0.6 to 0.7 is the mean of listeners [3]_.
     explain_residual : {"synapse"} or None, default=None
-        What explains the loss that is beyond the outer hair cells: "synapse", fewer fibres, with the synapse; None
-        leaves it to `residual_loss_db_` and a warning.
+        What explains the loss that outer hair cells do not: "synapse", fewer fibres, with the synapse; None leaves it
+        to `residual_loss_db_`, and to a warning where it is beyond their reach.
     learn : str, sequence of str, or None, default=None
         Parameters for `fit` to learn from labels, through a softmax head on the features: those that `vjp` knows. A
         number stays one number; give `ohc_health` as an array, or a callable, to learn an entry a channel.
@@ -158,9 +165,13 @@ class CARFAC(CARFACFit):
         Fibres, as given or as the fit found them; None without the synapse.
     predicted_audiogram_ : Audiogram, or tuple of Audiogram
         Audiogram of the fitted model at the frequencies of the one given, see `skaud.fitting.predicted_audiogram`;
-        a tuple, one an ear, where there are two. It, and the next, only with an `audiogram`.
+        a tuple, one an ear, where there are two, None of one given as healthy. It, and the next, only with an
+        `audiogram`.
     residual_loss_db_ : ndarray of shape (n_frequencies,), or tuple of ndarray
-        What of the audiogram the fitted model leaves unexplained, in dB: the given thresholds less the predicted.
+        What of the audiogram the fitted model leaves unexplained, in dB: the given thresholds less the predicted; 0
+        where there was no response and the predicted threshold is no lower.
+    nap_rest_ : ndarray of shape (n_channels_,)
+        Output of a healthy hair cell in silence, in units of the NAP, which the NAP is taken from, see Notes.
     frame_rate_hz_ : float
         Frames a second.
     <parameter>_ : float or ndarray
@@ -179,13 +190,22 @@ class CARFAC(CARFACFit):
     -----
     Outputs: "nap", the neural activity pattern; "bm", the basilar membrane; "receptor_potential" of the hair cell
     relative to rest, with the styles of two capacitors; "agc", what the AGC leaves of the undamping of the poles;
-    "ohc", the displacement that drives the outer hair cells. With the synapse, `simulate` has "firings" besides:
-    spikes a sample, ``(n_signals, [n_ears,] n_channels, 3, n_samples)``.
+    "ohc", the displacement that drives the outer hair cells. With the synapse, `simulate` has "spikes_per_s" besides,
+    ``(n_signals, [n_ears,] n_channels, 3, n_samples)``: the rate at which all fibres of a class in a channel are
+    expected to fire, together, in spikes/s; no spikes are drawn.
+
+    The NAP is the rise of the hair cell's output above that of a healthy ear in silence: with all fibres it is 0 in
+    silence, and negative in parts of a period. Its mean is therefore no rate, and vector strength and depths of
+    modulation taken from it mean nothing, and exceed 1. They need the output itself, which is never negative:
+    ``nap + model.nap_rest_[:, np.newaxis]``.
 
     References
     ----------
     .. [1] R. F. Lyon, "Human and Machine Hearing", Cambridge University Press, 2017, chapters 16 to 19.
     .. [2] R. F. Lyon et al., "The CARFAC v2 cochlear model in Matlab, NumPy, and JAX", 2024.
+    .. [3] P. T. Johannesen, P. Perez-Gonzalez, E. A. Lopez-Poveda, "Across-frequency behavioral estimates of the
+       contribution of inner and outer hair cell dysfunction to individualized audiometric loss", Frontiers in
+       Neuroscience 8:214, 2014.
 
     Examples
     --------
@@ -249,7 +269,8 @@ class CARFAC(CARFACFit):
         agc1_scales: ArrayLike = (1.0, 2**0.5, 2.0, 2**1.5),
         agc2_scales: ArrayLike = (1.65, 1.65 * 2**0.5, 3.3, 1.65 * 2**1.5),
         agc_mix_coeff: float = 0.5,
-        audiogram: Audiogram | Sequence[Audiogram] | None = None,
+        audiogram: Audiogram | Sequence[Audiogram | None] | None = None,
+        ohc_share: float = 1.0,
         explain_residual: str | None = None,
         learn: str | Sequence[str] | None = None,
         solver: str = "lbfgs",
@@ -312,6 +333,7 @@ class CARFAC(CARFACFit):
         self.agc2_scales = agc2_scales
         self.agc_mix_coeff = agc_mix_coeff
         self.audiogram = audiogram
+        self.ohc_share = ohc_share
         self.explain_residual = explain_residual
         self.learn = learn
         self.solver = solver

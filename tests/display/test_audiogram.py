@@ -26,22 +26,22 @@ def points(line):
 
 
 def test_measured_and_predicted_audiograms_of_both_ears_are_drawn():
-    model = CARFAC(**COARSE, audiogram=[RIGHT, LEFT]).fit(np.zeros((1, 2, 100)))
+    model = CARFAC(**COARSE, audiogram=[LEFT, RIGHT]).fit(np.zeros((1, 2, 100)))
     display = AudiogramDisplay.from_estimator(model)
     for line, predicted, audiogram, of_model, colour, marker in zip(
         display.lines_,
         display.predicted_lines_,
-        (RIGHT, LEFT),
+        (LEFT, RIGHT),
         model.predicted_audiogram_,
-        (RED, BLUE),
-        ("o", "x"),
+        (BLUE, RED),
+        ("x", "o"),
     ):
         assert points(line) == [list(point) for point in zip(audiogram.frequencies_hz, audiogram.thresholds_db_hl)]
         assert points(predicted) == [list(p) for p in zip(of_model.frequencies_hz, of_model.thresholds_db_hl)]
         assert line.get_color() == predicted.get_color() == colour
         assert (line.get_marker(), line.get_linestyle(), predicted.get_linestyle()) == (marker, "-", "--")
     labels = [text.get_text() for text in display.ax_.get_legend().get_texts()]
-    assert labels == ["right ear", "left ear", "right ear, model", "left ear, model"]
+    assert labels == ["left ear", "right ear", "left ear, model", "right ear, model"]
     assert display.ax_.yaxis_inverted()
     assert display.figure_ is display.ax_.figure
 
@@ -121,6 +121,15 @@ def test_an_ear_without_an_audiogram_is_not_drawn():
     assert [line.get_label() for line in display.predicted_lines_] == ["right ear, model"]
     with pytest.raises(ValueError, match="nothing to plot"):
         AudiogramDisplay([None, None]).plot()
+
+
+def test_a_healthy_ear_of_a_model_is_drawn_where_no_other_is():
+    one = CARFAC(**COARSE, audiogram=[None, RIGHT]).fit(np.zeros((1, 2, 100)))
+    display = AudiogramDisplay.from_estimator(one)
+    assert [line.get_label() for line in display.lines_ + display.predicted_lines_] == ["right ear", "right ear, model"]
+    both = CARFAC(**COARSE, audiogram=[None, None]).fit(np.zeros((1, 2, 100)))
+    lines = AudiogramDisplay.from_estimator(both).predicted_lines_
+    assert [set(line.get_ydata()) for line in lines] == [{0.0}, {0.0}]
 
 
 def test_nothing_to_plot_is_said():

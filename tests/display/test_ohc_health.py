@@ -54,6 +54,17 @@ def test_a_fitted_ear_each_has_a_line_in_its_colour():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["left ear", "right ear"]
 
 
+def test_a_healthy_ear_has_the_label_that_is_left():
+    audiogram = Audiogram([500, 1000, 2000], [0, 5, 20], ear="right")
+    model = CARFAC(**COARSE, audiogram=[None, audiogram]).fit(np.zeros((1, 2, 100)))
+    display = OHCHealthDisplay.from_estimator(model)
+    assert [line.get_label() for line in display.lines_] == ["left ear", "right ear"]
+    assert set(display.lines_[0].get_ydata()) == {1.0}
+    healthy = CARFAC(**COARSE, audiogram=[None, None]).fit(np.zeros((1, 2, 100)))
+    labels = [line.get_label() for line in OHCHealthDisplay.from_estimator(healthy).lines_]
+    assert labels == ["ear 0", "ear 1"]
+
+
 def test_what_cannot_be_plotted_is_said():
     with pytest.raises(ValueError, match=r"ohc_health has shape \(3,\) and frequencies_hz \(2,\)"):
         OHCHealthDisplay(np.ones(3), frequencies_hz=[100, 200]).plot()

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 
 from skaud import CARFAC, Audiogram, Osses2021
 from skaud.fitting import predicted_audiogram
-from skaud.fitting.audiogram import fit_health, matching_levels, remaining_fibers
+from skaud.fitting.audiogram import fit_health, matching_levels, remaining_fibers, residual_of
 from skaud.hearing import hl_to_spl
 from skaud.testing import dot_test
 
@@ -230,6 +230,135 @@ def test_inside_the_reach_there_is_no_warning():
         coarse(audiogram=Audiogram([500, 1000, 2000], [10, 20, 20])).fit(SILENCE)
 
 
+def test_what_could_be_explained_and_is_missed_by_3_db_is_named_with_its_ear():
+    notched = Audiogram([500, 750, 1000, 1500, 2000], [0, 0, 20, 0, 0], ear="right")
+    with pytest.warns(UserWarning, match=r"^audiogram\[1\] \(right ear\) is missed by more than 3 dB") as caught:
+        model = coarse(audiogram=[None, notched]).fit(np.zeros((1, 2, 100)))
+    assert caught[0].filename == __file__
+    (message,) = [str(warning.message) for warning in caught]
+    predicted = model.predicted_audiogram_[1].thresholds_db_hl
+    missed = np.abs(predicted - notched.thresholds_db_hl) > 3
+    assert missed.tolist() == [False, True, True, False, False]
+    assert (
+        f"{predicted[1]:.1f} dB HL at 750 Hz in place of 0, {predicted[2]:.1f} dB HL at 1000 Hz in place of 20"
+        in message
+    )
+    assert message.endswith("check these thresholds.")
+    assert " at 500 Hz" not in message
+    assert " at 1500 Hz" not in message
+
+
+def test_better_hearing_than_normal_is_no_miss():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        coarse(audiogram=Audiogram([500, 1000, 2000], [-10, -5, 0])).fit(SILENCE)
+
+
+# The share of the outer hair cells
+
+
+def test_outer_hair_cells_explain_their_share_as_far_as_they_reach():
+    audiogram = Audiogram([500, 1000, 2000, 4000], [5, 10, 20, 80])
+    reach = predicted_audiogram(coarse(ohc_health=0.0).fit(SILENCE), audiogram.frequencies_hz).thresholds_db_hl
+    with pytest.warns(UserWarning, match="has more loss than outer hair cells explain: there remain") as caught:
+        model = coarse(audiogram=audiogram, ohc_share=0.6).fit(SILENCE)
+    expected = np.minimum(0.6 * audiogram.thresholds_db_hl, reach)
+    np.testing.assert_allclose(model.predicted_audiogram_.thresholds_db_hl, expected, atol=0.5)
+    np.testing.assert_allclose(model.residual_loss_db_, audiogram.thresholds_db_hl - expected, atol=0.5)
+    # What others are left to explain is no surprise; what is beyond the reach is.
+    (message,) = [str(warning.message) for warning in caught]
+    assert message.count(" Hz") == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        inside = coarse(audiogram=MILD, ohc_share=0.6).fit(SILENCE)
+    np.testing.assert_allclose(inside.residual_loss_db_, 0.4 * MILD.thresholds_db_hl, atol=0.5)
+
+
+def test_without_a_share_hair_cells_stay_healthy_and_with_all_of_it_nothing_changes():
+    none = coarse(audiogram=MILD, ohc_share=0).fit(SILENCE)
+    np.testing.assert_array_equal(none.ohc_health_, 1)
+    np.testing.assert_array_equal(none.residual_loss_db_, MILD.thresholds_db_hl)
+    whole = coarse(audiogram=MILD, ohc_share=1).fit(SILENCE)
+    np.testing.assert_array_equal(whole.ohc_health_, coarse(audiogram=MILD).fit(SILENCE).ohc_health_)
+
+
+def test_fibers_explain_what_the_share_leaves():
+    audiogram = Audiogram([500, 1000, 2000, 4000], [5, 10, 15, 15])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = coarse(audiogram=audiogram, ohc_share=0.7, explain_residual="synapse", **SYNAPSE).fit(SILENCE)
+    assert np.abs(model.residual_loss_db_).max() < 1
+    hair_cells_alone = coarse(ohc_health=model.ohc_health_, **SYNAPSE).fit(SILENCE)
+    by_hair_cells = predicted_audiogram(hair_cells_alone, audiogram.frequencies_hz).thresholds_db_hl
+    np.testing.assert_allclose(by_hair_cells, 0.7 * audiogram.thresholds_db_hl, atol=0.5)
+    assert model.n_fibers_[:, 0].min() < 40
+
+
+def test_a_share_of_what_lost_fibers_leave_unexplained():
+    n_fibers = np.array([50, 35, 25]) * 0.3
+    audiogram = Audiogram([500, 1000, 2000], [15, 20, 20])
+    before = predicted_audiogram(coarse(n_fibers=n_fibers, **SYNAPSE).fit(SILENCE), audiogram.frequencies_hz)
+    model = coarse(audiogram=audiogram, ohc_share=0.5, n_fibers=n_fibers, **SYNAPSE).fit(SILENCE)
+    expected = (before.thresholds_db_hl + audiogram.thresholds_db_hl) / 2
+    np.testing.assert_allclose(model.predicted_audiogram_.thresholds_db_hl, expected, atol=0.5)
+
+
+@pytest.mark.parametrize("ohc_share", [-0.1, 1.1, np.nan, "0.9"])
+def test_a_share_is_a_number_from_0_to_1(ohc_share):
+    with pytest.raises(
+        ValueError, match=r"'ohc_share' parameter of CARFAC must be a float in the range \[0\.0, 1\.0\]"
+    ):
+        coarse(ohc_share=ohc_share).fit(SILENCE)
+
+
+# What was not heard
+
+
+def test_what_was_not_heard_is_fitted_as_at_least_that():
+    frequencies, thresholds = [500, 1000, 1500, 2000, 4000], [20, 25, 10, 25, 20]
+    heard = coarse(audiogram=Audiogram(frequencies, thresholds)).fit(SILENCE)
+    unheard = Audiogram(frequencies, thresholds, no_response=np.equal(frequencies, 1500))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = coarse(audiogram=unheard).fit(SILENCE)
+    assert model.predicted_audiogram_.thresholds_db_hl[2] > 20 > heard.predicted_audiogram_.thresholds_db_hl[2] + 5
+    assert model.residual_loss_db_[2] == 0  # the bound is met
+    # With nothing to say against it, the others are met better.
+    others = np.not_equal(frequencies, 1500)
+    assert np.abs(model.residual_loss_db_[others]).max() < 0.1 < np.abs(heard.residual_loss_db_[others]).max()
+    # Where the bound counts, it counts as a threshold does.
+    raised = Audiogram([500, 1000, 1500, 2000, 4000], [5, 10, 20, 5, 0], no_response=np.equal(frequencies, 1500))
+    bound = coarse(audiogram=raised).fit(SILENCE)
+    same = coarse(audiogram=Audiogram(raised.frequencies_hz, raised.thresholds_db_hl)).fit(SILENCE)
+    np.testing.assert_allclose(bound.ohc_health_, same.ohc_health_, atol=1e-3)
+
+
+def test_what_was_not_heard_and_lies_beyond_the_reach_leaves_at_least_the_rest():
+    audiogram = Audiogram([500, 1000, 2000, 4000], [5, 10, None, 100], no_response=[False, False, False, True])
+    with pytest.warns(UserWarning, match=r"there remain at least (\d+\.\d) dB at 4000 Hz, see") as caught:
+        model = coarse(audiogram=audiogram).fit(SILENCE)
+    rest = 100 - model.predicted_audiogram_.thresholds_db_hl[3]
+    assert model.residual_loss_db_[3] == rest
+    assert f"at least {rest:.1f} dB" in str(caught[0].message)
+    assert np.isnan(model.residual_loss_db_[2])
+    assert not model.predicted_audiogram_.no_response.any()  # the model hears
+
+
+def test_fibers_need_not_explain_more_than_what_was_not_heard():
+    unheard = [False, False, True, False]
+    audiogram = Audiogram([500, 1000, 2000, 4000], [10, 20, 15, 30], no_response=unheard)
+    model = coarse(audiogram=audiogram, explain_residual="synapse", **SYNAPSE).fit(SILENCE)
+    assert np.abs(model.residual_loss_db_).max() < 1
+    assert model.residual_loss_db_[2] == 0
+    assert model.predicted_audiogram_.thresholds_db_hl[2] > 16
+
+
+def test_a_model_that_hears_nothing_either_leaves_nothing_of_what_was_not_heard():
+    thresholds, predicted = [20, 30, 110, 125, None], np.array([15, np.nan, np.nan, np.nan, np.nan])
+    audiogram = Audiogram([500, 1000, 2000, 4000, 8000], thresholds, no_response=[False, False, True, True, False])
+    np.testing.assert_array_equal(residual_of(audiogram, predicted), [5, np.nan, 0, 5, np.nan])
+
+
 def test_fewer_fibers_explain_the_rest():
     audiogram = Audiogram([500, 1000, 2000, 4000], [10, 20, 20, 30])
     with warnings.catch_warnings():
@@ -259,7 +388,10 @@ def test_what_fibers_do_not_explain_is_reported_too():
 def test_health_explains_what_lost_fibers_leave():
     loss = Audiogram([500, 1000, 2000, 4000], [0, 10, 20, 15])
     synapse = SYNAPSE | {"audiogram": loss}
-    fitted = coarse(n_fibers=np.array([50, 35, 25]) * 0.3, **synapse).fit(SILENCE)
+    with pytest.warns(
+        UserWarning, match=r"has 6\.\d dB HL at 500 Hz in place of 0, .* n_fibers leave.*, and n_fibers\."
+    ):
+        fitted = coarse(n_fibers=np.array([50, 35, 25]) * 0.3, **synapse).fit(SILENCE)
     all_fibers = coarse(**synapse).fit(SILENCE)
     assert (fitted.n_fibers_ == np.array([50, 35, 25]) * 0.3).all()
     np.testing.assert_allclose(fitted.predicted_audiogram_.thresholds_db_hl[1:], [10, 20, 15], atol=1)
@@ -324,22 +456,116 @@ def test_each_ear_has_the_health_that_its_audiogram_alone_gives():
 
 def test_one_audiogram_holds_for_both_ears():
     X = np.random.default_rng(0).normal(0, 1e-2, (2, 2, 800))
-    model = coarse(audiogram=MILD, agc_mix_coeff=0.0, pooling=None).fit(X)
-    alone = coarse(audiogram=MILD, pooling=None).fit(X[:, 0])
+    of_both = Audiogram(MILD.frequencies_hz, MILD.thresholds_db_hl)
+    model = coarse(audiogram=of_both, agc_mix_coeff=0.0, pooling=None).fit(X)
+    alone = coarse(audiogram=of_both, pooling=None).fit(X[:, 0])
     np.testing.assert_array_equal(model.transform(X)[:, 0], alone.transform(X[:, 0]))
     np.testing.assert_array_equal(model.transform(X)[:, 1], alone.transform(X[:, 1]))
+
+
+def test_none_of_two_ears_is_a_healthy_one():
+    X = np.random.default_rng(0).normal(0, 1e-2, (2, 2, 800))
+    uncoupled = {"agc_mix_coeff": 0.0, "pooling": None}
+    for place in (0, 1):
+        audiogram = [MILD, None] if place else [None, SLOPING]
+        model = coarse(audiogram=audiogram, **uncoupled).fit(X)
+        alone = coarse(audiogram=audiogram[1 - place], **uncoupled).fit(X[:, 0])
+        np.testing.assert_array_equal(model.ohc_health_[place], 1)
+        np.testing.assert_array_equal(model.ohc_health_[1 - place], alone.ohc_health_)
+        assert model.predicted_audiogram_[place] is model.residual_loss_db_[place] is None
+        assert model.predicted_audiogram_[1 - place] == alone.predicted_audiogram_
+        np.testing.assert_array_equal(model.residual_loss_db_[1 - place], alone.residual_loss_db_)
+        np.testing.assert_array_equal(predicted_audiogram(model, [500, 2000])[place].thresholds_db_hl, 0)
+        np.testing.assert_array_equal(model.transform(X)[:, place], coarse(**uncoupled).fit_transform(X[:, place]))
+        for copied in (pickle.loads(pickle.dumps(model)), clone(model).fit(X)):
+            np.testing.assert_array_equal(copied.transform(X), model.transform(X))
+            assert copied.predicted_audiogram_ == model.predicted_audiogram_
+    assert "X" in model.vjp(X)[1](model.transform(X))
+    with pytest.raises(ValueError, match="wrt has 'ohc_health'"):
+        model.vjp(X, "ohc_health")
+
+
+def test_two_healthy_ears_are_two_ears():
+    X = np.random.default_rng(0).normal(0, 1e-2, (2, 2, 800))
+    model = coarse(audiogram=[None, None]).fit(X)
+    assert model.ohc_health_.shape == (2, model.n_channels_)
+    np.testing.assert_array_equal(model.transform(X), coarse().fit_transform(X))
+    assert model.predicted_audiogram_ == (None, None)
+    assert model.n_iter_ == 1
+
+
+def test_a_healthy_ear_keeps_its_fibers():
+    loss = Audiogram([1000, 2000, 4000], [15, 20, 30])
+    model = coarse(audiogram=[None, loss], explain_residual="synapse", **SYNAPSE).fit(np.zeros((1, 2, 100)))
+    assert (model.n_fibers_[0] == [50, 35, 25]).all()
+    assert model.n_fibers_[1].min() < 40
+
+
+def test_labels_teach_a_healthy_ear_as_well():
+    X, y = np.random.default_rng(0).normal(0, 1e-2, (4, 2, 200)), [0, 1, 0, 1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = coarse(audiogram=[None, SLOPING], learn="velocity_scale", max_iter=2).fit(X, y)
+    assert model.velocity_scale_ != 0.1
+    assert model.predicted_audiogram_[0] is model.residual_loss_db_[0] is None
+    measured = predicted_audiogram(model, SLOPING.frequencies_hz)[1].thresholds_db_hl
+    np.testing.assert_array_equal(model.predicted_audiogram_[1].thresholds_db_hl, measured)
+    with pytest.raises(ValueError, match="'ohc_health', but the fit to the audiogram finds it; with"):
+        coarse(audiogram=[None, SLOPING], learn="ohc_health").fit(X, y)
+
+
+UNLABELLED = Audiogram([500, 1000], [5, 10])
+
+
+@pytest.mark.parametrize(
+    "audiogram", [[MILD, SLOPING], [MILD, UNLABELLED], [UNLABELLED, SLOPING], [UNLABELLED, UNLABELLED], [MILD, None]]
+)
+def test_labels_of_ears_in_the_order_of_the_ears_are_taken(audiogram):
+    coarse(audiogram=audiogram)._check_parameters()
+
+
+@pytest.mark.parametrize(
+    ("audiogram", "number", "label"),
+    [
+        ([MILD, MILD], 1, "left"),
+        ([SLOPING, SLOPING], 0, "right"),
+        ([SLOPING, MILD], 0, "right"),
+        ([SLOPING, None], 0, "right"),
+        ([UNLABELLED, MILD], 1, "left"),
+        ([MILD, SLOPING, MILD], 2, "left"),
+    ],
+)
+def test_labels_against_the_order_of_the_ears_are_refused(audiogram, number, label):
+    X = np.zeros((1, len(audiogram), 100))
+    labels = [one and one.ear for one in audiogram]
+    with pytest.raises(ValueError, match=rf"^audiogram\[{number}\] is of the {label} ear.*first ear of X is") as caught:
+        coarse(audiogram=audiogram).fit(X)
+    assert str(labels) in str(caught.value)
+    assert "give audiogram=[left, right]" in str(caught.value)
+    assert "correct the labels" in str(caught.value)
+
+
+def test_an_audiogram_of_one_ear_does_not_hold_for_two():
+    for audiogram, pair in ((MILD, "[audiogram, None]"), (SLOPING, "[None, audiogram]")):
+        with pytest.raises(
+            ValueError, match=f"audiogram is one of the {audiogram.ear} ear, and X has 2 ears"
+        ) as caught:
+            coarse(audiogram=audiogram).fit(np.zeros((1, 2, 100)))
+        assert f"audiogram={pair} where the other is healthy" in str(caught.value)
+    coarse(audiogram=SLOPING).fit(SILENCE)  # the right ear alone
+    coarse(audiogram=[SLOPING]).fit(SILENCE)
 
 
 def test_fibers_are_fitted_for_each_ear():
     loss = Audiogram([1000, 2000, 4000], [15, 20, 30])
     parameters = SYNAPSE | {"explain_residual": "synapse", "agc_mix_coeff": 0.0}
     X = np.random.default_rng(0).normal(0, 1e-2, (1, 2, 400))
-    model = coarse(audiogram=[SLOPING, loss], **parameters).fit(X)
+    model = coarse(audiogram=[loss, SLOPING], **parameters).fit(X)
     assert model.n_fibers_.shape == (2, model.n_channels_, 3)
-    firings = model.simulate(X, "firings").firings
-    for ear, audiogram in enumerate((SLOPING, loss)):
+    spikes_per_s = model.simulate(X, "spikes_per_s").spikes_per_s
+    for ear, audiogram in enumerate((loss, SLOPING)):
         alone = coarse(audiogram=audiogram, **parameters).fit(X[:, ear])
-        np.testing.assert_array_equal(firings[:, ear], alone.simulate(X[:, ear], "firings").firings)
+        np.testing.assert_array_equal(spikes_per_s[:, ear], alone.simulate(X[:, ear], "spikes_per_s").spikes_per_s)
 
 
 @pytest.mark.parametrize("open_loop", [False, True])
@@ -480,7 +706,7 @@ def test_labels_do_not_teach_what_the_audiogram_tells():
     with pytest.raises(ValueError, match="'n_fibers', but the fit to the audiogram finds it; with"):
         coarse(audiogram=SLOPING, learn="n_fibers", explain_residual="synapse", **SYNAPSE).fit(X, [0, 1, 0, 1])
     with pytest.raises(ValueError, match="'min_zeta', but it has no derivative where each ear has its own health"):
-        coarse(audiogram=[SLOPING, MILD], learn="min_zeta", open_loop=True).fit(ears, [0, 1, 0, 1])
+        coarse(audiogram=[MILD, SLOPING], learn="min_zeta", open_loop=True).fit(ears, [0, 1, 0, 1])
 
 
 def test_callbacks_see_the_iterations_of_a_fit_to_audiograms():

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skaud import CARFAC, TemporalPooling
+from skaud import CARFAC, Audiogram, TemporalPooling
 from skaud.design import carfac_response
 
 RATE = 22050
@@ -230,6 +230,21 @@ def test_transfer_function_is_the_spectrum_of_the_impulse_response(parameters):
     assert np.abs(spectrum - transfer).max() < 1e-6 * np.abs(transfer).max()
 
 
+def test_a_transfer_function_needs_no_fit_that_would_find_nothing():
+    model = CARFAC(16000, ohc_health=0.5)
+    before = vars(model).copy()
+    found = model.transfer_function([500, 1000])
+    assert vars(model) == before
+    np.testing.assert_array_equal(found, CARFAC(16000, ohc_health=0.5).fit(SILENCE).transfer_function([500, 1000]))
+    with error(ValueError, "ohc_health=[2."):
+        CARFAC(ohc_health=2.0).transfer_function(1000)
+    with error(ValueError, "'velocity_scale'"):
+        CARFAC(velocity_scale=-1).transfer_function(1000)
+    for finds in ({"audiogram": Audiogram.standard("N1")}, {"learn": "v_offset"}):
+        with pytest.raises(NotFittedError):
+            CARFAC(**finds).transfer_function(1000)
+
+
 @pytest.mark.parametrize("frequencies_hz", [-1.0, [100, 11025.1], [np.nan], [[100.0]]])
 def test_transfer_function_refuses_frequencies_out_of_range(frequencies_hz, linear):
     with error(ValueError, "frequencies_hz=", "0 to half the sample rate, 11025.0 Hz"):
@@ -412,13 +427,13 @@ def test_silence_gives_no_response(style):
         ("just_hwr", ["nap", "bm", "agc", "ohc"]),
         ("one_cap", ["nap", "bm", "agc", "ohc"]),
         ("two_cap", ["nap", "bm", "receptor_potential", "agc", "ohc"]),
-        ("two_cap_with_syn", ["nap", "bm", "receptor_potential", "agc", "ohc", "firings"]),
+        ("two_cap_with_syn", ["nap", "bm", "receptor_potential", "agc", "ohc", "spikes_per_s"]),
     ],
 )
 def test_outputs_are_those_that_the_hair_cell_has(style, outputs):
     responses = CARFAC(ihc_style=style).fit(SILENCE).simulate(SILENCE)
     assert list(responses) == outputs
-    assert {response.shape for name, response in responses.items() if name != "firings"} == {(1, 71, SILENCE.size)}
+    assert {response.shape for name, response in responses.items() if name != "spikes_per_s"} == {(1, 71, SILENCE.size)}
 
 
 @pytest.mark.parametrize("output", ["nap", "bm", "receptor_potential", "agc", "ohc"])
@@ -458,34 +473,89 @@ def test_receptor_potential_lies_between_rest_and_all_charge():
 # The synapse
 
 
-def test_firings_have_an_axis_of_classes():
+def test_spikes_have_an_axis_of_classes():
     X = np.stack(make_clips((0.02, 0.02), n_ears=2))
-    firings = CARFAC(ihc_style="two_cap_with_syn").fit(X).simulate(X, "firings").firings
-    assert firings.shape == (2, 2, 71, 3, X.shape[-1])
-    assert firings.dtype == np.float32
+    spikes_per_s = CARFAC(ihc_style="two_cap_with_syn").fit(X).simulate(X, "spikes_per_s").spikes_per_s
+    assert spikes_per_s.shape == (2, 2, 71, 3, X.shape[-1])
+    assert spikes_per_s.dtype == np.float32
 
 
 def test_fibres_fire_at_their_spontaneous_rates_in_silence():
     model = double(ihc_style="two_cap_with_syn", spont_rates=(60, 7, 2))
-    firings = model.simulate(SILENCE, "firings").firings[0]
-    rates = firings * RATE / model.coefficients_.synapse.n_fibers[:, :, None]
+    rates = model.simulate(SILENCE, "spikes_per_s").spikes_per_s[0] / (10 * model.n_fibers_[:, :, None])  # of 10 cells
     np.testing.assert_allclose(rates, np.broadcast_to([[[60.0], [7.0], [2.0]]], rates.shape), rtol=1e-10)
 
 
 def test_no_fibre_fires_for_long_above_its_saturated_rate():
     model = double(ihc_style="two_cap_with_syn")
-    firings = model.simulate(tone(1000, 1.0, 0.5), "firings").firings[0, :, :, -RATE // 5 :]
-    rates = firings.mean(axis=2) * RATE / model.coefficients_.synapse.n_fibers
+    spikes_per_s = model.simulate(tone(1000, 1.0, 0.5), "spikes_per_s").spikes_per_s[0, :, :, -RATE // 5 :]
+    rates = spikes_per_s.mean(axis=2) / (10 * model.n_fibers_)
     assert 190 < rates.max() < 200 / 0.9  # 200 / s with half of sat_reservoir, 0.1, left: never open, never empty
     assert rates[39].min() > 60
 
 
-def test_the_nap_weighs_the_firings():
+def test_spikes_per_s_are_the_same_at_any_rate_of_the_model():
+    at_16000, at_48000 = (
+        double(rate, ihc_style="two_cap_with_syn")
+        .simulate(tone(1000, 0.01, 0.2, rate), "spikes_per_s")
+        .spikes_per_s[0, ..., -rate // 20 :]
+        .mean(axis=-1)
+        .max(axis=0)
+        for rate in (16000, 48000)
+    )
+    np.testing.assert_allclose(at_16000, at_48000, rtol=0.1)
+
+
+def test_the_nap_weighs_the_spikes():
     model = double(ihc_style="two_cap_with_syn")
-    responses = model.simulate(tone(1000, 0.01), ("nap", "firings"))
-    synapse = model.coefficients_.synapse
-    nap = np.einsum("schn,c->shn", responses.firings.transpose(0, 2, 1, 3), synapse.agc_weight) - synapse.spont_sub
-    np.testing.assert_allclose(responses.nap, nap, atol=1e-12)
+    responses = model.simulate(tone(1000, 0.01), ("nap", "spikes_per_s"))
+    spikes = responses.spikes_per_s / RATE  # a sample
+    weighed = np.einsum("shcn,c->shn", spikes, model.coefficients_.synapse.agc_weight)
+    np.testing.assert_allclose(responses.nap, weighed - model.nap_rest_[:, np.newaxis], atol=1e-12)
+
+
+def vector_strength(response, frequency_hz):
+    """Textbook vector strength of a rate."""
+    phase = np.exp(2j * np.pi * frequency_hz * np.arange(response.shape[-1]) / RATE)
+    return np.abs(response @ phase) / response.sum(axis=-1)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_the_nap_and_its_rest_are_never_negative_and_have_a_vector_strength(style):
+    model = double(ihc_style=style)
+    channel = channel_at(model, 441)
+    strengths, raw = [], []
+    for level_db_spl in (10, 30, 50, 70):
+        x = tone(441, np.sqrt(2) * 10 ** ((level_db_spl - 107) / 20), 0.4)
+        nap = model.simulate(x, "nap").nap[0, channel, -50 * 80 :]  # whole periods
+        assert (nap + model.nap_rest_[channel]).min() > -1e-12
+        strengths.append(vector_strength(nap + model.nap_rest_[channel], 441))
+        raw.append(vector_strength(nap, 441))
+    assert max(strengths) < 0.9
+    if style == "just_hwr":  # has no rest
+        assert (model.nap_rest_ == 0).all()
+    else:
+        assert strengths[0] < 0.1 < 0.5 < strengths[-1]  # rises with level, as in the nerve
+        assert raw[0] > 1.5
+
+
+@pytest.mark.parametrize("share", [1, 0.5, 0])
+def test_in_silence_the_nap_lacks_the_rest_of_lost_fibres(share):
+    model = double(ihc_style="two_cap_with_syn", n_fibers=share * np.array([50, 35, 25]))
+    silent = model.simulate(np.zeros((1, RATE // 2)), "nap").nap[0]
+    np.testing.assert_allclose(silent, np.full_like(silent, (share - 1) * model.nap_rest_[0]), atol=1e-12)
+
+
+def test_fewer_fibres_raise_the_gain_of_the_cascade_by_way_of_the_agc():
+    healthy, impaired = (double(ihc_style="two_cap_with_syn", n_fibers=n) for n in (None, (10, 7, 5)))
+    channel = channel_at(healthy, 1000)
+    bm = [model.simulate(tone(1000, 0.01), "bm").bm[0, channel, -2000:].std() for model in (healthy, impaired)]
+    assert db(bm[1] / bm[0]) > 3
+
+
+def test_without_a_fit_there_is_no_rest():
+    with pytest.raises(NotFittedError):
+        _ = CARFAC().nap_rest_
 
 
 @pytest.mark.parametrize(
@@ -550,7 +620,10 @@ BAD_PARAMETERS = {
     "health far below 0": ({"ohc_health": -1.0}, ("ohc_health=[-1.]", "between 0 (passive) and 1", "clip")),
     "health NaN": ({"ohc_health": np.full(71, np.nan)}, ("ohc_health=[nan", "between 0 (passive) and 1")),
     "health as text": ({"ohc_health": ["a"] * 71}, ("ohc_health=['a'", "must be numbers")),
-    "firings": ({"ihc_style": "two_cap_with_syn", "output": "firings"}, ("output='firings'", "simulate(X, 'firings')")),
+    "spikes": (
+        {"ihc_style": "two_cap_with_syn", "output": "spikes_per_s"},
+        ("output='spikes_per_s'", "simulate(X, 'spikes_per_s')"),
+    ),
     "output of another style": (
         {"ihc_style": "one_cap", "output": "receptor_potential"},
         ("'receptor_potential'", "nap"),
