@@ -82,7 +82,7 @@ class CARFACRuns(AudioTransformer):
 
     @property
     def nap_rest_(self) -> np.ndarray:
-        """Output of a healthy hair cell in silence in every channel, (n_channels_,), which the NAP is taken from."""
+        """Output of a healthy hair cell in silence, subtracted to give the NAP; (n_channels_,)."""
         check_is_fitted(self)
         hair_cell, synapse = self._ears_[0].hair_cell, self._ears_[0].synapse
         rest = getattr(hair_cell, "rest", 0.0) if synapse is None else synapse.spont_sub

@@ -171,7 +171,7 @@ class CARFAC(CARFACFit):
         What of the audiogram the fitted model leaves unexplained, in dB: the given thresholds less the predicted; 0
         where there was no response and the predicted threshold is no lower.
     nap_rest_ : ndarray of shape (n_channels_,)
-        Output of a healthy hair cell in silence, in units of the NAP, which the NAP is taken from, see Notes.
+        What is subtracted from the hair cell's output to give the NAP: that of a healthy ear in silence, see Notes.
     frame_rate_hz_ : float
         Frames a second.
     <parameter>_ : float or ndarray
@@ -196,7 +196,7 @@ class CARFAC(CARFACFit):
 
     The NAP is the rise of the hair cell's output above that of a healthy ear in silence: with all fibres it is 0 in
     silence, and negative in parts of a period. Its mean is therefore no rate, and vector strength and depths of
-    modulation taken from it mean nothing, and exceed 1. They need the output itself, which is never negative:
+    modulation computed from it mean nothing, and exceed 1. They need the output itself, which is never negative:
     ``nap + model.nap_rest_[:, np.newaxis]``.
 
     References
