@@ -92,6 +92,10 @@ class State(NamedTuple):
         lines, cells, sums = aligned_copies(self[:3])
         return State(lines, cells, sums, self.filled.copy())
 
+    def of_rows(self, rows: slice) -> "State":
+        """View of some rows."""
+        return State(self.lines[rows], self.cells[rows], self.sums[rows], self.filled)
+
 
 def make_plan(design: Any, first: int, last: int, dtype: Any) -> Plan:
     """Plan of a run from stage first to last of a design (`skaud.design.osses2021.Design`)."""

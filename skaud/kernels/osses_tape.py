@@ -10,12 +10,14 @@ from skaud.kernels.osses_layout import (
     ADAPTATION,
     CELL,
     CELL_RE,
+    DIVISORS,
     GAMMATONE,
     GROUP,
     HAIR_CELL,
     LANES,
     MAX_LOOPS,
     MODULATION,
+    SECTIONS,
     SEGMENT,
     TAPED_LOOP,
     TAPED_PASSES,
@@ -127,3 +129,17 @@ def reverse_workspace(plan: Plan) -> tuple[np.ndarray, ...]:
     )
     seeds[...] = 0
     return block, seeds, states, np.zeros(SEGMENT, np.int64)
+
+
+def coefficient_bars(bars: Bars, plan: Plan) -> tuple[np.ndarray, ...]:
+    """Bars of constants, loops, lines and cells, as the plan and the first state have them."""
+    summed = bars.summed_lines.reshape(-1, BARS_GROUP)
+    states = bars.lines.sum(axis=0, dtype=float).reshape(-1, BARS_GROUP)
+    lines = np.zeros((len(summed), GROUP))
+    lines[:, :SECTIONS] = summed[:, :SECTIONS]
+    for n in range(len(plan.loops)):  # of what a state begins with, only the divisors depend on parameters
+        of_loop = states[:, LOOPS + n * BARS_LOOP :][:, :LANES]
+        lines[:, DIVISORS + n * LANES :][:, :LANES] = of_loop
+    shared = summed[:, GROUP:].reshape(len(summed), -1, LANES).sum(axis=(0, 2))
+    loops = shared[N_CONSTANTS:].reshape(-1, BARS_LOOP // LANES)[: len(plan.loops), 1:]
+    return shared[:N_CONSTANTS], loops, lines, bars.summed_cells.reshape(-1, CELL)

@@ -1,7 +1,6 @@
 """Osses et al. (2021): ears, filterbank, hair cells, adaptation, modulation filterbank."""
 
 from collections.abc import Callable, Sequence
-from hashlib import sha1
 from numbers import Real
 from typing import Any
 
@@ -10,19 +9,24 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skaud._learning import LEARNING_CONSTRAINTS
+from skaud._engines import EngineTransformer
+from skaud._learning import LEARNING_CONSTRAINTS, LearningTransformer
 from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
 from skaud.design.modulation import LOWEST_HZ
-from skaud.models._osses2021_gradients import Osses2021Gradients
-from skaud.models._osses2021_runs import EARS
-from skaud.stages._stage import Chain, check_rate
+from skaud.design.osses2021 import Design
+from skaud.engines.chain import OUTPUTS, Chain
+from skaud.engines.engine import Engine
+from skaud.engines.series import Series
+from skaud.stages._stage import check_rate
 from skaud.stages.adaptation import AdaptationLoops
-from skaud.stages.ears import HeadphoneFilter, MiddleEarFilter
+from skaud.stages.ears import HeadphoneFilter, MiddleEarFilter, check_causal
 from skaud.stages.gammatone import GammatoneFilterbank, channel_names
 from skaud.stages.hair_cell import HairCellEnvelope
 from skaud.stages.modulation import ModulationFilterbank, modulation_names
 from skaud.stages.pooling import TemporalPooling
+
+EARS = ("headphone", "middle_ear")
 
 PRESETS: dict[str, dict[str, Any]] = {
     "osses2021": {},
@@ -41,7 +45,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class Osses2021(Osses2021Gradients):
+class Osses2021(EngineTransformer, LearningTransformer):
     """Monaural auditory model of Osses et al. (2021).
 
     Headphone and outer ear, middle ear, gammatone filterbank, inner hair cells, adaptation loops, modulation
@@ -308,6 +312,10 @@ class Osses2021(Osses2021Gradients):
 
     # --- parameters to coefficients ---
 
+    _outputs = (*EARS, *OUTPUTS)
+
+    stages_: Bunch
+
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_rate(self.sample_rate)
@@ -357,9 +365,70 @@ class Osses2021(Osses2021Gradients):
         if self.modulation:
             self.modulation_index_ = self.stages_.modulation.modulation_index_
         self.coefficients_ = self._design_with({})
-        self._chain_ = Chain(self.coefficients_, "filterbank" if self.output in EARS else self.output, self.dtype)
-        ears = "".join(stage._fingerprint_ for stage in self._ears().values())
-        self._fingerprint_ = sha1((ears + self._chain_.fingerprint()).encode()).hexdigest()[:10]
+        self._start_engine()
+
+    def _design_with(self, parameters: dict[str, dict[str, Any]]) -> Design:
+        """Coefficients from the filterbank on, with some parameters of some stages replaced."""
+        parts = []
+        for name in OUTPUTS:
+            if name in self.stages_:
+                stage, changed = self.stages_[name], parameters.get(name)
+                parts.append(stage._design_with(changed) if changed else stage.coefficients_)
+        # Of every part only the fields of its own stage are not empty.
+        fields = {k: v for part in parts for k, v in part._asdict().items() if v not in (None, ())}
+        return Design(**fields | {"n_channels": self.n_channels_})
+
+    def _engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
+        changed: dict[str, dict[str, Any]] = {}
+        for name, value in parameters.items():
+            stage, own = self._owners()[name]
+            changed.setdefault(stage, {})[own] = value
+        ears = [self.stages_[name]._engine(changed.get(name, {}), dtype) for name in EARS if name in self.stages_]
+        chain = Chain(self._design_with(changed) if changed else self.coefficients_, dtype)
+        return Series([*ears, chain]) if ears else chain
+
+    def _initial_arrays(self, n_ears: int) -> Any:
+        if not set(EARS).isdisjoint(self.stages_):
+            check_causal(self.phase)
+        return super()._initial_arrays(n_ears)
+
+    # --- parameters that have a derivative, which the stages own ---
+
+    def _owners(self, stages: Bunch | None = None) -> dict[str, tuple[str, str]]:
+        """Stage of every parameter that has a derivative, and the parameter's name there."""
+        owners, stages = {}, self.stages_ if stages is None else stages
+        for stage in stages:
+            for own in stages[stage]._differentiable():
+                owners[f"{stage}_{own}" if stage in EARS else own] = stage, own
+        return owners
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return tuple(self._owners())
+
+    def _learnable_names(self) -> tuple[str, ...]:
+        stages = self._make_stages()
+        reached = list(stages)[: list(stages).index(self.output) + 1]
+        return tuple(name for name, (stage, _) in self._owners(stages).items() if stage in reached)
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        return self._joint_bounds(())
+
+    def _joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+        return {name: self.stages_[stage]._joint_bounds(names)[own] for name, (stage, own) in self._owners().items()}
+
+    def _differentiated(self, name: str) -> np.ndarray:
+        stage, own = self._owners()[name]
+        return self.stages_[stage]._differentiated(own)
+
+    def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
+        return tuple({self._owners()[name][0] for name in names})
+
+    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+        stage, own = self._owners()[name]
+        if stage in EARS:  # each has one array of coefficients, its taps
+            ears = [ear for ear in EARS if ear in self.stages_]
+            return self.stages_[stage]._parameter_bar(own, bars[ears.index(stage) :][:1])
+        return super()._parameter_bar(name, bars)
 
     def _available_outputs(self) -> tuple[str, ...]:
         lacking = [

@@ -1,6 +1,6 @@
 """Pooling of frames that come block by block, in memory that does not grow with their number."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,18 +66,6 @@ def can_run(statistics: Statistic | Sequence[Statistic]) -> bool:
     if isinstance(statistics, str) or callable(statistics):
         statistics = (statistics,)
     return all(isinstance(s, str) and s.split("delta_")[-1] in ("mean", "std", "min", "max") for s in statistics)
-
-
-def mean_of_blocks(blocks: Iterable[np.ndarray], frame_length: int) -> Iterator[np.ndarray]:
-    """Means over frames, (n_ears, 1, n_frames), of sound (n_ears, n_samples) that comes in blocks."""
-    waiting: list[np.ndarray] = []
-    for block in blocks:
-        sound = np.concatenate([*waiting, block], axis=1)
-        n_frames = sound.shape[1] // frame_length
-        waiting = [sound[:, n_frames * frame_length :]]
-        if n_frames:
-            whole = sound[:, : n_frames * frame_length]
-            yield whole.reshape(len(sound), 1, n_frames, frame_length).mean(axis=-1)
 
 
 class Running(Protocol):

@@ -1,134 +1,22 @@
 """What the stages of Osses et al. (2021) have in common as transformers."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from hashlib import sha1
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skaud._gradients import ComplexStep, DifferentiableTransformer
+from skaud._engines import EngineTransformer
 from skaud._sounds import Sounds
 from skaud._stream import StreamState
 from skaud.design.osses2021 import Design
-from skaud.kernels import osses2021 as kernels
-from skaud.kernels import osses_layout as layout
-from skaud.stages._chain_gradients import STEP, CoefficientBars, pull_back, record
+from skaud.engines.chain import Chain
 
-OUTPUTS = ("filterbank", "hair_cell", "adaptation", "modulation")  # in the order of the kernel's stages
 MIN_RATE_HZ, MAX_RATE_HZ = 8000, 192000
-BLOCK = 8192  # samples between two calls of a kernel
-BLOCK_FRAMES = 512  # frames that are pooled at a time
 
 
-class Chain:
-    """A run of stages on coefficients of one dtype; what the stages and the model share."""
-
-    def __init__(self, design: Design, output: str, dtype: str) -> None:
-        self.first = design.stages[0]
-        self.design, self.dtype = design, dtype
-        self.plan = self.plan_to(output)
-
-    def plan_to(self, output: str) -> layout.Plan:
-        """Plan of the run that ends with an output."""
-        return layout.make_plan(self.design, self.first, OUTPUTS.index(output), self.dtype)
-
-    def fingerprint(self) -> str:
-        """Text that tells one design from another."""
-        return sha1(b"".join(a.tobytes() for a in (*self.plan, *self.initial_state(1)))).hexdigest()[:10]
-
-    def initial_state(self, n_rows: int) -> layout.State:
-        """State after a long silence."""
-        return layout.initial_state(self.design, self.dtype, n_rows)
-
-    def n_outputs(self, output: str) -> int:
-        """Rows of an output."""
-        return sum(self.design.n_filters) if output == "modulation" else self.design.n_channels
-
-    def full(self, x: np.ndarray, state: layout.State, names: tuple[str, ...]) -> list[np.ndarray]:
-        """Outputs at full rate, (n_rows, n_outputs, n_samples) each; state goes on."""
-        plan = self.plan_to(max(names, key=OUTPUTS.index))
-        n_rows, n_samples = len(state.lines), x.shape[-1]
-        arrays = {
-            name: np.empty((n_rows if name in names else 0, self.n_outputs(name), n_samples), self.dtype)
-            for name in OUTPUTS
-        }
-        kernels.run(x, state, plan, layout.workspace(plan), *arrays.values())
-        return [arrays[name] for name in names]
-
-    def frames(
-        self, blocks: Iterator[np.ndarray], state: layout.State, n_samples: int, frame_length: int
-    ) -> tuple[np.ndarray, int]:
-        """Frames of the last stage, (n_rows, n_outputs, n_frames), and their number; state goes on."""
-        output = OUTPUTS[int(self.plan.sizes[-1])]
-        n_frames = (int(state.filled[0]) + n_samples) // frame_length
-        out = np.empty((len(state.lines), self.n_outputs(output), max(1, n_frames)), self.dtype)
-        work, done = layout.workspace(self.plan), 0
-        for block in blocks:
-            done = kernels.run_frames(block, state, self.plan, work, frame_length, out, done)
-        return out, done
-
-    def frame_blocks(self, blocks: Iterator[np.ndarray], n_rows: int, frame_length: int | None) -> Iterator[np.ndarray]:
-        """As clip_frames, bit by bit, of a clip of more than one frame; of frame_length None, every sample."""
-        state, work = self.initial_state(n_rows), layout.workspace(self.plan)
-        output = OUTPUTS[int(self.plan.sizes[-1])]
-        out, done = np.empty((n_rows, self.n_outputs(output), 0), self.dtype), 0
-        for sound in blocks:
-            for begin in range(0, sound.shape[-1], BLOCK):
-                block = np.ascontiguousarray(sound[:, begin : begin + BLOCK])
-                if frame_length is None:
-                    yield self.full(block, state, (output,))[0]
-                    continue
-                n_frames = (int(state.filled[0]) + block.shape[-1]) // frame_length
-                if done + n_frames > out.shape[-1]:
-                    if done:
-                        yield out[..., :done]
-                    out, done = np.empty((*out.shape[:-1], max(n_frames, BLOCK_FRAMES)), self.dtype), 0
-                done = kernels.run_frames(block, state, self.plan, work, frame_length, out, done)
-        if done:
-            yield out[..., :done]
-
-    def clip_frames(self, blocks: Iterator[np.ndarray], n_rows: int, n_samples: int, frame_length: int) -> np.ndarray:
-        """Frames of a whole clip; of one shorter than a frame, the mean of what there is."""
-        state = self.initial_state(n_rows)
-        out, n_frames = self.frames(blocks, state, n_samples, frame_length)
-        if n_frames == 0:
-            kernels.close_frame(state, self.plan, out, 0)
-        return out
-
-    def respond(self, x: np.ndarray, n_rows: int, output: str, frame_length: int | None) -> np.ndarray:
-        """Frames of a whole clip, or with None its response at full rate."""
-        if frame_length is None:
-            return self.full(x, self.initial_state(n_rows), (output,))[0]
-        return self.clip_frames(iter([x]), n_rows, x.shape[1], frame_length)
-
-
-class ChainGradients(ComplexStep, DifferentiableTransformer):
-    """Derivatives of a transformer whose coefficients make a chain."""
-
-    _chain_: Chain
-
-    @abstractmethod
-    def _design_with(self, parameters: dict[str, Any]) -> Design:
-        """Coefficients, with some parameters replaced by others, which may take a complex step."""
-
-    @abstractmethod
-    def _bounds(self) -> dict[str, tuple[float, float]]:
-        """Physical limits of every parameter that has a derivative."""
-
-    def _coefficients_vjp(self, name: str, bars: CoefficientBars) -> np.ndarray:
-        """Bar of a parameter, from those of the coefficients: a complex step through the design."""
-        value = self._differentiated(name)
-        bar = np.empty(value.shape)
-        for index in np.ndindex(value.shape):
-            step = np.zeros(value.shape, complex)
-            step[index] = STEP * 1j
-            bar[index] = bars.along(self._design_with({name: (value + step)[()]}))
-        return bar
-
-
-class Stage(ComplexStep, DifferentiableTransformer):
+class Stage(EngineTransformer):
     """A stage as a transformer of its own."""
 
     # At full rate and unpooled, unless a stage has these as parameters: what the next stage takes.
@@ -142,7 +30,7 @@ class Stage(ComplexStep, DifferentiableTransformer):
         check_rate(self.sample_rate)
 
 
-class ChainStage(Stage, ChainGradients):
+class ChainStage(Stage):
     """A stage that runs in a chain."""
 
     coefficients_: Design
@@ -156,6 +44,7 @@ class ChainStage(Stage, ChainGradients):
         return parameters
 
     def _design_with(self, parameters: dict[str, Any]) -> Design:
+        """Coefficients, with some parameters replaced by others, which may take a complex step."""
         return self._make_design(self._resolve(self._parameters()) | parameters)
 
     def _differentiated(self, name: str) -> np.ndarray:
@@ -163,53 +52,10 @@ class ChainStage(Stage, ChainGradients):
 
     def _design(self) -> None:
         self.coefficients_ = self._design_with({})
-        self._chain_ = Chain(self.coefficients_, self.output, self.dtype)
-        self._fingerprint_ = self._chain_.fingerprint()
+        self._start_engine()
 
-    def _rows(self, clip: np.ndarray) -> int:
-        return len(clip)
-
-    def _initial_arrays(self, n_ears: int) -> layout.State:
-        return self._chain_.initial_state(n_ears)
-
-    def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
-        return [tuple(self._chain_.full(c, self._chain_.initial_state(self._rows(c)), names)) for c in clips]
-
-    def _run_frames(self, clips: list[np.ndarray], frame_length: int | None) -> list[np.ndarray]:
-        if frame_length is None:
-            return [responses[0] for responses in self._run_full(clips, (self.output,))]
-        return [self._chain_.clip_frames(iter([c]), self._rows(c), c.shape[-1], frame_length) for c in clips]
-
-    def _frame_blocks(self, clips: list[np.ndarray], frame_length: int | None) -> Iterator[tuple[int, np.ndarray]]:
-        for i, clip in enumerate(clips):
-            for frames in self._chain_.frame_blocks(iter([clip]), self._rows(clip), frame_length):
-                yield i, frames
-
-    def _run_chunk(self, clip: np.ndarray, arrays: layout.State, frame_length: int | None) -> tuple[np.ndarray, Any]:
-        state = arrays.copy()
-        if frame_length is None:
-            return self._chain_.full(clip, state, (self.output,))[0], state
-        out, n_frames = self._chain_.frames(iter([clip]), state, clip.shape[-1], frame_length)
-        return out[..., :n_frames], state
-
-    def _run_vjp(
-        self, clips: list[np.ndarray], output: str, frame_length: int | None, wrt: tuple[str, ...]
-    ) -> tuple[list[np.ndarray], Callable]:
-        (clip,) = clips
-        response, run = record(self._chain_, clip, self._rows(clip), output, frame_length)
-
-        def pullback(value_bars: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
-            names = [name for name in wrt if name != "X"]
-            x_bar, bars = pull_back(run, value_bars[0], 1 << self._chain_.first if names else 0)
-            return [x_bar], {name: self._coefficients_vjp(name, bars) for name in names}
-
-        return [response], pullback
-
-    def _run_complex(
-        self, clips: list[np.ndarray], output: str, frame_length: int | None, parameters: dict[str, Any]
-    ) -> list[np.ndarray]:
-        chain = Chain(self._design_with(parameters), output, "complex128")
-        return [chain.respond(clip, self._rows(clip), output, frame_length) for clip in clips]
+    def _engine(self, parameters: dict[str, Any], dtype: str) -> Chain:
+        return Chain(self._design_with(parameters) if parameters else self.coefficients_, dtype)
 
 
 class ChannelStage(ChainStage):
@@ -236,14 +82,14 @@ class ChannelStage(ChainStage):
         self.n_ears_in_ = self.n_channels_in_ if self._has_channels_ else None
         super()._design_runs()
 
-    def _rows(self, clip: np.ndarray) -> int:
-        return 1
+    def _as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
+        return [clip[np.newaxis] for clip in clips]
 
     def _n_rows_in(self) -> int:
         return self.n_channels_in_
 
-    def _initial_arrays(self, n_ears: int) -> layout.State:
-        return self._chain_.initial_state(1)
+    def _initial_arrays(self, n_ears: int) -> Any:
+        return super()._initial_arrays(1)
 
     def _sounds(self, X: Any, sample_rate: Any, *, fixed_length: bool = False) -> Sounds:
         sounds = super()._sounds(X, sample_rate, fixed_length=fixed_length)

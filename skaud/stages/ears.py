@@ -1,8 +1,7 @@
 """Headphone, outer ear and middle ear as transformers: sound in, sound out."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from hashlib import sha1
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,8 @@ from sklearn.utils._param_validation import StrOptions
 from skaud._stream import StreamState
 from skaud.base import AudioTransformer
 from skaud.design import ears as design
-from skaud.kernels.fir import convolve, convolve_adjoint, prepare_taps
-from skaud.stages._stage import BLOCK, Stage
+from skaud.engines.fir import Fir
+from skaud.stages._stage import Stage
 
 
 class EarStage(Stage):
@@ -54,7 +53,7 @@ class EarStage(Stage):
         table = self._table()
         self.frequencies_hz_, self.gains_db_ = table.frequencies_hz, self._in_db(table)
         self.filter_ = self._filter(table)
-        self._fingerprint_ = sha1(self.filter_.fir.tobytes()).hexdigest()[:10]
+        self._start_engine()
 
     def _in_db(self, table: design.Table) -> np.ndarray:
         """Gains of a table in dB; re the largest where the filter has no gain of its own."""
@@ -142,56 +141,17 @@ class EarStage(Stage):
     def _channel_names(self) -> list[str]:
         return ["sound"]
 
-    def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
-        return [(self._filtered(clip)[:, np.newaxis],) for clip in clips]
+    def _engine(self, parameters: dict[str, Any], dtype: str) -> Fir:
+        fir = self.filter_.fir
+        if "gains_db" in parameters:
+            table = self._table()
+            gains = table.gains * 10 ** ((parameters["gains_db"] - self.gains_db_) / 20)
+            fir = self._filter(design.Table(table.frequencies_hz, gains)).fir
+        return Fir(self.output, fir, self.filter_.advance, dtype)
 
-    def _run_frames(self, clips: list[np.ndarray], frame_length: int | None) -> list[np.ndarray]:
-        return [responses[0] for responses in self._run_full(clips, (self.output,))]
-
-    def _initial_arrays(self, n_ears: int) -> np.ndarray:
+    def _initial_arrays(self, n_ears: int) -> Any:
         check_causal(self.phase)
-        return self._history(n_ears)
-
-    def _run_chunk(self, clip: np.ndarray, arrays: np.ndarray, frame_length: int | None) -> tuple[np.ndarray, Any]:
-        out, history = self._go_on(clip, arrays)
-        return out[:, np.newaxis], history
-
-    # --- filtering block by block ---
-
-    def _history(self, n_rows: int) -> np.ndarray:
-        """Samples before the first, as many as the filter looks back."""
-        return self._before(n_rows, prepare_taps(self.filter_.fir, self.dtype))
-
-    def _before(self, n_rows: int, taps: np.ndarray) -> np.ndarray:
-        return np.zeros((n_rows, len(taps) - 1), taps.dtype)
-
-    def _go_on(
-        self, x: np.ndarray, history: np.ndarray, taps: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Filter a block; history is what came before it."""
-        taps = prepare_taps(self.filter_.fir, self.dtype) if taps is None else taps
-        x = np.concatenate([history, x], axis=1)
-        out = np.empty((len(x), x.shape[1] - len(taps) + 1), taps.dtype)
-        convolve(x, taps, out)
-        return out, x[:, out.shape[1] :].copy()
-
-    def _stream(self, blocks: Iterable[np.ndarray], taps: np.ndarray | None = None) -> Iterator[np.ndarray]:
-        """Filtered blocks of one clip, as long as the clip and ahead by the filter's advance."""
-        taps = prepare_taps(self.filter_.fir, self.dtype) if taps is None else taps
-        early, history = self.filter_.advance, self._before(1, taps)
-        for i, block in enumerate(blocks):
-            out, history = self._go_on(block, history if i else self._before(len(block), taps), taps)
-            skipped = min(early, out.shape[1])
-            early -= skipped
-            if skipped < out.shape[1]:
-                yield out[:, skipped:]
-        if self.filter_.advance:  # zeros follow the clip; one shorter than the advance drops the rest of it
-            out, _ = self._go_on(np.zeros((len(history), self.filter_.advance), taps.dtype), history, taps)
-            yield out[:, early:]
-
-    def _filtered(self, clip: np.ndarray, taps: np.ndarray | None = None) -> np.ndarray:
-        """A whole clip, filtered."""
-        return np.concatenate(list(self._stream(iter_blocks(clip), taps)), axis=1)
+        return super()._initial_arrays(n_ears)
 
     # --- derivatives ---
 
@@ -205,50 +165,11 @@ class EarStage(Stage):
     def _differentiated(self, name: str) -> np.ndarray:
         return self.gains_db_
 
-    def _filtered_adjoint(self, out_bar: np.ndarray) -> np.ndarray:
-        """Bar of a clip, from that of its filtered self: the filter, backwards in time."""
-        return np.ascontiguousarray(self._filtered(out_bar[:, ::-1])[:, ::-1])
-
-    def _taps_adjoint(self, x: np.ndarray, out_bar: np.ndarray) -> np.ndarray:
-        """Bar of the filter's taps, for a clip x."""
-        n_taps, advance = len(self.filter_.fir), self.filter_.advance
-        around = np.pad(x, ((0, 0), (n_taps - 1 - advance, advance)))
-        taps_bar = np.zeros(n_taps)
-        convolve_adjoint(around, out_bar, taps_bar)
-        return taps_bar[::-1]
-
-    def _gains_vjp(self, x: np.ndarray, out_bar: np.ndarray) -> np.ndarray:
-        """Bar of the gains in dB, for a clip x."""
-        table, taps_bar = self._table(), self._taps_adjoint(x, out_bar)
+    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+        (taps_bar,), table = bars, self._table()
         gains_bar = design.design_ear_adjoint(taps_bar, table, self.sample_rate, self.phase, **self._options())
         # gains = 10 ** (gains_db / 20)
         return gains_bar * table.gains * (np.log(10) / 20)
-
-    def _complex_taps(self, gains_db: np.ndarray | None) -> np.ndarray:
-        """Taps in complex numbers, for gains of which some are complex; None means those that it has."""
-        if gains_db is None:
-            return prepare_taps(self.filter_.fir, "complex128")
-        table = self._table()
-        gains = table.gains * 10 ** ((gains_db - self.gains_db_) / 20)
-        return prepare_taps(self._filter(design.Table(table.frequencies_hz, gains)).fir, "complex128")
-
-    def _run_vjp(
-        self, clips: list[np.ndarray], output: str, frame_length: int | None, wrt: tuple[str, ...]
-    ) -> tuple[list[np.ndarray], Callable]:
-        (clip,) = clips
-
-        def pullback(value_bars: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
-            out_bar = np.require(value_bars[0][:, 0], self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
-            grads = {"gains_db": self._gains_vjp(clip, out_bar)} if "gains_db" in wrt else {}
-            return [self._filtered_adjoint(out_bar)], grads
-
-        return [self._filtered(clip)[:, np.newaxis]], pullback
-
-    def _run_complex(
-        self, clips: list[np.ndarray], output: str, frame_length: int | None, parameters: dict[str, Any]
-    ) -> list[np.ndarray]:
-        taps = self._complex_taps(parameters.get("gains_db"))
-        return [self._filtered(clip, taps)[:, np.newaxis] for clip in clips]
 
 
 class HeadphoneFilter(EarStage):
@@ -390,12 +311,6 @@ class MiddleEarFilter(EarStage):
 
     def _options(self) -> dict[str, bool]:
         return super()._options() | {"amt_minimum": self.middle_ear == "lopezpoveda2001"}
-
-
-def iter_blocks(clip: np.ndarray) -> Iterator[np.ndarray]:
-    """Blocks (n_rows, at most BLOCK) of a clip (n_rows, n_samples)."""
-    for begin in range(0, clip.shape[1], BLOCK):
-        yield np.ascontiguousarray(clip[:, begin : begin + BLOCK])
 
 
 def check_causal(phase: str) -> None:

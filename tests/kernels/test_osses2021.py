@@ -116,6 +116,6 @@ def test_silence_after_sound_leaves_no_denormal_numbers():
     x = np.zeros((1, 4 * RATE), np.float32)
     x[0, :100] = 1
     model = Osses2021(RATE, high_hz=7000, headphone=False, middle_ear=None).fit(x)
-    ((_, state),) = model.transform_chunk(x, model.initial_state())[1].arrays
+    (state,) = model.transform_chunk(x, model.initial_state())[1].arrays
     for array in (state.lines, state.cells):
         assert np.abs(array[array != 0]).min() > np.finfo(np.float32).tiny

@@ -1,0 +1,1 @@
+"""Engines: designs made ready to run, forwards and backwards; no estimator inside."""

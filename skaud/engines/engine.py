@@ -1,0 +1,215 @@
+"""What an engine is, and what derives from it for all of them: whole clips, blocks, batches, frames, derivatives.
+
+A row is one ear of one signal; the rows of a signal lie side by side. `frame_samples` is the length of a frame, over
+which a response is averaged; None keeps every sample. All that knows of estimators stands in `skaud._engines`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from hashlib import sha1
+from typing import Any, Protocol
+
+import numpy as np
+
+BLOCK = 8192  # samples of a sound that are computed at a time, where nothing asks for more
+STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
+
+Responses = dict[str, np.ndarray]  # by name: (n_signals, n_ears, n_channels, n_frames)
+
+
+class State(Protocol):
+    """All that a run changes; what is known of every row lies along the first axis."""
+
+    def copy(self) -> Any:
+        """Copy that shares nothing."""
+
+    def of_rows(self, rows: slice) -> Any:
+        """View of some rows; how far the frame is filled is shared by all."""
+
+
+class Engine(ABC):
+    """A design made ready to run, in one dtype.
+
+    x : (n_signals, n_ears, n_samples), or (n_signals, n_ears, n_channels, n_samples) where `takes_channels`
+
+    Attributes
+    ----------
+    dtype : str
+        "float32", "float64", or "complex128", for complex steps.
+    outputs : tuple of str
+        Names of the responses, in the order of the stages.
+    parts : tuple of str
+        Names of what `pull_back` may be asked the bars of coefficients for.
+    takes_channels : bool
+        Whether x has an axis of channels.
+    signals_at_once : int
+        Signals that had better run side by side.
+    frames_at_once : int
+        Frames that are held where a long clip goes through in blocks.
+    """
+
+    dtype: str
+    outputs: tuple[str, ...]
+    parts: tuple[str, ...]
+    takes_channels = False
+    signals_at_once = 1
+    frames_at_once = 512
+
+    @abstractmethod
+    def start(self, n_signals: int, n_ears: int) -> Any:
+        """State before the first sample."""
+
+    @abstractmethod
+    def run(
+        self, x: np.ndarray, state: Any, outputs: Sequence[str], frame_samples: int | None
+    ) -> tuple[Responses, Any]:
+        """Responses to the next samples, and the state after them; the state given is used up.
+
+        Frames are of one output. They come with the samples that complete them.
+        """
+
+    def finish(self, state: Any, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+        """What is still to come where a clip ends: the end of a response that comes before its sound."""
+        return {}
+
+    @abstractmethod
+    def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, Any]:
+        """Response to whole clips, of at least a frame, and a tape of how it came about, which `pull_back` leaves."""
+
+    @abstractmethod
+    def pull_back(self, tape: Any, bar: np.ndarray, wanted: Sequence[str]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Bars of x and of the coefficients, from the bar of the response; of parts that are not wanted, 0 will do.
+
+        The bars of coefficients are summed over signals and ears, in double precision, and shaped as `coefficients`.
+        """
+
+    @abstractmethod
+    def coefficients(self) -> tuple[np.ndarray, ...]:
+        """All numbers that responses depend on; parameters act through them alone."""
+
+
+# --- forwards ---
+
+
+def frame_of(n_samples: int, frame_samples: int | None) -> int | None:
+    """Frame of a clip: one that is shorter than a frame is a frame."""
+    return None if frame_samples is None else min(frame_samples, n_samples)
+
+
+def respond(engine: Engine, x: np.ndarray, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+    """Responses to whole clips of one length; the last frame is dropped where it is not complete."""
+    frame_samples = frame_of(x.shape[-1], frame_samples)
+    responses, state = engine.run(x, engine.start(*x.shape[:2]), outputs, frame_samples)
+    rest = engine.finish(state, outputs, frame_samples)
+    return {name: join([response, rest[name]]) if name in rest else response for name, response in responses.items()}
+
+
+def respond_in_blocks(
+    engine: Engine, clips: Sequence[np.ndarray], output: str, frame_samples: int | None, hop: int | None = None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """(which clip, its next frames), in blocks of `hop` samples; side by side, bit by bit as each clip alone.
+
+    None stands for blocks of the engine's `frames_at_once`. The clips, without the axis of signals, come with the
+    shortest first: the rows of those that ended are left behind.
+    """
+    long = [i for i, clip in enumerate(clips) if clip.shape[-1] >= (frame_samples or 1)]
+    for i in range(len(clips) - len(long)):
+        yield i, respond(engine, clips[i][np.newaxis], (output,), frame_samples)[output][0]
+    if not long:
+        return
+    lengths, n_ears = [clip.shape[-1] for clip in clips], len(clips[0])
+    state = engine.start(len(long), n_ears)
+    hop = max(engine.frames_at_once * (frame_samples or 1), BLOCK) if hop is None else hop
+    begin, running = 0, long
+    while running:
+        # To the end of the block, or of the shortest clip that is left.
+        end = min((begin // hop + 1) * hop, lengths[running[0]])
+        x = np.stack([clips[i][..., begin:end] for i in running])
+        responses, state = engine.run(x, state, (output,), frame_samples)
+        for i, response in zip(running, responses[output]):
+            if response.shape[-1]:
+                yield i, response
+        begin = end
+        n_ended = sum(lengths[i] == begin for i in running)
+        if n_ended:
+            ends = engine.finish(state.of_rows(slice(0, n_ended * n_ears)), (output,), frame_samples)
+            for i, response in zip(running, ends.get(output, ())):
+                if response.shape[-1]:
+                    yield i, response
+            running, state = running[n_ended:], state.of_rows(slice(n_ended * n_ears, None))
+
+
+def respond_side_by_side(
+    engine: Engine, clips: Sequence[np.ndarray], output: str, frame_samples: int | None
+) -> list[np.ndarray]:
+    """Frames of every clip, as `respond_in_blocks` takes them."""
+    if len(clips) == 1:
+        return [respond(engine, clips[0][np.newaxis], (output,), frame_samples)[output][0]]
+    pieces: list[list[np.ndarray]] = [[] for _ in clips]
+    for i, response in respond_in_blocks(engine, clips, output, frame_samples, clips[-1].shape[-1]):
+        pieces[i].append(response)
+    return [join(own) for own in pieces]
+
+
+def join(pieces: list[np.ndarray]) -> np.ndarray:
+    """Pieces one after the other in time."""
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1)
+
+
+# --- derivatives ---
+
+
+def along(bars: Sequence[np.ndarray], engine: Engine) -> float:
+    """Derivative in the direction of the complex step that the coefficients of an engine have."""
+    pairs = zip(bars, engine.coefficients(), strict=True)
+    return sum(float((bar * coefficients.imag).sum()) for bar, coefficients in pairs) / STEP
+
+
+def fingerprint(engine: Engine) -> str:
+    """Text that tells one design from another."""
+    numbers = b"".join(array.tobytes() for array in engine.coefficients())
+    return sha1(numbers, usedforsecurity=False).hexdigest()[:10]
+
+
+# --- frames, for engines whose kernels know none ---
+
+
+class FrameMeans:
+    """Means over frames of a response that comes in pieces."""
+
+    def __init__(self) -> None:
+        self.waiting: np.ndarray | None = None
+
+    def add(self, response: np.ndarray, frame_samples: int | None) -> np.ndarray:
+        """Frames that the next samples complete."""
+        if frame_samples is None:
+            return response
+        joined = response if self.waiting is None else join([self.waiting, response])
+        n_frames = joined.shape[-1] // frame_samples
+        self.waiting = joined[..., n_frames * frame_samples :].copy()
+        whole = joined[..., : n_frames * frame_samples]
+        return whole.reshape(*whole.shape[:-1], n_frames, frame_samples).mean(axis=-1)
+
+    def copy(self) -> "FrameMeans":
+        """Copy that goes on by itself; what waits is never changed."""
+        return self._of(self.waiting)
+
+    def of_rows(self, rows: slice) -> "FrameMeans":
+        """Those of some rows, of one ear each."""
+        return self._of(None if self.waiting is None else self.waiting[rows])
+
+    def _of(self, waiting: np.ndarray | None) -> "FrameMeans":
+        other = FrameMeans()
+        other.waiting = waiting
+        return other
+
+
+def frame_means_adjoint(frames_bar: np.ndarray, frame_samples: int | None, n_samples: int) -> np.ndarray:
+    """Bar of a response of so many samples, from that of its means over frames."""
+    if frame_samples is None:
+        return frames_bar
+    response_bar = np.zeros((*frames_bar.shape[:-1], n_samples))
+    # frames = response.reshape(..., n_frames, frame_samples).mean(axis=-1)
+    within = frames_bar.shape[-1] * frame_samples
+    response_bar[..., :within] = np.repeat(frames_bar / frame_samples, frame_samples, axis=-1)
+    return response_bar

@@ -1,0 +1,91 @@
+"""FIR filters as an engine: sound in, sound out, or ahead of it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from skaud.engines.engine import Engine, FrameMeans, Responses, frame_means_adjoint, respond
+from skaud.kernels.fir import convolve, convolve_adjoint, prepare_taps
+
+
+class FirState(NamedTuple):
+    """Ears of a signal, history of every row, samples that are still to be dropped from the front, frames that are not complete."""
+
+    n_ears: int
+    history: np.ndarray
+    early: int
+    means: FrameMeans
+
+    def copy(self) -> "FirState":
+        """Copy that shares nothing that a run changes."""
+        return self._replace(means=self.means.copy())
+
+    def of_rows(self, rows: slice) -> "FirState":
+        """State of some rows."""
+        return self._replace(history=self.history[rows], means=self.means.of_rows(rows))
+
+
+class FirTape(NamedTuple):
+    """What the adjoint must know of a run."""
+
+    x: np.ndarray
+    frame_samples: int | None
+
+
+class Fir(Engine):
+    """A filter whose response has one channel, as long as the sound, and comes forward by `advance` samples."""
+
+    def __init__(self, name: str, taps: np.ndarray, advance: int, dtype: str) -> None:
+        self.outputs = self.parts = (name,)
+        self.taps, self.advance, self.dtype = taps, advance, dtype
+        self.prepared = prepare_taps(taps, dtype)
+
+    def start(self, n_signals: int, n_ears: int) -> FirState:
+        """State after a long silence."""
+        history = np.zeros((n_signals * n_ears, len(self.prepared) - 1), self.prepared.dtype)
+        return FirState(n_ears, history, self.advance, FrameMeans())
+
+    def run(
+        self, x: np.ndarray, state: FirState, outputs: Sequence[str], frame_samples: int | None
+    ) -> tuple[Responses, FirState]:
+        """Filter the next samples."""
+        rows = np.concatenate([state.history, x.reshape(len(state.history), x.shape[-1])], axis=1)
+        out = np.empty((len(rows), x.shape[-1]), self.prepared.dtype)
+        convolve(rows, self.prepared, out)
+        skipped = min(state.early, out.shape[1])
+        response = out[:, skipped:].reshape(*x.shape[:2], 1, out.shape[1] - skipped)
+        after = state._replace(history=rows[:, out.shape[1] :].copy(), early=state.early - skipped)
+        return {self.outputs[0]: state.means.add(response, frame_samples)}, after
+
+    def finish(self, state: FirState, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+        """The end of a response that comes ahead of its sound, after which there is silence."""
+        if not self.advance:
+            return {}
+        silence = np.zeros((len(state.history) // state.n_ears, state.n_ears, self.advance), self.prepared.dtype)
+        return self.run(silence, state, outputs, frame_samples)[0]
+
+    def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, FirTape]:
+        """Response to whole clips, and their tape."""
+        return respond(self, x, (output,), frame_samples)[output], FirTape(x, frame_samples)
+
+    def pull_back(
+        self, tape: FirTape, bar: np.ndarray, wanted: Sequence[str]
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Bars of x, by the filter backwards in time, and of the taps."""
+        x, n_samples = tape.x, tape.x.shape[-1]
+        out_bar = frame_means_adjoint(bar, tape.frame_samples, n_samples)[:, :, 0]
+        out_bar = np.require(out_bar, self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
+        backwards = np.ascontiguousarray(out_bar[..., ::-1])
+        x_bar = np.ascontiguousarray(respond(self, backwards, self.outputs, None)[self.outputs[0]][:, :, 0, ::-1])
+        taps_bar = np.zeros(len(self.taps))
+        if self.outputs[0] in wanted:
+            # Around a clip there is silence: as much before as the filter looks back, after as it looks ahead.
+            before = len(self.taps) - 1 - self.advance
+            rows = np.pad(x.reshape(-1, n_samples), ((0, 0), (before, self.advance)))
+            convolve_adjoint(rows, out_bar.reshape(-1, n_samples), taps_bar)
+        return x_bar, (taps_bar[::-1],)
+
+    def coefficients(self) -> tuple[np.ndarray, ...]:
+        """The taps."""
+        return (self.taps,)
