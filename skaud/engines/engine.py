@@ -132,7 +132,8 @@ def respond_in_blocks(
         begin = end
         n_ended = sum(lengths[i] == begin for i in running)
         if n_ended:
-            ends = engine.finish(state.of_rows(slice(0, n_ended * n_ears)), (output,), frame_samples)
+            ended = state.of_rows(slice(0, n_ended * n_ears)).copy()  # the frame of the others goes on
+            ends = engine.finish(ended, (output,), frame_samples)
             for i, response in zip(running, ends.get(output, ())):
                 if response.shape[-1]:
                     yield i, response
@@ -174,34 +175,15 @@ def fingerprint(engine: Engine) -> str:
 # --- frames, for engines whose kernels know none ---
 
 
-class FrameMeans:
-    """Means over frames of a response that comes in pieces."""
-
-    def __init__(self) -> None:
-        self.waiting: np.ndarray | None = None
-
-    def add(self, response: np.ndarray, frame_samples: int | None) -> np.ndarray:
-        """Frames that the next samples complete."""
-        if frame_samples is None:
-            return response
-        joined = response if self.waiting is None else join([self.waiting, response])
-        n_frames = joined.shape[-1] // frame_samples
-        self.waiting = joined[..., n_frames * frame_samples :].copy()
-        whole = joined[..., : n_frames * frame_samples]
-        return whole.reshape(*whole.shape[:-1], n_frames, frame_samples).mean(axis=-1)
-
-    def copy(self) -> "FrameMeans":
-        """Copy that goes on by itself; what waits is never changed."""
-        return self._of(self.waiting)
-
-    def of_rows(self, rows: slice) -> "FrameMeans":
-        """Those of some rows, of one ear each."""
-        return self._of(None if self.waiting is None else self.waiting[rows])
-
-    def _of(self, waiting: np.ndarray | None) -> "FrameMeans":
-        other = FrameMeans()
-        other.waiting = waiting
-        return other
+def frame_means(waiting: np.ndarray, response: np.ndarray, frame_samples: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Frames that the next samples complete, and those that wait for more; both (..., n_samples)."""
+    if frame_samples is None:
+        return response, waiting
+    joined = join([waiting, response]) if waiting.shape[-1] else response
+    n_frames = joined.shape[-1] // frame_samples
+    whole = joined[..., : n_frames * frame_samples]
+    frames = whole.reshape(*whole.shape[:-1], n_frames, frame_samples).mean(axis=-1)
+    return frames, joined[..., n_frames * frame_samples :].copy()
 
 
 def frame_means_adjoint(frames_bar: np.ndarray, frame_samples: int | None, n_samples: int) -> np.ndarray:

@@ -5,25 +5,29 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skaud.engines.engine import Engine, FrameMeans, Responses, frame_means_adjoint, respond
+from skaud.engines.engine import Engine, Responses, frame_means, frame_means_adjoint, respond
 from skaud.kernels.fir import convolve, convolve_adjoint, prepare_taps
 
 
 class FirState(NamedTuple):
-    """Ears of a signal, history of every row, samples that are still to be dropped from the front, frames that are not complete."""
+    """Where a run stands.
+
+    n_ears : of a signal; history : (n_rows, n_taps - 1), samples before; early : samples that are still to be dropped
+    from the front; waiting : (n_rows, n), samples of a frame that is not complete
+    """
 
     n_ears: int
     history: np.ndarray
     early: int
-    means: FrameMeans
+    waiting: np.ndarray
 
     def copy(self) -> "FirState":
-        """Copy that shares nothing that a run changes."""
-        return self._replace(means=self.means.copy())
+        """The state itself: a run makes a new one."""
+        return self
 
     def of_rows(self, rows: slice) -> "FirState":
         """State of some rows."""
-        return self._replace(history=self.history[rows], means=self.means.of_rows(rows))
+        return self._replace(history=self.history[rows], waiting=self.waiting[rows])
 
 
 class FirTape(NamedTuple):
@@ -44,7 +48,7 @@ class Fir(Engine):
     def start(self, n_signals: int, n_ears: int) -> FirState:
         """State after a long silence."""
         history = np.zeros((n_signals * n_ears, len(self.prepared) - 1), self.prepared.dtype)
-        return FirState(n_ears, history, self.advance, FrameMeans())
+        return FirState(n_ears, history, self.advance, history[:, :0])
 
     def run(
         self, x: np.ndarray, state: FirState, outputs: Sequence[str], frame_samples: int | None
@@ -54,9 +58,9 @@ class Fir(Engine):
         out = np.empty((len(rows), x.shape[-1]), self.prepared.dtype)
         convolve(rows, self.prepared, out)
         skipped = min(state.early, out.shape[1])
-        response = out[:, skipped:].reshape(*x.shape[:2], 1, out.shape[1] - skipped)
-        after = state._replace(history=rows[:, out.shape[1] :].copy(), early=state.early - skipped)
-        return {self.outputs[0]: state.means.add(response, frame_samples)}, after
+        response, waiting = frame_means(state.waiting, out[:, skipped:], frame_samples)
+        after = FirState(state.n_ears, rows[:, out.shape[1] :].copy(), state.early - skipped, waiting)
+        return {self.outputs[0]: response.reshape(*x.shape[:2], 1, response.shape[1])}, after
 
     def finish(self, state: FirState, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """The end of a response that comes ahead of its sound, after which there is silence."""
