@@ -1,29 +1,17 @@
 """`skaud features`: a model's features of sound files, a row a file."""
 
 import argparse
-import ast
-import glob
-import importlib
-import importlib.util
 import os
-import sys
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from skaud.command.errors import ALL_FINE, FAILED, UsageError
 from skaud.command.interruption import Interrupted, uninterrupted
+from skaud.command.models import add_arguments, make_model
+from skaud.command.names import path_text
 from skaud.command.terminal import say
 
-# Name on the command line -> module and class.
-MODELS = {
-    "carfac": ("skaud.models.carfac", "CARFAC"),
-    "osses2021": ("skaud.models.osses2021", "Osses2021"),
-    "dau1997": ("skaud.models.dau1997", "Dau1997"),
-    "biomimetic": ("skaud.models.biomimetic", "BiomimeticFrontend"),
-}
+LONGEST_S = 3600.0
 
 
 def add_parser(subcommands: Any) -> None:
@@ -32,182 +20,146 @@ def add_parser(subcommands: Any) -> None:
         "features",
         help="compute features of sound files",
         description="Compute a model's features of sound files, a row a file. A file that cannot be read is reported "
-        "and left out; the exit status is then 1. Ctrl-C keeps the rows that are done, --resume goes on from there.",
+        "and left out; the exit status is then 1. What is done is kept in FILE.journal: after Ctrl-C, a crash or with "
+        "more files, --resume goes on from there, from any folder, and computes anew what has changed.",
     )
     parser.add_argument(
-        "paths", nargs="+", metavar="PATH", help="sound file, folder of such, or pattern such as '*.wav'"
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="sound file; folder of such; pattern such as '*.wav'; table.csv with a column path, whose other columns "
+        "are carried over; or - for a list of paths on the standard input",
     )
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="features.parquet, .csv or .npz")
-    parser.add_argument("--model", default="carfac", help=f"one of: {', '.join(MODELS)} (default: %(default)s)")
+    add_arguments(parser)
+    channels = parser.add_mutually_exclusive_group()
+    channels.add_argument("--ears", action="store_true", help="keep the channels of a file as ears (default: average)")
+    channels.add_argument("--channel", type=int, metavar="N", help="take one channel of a file, 1 the first")
     parser.add_argument(
-        "--param",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="parameter of the model, such as --param ohc_health=0.5; repeat as needed",
+        "--level-db-spl", type=float, metavar="L", help="set every file to this level (default: as its samples say)"
     )
     parser.add_argument(
-        "--sample-rate", type=float, metavar="HZ", help="rate of the model; files at other rates are resampled to it"
+        "--max-duration",
+        type=float,
+        default=LONGEST_S,
+        metavar="S",
+        help="leave out files that last longer, in seconds (default: %(default)g)",
+    )
+    parser.add_argument("--cut", action="store_true", help="take what is left of files that were cut (default: not)")
+    parser.add_argument(
+        "--outside", action="store_true", help="let a table name files that are not in its folder, or below"
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="files at a time (default: one a CPU core)")
+    parser.add_argument("--quiet", action="store_true", help="say only what went wrong")
     existing = parser.add_mutually_exclusive_group()
-    existing.add_argument("--resume", action="store_true", help="keep the rows that the output has, compute the others")
+    existing.add_argument("--resume", action="store_true", help="keep the rows that are done, compute the others")
     existing.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Run the subcommand; return the exit status."""
-    from joblib import cpu_count
+    from skaud.command.computing import Work, compute
+    from skaud.command.files import Search
+    from skaud.command.journal import Journal, journal_path
+    from skaud.command.resuming import begin, check_output
 
-    from skaud.command.feature_file import FeatureFile
-
-    output = _check_output(options)
-    n_jobs = cpu_count() if options.jobs is None else options.jobs
-    if n_jobs < 1:
-        raise UsageError(f"--jobs {n_jobs} must be at least 1.")
-    model = _make_model(options)
-    paths = {_name(path): path for path in _find_files(options.paths)}
-    if not paths:
-        raise UsageError(f"no sound files in {', '.join(options.paths)}.")
-
-    about = {"model": options.model, **model.get_params(deep=False)}
-    del about["n_jobs"]
-    file = FeatureFile(output, about, list(model.get_feature_names_out()), model.dtype)
-    if options.resume:
-        try:
-            file.resume()
-        except ValueError as error:
-            raise UsageError(error) from error
-    file.open()
-    n_unreadable = 0
-    try:
-        n_unreadable = _compute(file, model, paths, n_jobs)
-    except Interrupted as error:
-        error.remedy = "go on with --resume"
-        raise
-    finally:
-        with uninterrupted():
-            file.close(list(paths))
-            n_rows = sum(name in file.rows for name in paths)
-            say(f"{output}: {n_rows} of {len(paths)} files, {len(file.columns)} features.")
-    if n_unreadable:
-        say(f"skaud features: {n_unreadable} of {len(paths)} files could not be read.")
-        return FAILED
-    return ALL_FINE
-
-
-def _check_output(options: argparse.Namespace) -> Path:
-    from skaud.command.feature_file import SUFFIXES, journal_path
-
-    output = Path(options.output)
-    if output.suffix.lower() not in SUFFIXES:
-        raise UsageError(f"-o {output} must end in {', '.join(SUFFIXES)}: the suffix says the format.")
-    if output.suffix.lower() == ".parquet" and importlib.util.find_spec("pyarrow") is None:
-        raise UsageError("parquet takes pyarrow: pip install 'skaud[parquet]', or write .csv or .npz.")
-    for path in (output, journal_path(output)):
-        if path.exists() and not (options.resume or options.overwrite):
-            raise UsageError(f"{path} exists; go on with --resume, or begin anew with --overwrite.")
+    output = _check_options(options)
+    model = make_model(options)
+    search = Search(options.paths, options.outside)
+    check_output(output, options.resume, options.overwrite)
+    if not search.files:
+        raise UsageError(_nothing_found(options, search))
+    work = Work(options, model, search)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"-o {output}: {error}.") from error
+    journal = Journal(journal_path(output))
+    n_failed, nothing = 0, False
+    try:
+        begin(journal, output, work.about, options.resume, options.overwrite)
+        try:
+            n_failed = compute(work, journal)
+        except Interrupted as error:
+            error.remedy = "go on with --resume"
+            raise
+        finally:
+            with uninterrupted():
+                n_rows = _export(journal, output, search)
+                _sum_up(options, output, search, n_rows, journal)
+                nothing = journal.is_empty() and not output.exists()
+    finally:
+        journal.discard() if nothing else journal.close()
+    return FAILED if n_failed else ALL_FINE
+
+
+def _check_options(options: argparse.Namespace) -> Path:
+    from skaud.command.export import SUFFIXES, can_write_parquet
+
+    output = Path(options.output)
+    if output.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"-o {output} must end in {', '.join(SUFFIXES)}: the suffix says the format.")
+    if output.suffix.lower() == ".parquet" and not can_write_parquet():
+        raise UsageError("parquet takes pyarrow: pip install 'skaud[parquet]', or write .csv or .npz.")
+    for name, least in (("jobs", 1), ("channel", 1)):
+        value = getattr(options, name)
+        if value is not None and value < least:
+            raise UsageError(f"--{name} {value} must be at least {least}.")
+    if options.level_db_spl is not None and not -100 <= options.level_db_spl <= 200:
+        raise UsageError(f"--level-db-spl {options.level_db_spl} must lie between -100 and 200 dB SPL.")
+    if not options.max_duration > 0:
+        raise UsageError(f"--max-duration {options.max_duration} must be above 0 s.")
     return output
 
 
-def _make_model(options: argparse.Namespace) -> Any:
-    """Fitted model."""
+def _nothing_found(options: argparse.Namespace, search: Any) -> str:
+    if search.missing:
+        names = ", ".join(map(path_text, search.missing[:3])) + ", ..." * (len(search.missing) > 3)
+        return f"there is no {names}; check the path (now in {os.getcwd()})."
+    text = f"no sound files in {', '.join(map(path_text, options.paths))}"
+    if search.unreadable:
+        text += "; " + "; ".join(str(error) for _, error in search.unreadable)
+    return text + (f"; {search.skipped_words()}." if search.skipped else ".")
+
+
+def _export(journal: Any, output: Path, search: Any) -> int:
+    """Write the rows of the journal, those of files that were not named first; return how many of those named."""
     import numpy as np
 
-    if options.model not in MODELS:
-        raise UsageError(f"--model {options.model} must be one of: {', '.join(MODELS)}.")
-    module, name = MODELS[options.model]
-    model = getattr(importlib.import_module(module), name)()
-    valid = [parameter for parameter in model.get_params(deep=False) if parameter != "n_jobs"]
-    parameters: dict[str, Any] = {}
-    for text in options.param:
-        parameter, separator, value = text.partition("=")
-        if not separator:
-            raise UsageError(f"--param {text} must be name=value.")
-        if parameter not in valid:
-            raise UsageError(f"--param {parameter}: {name} has no such parameter, it has: {', '.join(valid)}.")
-        parameters[parameter] = _value(value)
-    if options.sample_rate is not None:
-        if parameters.get("sample_rate", options.sample_rate) != options.sample_rate:
-            raise UsageError(f"--sample-rate {options.sample_rate:g} and --param sample_rate differ; give one of them.")
-        rate = options.sample_rate
-        parameters["sample_rate"] = int(rate) if rate.is_integer() else rate
-    if "pooling" in parameters and parameters["pooling"] is None:
-        raise UsageError("--param pooling=None leaves frames, not a row a file; name statistics, such as pooling=mean.")
-    try:
-        return model.set_params(**parameters).fit([np.zeros(1, np.float32)])
-    except (ValueError, TypeError) as error:
-        raise UsageError(error) from error
+    from skaud.command.export import Table, export
+    from skaud.command.resuming import row_path
 
-
-def _value(text: str) -> Any:
-    """Python literal, or else the text itself."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def _find_files(paths: Sequence[str]) -> Iterator[str]:
-    """Files named, below folders and matched by patterns; a name that leads nowhere as it is."""
-    from skaud.datasets import _SOUND_SUFFIXES
-
-    for path in paths:
-        for match in [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True)) or [path]:
-            if not os.path.isdir(match):
-                yield match
-                continue
-            for folder, subfolders, names in os.walk(match):
-                subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-                for name in sorted(names):
-                    if name.lower().endswith(_SOUND_SUFFIXES) and not name.startswith("."):
-                        yield os.path.join(folder, name)
-
-
-def _name(path: str) -> str:
-    """What the output calls a file: one name a path, and text even where the path's bytes are none."""
-    return os.path.normpath(path).encode("utf-8", "backslashreplace").decode()
-
-
-def _compute(file: Any, model: Any, paths: dict[str, str], n_jobs: int) -> int:
-    """Add the rows that are missing, in the order of the paths by name; return how many files could not be read."""
-    from tqdm import tqdm
-
-    from skaud import audio
-
-    def row(path: str) -> Any:
-        clip, rate = audio.read(path, mono=True)
-        return model.transform([clip], sample_rate=rate)[0]
-
-    n_unreadable = 0
-    executor = ThreadPoolExecutor(n_jobs)
-    running: deque[tuple[str, Future]] = deque()
-    to_do = [name for name in paths if name not in file.rows]
-    waiting = iter(to_do)
-    bar = tqdm(
-        total=len(paths), initial=len(paths) - len(to_do), unit="file", disable=None, file=sys.stderr, leave=False
+    place = {identity: i for i, identity in enumerate(search.files)}
+    rows = [(identity, row) for identity, row in journal.rows() if row.features is not None]
+    rows.sort(key=lambda pair: place.get(pair[0], -1))
+    if not rows:
+        return 0
+    about = journal.about
+    names = list(dict.fromkeys(name for _, row in rows for name in row.columns))
+    table = Table(
+        paths=[row_path(row.name, identity, identity in place) for identity, row in rows],
+        columns={name: [row.columns.get(name, "") for _, row in rows] for name in names},
+        features=np.stack([row.features for _, row in rows]),
+        feature_names=about["features"],
+        about={**about["parameters"], "fingerprint": about["fingerprint"]},
     )
-    try:
-        while True:
-            # A few more than there are threads, so that none of them waits for a slow file that is next in order.
-            while len(running) < 4 * n_jobs and (name := next(waiting, None)) is not None:
-                running.append((name, executor.submit(row, paths[name])))
-            if not running:
-                return n_unreadable
-            name, future = running.popleft()
-            try:
-                features = future.result()
-            except Exception as error:  # whatever is wrong with one file, the others go on
-                n_unreadable += 1
-                say(f"{name} left out: {error}")
-            else:
-                file.add(name, features)
-            bar.update()
-    finally:
-        executor.shutdown(cancel_futures=True)
-        bar.close()
+    exported = journal.exported
+
+    def announce(fresh: str) -> None:
+        journal.exported = [*exported, fresh]  # killed now, the output is the old one or the new one
+
+    export(output, table, announce)
+    journal.exported = journal.exported[-1:]
+    return sum(identity in place for identity, _ in rows)
+
+
+def _sum_up(options: argparse.Namespace, output: Path, search: Any, n_rows: int, journal: Any) -> None:
+    n_features = len(journal.about["features"])
+    n_files = len(search.files) + len(search.missing)
+    if not n_rows and not output.exists():
+        say(f"{path_text(str(output))} is not written: there is no row for it.")
+    elif not options.quiet:
+        say(f"{path_text(str(output))}: {n_rows} of {n_files} files, {n_features} features.")
+    if search.skipped and not options.quiet:
+        say(f"In folders, {search.skipped_words()}.")

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib
-import os
 import signal
 import sqlite3
 import sys
@@ -11,9 +10,9 @@ from collections.abc import Sequence
 import skaud
 from skaud.command.errors import FAILED, SIGNALLED, USAGE_ERROR, UsageError
 from skaud.command.interruption import Interrupted, signals_interrupt
-from skaud.command.terminal import open_closed_streams, say
+from skaud.command.terminal import drop_stream, open_closed_streams, say
 
-SUBCOMMANDS = ("demo", "features")  # modules of this folder; add_parser(subcommands) of each sets `run`
+SUBCOMMANDS = ("demo", "features", "completion")  # modules of this folder; add_parser(subcommands) of each sets `run`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"{name}: interrupted.")
         return SIGNALLED + signal.SIGINT
     except BrokenPipeError:  # whoever read what it prints has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at the end
+        drop_stream(sys.stdout)
         return SIGNALLED + getattr(signal, "SIGPIPE", 13)
     except (OSError, sqlite3.Error) as error:  # such as a full disk
         say(f"{name}: {error}")

@@ -2,8 +2,14 @@
 
 import contextlib
 import os
+import re
 import sys
+import threading
 import unicodedata
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
 
 # Controls, formats such as marks of writing direction, lone surrogates, and separators of lines.
 _STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -25,12 +31,72 @@ def say(text: str) -> None:
     """Write a line, or several, to the standard error, above a progress bar."""
     from tqdm import tqdm
 
-    # A reader that has gone costs what is said, not what is done.
-    with contextlib.suppress(OSError, ValueError):
+    try:
         tqdm.write(printable(text), file=sys.stderr)
+    except (OSError, ValueError):  # a reader that has gone costs what is said, not what is done
+        drop_stream(sys.stderr)
+
+
+def drop_stream(stream: Any) -> None:
+    """Send to nothing what a stream still holds and gets: else Python complains of it at the end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nothing, stream.fileno())
+        os.close(nothing)
 
 
 def printable(text: str) -> str:
     """Text whose characters that steer a terminal are escaped."""
     steering = {c for c in set(text) if c != "\n" and unicodedata.category(c) in _STEERING}
     return text.translate({ord(c): c.encode("unicode_escape").decode() for c in steering})
+
+
+class Notes:
+    """What is noticed of files, from any thread: of every kind the first file is said, and at the end how many more.
+
+    quiet : bool, whether what is in order is not said
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._counts: Counter[str] = Counter()
+        self._firsts: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._thread = threading.local()
+
+    def add(self, kind: str, name: str, text: str) -> None:
+        """Note something of a file; of kind "" it is said of every file."""
+        if kind == "mono" and self._quiet:
+            return
+        with self._lock:
+            self._counts[kind] += 1
+            if kind and self._counts[kind] > 1:
+                return
+            self._firsts[kind] = text
+            say(f"{name}: {text}")
+
+    def end(self) -> None:
+        """Say how many files were like the first of their kind."""
+        for kind, n in self._counts.items():
+            if kind and n > 1:
+                say(f"... and {n - 1} more: {self._firsts[kind]}")
+
+    @contextlib.contextmanager
+    def catching_warnings(self) -> Iterator[None]:
+        """Note Python's warnings, as of the file that the thread they come from is `about`."""
+
+        def show(message: Warning | str, category: type[Warning], *more: Any) -> None:
+            text = str(message).replace("X[0]", "its sound")
+            # Warnings of one kind differ in their numbers.
+            self.add(
+                f"{category.__name__} {re.sub(r'[-+0-9.e]+', '', text)}", self._thread.__dict__.get("name", "?"), text
+            )
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = show  # type: ignore[assignment]
+            yield
+
+    def about(self, name: str) -> None:
+        """Say which file this thread is at."""
+        self._thread.name = name

@@ -4,34 +4,18 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
+from runs import FORMATS, n_rows_kept, read, skaud_features
 
 from skaud import CARFAC, audio
-from skaud.command import features as command
-from skaud.command import main
-from skaud.command.feature_file import FeatureFile, journal_path
+from skaud.command import computing, export
+from skaud.command.models import MODELS, fit, make_model
 from skaud.command.program import make_parser
-
-FORMATS = ["parquet", "csv", "npz"]
-
-
-def read(path):
-    """Paths, names and features of an output, as a user would read it."""
-    if path.suffix == ".npz":
-        with np.load(path) as file:
-            return file["paths"].tolist(), file["feature_names"].tolist(), file["features"]
-    frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-    assert frame.columns[0] == "path"
-    return frame["path"].tolist(), frame.columns[1:].tolist(), frame.iloc[:, 1:].to_numpy(np.float32)
-
-
-def skaud_features(*arguments):
-    return main(["features", *map(str, arguments)])
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +52,7 @@ def test_a_folder_gives_a_row_a_file_with_the_features_of_the_model(sounds, tmp_
     wanted, model = expected(paths)
     assert names == list(model.get_feature_names_out())
     np.testing.assert_array_equal(features, wanted)
-    assert {path.name for path in tmp_path.iterdir()} <= {output.name, output.name + ".json"}
+    assert {path.name for path in tmp_path.iterdir()} == {output.name, output.name + ".journal"}
     assert "3 of 3 files, 142 features" in capfd.readouterr().err
 
 
@@ -121,11 +105,16 @@ def test_a_file_that_cannot_be_read_is_reported_and_costs_no_other_row(sounds, t
     assert "3 of 5 files could not be read" in said
 
 
-def test_where_no_file_can_be_read_the_output_is_empty_but_whole(tmp_path):
-    output = tmp_path / "features.parquet"
-    assert skaud_features(tmp_path / "missing.wav", "-o", output) == 1
-    paths, names, features = read(output)
-    assert (paths, len(names), features.shape) == ([], 142, (0, 142))
+def test_a_mistyped_path_is_a_wrong_call_and_leaves_nothing(tmp_path, capfd):
+    assert skaud_features(tmp_path / "missing.wav", "-o", tmp_path / "new" / "features.parquet") == 2
+    assert "missing.wav" in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_no_file_can_be_read_no_output_is_left(sounds, tmp_path, capfd):
+    assert skaud_features(sounds / "notes.txt", "-o", tmp_path / "features.parquet") == 1
+    assert "features.parquet is not written" in capfd.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -142,6 +131,23 @@ def test_where_no_file_can_be_read_the_output_is_empty_but_whole(tmp_path):
         (["--sample-rate", "nan"], ["sample_rate"]),
         (["--sample-rate", "16000", "--param", "sample_rate=8000"], ["--sample-rate", "differ"]),
         (["--jobs", "0"], ["--jobs 0"]),
+        (["--channel", "0"], ["--channel 0"]),
+        (["--segments", "0"], ["--segments 0"]),
+        (["--segments", "1000000000"], ["--segments", "1000"]),
+        (["--max-duration", "nan"], ["--max-duration"]),
+        (["--level-db-spl", "1e9"], ["--level-db-spl"]),
+        (["--param", "ohc_health=" + "(" * 3000], ["ohc_health"]),
+        (["--param", "ohc_health=" + "-" * 9000 + "1"], ["ohc_health", "nested too deeply"]),
+        (["--param", "ohc_health=" + "[" * 150 + "]" * 150], ["ohc_health"]),
+        (["--param", "ohc_health=" + "9" * 5000], ["ohc_health"]),
+        (["--param", "ohc_health=" + "9" * 300], ["64 bits"]),
+        (["--param", "ohc_health=" + "x" * 20000], ["20000 characters"]),
+        (["--param", "ohc_health=nan"], ["ohc_health"]),
+        (["--param", "ohc_health=1e999"], ["ohc_health"]),
+        (["--param", "ohc_health={1: 2}"], ["ohc_health"]),
+        (["--param", "ohc_health=0.5", "--param", "ohc_health=0.6"], ["given twice"]),
+        (["--param", "rms_one_db_spl=1e6"], ["cannot be had"]),
+        (["--param", "frame_length=1e300"], ["cannot be had"]),
     ],
 )
 def test_a_wrong_call_is_told_so_and_writes_nothing(sounds, tmp_path, capfd, arguments, words):
@@ -161,7 +167,7 @@ def test_an_unknown_format_and_a_folder_without_sounds_are_wrong_calls(sounds, t
 
 
 def test_parquet_without_pyarrow_is_told_before_the_work(sounds, tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(command.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
     assert skaud_features(sounds, "-o", tmp_path / "features.parquet") == 2
     assert "pip install 'skaud[parquet]'" in capfd.readouterr().err
 
@@ -187,8 +193,12 @@ def test_resume_computes_only_what_is_missing_and_gives_what_one_run_gives(sound
     assert skaud_features(sounds / "b.wav", sounds / "missing.wav", "-o", halves) == 1
 
     opened = []
-    read_sound = audio.read
-    monkeypatch.setattr(audio, "read", lambda path, **more: opened.append(Path(path).name) or read_sound(path, **more))
+    read_clip = computing.read_clip
+    monkeypatch.setattr(
+        computing,
+        "read_clip",
+        lambda path, *more: opened.append(Path(os.fsdecode(path)).name) or read_clip(path, *more),
+    )
     assert skaud_features(sounds, "-o", halves, "--resume") == 0
     assert sorted(opened) == ["C.WAV", "a.flac"]
     assert read(halves)[:2] == read(whole)[:2]
@@ -215,37 +225,6 @@ def test_resume_refuses_rows_made_with_other_parameters(sounds, tmp_path, suffix
     assert output.read_bytes() == before
 
 
-def test_resume_refuses_a_csv_with_other_columns_even_without_the_file_beside_it(sounds, tmp_path, capfd):
-    output = tmp_path / "features.csv"
-    output.write_text("path,loudness\nx.wav,3.5\n")
-    assert skaud_features(sounds, "-o", output, "--resume") == 2
-    assert "1 features, loudness" in capfd.readouterr().err
-    output.write_bytes(b"\xff\x00")
-    assert skaud_features(sounds, "-o", output, "--resume") == 2
-    assert "cannot be read" in capfd.readouterr().err
-
-
-def test_a_killed_run_leaves_its_rows_in_the_journal(sounds, tmp_path, capfd):
-    output = tmp_path / "features.npz"
-    row, model = expected([sounds / "b.wav"])
-    about = {"model": "carfac", **model.get_params()}
-    del about["n_jobs"]
-    file = FeatureFile(output, about, list(model.get_feature_names_out()))
-    file.open()
-    file.add(str(sounds / "b.wav"), row[0])
-    file.add("lost.wav", row[0])
-    file._journal.close()
-    journal_path(output).write_bytes(journal_path(output).read_bytes()[:-100])  # killed while it wrote
-
-    assert skaud_features(sounds, "-o", output) == 2
-    assert "--resume" in capfd.readouterr().err
-    assert skaud_features(sounds, "-o", output, "--resume") == 0
-    paths, _, features = read(output)
-    assert paths == [str(sounds / name) for name in ("a.flac", "b.wav", "deeper/C.WAV")]
-    np.testing.assert_array_equal(features, expected(paths)[0])
-    assert not journal_path(output).exists()
-
-
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT to a process there")
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_ctrl_c_leaves_a_valid_file_and_resume_completes_it(tmp_path, suffix):
@@ -262,7 +241,7 @@ def test_ctrl_c_leaves_a_valid_file_and_resume_completes_it(tmp_path, suffix):
     )
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
-        if journal_path(output).exists() and journal_path(output).read_bytes().count(b"\n") > 5:
+        if n_rows_kept(output) >= 5:
             break
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
@@ -270,7 +249,7 @@ def test_ctrl_c_leaves_a_valid_file_and_resume_completes_it(tmp_path, suffix):
     assert process.returncode == 130, said
     assert "Traceback" not in said
     assert "--resume" in said
-    assert not journal_path(output).exists()
+    assert not output.with_name(output.name + ".journal-wal").exists()
     paths, _, features = read(output)
     assert 5 <= len(paths) < 150
     assert paths == [str(folder / f"{i:03}.wav") for i in range(len(paths))]
@@ -289,6 +268,31 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_quiet_says_only_what_went_wrong(sounds, tmp_path, capfd):
+    assert skaud_features(sounds, "-o", tmp_path / "features.npz", "--quiet") == 0
+    assert capfd.readouterr().err == ""
+    assert skaud_features(sounds, sounds / "notes.txt", "-o", tmp_path / "other.npz", "--quiet") == 1
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert "notes.txt left out" in said[0]
+
+
+def test_a_warning_of_the_model_is_said_once_with_the_files_name(sounds, tmp_path, capfd, monkeypatch):
+    transform = CARFAC.transform
+
+    def warn(model, X):
+        if len(X[0]) > 1000:  # not where the parameters are tried
+            warnings.warn(f"X[0] has {len(X[0])} dB SPL", UserWarning, stacklevel=2)
+        return transform(model, X)
+
+    monkeypatch.setattr(CARFAC, "transform", warn)
+    assert skaud_features(sounds, "-o", tmp_path / "features.npz", "--jobs", 1) == 0
+    said = capfd.readouterr().err
+    assert "a.flac: its sound has 11025 dB SPL" in said
+    assert said.count("dB SPL") == 2
+    assert "... and 2 more" in said
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_progress_bar_shows_on_a_terminal_only(sounds, tmp_path, monkeypatch, terminal):
     stderr = Terminal() if terminal else io.StringIO()
@@ -299,6 +303,7 @@ def test_a_progress_bar_shows_on_a_terminal_only(sounds, tmp_path, monkeypatch, 
 
 
 def test_every_model_of_the_registry_can_be_made():
-    for name in command.MODELS:
-        options = make_parser().parse_args(["features", "x", "-o", "y.csv", "--model", name])
-        assert len(command._make_model(options).get_feature_names_out())
+    for name in MODELS:
+        model = make_model(make_parser().parse_args(["features", "x", "-o", "y.csv", "--model", name]))
+        fit(model, None)
+        assert len(model.get_feature_names_out())

@@ -1,0 +1,49 @@
+"""What tells features of one version of the package from those of another."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import skaud
+
+_NO_PART = ("command", "display", "interop", "testing.py", "__main__.py")  # of what computes features
+_BITS = 30  # of a coefficient that are looked at: the last ones differ between processors
+
+
+def fingerprint(model: Any) -> str:
+    """Hash of the version, of the source of all that computes, and of the coefficients of a fitted model."""
+    digest = blake2b(skaud.__version__.encode(), digest_size=16)
+    root = Path(skaud.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        if path.relative_to(root).parts[0] not in _NO_PART:
+            digest.update(path.read_bytes())
+    fitted = {name: value for name, value in vars(model).items() if name.endswith("_") and not name.startswith("_")}
+    for numbers in _numbers(fitted):
+        mantissa, exponent = np.frexp(numbers.astype(np.float64))
+        with np.errstate(invalid="ignore"):
+            digest.update(np.rint(mantissa * 2.0**_BITS).astype(np.int64).tobytes() + exponent.tobytes())
+    return digest.hexdigest()
+
+
+def _numbers(value: Any) -> Iterator[np.ndarray]:
+    """Arrays of numbers anywhere in what a fit has left."""
+    if isinstance(value, np.ndarray):
+        if np.iscomplexobj(value):
+            yield from (value.real, value.imag)
+        elif value.dtype.kind in "fiub":
+            yield value
+    elif isinstance(value, (bool, int, float, np.number)):
+        yield np.asarray(value, np.float64)
+    elif isinstance(value, Mapping):
+        for name in sorted(value, key=str):
+            yield from _numbers(value[name])
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _numbers(item)
+    elif is_dataclass(value):
+        for part in fields(value):
+            yield from _numbers(getattr(value, part.name))
