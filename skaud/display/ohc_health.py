@@ -8,6 +8,7 @@ import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
 from skaud.display._axes import ear_style, healthy_frequencies_hz, pyplot, scale_frequencies
+from skaud.fitting.audiogram import labels_of_ears
 
 
 class OHCHealthDisplay:
@@ -79,13 +80,8 @@ class OHCHealthDisplay:
         check_is_fitted(model)
         if not hasattr(model, "ohc_health_"):
             raise TypeError(f"model is {type(model).__name__}, which has no outer hair cells; pass a fitted CARFAC.")
-        predicted = getattr(model, "predicted_audiogram_", ())
-        ears = [one and one.ear for one in (predicted if isinstance(predicted, tuple) else (predicted,))]
-        if len(ears) == 2 and any(ears):  # an ear that is not stated is the other one
-            ears = ["left", "right"]
-        return cls(model.ohc_health_, frequencies_hz=healthy_frequencies_hz(model), ears=ears or None).plot(
-            ax, **kwargs
-        )
+        frequencies, ears = healthy_frequencies_hz(model), labels_of_ears(model)
+        return cls(model.ohc_health_, frequencies_hz=frequencies, ears=ears).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> "OHCHealthDisplay":
         """Plot health from 0 to 1, low frequencies on the left, channels about equally far apart.

@@ -38,8 +38,8 @@ def predicted_audiogram(model: Any, frequencies_hz: npt.ArrayLike) -> "Audiogram
     Returns
     -------
     Audiogram, or tuple of Audiogram
-        Thresholds in dB HL; NaN where not even 120 dB HL are enough. A tuple, one an ear, where the model was fitted to
-        an audiogram of each ear.
+        Thresholds in dB HL; 120 dB HL with `no_response` where not even that is enough. A tuple, one an ear, where the
+        model was fitted to an audiogram of each ear. It is of the ear that the model was fitted to.
 
     Raises
     ------
@@ -64,8 +64,18 @@ def predicted_audiogram(model: Any, frequencies_hz: npt.ArrayLike) -> "Audiogram
     frequencies = Audiogram(frequencies_hz, np.zeros(np.shape(frequencies_hz))).frequencies_hz
     check_within_channels("frequencies_hz", frequencies, model)
     ear = model._quiet_ear(frequencies, steady=True)
-    audiograms = [heard(model, frequencies, ear.thresholds_db_hl(*own)) for own in model._health_of_ears()]
+    audiograms = [
+        heard(model, frequencies, ear.thresholds_db_hl(*own), label)
+        for own, label in zip(model._health_of_ears(), labels_of_ears(model), strict=True)
+    ]
     return audiograms[0] if len(audiograms) == 1 else tuple(audiograms)
+
+
+def labels_of_ears(model: Any) -> list[str | None]:
+    """Which ear is which in a fitted model, one for each of its designs; beside one that is known, the other is too."""
+    predicted = getattr(model, "predicted_audiogram_", None)
+    labels = [one and one.ear for one in (predicted if isinstance(predicted, tuple) else [predicted])]
+    return ["left", "right"] if len(labels) == 2 and any(labels) else labels
 
 
 def check_within_channels(name: str, frequencies_hz: np.ndarray, model: Any) -> None:
@@ -80,8 +90,17 @@ def check_within_channels(name: str, frequencies_hz: np.ndarray, model: Any) -> 
             )
 
 
-def heard(model: Any, frequencies_hz: np.ndarray, thresholds_db_hl: np.ndarray, ear: str | None = None) -> Audiogram:
-    """Audiogram of what a model hears; an error where that is too little for one."""
+def heard(
+    model: Any,
+    frequencies_hz: np.ndarray,
+    thresholds_db_hl: np.ndarray,
+    ear: str | None = None,
+    tried: np.ndarray | None = None,
+) -> Audiogram:
+    """Audiogram of what a model hears; an error where that is too little for one.
+
+    tried : mask of the frequencies at which it was tried, by default all
+    """
     n_heard = np.count_nonzero(np.isfinite(thresholds_db_hl))
     if n_heard < 2:
         name = "ohc_health" if getattr(model, "n_fibers_", None) is None else "n_fibers"
@@ -89,7 +108,8 @@ def heard(model: Any, frequencies_hz: np.ndarray, thresholds_db_hl: np.ndarray, 
             f"{name} leaves the model an ear too deaf for an audiogram: up to {HIGHEST_DB_HL:g} dB HL it hears "
             f"{n_heard} of the frequencies, and an audiogram needs 2; raise {name}, or choose other frequencies."
         )
-    return Audiogram(frequencies_hz, thresholds_db_hl, ear)
+    unheard = np.isnan(thresholds_db_hl) & (tried is None or tried)
+    return Audiogram(frequencies_hz, np.where(unheard, HIGHEST_DB_HL, thresholds_db_hl), ear, unheard)
 
 
 def matching_levels(response_db: Callable[[np.ndarray], np.ndarray], target_db: np.ndarray) -> np.ndarray:
@@ -173,7 +193,7 @@ def fit_ear(
     return EarFit(
         ohc_health=health,
         n_fibers=n_fibers,
-        predicted=heard(model, audiogram.frequencies_hz, predicted, audiogram.ear),
+        predicted=heard(model, audiogram.frequencies_hz, predicted, audiogram.ear, measured),
         residual_db=residual_of(audiogram, predicted),
         solutions=solutions,
         beyond=beyond,

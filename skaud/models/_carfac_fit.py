@@ -104,7 +104,7 @@ class CARFACFit(CARFACGradients):
             measured, thresholds = audiogram.measured, np.full(len(audiogram), np.nan)
             ear = self._quiet_ear(audiogram.frequencies_hz[measured], steady=True)
             thresholds[measured] = ear.thresholds_db_hl(*own)
-            predicted.append(heard(self, audiogram.frequencies_hz, thresholds, audiogram.ear))
+            predicted.append(heard(self, audiogram.frequencies_hz, thresholds, audiogram.ear, measured))
             residuals.append(residual_of(audiogram, thresholds))
         self.predicted_audiogram_ = of_ears(predicted)
         self.residual_loss_db_ = tuple(residuals) if len(given) > 1 else residuals[0]
@@ -165,12 +165,12 @@ def _warn_of_fit(name: str, audiogram: Audiogram, ear: EarFit, *, explain: bool,
         )
         warn_caller(f"{name} has more loss than {by_what} explain: there remain {rest}, see residual_loss_db_{remedy}.")
     if ear.missed.any():
-        found = ear.predicted.thresholds_db_hl[ear.missed]
+        predicted = ear.predicted
+        columns = (audiogram.frequencies_hz, audiogram.thresholds_db_hl, predicted.thresholds_db_hl)
         points = ", ".join(
-            f"{'none' if np.isnan(db) else f'{db:.1f} dB HL'} at {hz:g} Hz in place of {given:g}"
-            for hz, given, db in zip(
-                audiogram.frequencies_hz[ear.missed], audiogram.thresholds_db_hl[ear.missed], found
-            )
+            f"{'more than ' if unheard else ''}{db:.1f} dB HL at {hz:g} Hz in place of {given:g}"
+            for hz, given, db, unheard, missed in zip(*columns, predicted.no_response, ear.missed)
+            if missed
         )
         warn_caller(
             f"{name} is missed by more than {MISSED_DB:g} dB within the reach of the outer hair cells: the fitted ear "

@@ -169,7 +169,7 @@ class CARFAC(CARFACFit):
         `audiogram`.
     residual_loss_db_ : ndarray of shape (n_frequencies,), or tuple of ndarray
         What of the audiogram the fitted model leaves unexplained, in dB: the given thresholds less the predicted; 0
-        where there was no response and the predicted threshold is no lower.
+        where there was no response and the predicted threshold is no lower, NaN where the model hears nothing.
     nap_rest_ : ndarray of shape (n_channels_,)
         What is subtracted from the hair cell's output to give the NAP: that of a healthy ear in silence, see Notes.
     frame_rate_hz_ : float

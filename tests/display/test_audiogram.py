@@ -61,6 +61,7 @@ def test_frequencies_of_the_prediction_can_be_chosen():
     model = CARFAC(**COARSE, audiogram=LEFT).fit(np.zeros((1, 100)))
     (line,) = AudiogramDisplay.from_estimator(model, frequencies_hz=[300, 700, 1400]).predicted_lines_
     np.testing.assert_array_equal(line.get_xdata(), [300, 700, 1400])
+    assert (line.get_label(), line.get_color()) == ("left ear, model", BLUE)
 
 
 def test_missing_predictions_are_bridged_and_the_form_is_wide_enough():

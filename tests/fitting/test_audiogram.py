@@ -145,9 +145,7 @@ def test_everything_after_the_fit_has_the_fitted_health():
     np.testing.assert_array_equal(chunk, given.transform_chunk(X, given.initial_state(2))[0])
     grads = [model.vjp(X, "ohc_health")[1](fitted.transform(X))["ohc_health"] for model in (fitted, given)]
     np.testing.assert_array_equal(*grads)
-    assert predicted_audiogram(fitted, MILD.frequencies_hz) == Audiogram(
-        MILD.frequencies_hz, fitted.predicted_audiogram_.thresholds_db_hl
-    )
+    assert predicted_audiogram(fitted, MILD.frequencies_hz) == fitted.predicted_audiogram_
 
 
 def test_the_fit_is_the_same_in_both_precisions_for_any_sound_and_any_n_jobs():
@@ -411,10 +409,22 @@ def test_an_ear_too_deaf_for_an_audiogram_is_named(n_fibers):
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_frequency_that_is_not_heard_is_nan():
+def test_a_frequency_that_is_not_heard_gets_no_response():
     model = coarse(**SYNAPSE, n_fibers=(0.001, 0, 0)).fit(SILENCE)
-    thresholds = predicted_audiogram(model, [500, 4000, 6500]).thresholds_db_hl
-    np.testing.assert_array_equal(np.isnan(thresholds), [True, False, False])
+    predicted = predicted_audiogram(model, [500, 4000, 6500])
+    assert predicted.no_response.tolist() == [True, False, False]
+    assert predicted.thresholds_db_hl[0] == 120
+    assert (predicted.thresholds_db_hl[1:] < 120).all()
+
+
+def test_a_loss_that_the_model_overdoes_until_it_hears_nothing_is_a_miss():
+    deaf = SYNAPSE | {"n_fibers": (0.001, 0, 0)}
+    audiogram = Audiogram([500, 1000, 4000, 6500], [80, None, 110, 110])
+    with pytest.warns(UserWarning, match=r"more than 120\.0 dB HL at 500 Hz in place of 80.*, and n_fibers"):
+        model = coarse(audiogram=audiogram, **deaf).fit(SILENCE)
+    assert model.predicted_audiogram_.no_response.tolist() == [True, False, False, False]
+    np.testing.assert_array_equal(np.isnan(model.residual_loss_db_[:2]), True)  # more than is known
+    np.testing.assert_array_equal(model.predicted_audiogram_.measured, audiogram.measured)
 
 
 def test_a_fit_that_is_cut_short_says_so():
@@ -447,6 +457,7 @@ def test_each_ear_has_the_health_that_its_audiogram_alone_gives():
         np.testing.assert_array_equal(sensitivity[ear], alone.transfer_function([1000, 2000]))
         assert both.predicted_audiogram_[ear] == alone.predicted_audiogram_
         assert predicted_audiogram(both, [500, 1000])[ear] == predicted_audiogram(alone, [500, 1000])
+        assert predicted_audiogram(both, [500, 1000])[ear].ear == ("left", "right")[ear]
     state, chunks = both.initial_state(2, 2), []
     for part in np.split(X, [300], axis=-1):
         chunk, state = both.transform_chunk(part, state)
@@ -476,6 +487,7 @@ def test_none_of_two_ears_is_a_healthy_one():
         assert model.predicted_audiogram_[1 - place] == alone.predicted_audiogram_
         np.testing.assert_array_equal(model.residual_loss_db_[1 - place], alone.residual_loss_db_)
         np.testing.assert_array_equal(predicted_audiogram(model, [500, 2000])[place].thresholds_db_hl, 0)
+        assert [one.ear for one in predicted_audiogram(model, [500, 2000])] == ["left", "right"]
         np.testing.assert_array_equal(model.transform(X)[:, place], coarse(**uncoupled).fit_transform(X[:, place]))
         for copied in (pickle.loads(pickle.dumps(model)), clone(model).fit(X)):
             np.testing.assert_array_equal(copied.transform(X), model.transform(X))
