@@ -1,7 +1,7 @@
 """Auditory models as scikit-learn transformers."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
@@ -41,13 +41,43 @@ _SUBMODULES = (
 
 __all__ = ["__version__", *_HOME, *_SUBMODULES]
 
+if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when first asked for
+    from skaud import audio as audio
+    from skaud import datasets as datasets
+    from skaud import design as design
+    from skaud import display as display
+    from skaud import fitting as fitting
+    from skaud import hearing as hearing
+    from skaud import interop as interop
+    from skaud import models as models
+    from skaud import stages as stages
+    from skaud import testing as testing
+    from skaud.hearing.audiogram import Audiogram as Audiogram
+    from skaud.models.auditory_spectrogram import AuditorySpectrogram as AuditorySpectrogram
+    from skaud.models.biomimetic import BiomimeticFrontend as BiomimeticFrontend
+    from skaud.models.carfac import CARFAC as CARFAC
+    from skaud.models.dau1997 import Dau1997 as Dau1997
+    from skaud.models.osses2021 import Osses2021 as Osses2021
+    from skaud.stages.adaptation import AdaptationLoops as AdaptationLoops
+    from skaud.stages.cochlear import CochlearFilterbank as CochlearFilterbank
+    from skaud.stages.cochlear import LateralInhibition as LateralInhibition
+    from skaud.stages.cochlear import LeakyIntegrator as LeakyIntegrator
+    from skaud.stages.cochlear import PowerLawCompression as PowerLawCompression
+    from skaud.stages.cortical import CorticalSTRF as CorticalSTRF
+    from skaud.stages.ears import HeadphoneFilter as HeadphoneFilter
+    from skaud.stages.ears import MiddleEarFilter as MiddleEarFilter
+    from skaud.stages.gammatone import GammatoneFilterbank as GammatoneFilterbank
+    from skaud.stages.hair_cell import HairCellEnvelope as HairCellEnvelope
+    from skaud.stages.modulation import ModulationFilterbank as ModulationFilterbank
+    from skaud.stages.pooling import TemporalPooling as TemporalPooling
+else:
 
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    if name in _SUBMODULES:
-        return importlib.import_module(f"skaud.{name}")
-    raise AttributeError(f"module 'skaud' has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        if name in _HOME:
+            return getattr(importlib.import_module(_HOME[name]), name)
+        if name in _SUBMODULES:
+            return importlib.import_module(f"skaud.{name}")
+        raise AttributeError(f"module 'skaud' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,21 +1,28 @@
 """Callbacks of scikit-learn (from 1.9 on), which watch a fit; without them, the same calls do nothing."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:  # scikit-learn before 1.9
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing: estimators have no `set_callbacks`."""
 
-    def with_callbacks(method: Callable) -> Callable:
-        """Leave the method as it is."""
+    def _with_callbacks(method: Any) -> Any:
         return method
 
 
 __all__ = ["CallbackSupportMixin", "FitProgress", "with_callbacks"]
+
+
+def with_callbacks(method: Method) -> Method:
+    """Run a method in scikit-learn's context of callbacks, where it has one; type checkers see the method itself."""
+    return _with_callbacks(method)
 
 
 class FitProgress:

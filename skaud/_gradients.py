@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import as_designed
 from skaud._responses import check_responses, check_value_bar, stack
 from skaud._sounds import Sounds
 from skaud.base import AudioTransformer
@@ -32,6 +32,7 @@ def check_wrt(estimator: Any, wrt: str | Sequence[str] | None, differentiable: t
 class DifferentiableTransformer(AudioTransformer):
     """Base of the models that have an adjoint; they implement what stands at the end."""
 
+    @as_designed
     def vjp(
         self, X: Any, wrt: str | Sequence[str] | None = None, output: str = "features"
     ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
@@ -76,7 +77,6 @@ class DifferentiableTransformer(AudioTransformer):
         >>> grads["X"].shape, grads["ohc_health"].shape
         ((2, 1102), ())
         """
-        check_is_fitted(self)
         names = check_wrt(self, wrt, self._differentiable())
         if output != "features":
             self._check_outputs((output,))

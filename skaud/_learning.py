@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._callbacks import CallbackSupportMixin, FitProgress, with_callbacks
+from skaud._fitted import unfitted_on_failure
 from skaud._gradients import DifferentiableTransformer
 from skaud._sounds import Sounds
 from skaud.fitting.classification import Labels, SoftmaxObjective
@@ -53,14 +55,14 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
     _learn_sets: dict[str, tuple[str, ...]] = {}
 
     @with_callbacks
-    def fit(self, X: Any, y: Any = None, sample_rate: Any = None) -> "LearningTransformer":
+    def fit(self, X: Any = None, y: Any = None, sample_rate: Any = None) -> Self:
         """Design the model from its parameters, and learn those that `learn` names.
 
         Parameters
         ----------
         X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
             Sound; the clips of a list, ``(n_samples,)`` or ``(n_ears, n_samples)``, may differ in length. It is
-            validated.
+            validated. None, where nothing is learned, designs the model for sound of any length and with any ears.
         y : array-like of shape (n_signals,), or list of arrays, default=None
             Labels of the clips, which `learn` needs; without, they are ignored. With ``pooling=None``, an array of
             ``n_frames`` labels for each clip, or a label that all its frames bear.
@@ -83,11 +85,13 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         ConvergenceWarning
             If learning reached `max_iter`.
         """
-        with self._unfitted_on_failure():
-            self._forget()
+        with unfitted_on_failure(self):
             progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=self._most_iterations())
             super().fit(X, y, sample_rate)
+            self.n_iter_ = 1  # a model that learns nothing is designed once
             learns = len(self._names_to_learn()) > 0
+            if learns and X is None:
+                raise ValueError(f"learn={self.learn!r} requires X and y to be passed, and X is None; pass clips.")
             if learns:  # what is wrong with X and y is said before anything is found
                 if self._stays_where_it_is(X):
                     raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
@@ -171,12 +175,13 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         self._redesign(objective.fixed | found)
         return self._set_found(found)
 
-    def _forget(self) -> None:
-        """Remove what an earlier fit learned: a fit starts afresh."""
-        for name in (*getattr(self, "_learned_", ()), "_learned_", "loss_curve_", "validation_scores_"):
-            if hasattr(self, name):
-                delattr(self, name)
-        self.n_iter_ = 1  # a model that learns nothing is designed once
+    def _designed_for(self, X: Any) -> Self:
+        if self.learn is not None:
+            raise NotFittedError(
+                f"{type(self).__name__} has learn={self.learn!r} and is not fitted: what it learns is not known yet. "
+                "Call fit(X, y) first, or set learn=None for the parameters as they are given."
+            )
+        return super()._designed_for(X)
 
     def _split_off(self, labels: Labels, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
         """Indices of clips to train on and of those held out: as many of each class, if labels are a clip each."""

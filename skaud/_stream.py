@@ -6,8 +6,8 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import as_designed
 from skaud._responses import check_responses, stack
 from skaud._sounds import check_samples
 
@@ -57,6 +57,7 @@ class Streaming(ABC):
     _frame_samples: Any
     _to_level: Any
 
+    @as_designed
     def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
         """State of a stream before its first sample.
 
@@ -72,18 +73,18 @@ class Streaming(ABC):
         StreamState
             For `transform_chunk`.
         """
-        check_is_fitted(self)
         for name, value in (("n_signals", n_signals), ("n_ears", 1 if n_ears is None else n_ears)):
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
         arrays = [self._initial_arrays(1 if n_ears is None else int(n_ears)) for _ in range(n_signals)]
         return StreamState(self._stream_key(), int(n_signals), n_ears, arrays)
 
+    @as_designed
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
         """Go on with a stream.
 
         Chunk by chunk gives what the whole gives: to the bit at full rate (``frame_length=None``); frames come with the
-        chunk that completes them. Nothing is pooled.
+        chunk that completes them. Nothing is pooled. A model that is not fitted designs itself anew for every chunk.
 
         Parameters
         ----------

@@ -2,19 +2,19 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from numbers import Integral, Real
 from operator import methodcaller
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Bunch, InputTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in
 
 from skaud._array_api import on_gpu
+from skaud._fitted import as_designed, as_fitted, forget, remember_parameters, unfitted_on_failure
 from skaud._responses import as_container, check_responses, stack
 from skaud._sounds import AudioInputTags, Sounds, check_rates, check_sounds, count_ears
 from skaud._stream import Streaming
@@ -57,14 +57,14 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
 
     # --- scikit-learn's methods ---
 
-    def fit(self, X: Any, y: Any = None, sample_rate: Any = None) -> "AudioTransformer":
+    def fit(self, X: Any = None, y: Any = None, sample_rate: Any = None) -> Self:
         """Design the model from its parameters.
 
         Parameters
         ----------
         X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
             Sound; the clips of a list, ``(n_samples,)`` or ``(n_ears, n_samples)``, may differ in length. It is
-            validated.
+            validated. None designs the model for sound of any length and with any ears.
         y : array-like of shape (n_signals,), default=None
             Ignored.
         sample_rate : float or sequence of float, default=None
@@ -80,27 +80,23 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         ValueError, TypeError
             If a parameter or X is not what the model can work with; the message says what to change.
         """
-        with self._unfitted_on_failure():
+        with unfitted_on_failure(self):
             self._validate_params()
+            forget(self)
+            remember_parameters(self)
             self._found_: dict[str, Any] = {}
             self._check_parameters()
-            self.n_ears_in_: int | None = None
-            if not self._stays_where_it_is(X):
+            self.n_ears_in_: int | None = self._n_ears_without_sound() if X is None else None
+            self._takes_any_ears_ = X is None and self._suits_any_ears()
+            if X is None:
+                if sample_rate is not None:
+                    raise ValueError(f"sample_rate={sample_rate!r} is that of clips, and X is None; leave it out.")
+            elif not self._stays_where_it_is(X):
                 sounds = check_sounds(self, X, reset=True)
                 check_rates(sample_rate, len(sounds.clips), self.sample_rate)
                 self.n_ears_in_ = sounds.n_ears
             self._design()
         return self
-
-    @contextmanager
-    def _unfitted_on_failure(self) -> Iterator[None]:
-        """Leave no fitted attribute, of this fit or an earlier one, where what is done within fails."""
-        try:
-            yield
-        except BaseException:  # whoever interrupts a fit gets no half of it either
-            for name in [name for name in vars(self) if name.endswith("_") and not name.startswith("__")]:
-                delattr(self, name)
-            raise
 
     def fit_transform(self, X: Any, y: Any = None, sample_rate: Any = None) -> Any:
         """Fit, then transform the same signals.
@@ -121,6 +117,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         """
         return self.fit(X, y, sample_rate=sample_rate).transform(X, sample_rate=sample_rate)
 
+    @as_fitted
     def transform(self, X: Any, sample_rate: Any = None) -> Any:
         """Compute features.
 
@@ -139,11 +136,12 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         ndarray of shape (n_signals, [n_ears,] n_channels, n_frames), or list of arrays
             With ``pooling=None``; a list where X is one.
         """
-        check_is_fitted(self)
         frame_length = self._frame_samples()
         if self._stays_where_it_is(X):
             return self._transform_on_gpu(X, frame_length)
         sounds = self._sounds(X, sample_rate, fixed_length=True)
+        if self._takes_any_ears_:
+            self.n_ears_in_ = sounds.n_ears  # for the names of these features
         if sounds.n_ears != self.n_ears_in_:
             raise ValueError(
                 f"X has {count_ears(sounds.n_ears)} and had {count_ears(self.n_ears_in_)} in fit; pass signals with "
@@ -157,6 +155,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         frames = results if sounds.has_ears else [frames[0] for frames in results]
         return stack(frames) if sounds.is_array else frames
 
+    @as_fitted
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the features.
 
@@ -172,7 +171,6 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
             Such as ``nap_1055hz_mean``; the channels' names, ``nap_1055hz``, with ``pooling=None``. Where X had ears
             in fit, ``ear0_`` and so on stand in front.
         """
-        check_is_fitted(self)
         if input_features is None or len(input_features) != self._n_rows_in():
             _check_feature_names_in(self, input_features, generate_names=False)
         ears = [""] if self.n_ears_in_ is None else [f"ear{e}_" for e in range(self.n_ears_in_)]
@@ -185,7 +183,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         """Rows of samples in a clip, which a step before may have named."""
         return self.n_ears_in_ or 1
 
-    def set_output(self, *, transform: str | None = None) -> "AudioTransformer":
+    def set_output(self, *, transform: str | None = None) -> Self:
         """Choose what pooled features come in.
 
         Parameters
@@ -208,8 +206,12 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
 
     # --- the models' own methods ---
 
+    @as_designed
     def simulate(self, X: Any, outputs: str | Sequence[str] | None = None, sample_rate: Any = None) -> Bunch:
         """Responses of the model's stages at full rate.
+
+        A model that is not fitted designs itself for the call, if it has nothing to find; so do `initial_state` and
+        `vjp`.
 
         Parameters
         ----------
@@ -230,7 +232,6 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         ValueError
             If the model has no output of that name.
         """
-        check_is_fitted(self)
         names = self._check_outputs(outputs)
         if self._stays_where_it_is(X):
             return Bunch(**{name: self._simulate_on_gpu(X, name) for name in names})
@@ -243,9 +244,9 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         return bunch
 
     @property
+    @as_fitted
     def frame_rate_hz_(self) -> float:
         """Frames a second of the time-resolved output."""
-        check_is_fitted(self)
         return self.sample_rate / (self._frame_samples() or 1)
 
     # --- what a model implements ---
@@ -307,6 +308,18 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
     def _parameters(self) -> dict[str, Any]:
         """Parameters, with what fit has found in place of what was given."""
         return self.get_params(deep=False) | self._found_
+
+    def _designed_for(self, X: Any) -> Self:
+        """A copy that is designed, for a call that takes X or, with None, nothing."""
+        return clone(self).fit()
+
+    def _n_ears_without_sound(self) -> int | None:
+        """Ears that the parameters ask for; None for sound without an axis of ears."""
+        return None
+
+    def _suits_any_ears(self) -> bool:
+        """Whether the parameters leave open how many ears there are."""
+        return self._n_ears_without_sound() is None
 
     def _redesign(self, found: Mapping[str, Any]) -> None:
         """Design again, with values that fit has found in place of the parameters that were given."""

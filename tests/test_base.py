@@ -240,9 +240,7 @@ def test_what_needs_fit_says_so():
     model = CARFAC()
     for method, *arguments in (
         (model.transform, [[0.0]]),
-        (model.simulate, [[0.0]]),
         (model.get_feature_names_out,),
-        (model.initial_state,),
     ):
         with pytest.raises(NotFittedError):
             method(*arguments)

@@ -1,11 +1,14 @@
 """Audiograms on the form of the clinic."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from skaud._fitted import fitted_copy
 from skaud.display._axes import ear_style, pyplot
 from skaud.hearing.audiogram import Audiogram
 
@@ -64,7 +67,7 @@ class AudiogramDisplay:
     @classmethod
     def from_estimator(
         cls, model: Any, ax: Any = None, *, frequencies_hz: npt.ArrayLike | None = None
-    ) -> "AudiogramDisplay":
+    ) -> AudiogramDisplay:
         """Plot what a model was fitted to and what came out, or the audiogram of a model that was not fitted to one.
 
         Parameters
@@ -84,6 +87,7 @@ class AudiogramDisplay:
         """
         from skaud.fitting import predicted_audiogram
 
+        model = fitted_copy(model)
         given, fitted = getattr(model, "audiogram", None), getattr(model, "predicted_audiogram_", None)
         predicted: Any
         if frequencies_hz is not None:
@@ -96,7 +100,7 @@ class AudiogramDisplay:
             predicted = predicted_audiogram(model, hz[(hz >= lowest_hz) & (hz <= highest_hz)])
         return cls(given, predicted).plot(ax)
 
-    def plot(self, ax: Any = None) -> "AudiogramDisplay":
+    def plot(self, ax: Any = None) -> AudiogramDisplay:
         """Plot on the form of the clinic.
 
         Parameters

@@ -1,12 +1,13 @@
 """Cochleagrams: the response of every channel over time."""
 
-import copy
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import fitted_copy
 from skaud.display._axes import edges_hz, healthy_frequencies_hz, pyplot, scale_frequencies
 
 
@@ -72,7 +73,7 @@ class CochleagramDisplay:
         ear: int | None = None,
         sample_rate: float | None = None,
         **kwargs: Any,
-    ) -> "CochleagramDisplay":
+    ) -> CochleagramDisplay:
         """Run a model on one signal and plot its frames.
 
         Parameters
@@ -101,7 +102,7 @@ class CochleagramDisplay:
         ValueError
             If x is not one signal, or `ear` none of its ears.
         """
-        check_is_fitted(model)
+        model = fitted_copy(model)
         x, n_ears = np.asarray(x), getattr(model, "n_ears_in_", None)
         if x.ndim != (1 if n_ears is None else 2):
             shape = "(n_samples,)" if n_ears is None else f"({n_ears}, n_samples) of a model fitted on {n_ears} ears"
@@ -111,7 +112,7 @@ class CochleagramDisplay:
                 "without an axis of ears; leave ear=None" if n_ears is None else f"on ears 0 to {n_ears - 1}; choose"
             )
             raise ValueError(f"ear={ear!r}, and model was fitted {known}.")
-        unpooled = copy.copy(model).set_params(pooling=None)
+        unpooled = fitted_copy(model, pooling=None)
         response = unpooled.transform([x], sample_rate=sample_rate)[0]
         if ear is not None:
             response = response[ear]
@@ -134,7 +135,7 @@ class CochleagramDisplay:
         response_name: str = "response",
         ax: Any = None,
         **kwargs: Any,
-    ) -> "CochleagramDisplay":
+    ) -> CochleagramDisplay:
         """Plot a response that is at hand.
 
         Parameters
@@ -160,7 +161,7 @@ class CochleagramDisplay:
         display = cls(response, frequencies_hz=frequencies_hz, frame_rate_hz=frame_rate_hz, response_name=response_name)
         return display.plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, colorbar: bool = True, **kwargs: Any) -> "CochleagramDisplay":
+    def plot(self, ax: Any = None, *, colorbar: bool = True, **kwargs: Any) -> CochleagramDisplay:
         """Plot the cochleagram, low frequencies at the bottom, channels about equally high.
 
         Parameters

@@ -1,12 +1,13 @@
 """Modulation spectra: how strongly every channel fluctuates, and how fast."""
 
-import copy
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import fitted_copy
 from skaud.display._axes import edges_hz, pyplot, scale_frequencies
 
 
@@ -58,7 +59,7 @@ class ModulationDisplay:
     @classmethod
     def from_estimator(
         cls, model: Any, x: npt.ArrayLike, ax: Any = None, *, sample_rate: float | None = None, **kwargs: Any
-    ) -> "ModulationDisplay":
+    ) -> ModulationDisplay:
         """Run a model on one signal and plot the RMS over its frames.
 
         Parameters
@@ -84,7 +85,7 @@ class ModulationDisplay:
         ValueError
             If the model has no modulation filters, or x is not one signal of one ear.
         """
-        check_is_fitted(model)
+        model = fitted_copy(model)
         x = np.asarray(x)
         if model.output != "modulation":
             raise ValueError(f"model has output={model.output!r}; it must be 'modulation': set it and fit again.")
@@ -94,7 +95,7 @@ class ModulationDisplay:
             )
         if getattr(model, "n_ears_in_", None) is not None:
             raise ValueError(f"model was fitted on {model.n_ears_in_} ears; fit it on signals without an axis of ears.")
-        pooled = copy.copy(model).set_params(pooling=("mean", "std"))
+        pooled = fitted_copy(model, pooling=("mean", "std"))
         mean, std = np.asarray(pooled.set_output(transform="default").transform([x], sample_rate)).reshape(2, -1)
         return cls.from_response(
             np.hypot(mean, std),
@@ -113,7 +114,7 @@ class ModulationDisplay:
         response_name: str = "response",
         ax: Any = None,
         **kwargs: Any,
-    ) -> "ModulationDisplay":
+    ) -> ModulationDisplay:
         """Plot a response that is at hand.
 
         Parameters
@@ -136,7 +137,7 @@ class ModulationDisplay:
         """
         return cls(response, modulation_index=modulation_index, response_name=response_name).plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, colorbar: bool = True, **kwargs: Any) -> "ModulationDisplay":
+    def plot(self, ax: Any = None, *, colorbar: bool = True, **kwargs: Any) -> ModulationDisplay:
         """Plot the modulation spectrum: a column a modulation frequency, low channels at the bottom.
 
         Parameters

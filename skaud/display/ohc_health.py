@@ -1,12 +1,14 @@
 """Health of the outer hair cells along the cochlea."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import fitted_copy
 from skaud.display._axes import ear_style, healthy_frequencies_hz, pyplot, scale_frequencies
 from skaud.fitting.audiogram import labels_of_ears
 
@@ -55,7 +57,7 @@ class OHCHealthDisplay:
         self.ears = ears
 
     @classmethod
-    def from_estimator(cls, model: Any, ax: Any = None, **kwargs: Any) -> "OHCHealthDisplay":
+    def from_estimator(cls, model: Any, ax: Any = None, **kwargs: Any) -> OHCHealthDisplay:
         """Plot the health of a model, given or found by a fit.
 
         Parameters
@@ -77,13 +79,13 @@ class OHCHealthDisplay:
         TypeError
             If the model has no outer hair cells.
         """
-        check_is_fitted(model)
+        model = fitted_copy(model)
         if not hasattr(model, "ohc_health_"):
             raise TypeError(f"model is {type(model).__name__}, which has no outer hair cells; pass a fitted CARFAC.")
         frequencies, ears = healthy_frequencies_hz(model), labels_of_ears(model)
         return cls(model.ohc_health_, frequencies_hz=frequencies, ears=ears).plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> "OHCHealthDisplay":
+    def plot(self, ax: Any = None, **kwargs: Any) -> OHCHealthDisplay:
         """Plot health from 0 to 1, low frequencies on the left, channels about equally far apart.
 
         Parameters

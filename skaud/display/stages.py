@@ -1,12 +1,14 @@
 """The stages of a model, one above the other."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import fitted_copy
 from skaud.display._axes import pyplot
 from skaud.display.cochleagram import CochleagramDisplay, frequencies_hz
 
@@ -74,7 +76,7 @@ class StagesDisplay:
         axes: Sequence[Any] | None = None,
         sample_rate: float | None = None,
         frame_length: float = 0.002,
-    ) -> "StagesDisplay":
+    ) -> StagesDisplay:
         """Run a model on one signal and plot its stages.
 
         Parameters
@@ -102,7 +104,7 @@ class StagesDisplay:
         ValueError
             If x is not one signal of one ear, or a response has more axes than can be drawn.
         """
-        check_is_fitted(model)
+        model = fitted_copy(model)
         x = np.asarray(x)
         if x.ndim != 1:
             raise ValueError(f"x has shape {x.shape}; the picture shows one signal, (n_samples,): pass x[0], say.")
@@ -120,7 +122,7 @@ class StagesDisplay:
         )
         return display.plot(axes)
 
-    def plot(self, axes: Sequence[Any] | None = None) -> "StagesDisplay":
+    def plot(self, axes: Sequence[Any] | None = None) -> StagesDisplay:
         """Plot the stages.
 
         Parameters

@@ -1,12 +1,14 @@
 """Spectrotemporal receptive fields: where they lie in rate and scale, and what they look like."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import fitted_copy
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.display._axes import pyplot
 from skaud.stages.cortical import STRFs, respond, strf_names
@@ -84,7 +86,7 @@ class STRFDisplay:
     @classmethod
     def from_estimator(
         cls, model: Any, ax: Any = None, *, strfs: Sequence[int] | None = None, **kwargs: Any
-    ) -> "STRFDisplay":
+    ) -> STRFDisplay:
         """Plot the fields of a fitted model.
 
         Parameters
@@ -108,7 +110,7 @@ class STRFDisplay:
         TypeError
             If the model has no such fields.
         """
-        check_is_fitted(model)
+        model = fitted_copy(model)
         if not hasattr(model, "scales_cycles_per_octave_"):
             raise TypeError(
                 f"model is a {type(model).__name__}, which has no receptive fields; pass a BiomimeticFrontend, or a "
@@ -129,7 +131,7 @@ class STRFDisplay:
         )
         return display.plot(ax, **kwargs) if strfs is None else display.plot_fields(strfs, ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, arrows: bool = True, **kwargs: Any) -> "STRFDisplay":
+    def plot(self, ax: Any = None, *, arrows: bool = True, **kwargs: Any) -> STRFDisplay:
         """Plot scales against rates, as in figure 3 of Famularo et al. (2024).
 
         Parameters
@@ -193,7 +195,7 @@ class STRFDisplay:
         duration_s: float = 0.4,
         octaves: float = 1.5,
         **kwargs: Any,
-    ) -> "STRFDisplay":
+    ) -> STRFDisplay:
         """Plot single fields: the real response to one frame of one channel, all on the same axes.
 
         Parameters

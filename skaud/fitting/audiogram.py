@@ -1,12 +1,14 @@
 """Audiograms of models, and the health of outer hair cells and synapses that explains an audiogram."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import fitted_copy
 from skaud.fitting.solvers import Solution, minimize_lbfgs
 from skaud.hearing.audiogram import Audiogram
 
@@ -21,7 +23,7 @@ FEWEST_FIBERS = 0.02  # share that a loss may leave, one in fifty
 GRID = np.linspace(0, 1, 6)
 
 
-def predicted_audiogram(model: Any, frequencies_hz: npt.ArrayLike) -> "Audiogram | tuple[Audiogram, ...]":
+def predicted_audiogram(model: Any, frequencies_hz: npt.ArrayLike) -> Audiogram | tuple[Audiogram, ...]:
     """Audiogram of a model: how much more sound it needs than the same model with a healthy ear.
 
     A tone at the threshold of hearing in quiet, ISO 389-7's, gives a response in the healthy ear: the logarithm of the
@@ -60,7 +62,7 @@ def predicted_audiogram(model: Any, frequencies_hz: npt.ArrayLike) -> "Audiogram
     """
     if not hasattr(model, "_quiet_ear"):
         raise TypeError(f"model is {type(model).__name__}, which has no NAP to listen to; pass a fitted skaud.CARFAC.")
-    check_is_fitted(model)
+    model = fitted_copy(model)
     frequencies = Audiogram(frequencies_hz, np.zeros(np.shape(frequencies_hz))).frequencies_hz
     check_within_channels("frequencies_hz", frequencies, model)
     ear = model._quiet_ear(frequencies, steady=True)

@@ -12,6 +12,8 @@ References
    threshold of hearing under free-field and diffuse-field listening conditions", Table 1.
 """
 
+from __future__ import annotations
+
 import numpy as np
 import numpy.typing as npt
 

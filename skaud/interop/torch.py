@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import validate_parameter_constraints
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import fitted_copy
 from skaud._gradients import DifferentiableTransformer
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 
@@ -84,7 +84,7 @@ def as_module(
             f"estimator is a {type(estimator).__name__}, which has no vjp that takes sound; pass a model such as "
             "CARFAC or BiomimeticFrontend."
         )
-    check_is_fitted(estimator)
+    estimator = fitted_copy(estimator)
     if output != "features":
         estimator._check_outputs((output,))
     return module(estimator, _names(estimator, learn), output, bounds)

@@ -1,8 +1,9 @@
 """CARFAC fitted to audiograms."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from sklearn.exceptions import NotFittedError
 
 from skaud._callbacks import FitProgress
 from skaud._sounds import count_ears
@@ -22,8 +23,6 @@ from skaud.models._carfac_gradients import CARFACGradients
 from skaud.models._carfac_quiet import QuietEar
 from skaud.models._carfac_runs import of_ears
 
-FITTED = ("predicted_audiogram_", "residual_loss_db_")
-
 
 class CARFACFit(CARFACGradients):
     """How CARFAC finds the health of its hair cells from an audiogram."""
@@ -38,10 +37,21 @@ class CARFACFit(CARFACGradients):
     ohc_health: Any
     ihcs_per_channel: float
 
-    def _forget(self) -> None:
-        super()._forget()
-        for name in FITTED:
-            self.__dict__.pop(name, None)
+    def _n_ears_without_sound(self) -> int | None:
+        several = isinstance(self.audiogram, (list, tuple)) and len(self.audiogram) > 1
+        return len(self.audiogram) if several else None
+
+    def _suits_any_ears(self) -> bool:
+        labelled = isinstance(self.audiogram, Audiogram) and self.audiogram.ear is not None
+        return super()._suits_any_ears() and not labelled
+
+    def _designed_for(self, X: Any) -> Self:
+        if self.audiogram is not None:
+            raise NotFittedError(
+                f"{type(self).__name__} has an audiogram and is not fitted: what explains it is not known yet. Call "
+                "fit first, which needs no sound for it, or set audiogram=None."
+            )
+        return super()._designed_for(X)
 
     def _most_iterations(self) -> int | None:
         return super()._most_iterations() if self.audiogram is None else None

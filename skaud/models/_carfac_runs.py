@@ -1,13 +1,14 @@
 """CARFAC on the CPU: from clips to the kernel's arrays, and from the rows of its lines to outputs."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import as_designed, as_fitted
 from skaud._sounds import count_ears
 from skaud.base import AudioTransformer
 from skaud.design import carfac_response
@@ -29,12 +30,11 @@ class CARFACRuns(AudioTransformer):
 
     ihc_style: str
     open_loop: bool
-    audiogram: Any
-    learn: Any
     n_channels_: int
     _ears_: tuple[CARFACCoefficients, ...]  # one for all ears, or one an ear
     _plan_: layout.Plan
 
+    @as_designed
     def transfer_function(self, frequencies_hz: ArrayLike) -> np.ndarray:
         """Complex transfer function of every channel, from the input to the basilar membrane.
 
@@ -58,7 +58,6 @@ class CARFACRuns(AudioTransformer):
         NotFittedError
             If `fit` has something to find and was not called.
         """
-        model = self._designed()
         frequencies = np.atleast_1d(np.asarray(frequencies_hz, dtype=float))
         outside = ~((frequencies >= 0) & (frequencies <= self.sample_rate / 2))
         if frequencies.ndim != 1 or outside.any():
@@ -66,24 +65,13 @@ class CARFACRuns(AudioTransformer):
                 f"frequencies_hz={frequencies[outside] if frequencies.ndim == 1 else frequencies} must be one axis of "
                 f"frequencies from 0 to half the sample rate, {self.sample_rate / 2} Hz; leave out the others."
             )
-        ears = [carfac_response.transfer_function(ear.car, self.sample_rate, frequencies) for ear in model._ears_]
+        ears = [carfac_response.transfer_function(ear.car, self.sample_rate, frequencies) for ear in self._ears_]
         return of_ears(ears)
 
-    def _designed(self) -> "CARFACRuns":
-        """The model itself; or, if it was not fitted and fit would find nothing, a copy that is designed."""
-        if hasattr(self, "_ears_") or self.audiogram is not None or self.learn is not None:
-            check_is_fitted(self)
-            return self
-        model = copy(self)
-        model._validate_params()
-        model._check_parameters()
-        model._redesign({})
-        return model
-
     @property
+    @as_fitted
     def nap_rest_(self) -> np.ndarray:
         """Output of a healthy hair cell in silence, subtracted to give the NAP; (n_channels_,)."""
-        check_is_fitted(self)
         hair_cell, synapse = self._ears_[0].hair_cell, self._ears_[0].synapse
         rest = getattr(hair_cell, "rest", 0.0) if synapse is None else synapse.spont_sub
         return np.full(self.n_channels_, rest)

@@ -1,5 +1,7 @@
 """The auditory spectrogram: the cochlear half of the biomimetic front end."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha1

@@ -1,5 +1,7 @@
 """The biomimetic front end: auditory spectrogram and cortical features, with 212 learnable parameters."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from numbers import Integral
@@ -10,9 +12,10 @@ import numpy as np
 from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
+from sklearn.utils.validation import _check_feature_names_in
 
 from skaud._callbacks import FitProgress
+from skaud._fitted import as_fitted
 from skaud._sounds import Sounds
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.fitting.classification import Labels
@@ -224,6 +227,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
         self.response = response
         self.output = output
 
+    @as_fitted
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the features.
 
@@ -238,9 +242,8 @@ class BiomimeticFrontend(AuditorySpectrogram):
             Such as ``rate+4.0_scale2.00_1055hz_mean``, or ``spectrogram_1055hz_mean``; without the statistic with
             ``pooling=None``. Where X had ears in fit, ``ear0_`` and so on stand in front.
         """
-        if getattr(self, "output", None) != "cortical":
+        if self.output != "cortical":
             return super().get_feature_names_out(input_features)
-        check_is_fitted(self)
         _check_feature_names_in(self, input_features, generate_names=False)
         ears = [""] if self.n_ears_in_ is None else [f"ear{e}_" for e in range(self.n_ears_in_)]
         strfs = strf_names(self.scales_cycles_per_octave_, self.rates_hz_)

@@ -1,13 +1,15 @@
 """CARFAC v2: the cascade of asymmetric resonators with fast-acting compression."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from hashlib import sha1
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import fitted_copy
 from skaud._learning import LEARNING_CONSTRAINTS
 from skaud.base import AudioTransformer
 from skaud.design import carfac as design
@@ -413,9 +415,9 @@ class CARFAC(CARFACFit):
         return of_ears([ear.q for ear in self._find_peaks()])
 
     def _find_peaks(self) -> list[carfac_response.Characteristics]:
-        check_is_fitted(self)
+        sample_rate = fitted_copy(self).sample_rate
         if self._peaks_ is None:
-            self._peaks_ = [carfac_response.characteristics(ear.car, self.sample_rate) for ear in self._ears_]
+            self._peaks_ = [carfac_response.characteristics(ear.car, sample_rate) for ear in self._ears_]
         return self._peaks_
 
     def _channel_names(self) -> list[str]:

@@ -1,20 +1,16 @@
 """Dau et al. (1997): the stages of Osses et al. (2021) without ears, and with the constants of the older model."""
 
-import inspect
-from typing import Any
+from __future__ import annotations
 
-from skaud.models.osses2021 import PRESETS, Osses2021
+from collections.abc import Callable, Sequence
+from typing import Any, Self
 
-_EARS = ("headphone", "middle_ear", "phase")
-_THEIRS = inspect.signature(Osses2021.__init__)
-# What scikit-learn and help() read of the constructor: that of Osses2021, without the ears, with defaults of its own.
-_SIGNATURE = _THEIRS.replace(
-    parameters=[
-        parameter.replace(default=PRESETS["dau1997"].get(name, parameter.default))
-        for name, parameter in _THEIRS.parameters.items()
-        if not name.startswith(_EARS)
-    ]
-)
+from numpy.typing import ArrayLike
+
+from skaud.design.adaptation import TIME_CONSTANTS_S
+from skaud.design.modulation import LOWEST_HZ
+from skaud.models.osses2021 import Osses2021
+from skaud.stages.pooling import TemporalPooling
 
 
 class Dau1997(Osses2021):  # numpydoc ignore=PR02
@@ -55,14 +51,85 @@ class Dau1997(Osses2021):  # numpydoc ignore=PR02
     np.float64(77.0)
     """
 
-    def __init__(self, sample_rate: float = 44100, **parameters: Any) -> None:
-        _SIGNATURE.bind(self, sample_rate, **parameters)  # refuses what is no parameter
-        super().__init__(sample_rate, **PRESETS["dau1997"] | parameters)
-
-    __init__.__signature__ = _SIGNATURE  # type: ignore[attr-defined]
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        *,
+        low_hz: float = 80.0,
+        high_hz: float | None = None,
+        spacing: str = "centered",
+        bandwidth_factor: float = 1.0,
+        hair_cell: str = "dau1996",
+        hair_cell_corner_hz: float | None = None,
+        adaptation_limit: float | None = 10.0,
+        adaptation_time_constants_s: ArrayLike = TIME_CONSTANTS_S,
+        minimum_level_db: float = 0.0,
+        modulation: str | None = "dau1997",
+        max_modulation_hz: float | None = None,
+        modulation_q: float = 2.0,
+        modulation_low_pass_hz: float = LOWEST_HZ,
+        envelope_low_pass_hz: float | None = None,
+        envelope_attenuation: float | None = None,
+        output: str = "modulation",
+        pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
+        frame_length: float | None = 0.010,
+        rms_one_db_spl: float | None = None,
+        learn: str | Sequence[str] | None = None,
+        solver: str = "lbfgs",
+        max_iter: int = 200,
+        tol: float = 1e-5,
+        l2: float = 1e-4,
+        batch_size: int = 32,
+        learning_rate: float = 0.01,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        random_state: Any = None,
+        verbose: int = 0,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        super().__init__(
+            sample_rate,
+            headphone=False,
+            middle_ear=None,
+            low_hz=low_hz,
+            high_hz=high_hz,
+            spacing=spacing,
+            bandwidth_factor=bandwidth_factor,
+            hair_cell=hair_cell,
+            hair_cell_corner_hz=hair_cell_corner_hz,
+            adaptation_limit=adaptation_limit,
+            adaptation_time_constants_s=adaptation_time_constants_s,
+            minimum_level_db=minimum_level_db,
+            modulation=modulation,
+            max_modulation_hz=max_modulation_hz,
+            modulation_q=modulation_q,
+            modulation_low_pass_hz=modulation_low_pass_hz,
+            envelope_low_pass_hz=envelope_low_pass_hz,
+            envelope_attenuation=envelope_attenuation,
+            output=output,
+            pooling=pooling,
+            frame_length=frame_length,
+            rms_one_db_spl=rms_one_db_spl,
+            learn=learn,
+            solver=solver,
+            max_iter=max_iter,
+            tol=tol,
+            l2=l2,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            random_state=random_state,
+            verbose=verbose,
+            dtype=dtype,
+            n_jobs=n_jobs,
+        )
 
     @classmethod
-    def preset(cls, name: str = "dau1997", **overrides: Any) -> "Dau1997":
+    def preset(cls, name: str = "dau1997", **overrides: Any) -> Self:
         """Model with the parameters of the publication.
 
         Parameters

@@ -1,15 +1,20 @@
 """Osses et al. (2021): ears, filterbank, hair cells, adaptation, modulation filterbank."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from skaud._engines import EngineTransformer
+from skaud._fitted import remember_parameters
 from skaud._learning import LEARNING_CONSTRAINTS, LearningTransformer
 from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
@@ -286,7 +291,7 @@ class Osses2021(EngineTransformer, LearningTransformer):
         self.n_jobs = n_jobs
 
     @classmethod
-    def preset(cls, name: str, **overrides: Any) -> "Osses2021":
+    def preset(cls, name: str, **overrides: Any) -> Self:
         """Model with the parameters of a publication or a program.
 
         Parameters
@@ -351,7 +356,9 @@ class Osses2021(EngineTransformer, LearningTransformer):
             if name in before and _same(before[name]._found_, stage._found_):  # a fit changes few stages, many times
                 stage = self.stages_[name] = before[name]
             else:
-                stage.n_ears_in_ = self.n_ears_in_ if name in (*EARS, "filterbank") else self.n_channels_
+                takes_sound = name in (*EARS, "filterbank")
+                stage.n_ears_in_ = self.n_ears_in_ if takes_sound else self.n_channels_
+                stage._takes_any_ears_ = takes_sound and self._takes_any_ears_
                 try:
                     stage._design()
                 except ValueError as error:
@@ -359,11 +366,10 @@ class Osses2021(EngineTransformer, LearningTransformer):
                         raise
                     # As the parameter is called here.
                     raise ValueError(str(error).replace("gains_db", f"{name}_gains_db")) from error
+                remember_parameters(stage)
             if name == "filterbank":
                 self.n_channels_ = stage.n_channels_
         self.center_frequencies_hz_ = self.stages_.filterbank.center_frequencies_hz_
-        if self.modulation:
-            self.modulation_index_ = self.stages_.modulation.modulation_index_
         self.coefficients_ = self._design_with({})
         self._start_engine()
 
@@ -429,6 +435,14 @@ class Osses2021(EngineTransformer, LearningTransformer):
             ears = [ear for ear in EARS if ear in self.stages_]
             return self.stages_[stage]._parameter_bar(own, bars[ears.index(stage) :][:1])
         return super()._parameter_bar(name, bars)
+
+    @property
+    def modulation_index_(self) -> pd.MultiIndex:
+        """Centre frequency and modulation frequency of every feature of "modulation", in Hz."""
+        check_is_fitted(self)
+        if "modulation" not in self.stages_:
+            raise AttributeError("modulation_index_: modulation=None leaves the modulation filterbank out.")
+        return self.stages_.modulation.modulation_index_
 
     def _available_outputs(self) -> tuple[str, ...]:
         lacking = [

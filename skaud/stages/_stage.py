@@ -1,13 +1,18 @@
 """What the stages of Osses et al. (2021) have in common as transformers."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from skaud._engines import EngineTransformer
+from skaud._fitted import as_designed
 from skaud._sounds import Sounds
 from skaud._stream import StreamState
 from skaud.design.osses2021 import Design
@@ -74,6 +79,27 @@ class ChannelStage(ChainStage):
         self.n_ears_in_ = None
         super()._design()
 
+    def _designed_for(self, X: Any) -> Self:
+        if X is None and self._n_channels_without_sound() is None:
+            raise NotFittedError(
+                f"{type(self).__name__} has the channels of the X that it is fitted on, and is not fitted; call fit "
+                "first."
+            )
+        return clone(self).fit(X)
+
+    def _n_channels_without_sound(self) -> int | None:
+        """Channels that the parameters ask for; None where any will do."""
+        return None
+
+    def _n_ears_without_sound(self) -> int | None:
+        n_channels = self._n_channels_without_sound()
+        if n_channels is None:
+            raise ValueError(
+                f"X is None, and {type(self).__name__} has the channels of X; pass the response of a filterbank, or an "
+                "array of zeros in its shape."
+            )
+        return n_channels
+
     def _redesign(self, found: Mapping[str, Any]) -> None:
         self.n_ears_in_ = self.n_channels_in_ if self._has_channels_ else None
         super()._redesign(found)
@@ -104,6 +130,7 @@ class ChannelStage(ChainStage):
     def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Any:
         return super()._shape_as_x(x_bars, sounds._replace(has_ears=self._has_channels_))
 
+    @as_designed
     def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
         """State of a stream before its first sample.
 
@@ -128,6 +155,7 @@ class ChannelStage(ChainStage):
             state.model, state.n_signals, self.n_channels_in_ if self._has_channels_ else None, state.arrays
         )
 
+    @as_designed
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
         """Go on with a stream.
 

@@ -1,5 +1,7 @@
 """Adaptation loops as a transformer."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any

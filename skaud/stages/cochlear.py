@@ -1,18 +1,20 @@
 """The stages of the auditory spectrogram, each a transformer: filters, compression, inhibition, integration."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from functools import lru_cache
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from skaud._array_api import array_namespace, is_foreign
+from skaud._fitted import as_fitted, remember_parameters
 from skaud._sounds import check_samples, check_sounds
 from skaud.design import cochlear as design
 from skaud.kernels import cochlear as kernel
@@ -25,7 +27,7 @@ FloatOrArray = float | ArrayLike
 class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Base of the stages that take the response of the stage before them, of any kind of array."""
 
-    def fit(self, X: Any, y: Any = None) -> "ResponseTransformer":
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Check the parameters, and remember the number of channels.
 
         Parameters
@@ -41,12 +43,14 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output
             The fitted stage.
         """
         self._validate_params()
+        remember_parameters(self)
         is_list = isinstance(X, (list, tuple)) and len(X) > 0
         rows = as_rows(X[0], "X[0]") if is_list else as_rows(X, "X", is_batch=True)
         self.n_channels_in_ = rows.shape[1]
         self._design()
         return self
 
+    @as_fitted
     def transform(self, X: Any) -> Any:
         """Response of this stage.
 
@@ -65,7 +69,6 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output
         ValueError
             If X has other channels than that of fit, no axis of time, or values that are not finite.
         """
-        check_is_fitted(self)
         if isinstance(X, (list, tuple)):
             return [self._transform(clip, f"X[{i}]") for i, clip in enumerate(X)]
         return self._transform(X, "X", is_batch=True)
@@ -145,7 +148,7 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
         self.sample_rate = sample_rate
         self.dtype = dtype
 
-    def fit(self, X: Any, y: Any = None) -> "CochlearFilterbank":
+    def fit(self, X: Any = None, y: Any = None) -> Self:
         """Design the filters.
 
         Parameters
@@ -161,11 +164,13 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
             The fitted filterbank.
         """
         self._validate_params()
+        remember_parameters(self)
         self.center_frequencies_hz_ = design.centre_frequencies_hz()
         self._filter_bank_ = design_filters(self.filters, self.sample_rate, self.dtype)
         self.impulse_responses_ = self._filter_bank_.response
         return self
 
+    @as_fitted
     def transform(self, X: Any) -> Any:
         """Filter.
 
@@ -179,7 +184,6 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
         array of shape (n_signals, [n_ears,] 129, n_samples), or list of arrays
             Response of every filter.
         """
-        check_is_fitted(self)
         if is_foreign(X):
             xp = array_namespace(X)
             return self._filter(xp.astype(X, getattr(xp, self.dtype)))

@@ -1,5 +1,7 @@
 """CorticalSTRF: spectrotemporal receptive fields, for the spectrogram of any model."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -9,9 +11,9 @@ from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
 from skaud._array_api import array_namespace, is_foreign
+from skaud._fitted import as_fitted
 from skaud._responses import check_value_bar
 from skaud.base import N_JOBS
 from skaud.design import cortical as design
@@ -117,12 +119,13 @@ class CorticalSTRF(ResponseTransformer):
             self, self.scales_cycles_per_octave, self.rates_hz, self.frame_rate_hz, self.channels_per_octave
         )
 
-    def _cortex(self) -> "STRFs":
+    def _cortex(self) -> STRFs:
         return STRFs(self.scales_cycles_per_octave_, self.rates_hz_, self.frame_rate_hz, self.channels_per_octave)
 
     def _respond(self, rows: Any) -> Any:
         return respond(rows, self._cortex(), self.response, effective_n_jobs(self.n_jobs))
 
+    @as_fitted
     def vjp(self, X: Any) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
         """Value of `transform`, and the function that takes a gradient back from it.
 
@@ -138,7 +141,6 @@ class CorticalSTRF(ResponseTransformer):
         pullback : callable
             ``pullback(value_bar)`` returns a dict of gradients: "X", "scales_cycles_per_octave" and "rates_hz".
         """
-        check_is_fitted(self)
         if isinstance(X, (list, tuple)):
             return self._vjp_of_list(X)
         return self._vjp_of_array(X, "X", is_batch=True)
@@ -169,6 +171,7 @@ class CorticalSTRF(ResponseTransformer):
 
         return list(values), pullback
 
+    @as_fitted
     def jvp(self, X: Any, directions: dict[str, Any]) -> Any:
         """Derivative of the value of `vjp`, computed forwards, by formulas of its own: what tests the adjoint.
 
@@ -186,7 +189,6 @@ class CorticalSTRF(ResponseTransformer):
         """
         from skaud.stages._cortical_derivatives import of_cortical
 
-        check_is_fitted(self)
         is_list = isinstance(X, (list, tuple))
         clips = list(X) if is_list else [X]
         steps = [np.zeros(np.shape(clip)) for clip in clips]
@@ -200,6 +202,7 @@ class CorticalSTRF(ResponseTransformer):
             derivatives.append(derivative.reshape(*np.shape(clip)[:-2], *derivative.shape[1:]))
         return derivatives if is_list else derivatives[0]
 
+    @as_fitted
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
         """Names of the responses.
 
@@ -213,7 +216,6 @@ class CorticalSTRF(ResponseTransformer):
         ndarray of str
             Such as ``rate+4.0_scale2.00_nap_1055hz``.
         """
-        check_is_fitted(self)
         channels = [f"channel{c}" for c in range(self.n_channels_in_)] if input_features is None else input_features
         strfs = strf_names(self.scales_cycles_per_octave_, self.rates_hz_)
         return np.asarray([f"{strf}_{channel}" for strf in strfs for channel in channels], dtype=object)

@@ -1,5 +1,7 @@
 """Headphone, outer ear and middle ear as transformers: sound in, sound out."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import StrOptions
 
+from skaud._fitted import as_designed, as_fitted
 from skaud._stream import StreamState
 from skaud.base import AudioTransformer
 from skaud.design import ears as design
@@ -68,6 +71,7 @@ class EarStage(Stage):
         """What `design_ear` must know besides."""
         return {"normalise": self._normalise}
 
+    @as_fitted
     def transform(self, X: Any, sample_rate: Any = None) -> Any:
         """Filter.
 
@@ -86,6 +90,7 @@ class EarStage(Stage):
         response = super().transform(X, sample_rate=sample_rate)
         return response[..., 0, :] if isinstance(response, np.ndarray) else [clip[..., 0, :] for clip in response]
 
+    @as_designed
     def vjp(
         self, X: Any, wrt: str | Sequence[str] | None = None, output: str = "features"
     ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
@@ -118,6 +123,7 @@ class EarStage(Stage):
 
         return sound, pullback_of_sound
 
+    @as_designed
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
         """Go on with a stream.
 

@@ -1,5 +1,7 @@
 """Gammatone filterbank as a transformer."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
@@ -7,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted
 
+from skaud._fitted import as_designed
 from skaud.base import AudioTransformer
 from skaud.design import gammatone as design
 from skaud.design.osses2021 import Design
@@ -118,6 +120,7 @@ class GammatoneFilterbank(ChainStage):
         factor = parameters["bandwidth_factor"]
         return Design(len(center_hz), design.design_gammatone(center_hz, self.sample_rate, factor))
 
+    @as_designed
     def transfer_function(self, frequencies_hz: ArrayLike) -> np.ndarray:
         """Complex transfer function of every channel, from the sound to the filterbank's output.
 
@@ -136,7 +139,6 @@ class GammatoneFilterbank(ChainStage):
         ValueError
             If a frequency is negative or above half the sample rate.
         """
-        check_is_fitted(self)
         frequencies = check_frequencies(frequencies_hz, self.sample_rate)
         assert self.coefficients_.gammatone is not None
         return design.transfer_function(self.coefficients_.gammatone, self.sample_rate, frequencies)

@@ -1,5 +1,7 @@
 """Inner hair cell as a transformer: the envelope of every channel."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any

@@ -1,5 +1,7 @@
 """Modulation filterbank as a transformer."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from skaud.base import AudioTransformer
 from skaud.design import modulation as design
@@ -147,11 +150,19 @@ class ModulationFilterbank(ChannelStage):
     def _design(self) -> None:
         self.center_frequencies_hz_ = channels_of(self)
         super()._design()
+
+    @property
+    def modulation_index_(self) -> pd.MultiIndex:  # made when asked for: what a fit keeps are plain arrays
+        """Centre frequency and modulation frequency of every feature, in Hz."""
+        check_is_fitted(self)
         bank = self.coefficients_.modulation
         assert bank is not None
         counted = zip(self.center_frequencies_hz_.round(6), self.coefficients_.n_filters)
         pairs = [(fc, mf) for fc, n in counted for mf in bank.center_hz[:n]]
-        self.modulation_index_ = pd.MultiIndex.from_tuples(pairs, names=["center_hz", "modulation_hz"])
+        return pd.MultiIndex.from_tuples(pairs, names=["center_hz", "modulation_hz"])
+
+    def _n_channels_without_sound(self) -> int | None:
+        return len(channels_of(self))
 
     def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
         published = {

@@ -1,15 +1,19 @@
 """Statistics over time: frames of any model to one row of features a signal."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Sequence
 from math import prod
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_feature_names_in, validate_data
+
+from skaud._fitted import as_fitted, remember_parameters
 
 Statistic = str | Callable[..., np.ndarray]
 
@@ -66,7 +70,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         self.statistics = statistics
         self.segments = segments
 
-    def fit(self, X: Any, y: Any = None) -> "TemporalPooling":
+    def fit(self, X: Any, y: Any = None) -> Self:
         """Check the parameters and remember the channels of X.
 
         Parameters
@@ -88,9 +92,11 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         """
         self._validate_params()
         resolve_statistics(self.statistics)
+        remember_parameters(self)
         self._check(X, reset=True)
         return self
 
+    @as_fitted
     def transform(self, X: Any) -> np.ndarray:
         """Pool every signal.
 
@@ -109,9 +115,9 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         ValueError
             If the channels of X are not those of fit.
         """
-        check_is_fitted(self)
         return np.stack([pool(frames, self.statistics, self.segments) for frames in self._check(X, reset=False)])
 
+    @as_fitted
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
         """Names of the features.
 
@@ -125,7 +131,6 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         ndarray of str
             Such as ``nap_1055hz_mean``, or ``nap_1055hz_mean_part2of5`` with several segments.
         """
-        check_is_fitted(self)
         names = _check_feature_names_in(self, input_features, generate_names=False)
         n_channels = prod(self.channel_shape_)
         if not self.channel_shape_:  # the columns of a 2-D X are frames, not channels

@@ -288,8 +288,8 @@ def test_features_are_named_by_rate_scale_and_frequency():
     assert names[0] == "rate+4.0_scale2.00_180hz_mean"
     assert names[-1] == "rate-8.0_scale0.50_7040hz_std"
     assert len({*names}) == model.transform(X).shape[1] == 2 * 2 * 128
-    assert model.set_params(pooling=None).get_feature_names_out()[128] == "rate-8.0_scale0.50_180hz"
-    assert model.set_params(output="spectrogram").get_feature_names_out()[0] == "spectrogram_180hz"
+    assert model.set_params(pooling=None).fit(X).get_feature_names_out()[128] == "rate-8.0_scale0.50_180hz"
+    assert model.set_params(output="spectrogram").fit(X).get_feature_names_out()[0] == "spectrogram_180hz"
 
 
 def test_responses_are_parts_of_the_complex_one():

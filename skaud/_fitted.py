@@ -1,0 +1,70 @@
+"""What a fitted estimator works with: its parameters as they were at the last fit, whatever was set since."""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from inspect import signature
+from typing import Any, TypeVar, cast
+
+from sklearn.base import clone
+from sklearn.utils.validation import _is_fitted, check_is_fitted
+
+AT_ONCE = ("n_jobs", "verbose")  # they change no result, and need not wait for a fit
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def remember_parameters(estimator: Any) -> None:
+    """Keep copies of the parameters, for all that follows this fit: what is set, or changed in place, waits."""
+    given = estimator.get_params(deep=False)
+    estimator._at_fit_ = {name: clone(value, safe=False) for name, value in given.items() if name not in AT_ONCE}
+
+
+def forget(estimator: Any) -> None:
+    """Remove what an earlier fit found: a fit starts afresh."""
+    for name in [name for name in vars(estimator) if name.endswith("_") and not name.startswith("__")]:
+        delattr(estimator, name)
+
+
+@contextmanager
+def unfitted_on_failure(estimator: Any) -> Iterator[None]:
+    """Leave no fitted attribute, of this fit or an earlier one, where what is done within fails."""
+    try:
+        yield
+    except BaseException:  # whoever interrupts a fit gets no half of it either
+        forget(estimator)
+        raise
+
+
+def fitted_copy(estimator: Any, **changed: Any) -> Any:
+    """A fitted estimator with the parameters of its last fit, some of them changed; an error if it is not fitted."""
+    check_is_fitted(estimator)
+    fitted = copy.copy(estimator)
+    fitted._at_fit_ = {**getattr(estimator, "_at_fit_", {}), **changed}
+    vars(fitted).update(fitted._at_fit_)
+    return fitted
+
+
+def as_fitted(method: Method) -> Method:
+    """Make a method see the parameters of the last fit; an error if there was none."""
+
+    @wraps(method)
+    def run(self: Any, *arguments: Any, **options: Any) -> Any:
+        return method(fitted_copy(self), *arguments, **options)
+
+    return cast(Method, run)
+
+
+def as_designed(method: Method) -> Method:
+    """Make a method see the parameters of the last fit; a model without one designs itself, for this call alone."""
+    takes_X = list(signature(method).parameters)[1:2] == ["X"]
+
+    @wraps(method)
+    def run(self: Any, *arguments: Any, **options: Any) -> Any:
+        if _is_fitted(self):
+            return method(fitted_copy(self), *arguments, **options)
+        X = (arguments[0] if arguments else options.get("X")) if takes_X else None
+        return method(self._designed_for(X), *arguments, **options)
+
+    return cast(Method, run)
