@@ -1,5 +1,7 @@
 """The audiogram: hearing thresholds of one ear in dB HL over frequency."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -117,13 +119,13 @@ class Audiogram:
         unheard = _reading.mask_of_no_response(no_response, frequency, threshold)
         self._set(frequencies_hz=frequency, thresholds_db_hl=threshold, ear=ear, no_response=unheard, columns=None)
 
-    def _set(self, **fields: Any) -> "Audiogram":
+    def _set(self, **fields: Any) -> Audiogram:
         for name, value in fields.items():
             object.__setattr__(self, name, value)
         return self
 
     @classmethod
-    def standard(cls, name: str, ear: str | None = None) -> "Audiogram":
+    def standard(cls, name: str, ear: str | None = None) -> Audiogram:
         """Make one of the ten standard audiograms of IEC 60118-15.
 
         Parameters
@@ -162,7 +164,7 @@ class Audiogram:
     @classmethod
     def from_dict(
         cls, thresholds_db_hl: Mapping[Any, float | None], ear: str | None = None, no_response: Iterable[Any] = ()
-    ) -> "Audiogram":
+    ) -> Audiogram:
         """Make an audiogram from a dict of frequency and threshold.
 
         Parameters
@@ -195,7 +197,7 @@ class Audiogram:
         return cls(found.frequencies_hz, found.thresholds_db_hl, ear, found.no_response)
 
     @classmethod
-    def from_series(cls, series: "pd.Series", ear: str | None = None, no_response: Iterable[Any] = ()) -> "Audiogram":
+    def from_series(cls, series: pd.Series, ear: str | None = None, no_response: Iterable[Any] = ()) -> Audiogram:
         """Make an audiogram from a pandas Series over frequency.
 
         Parameters
@@ -230,11 +232,11 @@ class Audiogram:
     @classmethod
     def from_row(
         cls,
-        row: "pd.Series | Mapping[Any, Any]",
+        row: pd.Series | Mapping[Any, Any],
         columns: Sequence[Any] | Mapping[Any, float] | None = None,
         ear: str | None = None,
         no_response: Iterable[Any] = (),
-    ) -> "Audiogram":
+    ) -> Audiogram:
         """Make an audiogram from a row of a table that has a column for each frequency.
 
         Parameters
@@ -361,7 +363,7 @@ class Audiogram:
             raise ValueError("frequencies_hz is empty, there is nothing to average; give at least one frequency.")
         return float(np.mean(self.thresholds_at(frequencies_hz, extend_octaves=0)))
 
-    def difference(self, other: "Audiogram") -> "pd.Series":
+    def difference(self, other: Audiogram) -> pd.Series:
         """Subtract the thresholds of another audiogram; ``audiogram - other`` does the same.
 
         Parameters
@@ -396,7 +398,7 @@ class Audiogram:
             )
         return difference
 
-    def to_series(self) -> "pd.Series":
+    def to_series(self) -> pd.Series:
         """Give the thresholds as a pandas Series.
 
         Returns
@@ -446,7 +448,7 @@ class Audiogram:
 
         return AudiogramDisplay(self).plot(ax).ax_
 
-    def __sub__(self, other: "Audiogram") -> "pd.Series":
+    def __sub__(self, other: Audiogram) -> pd.Series:
         return self.difference(other) if isinstance(other, Audiogram) else NotImplemented
 
     def __len__(self) -> int:
