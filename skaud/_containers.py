@@ -28,7 +28,7 @@ def missing_part(file: BinaryIO) -> str | None:
     announced = _announced(file, head, end)
     if announced is None or announced.n_bytes <= end - announced.begin:
         return None
-    return f"{max(0, end - announced.begin)} of the {announced.n_bytes} bytes of samples that its header announces"
+    return f"{max(0, end - announced.begin)} of the {announced.n_bytes} bytes that its header announces"
 
 
 def unclosed_samples(file: BinaryIO) -> tuple[int, bytes] | None:
@@ -62,7 +62,10 @@ def _announced(file: BinaryIO, head: bytes, end: int) -> Chunk | None:
         size = _at(file, ds64.begin + 8, 8) if ds64 else b""
         return data._replace(n_bytes=struct.unpack("<Q", size)[0]) if data and len(size) == 8 else None
     if kind == b"riff" and len(head) == 40:
-        return _find(_chunks(file, 40, end, "<Q", name_length=16, counts_itself=True), b"data")
+        return _find(_chunks(file, 40, end, "<Q", name_length=16, counts_itself=True, multiple=8), b"data")
+    if kind == b"caff":  # sizes of packets may come behind the samples
+        chunks = list(_chunks(file, 8, end, ">q", multiple=1))
+        return next((chunk for chunk in chunks if chunk.begin + chunk.n_bytes > end), None)
     if kind == b"FORM" and form in (b"AIFF", b"AIFC", b"8SVX", b"16SV"):
         return _find(_chunks(file, 12, end, ">I"), b"BODY" if form.endswith(b"SV") or form == b"8SVX" else b"SSND")
     if kind in (b".snd", b"dns.") and len(head) >= 12:
@@ -74,8 +77,15 @@ def _announced(file: BinaryIO, head: bytes, end: int) -> Chunk | None:
 
 
 def _chunks(
-    file: BinaryIO, begin: int, end: int, size: str, name_length: int = 4, counts_itself: bool = False
+    file: BinaryIO,
+    begin: int,
+    end: int,
+    size: str,
+    name_length: int = 4,
+    counts_itself: bool = False,
+    multiple: int = 2,
 ) -> Iterator[Chunk]:
+    """Parts of a file, each with a header of name and size; they begin at multiples of so many bytes."""
     header_length = name_length + struct.calcsize(size)
     for _ in range(_MOST_CHUNKS):
         header = _at(file, begin, header_length)
@@ -86,8 +96,8 @@ def _chunks(
         if counts_itself:
             n_bytes = max(0, n_bytes - header_length)
         yield Chunk(header[:4], begin, n_bytes)
-        begin += n_bytes + -n_bytes % (8 if counts_itself else 2)
-        if begin >= end:
+        begin += n_bytes + -n_bytes % multiple
+        if begin >= end or n_bytes < 0:
             return
 
 

@@ -21,6 +21,7 @@ _TABLES = (
     " size INTEGER NOT NULL, modified_ns INTEGER NOT NULL, changed_ns INTEGER NOT NULL, content BLOB NOT NULL,"
     " columns TEXT NOT NULL, features BLOB, checksum BLOB NOT NULL)",
 )
+_DAMAGED = (sqlite3.DatabaseError, UnicodeError)  # the latter where even the message has damaged names
 _COMMIT_S = 0.25  # at most so much work is lost by a run that is killed
 _LOCK_S = 1.0  # how long another run is waited for
 
@@ -69,7 +70,7 @@ class Journal:
         self._connection = sqlite3.connect(path, timeout=_LOCK_S, isolation_level=None)
         try:
             self._open()
-        except sqlite3.DatabaseError as error:
+        except _DAMAGED as error:
             self._connection.close()
             raise self._explain(error) from error
         except BaseException:
@@ -98,7 +99,7 @@ class Journal:
             raise sqlite3.DatabaseError("its tables are not those of a journal")
         run("BEGIN")
 
-    def _explain(self, error: sqlite3.Error) -> UsageError:
+    def _explain(self, error: Exception) -> UsageError:
         if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
             output = self.path.with_suffix("")
             return UsageError(f"{output} is being written by another run; wait for it, or write to another file.")
@@ -225,7 +226,7 @@ class Journal:
     def _select(self, query: str, *values: Any) -> list[Any]:
         try:
             return self._connection.execute(query, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except _DAMAGED as error:
             raise self._explain(error) from error
 
 
