@@ -92,6 +92,12 @@ class CARFACRuns(AudioTransformer):
                 f"signals of shape (n_signals, {len(self._ears_)}, n_samples), or fit to one audiogram, which holds "
                 "for any."
             )
+        ear = getattr(getattr(self, "predicted_audiogram_", None), "ear", None)
+        if n_ears > 1 and ear:
+            raise ValueError(
+                f"X has {n_ears} ears, and the model was fitted to the audiogram of the {ear} ear; pass sound of that "
+                "ear, or fit to audiograms of both, None for a healthy one, or to one without ear=, it holds for any."
+            )
         return self._plan_ if n_ears == 1 else self._plan_.with_ears(n_ears)
 
     def _state(self, n_rows: int) -> layout.State:

@@ -564,8 +564,20 @@ def test_an_audiogram_of_one_ear_does_not_hold_for_two():
         ) as caught:
             coarse(audiogram=audiogram).fit(np.zeros((1, 2, 100)))
         assert f"audiogram={pair} where the other is healthy" in str(caught.value)
-    coarse(audiogram=SLOPING).fit(SILENCE)  # the right ear alone
     coarse(audiogram=[SLOPING]).fit(SILENCE)
+
+
+def test_a_model_of_one_ear_does_not_hear_two():
+    ears = np.zeros((1, 2, 100))
+    alone, listed = coarse(audiogram=SLOPING).fit(SILENCE), coarse(audiogram=[SLOPING]).fit()
+    heard = [alone.simulate, alone.vjp, lambda X: alone.transform_chunk(X, alone.initial_state(1, 2))]
+    for refused in (*heard, listed.simulate, listed.transform):
+        with pytest.raises(
+            ValueError, match="X has 2 ears, and the model was fitted to the audiogram of the right ear"
+        ):
+            refused(ears)
+    either = Audiogram(SLOPING.frequencies_hz, SLOPING.thresholds_db_hl)
+    assert coarse(audiogram=either).fit(SILENCE).simulate(ears, "nap").nap.shape[1] == 2
 
 
 def test_fibers_are_fitted_for_each_ear():
