@@ -11,6 +11,7 @@ _HOME = {
     "BiomimeticFrontend": "skaud.models.biomimetic",
     "CARFAC": "skaud.models.carfac",
     "Dau1997": "skaud.models.dau1997",
+    "King2019": "skaud.models.king2019",
     "Osses2021": "skaud.models.osses2021",
     "HeadphoneFilter": "skaud.stages.ears",
     "MiddleEarFilter": "skaud.stages.ears",
@@ -18,6 +19,9 @@ _HOME = {
     "HairCellEnvelope": "skaud.stages.hair_cell",
     "AdaptationLoops": "skaud.stages.adaptation",
     "ModulationFilterbank": "skaud.stages.modulation",
+    "AdaptationHighPass": "skaud.stages.king2019",
+    "Compression": "skaud.stages.king2019",
+    "ModulationBandpass": "skaud.stages.king2019",
     "Audiogram": "skaud.hearing.audiogram",
     "CochlearFilterbank": "skaud.stages.cochlear",
     "CorticalSTRF": "skaud.stages.cortical",
@@ -57,6 +61,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.models.biomimetic import BiomimeticFrontend as BiomimeticFrontend
     from skaud.models.carfac import CARFAC as CARFAC
     from skaud.models.dau1997 import Dau1997 as Dau1997
+    from skaud.models.king2019 import King2019 as King2019
     from skaud.models.osses2021 import Osses2021 as Osses2021
     from skaud.stages.adaptation import AdaptationLoops as AdaptationLoops
     from skaud.stages.cochlear import CochlearFilterbank as CochlearFilterbank
@@ -68,6 +73,9 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.stages.ears import MiddleEarFilter as MiddleEarFilter
     from skaud.stages.gammatone import GammatoneFilterbank as GammatoneFilterbank
     from skaud.stages.hair_cell import HairCellEnvelope as HairCellEnvelope
+    from skaud.stages.king2019 import AdaptationHighPass as AdaptationHighPass
+    from skaud.stages.king2019 import Compression as Compression
+    from skaud.stages.king2019 import ModulationBandpass as ModulationBandpass
     from skaud.stages.modulation import ModulationFilterbank as ModulationFilterbank
     from skaud.stages.pooling import TemporalPooling as TemporalPooling
 else:

@@ -12,6 +12,7 @@ MODELS = {
     "carfac": ("skaud.models.carfac", "CARFAC"),
     "osses2021": ("skaud.models.osses2021", "Osses2021"),
     "dau1997": ("skaud.models.dau1997", "Dau1997"),
+    "king2019": ("skaud.models.king2019", "King2019"),
     "biomimetic": ("skaud.models.biomimetic", "BiomimeticFrontend"),
 }
 MOST_SEGMENTS = 1000

@@ -1,5 +1,6 @@
 """Osses et al. (2021): the coefficients of all stages after the ears."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from skaud.design.adaptation import AdaptationCoefficients
@@ -24,3 +25,10 @@ class Design(NamedTuple):
         """Numbers of the stages that it has, in `skaud.kernels.osses_layout`."""
         parts = (self.gammatone, self.hair_cell, self.adaptation, self.modulation)
         return [i for i, part in enumerate(parts) if part is not None]
+
+
+def merge(designs: Sequence[Design]) -> Design:
+    """One run of stages, of designs that have one each."""
+    # Of every design only the fields of its own stage are not empty.
+    fields = {k: v for design in designs for k, v in design._asdict().items() if v not in (None, ())}
+    return Design(**fields | {"n_channels": designs[0].n_channels})

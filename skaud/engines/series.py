@@ -1,4 +1,4 @@
-"""Engines one after the other as an engine: the sound that one leaves is what the next takes."""
+"""Engines one after the other as an engine: what one leaves the next takes."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ class States(NamedTuple):
 
 
 class Series(Engine):
-    """Engines of which all but the last leave sound: responses of one channel."""
+    """Engines each of which takes the last response of the one before it."""
 
     def __init__(self, engines: Sequence[Engine]) -> None:
         self.engines, self.dtype = tuple(engines), engines[0].dtype
@@ -61,7 +61,7 @@ class Series(Engine):
             found, states[i] = engine.run(x, states[i], names, frame_samples if i == last else None)
             responses |= {name: found[name] for name in names if name in outputs}
             if i < last:
-                x = found[engine.outputs[-1]][:, :, 0]
+                x = self._taken(i + 1, found[engine.outputs[-1]])
         return responses, States(tuple(states))
 
     def finish(self, state: States, outputs: Sequence[str], frame_samples: int | None) -> Responses:
@@ -72,7 +72,8 @@ class Series(Engine):
             rest = engine.finish(state.own[i], engine.outputs[-1:], frame_samples if i == last else None)
             responses = {name: response for name, response in rest.items() if name in outputs}
             if rest and i < last:
-                found, state = self._run_from(i + 1, rest[engine.outputs[-1]][:, :, 0], state, outputs, frame_samples)
+                x = self._taken(i + 1, rest[engine.outputs[-1]])
+                found, state = self._run_from(i + 1, x, state, outputs, frame_samples)
                 responses |= {name: found[name] for name in found if name in outputs}
             for name, response in responses.items():
                 pieces.setdefault(name, []).append(response)
@@ -81,9 +82,9 @@ class Series(Engine):
     def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, tuple[Any, ...]]:
         """Response to whole clips, and the tape of every engine that it took."""
         recorded = []
-        for engine in self.engines[: self._last((output,))]:
+        for i, engine in enumerate(self.engines[: self._last((output,))]):
             response, tape = engine.record(x, engine.outputs[-1], None)
-            x = np.ascontiguousarray(response[:, :, 0])
+            x = self._taken(i + 1, response)
             recorded.append(tape)
         response, tape = self.engines[len(recorded)].record(x, output, frame_samples)
         return response, (*recorded, tape)
@@ -98,12 +99,16 @@ class Series(Engine):
         for engine, own in zip(reversed(self.engines[: len(tape)]), reversed(tape)):
             x_bar, of_coefficients = engine.pull_back(own, bar, [name for name in wanted if name in engine.parts])
             bars.insert(0, of_coefficients)
-            bar = x_bar[:, :, np.newaxis]
+            bar = x_bar if engine.takes_channels else x_bar[:, :, np.newaxis]
         return x_bar, tuple(array for own in bars for array in own)
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """Those of every engine."""
         return tuple(array for engine in self.engines for array in engine.coefficients())
+
+    def _taken(self, i: int, response: np.ndarray) -> np.ndarray:
+        """What engine i takes of the response before it: channels, or the one there is as sound."""
+        return response if self.engines[i].takes_channels else np.ascontiguousarray(response[:, :, 0])
 
     def _last(self, outputs: Sequence[str]) -> int:
         """Number of the last engine that has one of the outputs."""

@@ -6,32 +6,24 @@ from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any, Self
 
-import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skaud._engines import EngineTransformer
-from skaud._fitted import remember_parameters
-from skaud._learning import LEARNING_CONSTRAINTS, LearningTransformer
+from skaud._learning import LEARNING_CONSTRAINTS
+from skaud._staged import StagedTransformer
 from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
 from skaud.design.modulation import LOWEST_HZ
-from skaud.design.osses2021 import Design
-from skaud.engines.chain import OUTPUTS, Chain
-from skaud.engines.engine import Engine
-from skaud.engines.series import Series
-from skaud.stages._stage import check_rate
+from skaud.design.osses2021 import merge
+from skaud.stages._stage import ChainStage, Stage
 from skaud.stages.adaptation import AdaptationLoops
-from skaud.stages.ears import HeadphoneFilter, MiddleEarFilter, check_causal
-from skaud.stages.gammatone import GammatoneFilterbank, channel_names
+from skaud.stages.ears import HeadphoneFilter, MiddleEarFilter
+from skaud.stages.gammatone import GammatoneFilterbank
 from skaud.stages.hair_cell import HairCellEnvelope
-from skaud.stages.modulation import ModulationFilterbank, modulation_names
+from skaud.stages.modulation import ModulationFilterbank
 from skaud.stages.pooling import TemporalPooling
-
-EARS = ("headphone", "middle_ear")
 
 PRESETS: dict[str, dict[str, Any]] = {
     "osses2021": {},
@@ -50,7 +42,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-class Osses2021(EngineTransformer, LearningTransformer):
+class Osses2021(StagedTransformer):
     """Monaural auditory model of Osses et al. (2021).
 
     Headphone and outer ear, middle ear, gammatone filterbank, inner hair cells, adaptation loops, modulation
@@ -315,21 +307,12 @@ class Osses2021(EngineTransformer, LearningTransformer):
             raise ValueError(f"name={name!r} is not a preset; it must be one of {tuple(PRESETS)}.")
         return cls(**{**PRESETS[name], **overrides})
 
-    # --- parameters to coefficients ---
+    # --- the stages ---
 
-    _outputs = (*EARS, *OUTPUTS)
+    _renamed = {"headphone": {"gains_db": "headphone_gains_db"}, "middle_ear": {"gains_db": "middle_ear_gains_db"}}
 
-    stages_: Bunch
-
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_rate(self.sample_rate)
-        for stage in self._make_stages().values():
-            stage._check_parameters()
-
-    def _make_stages(self) -> Bunch:
-        """The stages, each with those of the model's parameters that it has, and those that a fit found; not fitted."""
-        parts: dict[str, Any] = {
+    def _parts(self) -> dict[str, type[Stage] | None]:
+        return {
             "headphone": HeadphoneFilter if self.headphone else None,
             "middle_ear": MiddleEarFilter if self.middle_ear else None,
             "filterbank": GammatoneFilterbank,
@@ -337,104 +320,12 @@ class Osses2021(EngineTransformer, LearningTransformer):
             "adaptation": AdaptationLoops,
             "modulation": ModulationFilterbank if self.modulation else None,
         }
-        not_theirs = {"pooling", "frame_length", "rms_one_db_spl", "n_jobs"}
-        stages = Bunch()
-        for name, part in parts.items():
-            if part is not None:
-                theirs = {k: k for k in part._get_param_names() if k not in not_theirs and hasattr(self, k)}
-                if name in EARS:
-                    theirs["gains_db"] = f"{name}_gains_db"
-                stages[name] = part(**{k: getattr(self, own) for k, own in theirs.items()})
-                stages[name]._found_ = {k: self._found_[own] for k, own in theirs.items() if own in self._found_}
-        return stages
 
     def _design(self) -> None:
-        before = self.stages_ if self._found_ and hasattr(self, "stages_") else {}
-        self.stages_ = self._make_stages()
-        self.n_channels_ = 0
-        for name, stage in self.stages_.items():
-            if name in before and _same(before[name]._found_, stage._found_):  # a fit changes few stages, many times
-                stage = self.stages_[name] = before[name]
-            else:
-                takes_sound = name in (*EARS, "filterbank")
-                stage.n_ears_in_ = self.n_ears_in_ if takes_sound else self.n_channels_
-                stage._takes_any_ears_ = takes_sound and self._takes_any_ears_
-                try:
-                    stage._design()
-                except ValueError as error:
-                    if name not in EARS:
-                        raise
-                    # As the parameter is called here.
-                    raise ValueError(str(error).replace("gains_db", f"{name}_gains_db")) from error
-                remember_parameters(stage)
-            if name == "filterbank":
-                self.n_channels_ = stage.n_channels_
+        super()._design()
+        self.n_channels_ = self.stages_.filterbank.n_channels_
         self.center_frequencies_hz_ = self.stages_.filterbank.center_frequencies_hz_
-        self.coefficients_ = self._design_with({})
-        self._start_engine()
-
-    def _design_with(self, parameters: dict[str, dict[str, Any]]) -> Design:
-        """Coefficients from the filterbank on, with some parameters of some stages replaced."""
-        parts = []
-        for name in OUTPUTS:
-            if name in self.stages_:
-                stage, changed = self.stages_[name], parameters.get(name)
-                parts.append(stage._design_with(changed) if changed else stage.coefficients_)
-        # Of every part only the fields of its own stage are not empty.
-        fields = {k: v for part in parts for k, v in part._asdict().items() if v not in (None, ())}
-        return Design(**fields | {"n_channels": self.n_channels_})
-
-    def _engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
-        changed: dict[str, dict[str, Any]] = {}
-        for name, value in parameters.items():
-            stage, own = self._owners()[name]
-            changed.setdefault(stage, {})[own] = value
-        ears = [self.stages_[name]._engine(changed.get(name, {}), dtype) for name in EARS if name in self.stages_]
-        chain = Chain(self._design_with(changed) if changed else self.coefficients_, dtype)
-        return Series([*ears, chain]) if ears else chain
-
-    def _initial_arrays(self, n_ears: int) -> Any:
-        if not set(EARS).isdisjoint(self.stages_):
-            check_causal(self.phase)
-        return super()._initial_arrays(n_ears)
-
-    # --- parameters that have a derivative, which the stages own ---
-
-    def _owners(self, stages: Bunch | None = None) -> dict[str, tuple[str, str]]:
-        """Stage of every parameter that has a derivative, and the parameter's name there."""
-        owners, stages = {}, self.stages_ if stages is None else stages
-        for stage in stages:
-            for own in stages[stage]._differentiable():
-                owners[f"{stage}_{own}" if stage in EARS else own] = stage, own
-        return owners
-
-    def _differentiable(self) -> tuple[str, ...]:
-        return tuple(self._owners())
-
-    def _learnable_names(self) -> tuple[str, ...]:
-        stages = self._make_stages()
-        reached = list(stages)[: list(stages).index(self.output) + 1]
-        return tuple(name for name, (stage, _) in self._owners(stages).items() if stage in reached)
-
-    def _bounds(self) -> dict[str, tuple[float, float]]:
-        return self._joint_bounds(())
-
-    def _joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
-        return {name: self.stages_[stage]._joint_bounds(names)[own] for name, (stage, own) in self._owners().items()}
-
-    def _differentiated(self, name: str) -> np.ndarray:
-        stage, own = self._owners()[name]
-        return self.stages_[stage]._differentiated(own)
-
-    def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
-        return tuple({self._owners()[name][0] for name in names})
-
-    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
-        stage, own = self._owners()[name]
-        if stage in EARS:  # each has one array of coefficients, its taps
-            ears = [ear for ear in EARS if ear in self.stages_]
-            return self.stages_[stage]._parameter_bar(own, bars[ears.index(stage) :][:1])
-        return super()._parameter_bar(name, bars)
+        self.coefficients_ = merge([s.coefficients_ for s in self.stages_.values() if isinstance(s, ChainStage)])
 
     @property
     def modulation_index_(self) -> pd.MultiIndex:
@@ -443,27 +334,3 @@ class Osses2021(EngineTransformer, LearningTransformer):
         if "modulation" not in self.stages_:
             raise AttributeError("modulation_index_: modulation=None leaves the modulation filterbank out.")
         return self.stages_.modulation.modulation_index_
-
-    def _available_outputs(self) -> tuple[str, ...]:
-        lacking = [
-            name
-            for name, there in (
-                ("headphone", self.headphone),
-                ("middle_ear", self.middle_ear),
-                ("modulation", self.modulation),
-            )
-            if not there
-        ]
-        return tuple(name for name in self._outputs if name not in lacking)
-
-    def _channel_names(self) -> list[str]:
-        if self.output in EARS:
-            return ["sound"]
-        if self.output == "modulation":
-            return modulation_names(self.modulation_index_)
-        return channel_names(self.center_frequencies_hz_)
-
-
-def _same(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    """Whether two dicts have the same numbers under the same names."""
-    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)

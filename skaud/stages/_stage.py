@@ -34,6 +34,20 @@ class Stage(EngineTransformer):
         super()._check_parameters()
         check_rate(self.sample_rate)
 
+    def _design(self) -> None:
+        self._start_engine()
+
+    def _check_chunks(self) -> None:
+        """Refuse to go on with a sound chunk by chunk where the parameters do not allow it."""
+
+    def _initial_arrays(self, n_ears: int) -> Any:
+        self._check_chunks()
+        return super()._initial_arrays(n_ears)
+
+    def _names_after(self, names: list[str]) -> list[str]:
+        """Names of the stage's outputs, from those of what it takes."""
+        return self._channel_names()
+
 
 class ChainStage(Stage):
     """A stage that runs in a chain."""
@@ -57,13 +71,13 @@ class ChainStage(Stage):
 
     def _design(self) -> None:
         self.coefficients_ = self._design_with({})
-        self._start_engine()
+        super()._design()
 
     def _engine(self, parameters: dict[str, Any], dtype: str) -> Chain:
         return Chain(self._design_with(parameters) if parameters else self.coefficients_, dtype)
 
 
-class ChannelStage(ChainStage):
+class ChannelStage(Stage):
     """A stage whose input has channels already: (n_signals, n_channels, n_samples), or one channel without the axis.
 
     Attributes
@@ -177,7 +191,10 @@ class ChannelStage(ChainStage):
         return (Y[:, 0] if self._has_channels_ else Y), state
 
     def _channel_names(self) -> list[str]:
-        return [f"channel{c}" for c in range(self.n_channels_in_)]
+        return self._names_after([f"channel{c}" for c in range(self.n_channels_in_)])
+
+    def _names_after(self, names: list[str]) -> list[str]:
+        return names
 
 
 def corner_bounds(sample_rate: float) -> tuple[float, float]:

@@ -13,11 +13,11 @@ from skaud.base import AudioTransformer
 from skaud.design.adaptation import TIME_CONSTANTS_S, design_adaptation, is_limited, lowest_limit
 from skaud.design.osses2021 import Design
 from skaud.kernels.osses_layout import MAX_LOOPS
-from skaud.stages._stage import ChannelStage
+from skaud.stages._stage import ChainStage, ChannelStage
 from skaud.stages.pooling import TemporalPooling
 
 
-class AdaptationLoops(ChannelStage):
+class AdaptationLoops(ChannelStage, ChainStage):
     """Divisive feedback loops, channel by channel.
 
     The output is in model units: steady sounds come out near their level in dB SPL, changes well above or below.

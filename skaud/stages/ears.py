@@ -155,9 +155,12 @@ class EarStage(Stage):
             fir = self._filter(design.Table(table.frequencies_hz, gains)).fir
         return Fir(self.output, fir, self.filter_.advance, dtype)
 
-    def _initial_arrays(self, n_ears: int) -> Any:
-        check_causal(self.phase)
-        return super()._initial_arrays(n_ears)
+    def _check_chunks(self) -> None:
+        if self.phase != "minimum":
+            raise ValueError(
+                f"phase={self.phase!r} needs samples that a chunk does not hold yet, its ear filters look ahead; use "
+                "phase='minimum' for chunks, or transform the whole signal."
+            )
 
     # --- derivatives ---
 
@@ -317,12 +320,3 @@ class MiddleEarFilter(EarStage):
 
     def _options(self) -> dict[str, bool]:
         return super()._options() | {"amt_minimum": self.middle_ear == "lopezpoveda2001"}
-
-
-def check_causal(phase: str) -> None:
-    """Refuse to filter chunks with a filter that looks ahead."""
-    if phase != "minimum":
-        raise ValueError(
-            f"phase={phase!r} needs samples that a chunk does not hold yet, its ear filters look ahead; use "
-            "phase='minimum' for chunks, or transform the whole signal."
-        )

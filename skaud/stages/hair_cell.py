@@ -11,11 +11,11 @@ from sklearn.utils._param_validation import StrOptions
 from skaud.base import AudioTransformer
 from skaud.design.one_pole import HAIR_CELLS, low_pass
 from skaud.design.osses2021 import Design
-from skaud.stages._stage import ChannelStage, check_corner, corner_bounds
+from skaud.stages._stage import ChainStage, ChannelStage, check_corner, corner_bounds
 from skaud.stages.pooling import TemporalPooling
 
 
-class HairCellEnvelope(ChannelStage):
+class HairCellEnvelope(ChannelStage, ChainStage):
     """Half-wave rectification and low-passes, channel by channel.
 
     Parameters

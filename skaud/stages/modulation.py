@@ -15,14 +15,14 @@ from skaud.base import AudioTransformer
 from skaud.design import modulation as design
 from skaud.design.one_pole import low_pass
 from skaud.design.osses2021 import Design
-from skaud.stages._stage import ChannelStage, check_corner, corner_bounds
+from skaud.stages._stage import ChainStage, ChannelStage, check_corner, corner_bounds
 from skaud.stages.gammatone import GammatoneFilterbank, channels_of
 from skaud.stages.pooling import TemporalPooling
 
 MAX_Q = 50  # already 250 filters a channel
 
 
-class ModulationFilterbank(ChannelStage):
+class ModulationFilterbank(ChannelStage, ChainStage):
     """Modulation filters on every channel of a filterbank, those below a quarter of its centre frequency.
 
     Filters up to 10 Hz keep the phase of the modulation, those above give its magnitude.
@@ -214,7 +214,7 @@ class ModulationFilterbank(ChannelStage):
         }
         return {name: bounds[name] for name in self._differentiable()}
 
-    def _channel_names(self) -> list[str]:
+    def _names_after(self, names: list[str]) -> list[str]:
         return modulation_names(self.modulation_index_)
 
 

@@ -1,0 +1,162 @@
+"""Models that are stages one after the other: what derives from the list of them."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from skaud._engines import EngineTransformer
+from skaud._fitted import remember_parameters
+from skaud._learning import LearningTransformer
+from skaud.design.osses2021 import Design, merge
+from skaud.engines.chain import Chain
+from skaud.engines.engine import Engine
+from skaud.engines.series import Series
+from skaud.stages._stage import ChainStage, ChannelStage, Stage, check_rate
+
+NOT_THEIRS = ("pooling", "frame_length", "rms_one_db_spl", "n_jobs")  # parameters of a model that no stage is given
+
+
+class StagedTransformer(EngineTransformer, LearningTransformer):
+    """Base of models made of stages; they supply `_parts`, their constructor and its constraints.
+
+    A stage is named as its output. Of the model's parameters it has those that are called as its own.
+    """
+
+    stages_: Bunch
+    _renamed: dict[str, dict[str, str]] = {}  # by stage: its own name of a parameter, and the model's
+
+    @abstractmethod
+    def _parts(self) -> dict[str, type[Stage] | None]:
+        """Class of every stage by name, in order; None where the parameters leave one out."""
+
+    # --- parameters to coefficients ---
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_rate(self.sample_rate)
+        for stage in self._make_stages().values():
+            stage._check_parameters()
+
+    def _make_stages(self) -> Bunch:
+        """The stages, each with those of the model's parameters that it has, and those that a fit found; not fitted."""
+        stages = Bunch()
+        for name, part in self._parts().items():
+            if part is not None:
+                renamed = self._renamed.get(name, {})
+                own = {k: renamed.get(k, k) for k in part._get_param_names() if k not in NOT_THEIRS}
+                own = {k: theirs for k, theirs in own.items() if hasattr(self, theirs)}
+                stages[name] = part(**{k: getattr(self, theirs) for k, theirs in own.items()})
+                stages[name]._found_ = {k: self._found_[theirs] for k, theirs in own.items() if theirs in self._found_}
+        return stages
+
+    def _design(self) -> None:
+        before = self.stages_ if self._found_ and hasattr(self, "stages_") else {}
+        self.stages_ = self._make_stages()
+        n_channels = None
+        for name, stage in self.stages_.items():
+            if name in before and _same(before[name]._found_, stage._found_):  # a fit changes few stages, many times
+                stage = self.stages_[name] = before[name]
+            else:
+                takes_channels = isinstance(stage, ChannelStage)
+                stage.n_ears_in_ = n_channels if takes_channels else self.n_ears_in_
+                stage._takes_any_ears_ = self._takes_any_ears_ and not takes_channels
+                self._design_stage(name, stage)
+                remember_parameters(stage)
+            n_channels = len(stage._channel_names())
+        self._start_engine()
+
+    def _design_stage(self, name: str, stage: Stage) -> None:
+        try:
+            stage._design()
+        except ValueError as error:
+            message = str(error)
+            for own, theirs in self._renamed.get(name, {}).items():  # as the parameter is called here
+                message = message.replace(own, theirs)
+            raise ValueError(message) from error
+
+    def _engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
+        changed: dict[str, dict[str, Any]] = {}
+        for name, value in parameters.items():
+            stage_name, own = self._owners()[name]
+            changed.setdefault(stage_name, {})[own] = value
+        engines: list[Engine] = []
+        designs: list[Design] = []  # of neighbours that run as one
+        for name, stage in self.stages_.items():
+            if isinstance(stage, ChainStage):
+                designs.append(stage._design_with(changed[name]) if name in changed else stage.coefficients_)
+                continue
+            if designs:
+                engines.append(Chain(merge(designs), dtype))
+                designs = []
+            is_same = name not in changed and dtype == self.dtype
+            engines.append(stage._engine_ if is_same else stage._engine(changed.get(name, {}), dtype))
+        if designs:
+            engines.append(Chain(merge(designs), dtype))
+        return engines[0] if len(engines) == 1 else Series(engines)
+
+    def _initial_arrays(self, n_ears: int) -> Any:
+        for stage in self.stages_.values():
+            stage._check_chunks()
+        return super()._initial_arrays(n_ears)
+
+    # --- parameters that have a derivative, which the stages own ---
+
+    def _owners(self, stages: Bunch | None = None) -> dict[str, tuple[str, str]]:
+        """Stage of every parameter that has a derivative, and the parameter's name there."""
+        return {
+            self._renamed.get(name, {}).get(own, own): (name, own)
+            for name, stage in (self.stages_ if stages is None else stages).items()
+            for own in stage._differentiable()
+        }
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return tuple(self._owners())
+
+    def _learnable_names(self) -> tuple[str, ...]:
+        stages = self._make_stages()
+        reached = list(stages)[: list(stages).index(self.output) + 1]
+        return tuple(name for name, (stage, _) in self._owners(stages).items() if stage in reached)
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        return self._joint_bounds(())
+
+    def _joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+        return {name: self.stages_[stage]._joint_bounds(names)[own] for name, (stage, own) in self._owners().items()}
+
+    def _differentiated(self, name: str) -> np.ndarray:
+        stage, own = self._owners()[name]
+        return self.stages_[stage]._differentiated(own)
+
+    def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
+        return tuple({self._owners()[name][0] for name in names})
+
+    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+        stage, own = self._owners()[name]
+        engines, at = getattr(self._engine_, "engines", (self._engine_,)), 0
+        for engine in engines:
+            n_arrays = len(engine.coefficients())
+            if engine.parts == (stage,):  # it runs as it does alone
+                return self.stages_[stage]._parameter_bar(own, bars[at : at + n_arrays])
+            at += n_arrays
+        return super()._parameter_bar(name, bars)
+
+    # --- names ---
+
+    def _available_outputs(self) -> tuple[str, ...]:
+        return tuple(name for name, part in self._parts().items() if part is not None)
+
+    def _channel_names(self) -> list[str]:
+        names: list[str] = []
+        for name, stage in self.stages_.items():
+            names = stage._names_after(names)
+            if name == self.output:
+                break
+        return names
+
+
+def _same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Whether two dicts have the same numbers under the same names."""
+    return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)

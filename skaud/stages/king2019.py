@@ -1,0 +1,374 @@
+"""Compression, adaptation and modulation filters of King, Varnet & Lorenzi (2019) as transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skaud.base import AudioTransformer
+from skaud.design import king2019 as design
+from skaud.engines.channelwise import Channelwise
+from skaud.kernels import king2019 as kernels
+from skaud.stages._stage import ChannelStage, check_corner, corner_bounds
+from skaud.stages.pooling import TemporalPooling
+
+
+class _Compress(Channelwise):
+    kernel, reverse = staticmethod(kernels.compress), staticmethod(kernels.compress_adjoint)
+
+
+class _HighPass(Channelwise):
+    kernel, reverse = staticmethod(kernels.high_pass), staticmethod(kernels.high_pass_adjoint)
+    n_memory = kernels.HIGH_PASS_MEMORY
+
+
+class _FilterBands(Channelwise):
+    kernel, reverse = staticmethod(kernels.filter_bands), staticmethod(kernels.filter_bands_adjoint)
+    n_memory = kernels.BAND_MEMORY
+
+
+POSITIVE = [Interval(Real, 0, None, closed="neither")]
+
+
+class Compression(ChannelStage):
+    """Instantaneous compression, channel by channel.
+
+    Parameters
+    ----------
+    sample_rate : float, default=44100
+        Rate of the stage in Hz, 8 to 192 kHz.
+    compression : {"broken_stick", "power"}, default="broken_stick"
+        Linear up to the knee and a power above; or a power everywhere, which expands below the knee.
+    compression_exponent : float or array of shape (n_channels,), default=0.3
+        Exponent, 1 for none.
+    compression_knee_db : float, default=30.0
+        Level of the knee: that of a sound whose RMS has the amplitude of the knee.
+    pooling : str, callable, sequence, TemporalPooling or None, default=None
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    frame_length : float or None, default=None
+        Length of a frame in s; None keeps every sample.
+    rms_one_db_spl : float or None, default=None
+        Level in dB SPL that RMS 1.0 stands for in X; None means 93.98 dB SPL.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the computation and of the output.
+    n_jobs : int or None, default=None
+        Threads over signals.
+
+    Attributes
+    ----------
+    n_channels_in_ : int
+        Channels of X in `fit`.
+
+    Notes
+    -----
+    `vjp` takes the slope at the knee as that below it, and that of a power law at 0, where it has none, as 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import Compression
+    >>> pressure = 10 ** ((np.array([20.0, 30, 60]) - 93.98) / 20)
+    >>> compressed = Compression(dtype="float64").fit_transform(pressure.reshape(1, 1, 3))
+    >>> (20 * np.log10(compressed.ravel()) + 93.98).round(1)
+    array([20., 30., 39.])
+    """
+
+    _outputs = ("compression",)
+    output = "compression"
+    _rms_one_db_spl = design.FULL_SCALE_DB
+
+    _parameter_constraints: dict = {
+        **AudioTransformer._parameter_constraints,
+        "compression": [StrOptions({"broken_stick", "power"})],
+        "compression_exponent": [*POSITIVE, "array-like"],
+        "compression_knee_db": [Real],
+    }
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        *,
+        compression: str = "broken_stick",
+        compression_exponent: float | ArrayLike = 0.3,
+        compression_knee_db: float = 30.0,
+        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        frame_length: float | None = None,
+        rms_one_db_spl: float | None = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.compression = compression
+        self.compression_exponent = compression_exponent
+        self.compression_knee_db = compression_knee_db
+        self.pooling = pooling
+        self.frame_length = frame_length
+        self.rms_one_db_spl = rms_one_db_spl
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        exponents = np.asarray(self.compression_exponent, dtype=float)
+        if exponents.ndim > 1 or not np.isfinite(exponents).all() or (exponents <= 0).any():
+            raise ValueError(
+                f"compression_exponent={self.compression_exponent!r} must be finite and above 0, one number or one a "
+                "channel; the published one is 0.3, and 1 compresses nothing."
+            )
+        if not -200 <= self.compression_knee_db <= 200:
+            raise ValueError(
+                f"compression_knee_db={self.compression_knee_db} must lie between -200 and 200 dB SPL; the published "
+                "knee is at 30."
+            )
+
+    def _engine(self, parameters: dict[str, Any], dtype: str) -> Channelwise:
+        given = self._parameters() | parameters
+        exponent, n_channels = np.asarray(given["compression_exponent"]), self.n_channels_in_
+        if exponent.ndim and len(exponent) != n_channels:
+            raise ValueError(
+                f"compression_exponent has {len(exponent)} numbers, and there are {n_channels} channels; give one a "
+                "channel, or one for all."
+            )
+        knee = design.knee(given["compression_knee_db"])
+        columns = exponent, knee, float(self.compression == "broken_stick")
+        values = np.stack([np.broadcast_to(column, n_channels) for column in columns], axis=1)
+        return _Compress(self.output, values, n_channels, dtype)
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return ("compression_exponent", "compression_knee_db")
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        return {"compression_exponent": (0.05, 1.0), "compression_knee_db": (-20.0, 100.0)}
+
+
+class AdaptationHighPass(ChannelStage):
+    """Adaptation as a high-pass of first order, channel by channel.
+
+    Parameters
+    ----------
+    sample_rate : float, default=44100
+        Rate of the stage in Hz, 8 to 192 kHz.
+    adaptation_corner_hz : float, default=3.0
+        Corner of the high-pass.
+    pooling : str, callable, sequence, TemporalPooling or None, default=None
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    frame_length : float or None, default=None
+        Length of a frame in s; None keeps every sample.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the computation and of the output.
+    n_jobs : int or None, default=None
+        Threads over signals.
+
+    Attributes
+    ----------
+    n_channels_in_ : int
+        Channels of X in `fit`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import AdaptationHighPass
+    >>> steady = np.ones((1, 1, 44100))
+    >>> adapted = AdaptationHighPass().fit_transform(steady)
+    >>> bool(adapted[0, 0, 0] > 0.99), bool(abs(adapted[0, 0, -1]) < 1e-6)
+    (True, True)
+    """
+
+    _outputs = ("adaptation",)
+    output = "adaptation"
+
+    _parameter_constraints: dict = {**AudioTransformer._parameter_constraints, "adaptation_corner_hz": [Real]}
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        *,
+        adaptation_corner_hz: float = 3.0,
+        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        frame_length: float | None = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.adaptation_corner_hz = adaptation_corner_hz
+        self.pooling = pooling
+        self.frame_length = frame_length
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_corner("adaptation_corner_hz", self.adaptation_corner_hz, self.sample_rate)
+
+    def _engine(self, parameters: dict[str, Any], dtype: str) -> Channelwise:
+        corner_hz, n_channels = (self._parameters() | parameters)["adaptation_corner_hz"], self.n_channels_in_
+        values = np.tile(design.high_pass(corner_hz, self.sample_rate), (n_channels, 1))
+        return _HighPass(self.output, values, n_channels, dtype)
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return ("adaptation_corner_hz",)
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        return {"adaptation_corner_hz": (0.1, 100.0)}
+
+
+class ModulationBandpass(ChannelStage):
+    """Band-pass modulation filters on every channel: Butterworth, with 4 poles.
+
+    Parameters
+    ----------
+    sample_rate : float, default=44100
+        Rate of the stage in Hz, 8 to 192 kHz.
+    modulation_low_hz, modulation_high_hz : float, default=2.0, 150.0
+        Range of the filters' centre frequencies.
+    modulation_q : float, default=1.0
+        Quality factor of the filters.
+    modulation_n_filters : int or None, default=None
+        Number of filters, evenly on a log axis; None is one after the other, each where the one before ends.
+    modulation_low_pass_hz : float or None, default=None
+        Corner of a low-pass of first order before the filters; None leaves it out.
+    phase : {"insensitive", "signed"}, default="insensitive"
+        Above 10 Hz the envelope of a filter's response, or all responses as they are; see Notes.
+    pooling : str, callable, sequence, TemporalPooling or None, default=None
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    frame_length : float or None, default=None
+        Length of a frame in s; None keeps every sample.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the computation and of the output.
+    n_jobs : int or None, default=None
+        Threads over signals.
+
+    Attributes
+    ----------
+    modulation_frequencies_hz_ : ndarray of shape (n_filters,)
+        Centre frequencies of the filters.
+    n_channels_in_ : int
+        Channels of X in `fit`.
+
+    Notes
+    -----
+    The published program takes the Hilbert envelope of the whole response, scaled to the response's RMS: what is to
+    come changes what was. Here the envelope is the magnitude of the filter's two complex poles, of which the response
+    is the real part: it depends on the past alone, so that streams have it too. With Q = 1, that of a steady modulation
+    ripples by a tenth around its mean. `vjp` takes the derivative of a
+    magnitude of 0, which has none, as 0; by the number of filters there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import ModulationBandpass
+    >>> bank = ModulationBandpass().fit(np.zeros((1, 3, 100)))
+    >>> bank.modulation_frequencies_hz_.round(1)
+    array([ 2. ,  5.2, 13.7, 35.9, 94. ])
+    >>> bank.get_feature_names_out()[1]
+    'modulation_channel0_mf5.24'
+    """
+
+    _outputs = ("modulation",)
+    output = "modulation"
+
+    _parameter_constraints: dict = {
+        **AudioTransformer._parameter_constraints,
+        "modulation_low_hz": POSITIVE,
+        "modulation_high_hz": POSITIVE,
+        "modulation_q": [Interval(Real, 0, 20, closed="neither")],
+        "modulation_n_filters": [Interval(Integral, 1, 256, closed="both"), None],
+        "modulation_low_pass_hz": [Real, None],
+        "phase": [StrOptions({"insensitive", "signed"})],
+    }
+
+    def __init__(
+        self,
+        sample_rate: float = 44100,
+        *,
+        modulation_low_hz: float = 2.0,
+        modulation_high_hz: float = 150.0,
+        modulation_q: float = 1.0,
+        modulation_n_filters: int | None = None,
+        modulation_low_pass_hz: float | None = None,
+        phase: str = "insensitive",
+        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        frame_length: float | None = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
+        self.sample_rate = sample_rate
+        self.modulation_low_hz = modulation_low_hz
+        self.modulation_high_hz = modulation_high_hz
+        self.modulation_q = modulation_q
+        self.modulation_n_filters = modulation_n_filters
+        self.modulation_low_pass_hz = modulation_low_pass_hz
+        self.phase = phase
+        self.pooling = pooling
+        self.frame_length = frame_length
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        check_corner("modulation_low_pass_hz", self.modulation_low_pass_hz, self.sample_rate)
+        if self.modulation_low_hz > self.modulation_high_hz:
+            raise ValueError(
+                f"modulation_low_hz={self.modulation_low_hz} must not exceed modulation_high_hz="
+                f"{self.modulation_high_hz}; lower it."
+            )
+        edge_hz = design.upper_edge(self._frequencies(self.get_params(deep=False))[-1], self.modulation_q)
+        if edge_hz >= self.sample_rate / 2:
+            raise ValueError(
+                f"modulation_high_hz={self.modulation_high_hz} with modulation_q={self.modulation_q} makes a filter up "
+                f"to {edge_hz:.4g} Hz, and half the sample rate is {self.sample_rate / 2:g} Hz; lower it, or raise "
+                "modulation_q."
+            )
+
+    def _frequencies(self, parameters: dict[str, Any]) -> np.ndarray:
+        """Centre frequencies; their number is that of the parameters as they were given."""
+        limits = self.modulation_low_hz, self.modulation_high_hz
+        n_filters = design.count_filters(*limits, self.modulation_q, self.modulation_n_filters)
+        low_hz, high_hz, q = (parameters[f"modulation_{name}"] for name in ("low_hz", "high_hz", "q"))
+        return design.modulation_frequencies(
+            low_hz, high_hz, q, n_filters, spread=self.modulation_n_filters is not None
+        )
+
+    def _design(self) -> None:
+        self.modulation_frequencies_hz_ = self._frequencies(self._parameters())
+        super()._design()
+
+    def _engine(self, parameters: dict[str, Any], dtype: str) -> Channelwise:
+        given = self._parameters() | parameters
+        values = design.design_bands(
+            self._frequencies(given),
+            self.sample_rate,
+            given["modulation_q"],
+            given["modulation_low_pass_hz"],
+            signed=self.phase == "signed",
+        )
+        return _FilterBands(self.output, values, self.n_channels_in_, dtype, n_filters=len(values))
+
+    def _differentiable(self) -> tuple[str, ...]:
+        high = () if self.modulation_n_filters is None else ("modulation_high_hz",)
+        low_pass = () if self.modulation_low_pass_hz is None else ("modulation_low_pass_hz",)
+        return ("modulation_low_hz", *high, "modulation_q", *low_pass)
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        own = self._parameters()
+        highest = self._frequencies(own)[-1]
+        room = 0.45 * self.sample_rate / design.upper_edge(highest, own["modulation_q"])
+        bounds = {
+            "modulation_low_hz": (0.2 * own["modulation_low_hz"], min(5.0, room) * own["modulation_low_hz"]),
+            "modulation_high_hz": (own["modulation_low_hz"], min(5.0, room) * own["modulation_high_hz"]),
+            "modulation_q": (own["modulation_q"] / min(2.0, room), 2 * own["modulation_q"]),
+            "modulation_low_pass_hz": corner_bounds(self.sample_rate),
+        }
+        return {name: bounds[name] for name in self._differentiable()}
+
+    def _names_after(self, names: list[str]) -> list[str]:
+        for digits in range(3, 16):  # mf5.24; filters closer than that get more digits
+            filters = [f"mf{hz:.{digits}g}" for hz in self.modulation_frequencies_hz_]
+            if len(set(filters)) == len(filters):
+                break
+        return [f"{name}_{own}" for name in names for own in filters]
