@@ -24,6 +24,7 @@ ROEX_CUTOFF_OCTAVES = 0.075  # x_h above the centre frequency
 ROEX_FLOOR_DB = -20.0  # of the skirts, re peak
 ROEX_LENGTH_S = 0.128  # the cutoff's edge rings on for ever; a window ends it here
 
+_MOST_ROWS = 100  # of a file's table of coefficients: the toolbox's are shorter
 # Filters 75 and 76 of the published coefficients have a pole within 3e-7 of the unit circle.
 MAX_POLE_RADIUS = 0.9995
 DAMPING = 0.99
@@ -85,19 +86,30 @@ def rational_filters(numerator: np.ndarray, denominator: np.ndarray, tolerance: 
 def read_nsl(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     """B and A, (129, n_coefficients), from a coefficient file of the NSL toolbox, such as aud24.mat.
 
-    Its matrix COCHBA has a column a filter: the order, then B + i A. Filters that ring for ever are damped.
+    Its matrix COCHBA has a column a filter: the order, then B + i A. Filters that ring for ever are damped. SciPy's
+    reader of these files crashes on some that are damaged: read files that you trust alone.
     """
     try:
-        content = io.loadmat(path)
-    except (OSError, ValueError, NotImplementedError) as error:  # the last is SciPy's, for files of MATLAB 7.3
+        names = [name for name, *_ in io.whosmat(path)]
+        content = io.loadmat(path, variable_names=["COCHBA"]) if "COCHBA" in names else {}
+    except Exception as error:  # whatever SciPy says of a damaged file
         raise ValueError(f"filters={str(path)!r} cannot be read as a MATLAB file: {error}. Check the path.") from error
-    if "COCHBA" not in content or not np.iscomplexobj(content["COCHBA"]):
-        names = sorted(name for name in content if not name.startswith("__"))
+    table = content.get("COCHBA")
+    if not isinstance(table, np.ndarray) or not np.iscomplexobj(table):
         raise ValueError(
-            f"filters={str(path)!r} holds {names}, not the complex matrix COCHBA of the NSL toolbox; "
+            f"filters={str(path)!r} holds {sorted(names)}, not the complex matrix COCHBA of the NSL toolbox; "
             "pass its aud24.mat."
         )
-    table = content["COCHBA"]
+    if table.ndim != 2 or table.shape[1] != N_CHANNELS or not 2 <= len(table) <= _MOST_ROWS:
+        raise ValueError(
+            f"filters={str(path)!r} has a COCHBA of shape {table.shape}, not of {N_CHANNELS} columns and 2 to "
+            f"{_MOST_ROWS} rows; pass the toolbox's aud24.mat."
+        )
+    if not np.isfinite(table).all() or (np.abs(table[0].real) >= len(table)).any():
+        raise ValueError(
+            f"filters={str(path)!r} has a COCHBA with values that are not finite, or orders beyond its rows; pass the "
+            "toolbox's aud24.mat."
+        )
     order = table[0].real.astype(int)
     powers = np.arange(table.shape[0] - 1)
     coefficients = np.where(powers[:, np.newaxis] <= order, table[1:], 0).T

@@ -40,7 +40,8 @@ class AuditorySpectrogram(LearningTransformer):
         Rate of the model in Hz, at least 16000; clips at other rates are resampled to it.
     filters : {"roex"}, (B, A), or path, default="roex"
         Cochlear filters: rounded exponentials with minimum phase; numerators and denominators, two arrays (129,
-        n_coefficients); or a coefficient file of the NSL toolbox (``aud24.mat``), made for 16 kHz.
+        n_coefficients); or a coefficient file of the NSL toolbox (``aud24.mat``), made for 16 kHz, which must come from
+        whom you trust.
     compression : float or array of shape (129,), default=1.0
         Exponents of the power law.
     lateral_inhibition : sequence of 2 float, default=(1, -1)

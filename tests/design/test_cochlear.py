@@ -120,6 +120,26 @@ def test_filters_of_a_file_that_ring_for_ever_are_damped(tmp_path):
     np.testing.assert_array_equal(read[74], A[74])
 
 
+def test_a_file_that_was_cut_is_refused_by_name(tmp_path):
+    B, A = random_filters()
+    path = tmp_path / "aud24.mat"
+    nsl_file(path, B, A, 4)
+    whole = path.read_bytes()
+    for end in range(0, len(whole), 499):
+        path.write_bytes(whole[:end])
+        with error(ValueError, "aud24.mat"):
+            design.read_nsl(path)
+
+
+@pytest.mark.parametrize(
+    "table", [np.ones((5, 128)), np.ones((500, 129)), np.full((5, 129), np.nan), 9 * np.ones((5, 129))]
+)
+def test_tables_that_are_no_filters_are_refused(tmp_path, table):
+    io.savemat(tmp_path / "aud24.mat", {"COCHBA": table + 0j})
+    with error(ValueError, "aud24.mat", "COCHBA"):
+        design.read_nsl(tmp_path / "aud24.mat")
+
+
 def test_other_files_are_refused(tmp_path):
     io.savemat(tmp_path / "other.mat", {"x": np.ones(3)})
     with error(ValueError, "other.mat", "['x']", "COCHBA"):
