@@ -11,7 +11,6 @@ from skaud.engines.engine import (
     STEP,
     Engine,
     along,
-    fingerprint,
     frame_of,
     respond,
     respond_in_blocks,
@@ -48,7 +47,7 @@ class EngineTransformer(DifferentiableTransformer):
 
     @property
     def _fingerprint_(self) -> str:  # type: ignore[override]
-        return fingerprint(self._engine_)
+        return self._engine_.fingerprint
 
     @property
     def _signals_at_once(self) -> int:  # type: ignore[override]

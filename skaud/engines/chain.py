@@ -39,7 +39,13 @@ class Chain(Engine):
         self.outputs = self.parts = tuple(OUTPUTS[stage] for stage in design.stages)
         self.first = design.stages[0]
         self.takes_channels = self.first != layout.GAMMATONE
-        self.plans = {OUTPUTS[last]: layout.make_plan(design, self.first, last, dtype) for last in design.stages}
+        self._plans: dict[str, layout.Plan] = {}
+
+    def plan_to(self, output: str) -> layout.Plan:
+        """Plan of the run that ends with an output, made when first asked for."""
+        if output not in self._plans:
+            self._plans[output] = layout.make_plan(self.design, self.first, OUTPUTS.index(output), self.dtype)
+        return self._plans[output]
 
     def start(self, n_signals: int, n_ears: int) -> layout.State:
         """State after a long silence."""
@@ -51,7 +57,7 @@ class Chain(Engine):
         """Run the next samples through all stages up to the last that is asked for."""
         rows, shape = self._rows(x), x.shape[:2]
         last = max(outputs, key=OUTPUTS.index)
-        plan, n_rows = self.plans[last], len(state.lines)
+        plan, n_rows = self.plan_to(last), len(state.lines)
         work = layout.workspace(plan)
         if frame_samples is None:
             arrays = {
@@ -80,7 +86,7 @@ class Chain(Engine):
             out[..., done : done + piece.shape[-1]] = piece
             done += piece.shape[-1]
         own = self._rows(x), x.shape, len(state.lines)
-        return out, ChainTape(self.plans[output], *own, segment, checkpoints, frame_samples or 1)
+        return out, ChainTape(self.plan_to(output), *own, segment, checkpoints, frame_samples or 1)
 
     def pull_back(
         self, tape: ChainTape, bar: np.ndarray, wanted: Sequence[str]
@@ -107,7 +113,7 @@ class Chain(Engine):
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """Scalars, loops, and rows of the channels and of the modulation filters."""
-        plan, state = self.plans[self.outputs[-1]], self.start(1, 1)
+        plan, state = self.plan_to(self.outputs[-1]), self.start(1, 1)
         lines, cells = state.lines[0].reshape(-1, layout.GROUP), state.cells[0].reshape(-1, layout.CELL)
         return plan.constants[: tapes.N_CONSTANTS], plan.loops, lines, cells
 

@@ -6,6 +6,7 @@ which a response is averaged; None keeps every sample. All that knows of estimat
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from hashlib import sha1
 from typing import Any, Protocol
 
@@ -87,6 +88,12 @@ class Engine(ABC):
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """All numbers that responses depend on; parameters act through them alone."""
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Text that tells one design from another."""
+        numbers = b"".join(array.tobytes() for array in self.coefficients())
+        return sha1(numbers, usedforsecurity=False).hexdigest()[:10]
+
 
 # --- forwards ---
 
@@ -164,12 +171,6 @@ def along(bars: Sequence[np.ndarray], engine: Engine) -> float:
     """Derivative in the direction of the complex step that the coefficients of an engine have."""
     pairs = zip(bars, engine.coefficients(), strict=True)
     return sum(float((bar * coefficients.imag).sum()) for bar, coefficients in pairs) / STEP
-
-
-def fingerprint(engine: Engine) -> str:
-    """Text that tells one design from another."""
-    numbers = b"".join(array.tobytes() for array in engine.coefficients())
-    return sha1(numbers, usedforsecurity=False).hexdigest()[:10]
 
 
 # --- frames, for engines whose kernels know none ---

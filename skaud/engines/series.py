@@ -40,10 +40,11 @@ class Series(Engine):
     ) -> tuple[Responses, States]:
         """Run the next samples through all engines up to the last that is asked for; frames block by block."""
         n_samples = x.shape[-1]
-        hop = max(1, n_samples) if frame_samples is None else BLOCK
+        if frame_samples is None or n_samples <= BLOCK:
+            return self._run_from(0, x, state, outputs, frame_samples)
         pieces: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
-        for begin in range(0, max(1, n_samples), hop):
-            responses, state = self._run_from(0, x[..., begin : begin + hop], state, outputs, frame_samples)
+        for begin in range(0, n_samples, BLOCK):
+            responses, state = self._run_from(0, x[..., begin : begin + BLOCK], state, outputs, frame_samples)
             for name, response in responses.items():
                 pieces[name].append(response)
         return {name: join(own) for name, own in pieces.items()}, state
