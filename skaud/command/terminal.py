@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import sys
+import textwrap
 import threading
 import unicodedata
 import warnings
@@ -79,14 +80,14 @@ class Notes:
         """Say how many files were like the first of their kind."""
         for kind, n in self._counts.items():
             if kind and n > 1:
-                say(f"... and {n - 1} more: {self._firsts[kind]}")
+                say(f"... and {n - 1} more: {textwrap.shorten(self._firsts[kind], 80, placeholder=' ...')}")
 
     @contextlib.contextmanager
     def catching_warnings(self) -> Iterator[None]:
         """Note Python's warnings, as of the file that the thread they come from is `about`."""
 
         def show(message: Warning | str, category: type[Warning], *more: Any) -> None:
-            text = str(message).replace("X[0]", "its sound")
+            text = str(message).replace("X[0]", "its sound").replace("with skaud.audio.set_level", "--level-db-spl")
             # Warnings of one kind differ in their numbers.
             self.add(
                 f"{category.__name__} {re.sub(r'[-+0-9.e]+', '', text)}", self._thread.__dict__.get("name", "?"), text
