@@ -26,6 +26,7 @@ _FURTHER_SUFFIXES = {
     "WAV": ("wave", "bwf"),
 }
 _ROOM = 1 << 22  # frames that are made room for before they are found to be there
+_MOST_SAMPLES = 1 << 31  # in all channels, where the duration is limited: 8 GiB in float32
 _UNKNOWN = 1 << 62  # frames: libsndfile's word for a stream that does not say how many it has
 _TOLD = ("VOC", "MAT4", "WVE")  # formats that are not looked into here, and what libsndfile says where they are cut
 _CUT = re.compile(r"truncated|Data length \d+ should be")
@@ -111,14 +112,14 @@ def _read(file: BinaryIO, source: Any, name: str, dtype: str, longest_s: float) 
         if sound.format in _TOLD and _CUT.search(sound.extra_info):
             missing = "less than its header announces"
         if claimed < _UNKNOWN:
-            check_duration(name, claimed, rate, longest_s)
+            _check_extent(name, claimed, sound.channels, rate, longest_s)
         samples = np.empty((min(claimed, _ROOM), sound.channels), dtype)
         n_frames = 0
         while True:
             n_frames += len(sound.read(out=samples[n_frames:]))
             if n_frames < len(samples) or n_frames >= claimed:
                 break
-            check_duration(name, n_frames, rate, longest_s)
+            _check_extent(name, n_frames, sound.channels, rate, longest_s)
             samples.resize((min(claimed, 2 * len(samples)), sound.channels), refcheck=False)
     if n_frames < claimed < _UNKNOWN and not missing:
         missing = f"{n_frames} of the {claimed} samples that its header announces"
@@ -131,10 +132,15 @@ def _read(file: BinaryIO, source: Any, name: str, dtype: str, longest_s: float) 
     return Frames(samples, rate, missing and f"it is cut: it holds {missing}")
 
 
-def check_duration(name: str, n_frames: int, sample_rate: int, longest_s: float) -> None:
-    """Refuse a file that lasts, by its own rate, longer than is taken."""
+def _check_extent(name: str, n_frames: int, n_channels: int, sample_rate: int, longest_s: float) -> None:
+    """Refuse a file that is longer than is taken, by its own rate, or has too many samples in all its channels."""
     if n_frames > longest_s * sample_rate:
         raise ValueError(
             f"path={name!r} lasts {n_frames / sample_rate:.6g} s at its rate of {sample_rate} Hz, more than "
             f"{longest_s:g} s; cut it, correct its header, or allow longer files."
+        )
+    if longest_s < np.inf and n_frames * n_channels > _MOST_SAMPLES:
+        raise ValueError(
+            f"path={name!r} has {n_frames * n_channels:.3g} samples in {n_channels} channels, more than "
+            f"{_MOST_SAMPLES:.3g}; cut it, or write fewer channels to a file."
         )

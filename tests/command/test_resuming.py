@@ -63,6 +63,17 @@ def test_a_recording_that_was_only_touched_or_is_gone_keeps_its_row(sounds, tmp_
     assert len(read(output)[0]) == 4
 
 
+def test_a_recording_that_changed_to_none_loses_its_row_and_is_named(sounds, tmp_path, capfd):
+    output = tmp_path / "x.npz"
+    assert skaud_features(sounds, "-o", output) == 0
+    (sounds / "001.wav").write_text("no sound any more")
+    assert skaud_features(sounds / "000.wav", "-o", output, "--resume") == 1
+    said = capfd.readouterr().err
+    assert "001.wav has changed" in said
+    assert "001.wav left out" in said
+    assert [os.path.basename(path) for path in read(output)[0]] == ["002.wav", "003.wav", "000.wav"]
+
+
 @pytest.mark.parametrize("change", ["version", "source", "constants"])
 def test_another_version_or_other_constants_compute_all_rows_anew(
     sounds, tmp_path, monkeypatch, computed, capfd, change
