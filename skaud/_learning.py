@@ -60,7 +60,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
 
         Parameters
         ----------
-        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips, default=None
             Sound; the clips of a list, ``(n_samples,)`` or ``(n_ears, n_samples)``, may differ in length. It is
             validated. None, where nothing is learned, designs the model for sound of any length and with any ears.
         y : array-like of shape (n_signals,), or list of arrays, default=None

@@ -29,7 +29,8 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
     """Base of all models: sound in, features out.
 
     A model implements the methods below "What a model implements", and says in `_outputs` what `simulate` can return
-    and in `_rms_one_db_spl` what level it takes RMS 1.0 for.
+    and in `_rms_one_db_spl` what level it takes RMS 1.0 for. What is called after fit works on a copy that has the
+    parameters of that fit (`skaud._fitted`); what it sets there is lost.
     """
 
     _outputs: tuple[str, ...] = ()
@@ -62,7 +63,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
 
         Parameters
         ----------
-        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips, default=None
             Sound; the clips of a list, ``(n_samples,)`` or ``(n_ears, n_samples)``, may differ in length. It is
             validated. None designs the model for sound of any length and with any ears.
         y : array-like of shape (n_signals,), default=None

@@ -15,6 +15,7 @@ from skaud.design import carfac_response
 from skaud.design.carfac import CARFACCoefficients
 from skaud.kernels import carfac_lanes as lanes
 from skaud.kernels import carfac_layout as layout
+from skaud.stages._stage import check_frequencies
 from skaud.stages.pooling import pool
 
 # Row of the kernel's lines that holds an output, or what `_finish` makes it from.
@@ -58,13 +59,7 @@ class CARFACRuns(AudioTransformer):
         NotFittedError
             If `fit` has something to find and was not called.
         """
-        frequencies = np.atleast_1d(np.asarray(frequencies_hz, dtype=float))
-        outside = ~((frequencies >= 0) & (frequencies <= self.sample_rate / 2))
-        if frequencies.ndim != 1 or outside.any():
-            raise ValueError(
-                f"frequencies_hz={frequencies[outside] if frequencies.ndim == 1 else frequencies} must be one axis of "
-                f"frequencies from 0 to half the sample rate, {self.sample_rate / 2} Hz; leave out the others."
-            )
+        frequencies = check_frequencies(frequencies_hz, self.sample_rate)
         ears = [carfac_response.transfer_function(ear.car, self.sample_rate, frequencies) for ear in self._ears_]
         return of_ears(ears)
 
