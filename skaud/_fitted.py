@@ -1,6 +1,5 @@
 """What a fitted estimator works with: its parameters as they were at the last fit, whatever was set since."""
 
-import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -37,12 +36,21 @@ def unfitted_on_failure(estimator: Any) -> Iterator[None]:
         raise
 
 
+def is_fitted(estimator: Any) -> bool:
+    """Whether there was a fit; of an estimator of this package it is told fast, since streams ask with every chunk."""
+    return "_at_fit_" in vars(estimator) or _is_fitted(estimator)
+
+
 def fitted_copy(estimator: Any, **changed: Any) -> Any:
     """A fitted estimator with the parameters of its last fit, some of them changed; an error if it is not fitted."""
-    check_is_fitted(estimator)
-    fitted = copy.copy(estimator)
-    fitted._at_fit_ = {**getattr(estimator, "_at_fit_", {}), **changed}
-    vars(fitted).update(fitted._at_fit_)
+    if not is_fitted(estimator):
+        check_is_fitted(estimator)
+    at_fit = vars(estimator).get("_at_fit_", {})
+    fitted = object.__new__(type(estimator))  # copy.copy takes ten times as long
+    vars(fitted).update(vars(estimator))
+    vars(fitted).update(at_fit, **changed)
+    if changed:
+        fitted._at_fit_ = {**at_fit, **changed}
     return fitted
 
 
@@ -62,7 +70,7 @@ def as_designed(method: Method) -> Method:
 
     @wraps(method)
     def run(self: Any, *arguments: Any, **options: Any) -> Any:
-        if _is_fitted(self):
+        if is_fitted(self):
             return method(fitted_copy(self), *arguments, **options)
         X = (arguments[0] if arguments else options.get("X")) if takes_X else None
         return method(self._designed_for(X), *arguments, **options)

@@ -8,10 +8,9 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from skaud._fitted import as_designed
-from skaud._responses import check_responses, check_value_bar, stack
+from skaud._responses import check_responses, check_rows, check_value_bar, stack
 from skaud._sounds import Sounds
 from skaud.base import AudioTransformer
-from skaud.stages._running import Pooled
 from skaud.stages.pooling import pool, pool_adjoint
 
 STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
@@ -99,8 +98,7 @@ class DifferentiableTransformer(AudioTransformer):
         for batch, (batch_responses, _) in zip(batches, runs):
             for i, response in zip(batch, batch_responses):
                 responses[i] = response
-        ends = [Pooled(row).last for row in responses] if pooled else responses
-        check_responses(self, ends, sounds.clips, range(len(responses)))
+        (check_rows if pooled else check_responses)(self, responses, sounds.clips, range(len(responses)))
         own_shapes = [response.shape for response in responses]
         whole = responses if pooled or sounds.has_ears else [response[0] for response in responses]
         value: Any = stack(whole) if pooled or sounds.is_array else whole

@@ -9,12 +9,13 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _num_samples
 
 from skaud._callbacks import CallbackSupportMixin, FitProgress, with_callbacks
 from skaud._fitted import unfitted_on_failure
 from skaud._gradients import DifferentiableTransformer
 from skaud._sounds import Sounds
-from skaud.fitting.classification import Labels, SoftmaxObjective
+from skaud.fitting.classification import Labels, SoftmaxObjective, check_weights
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import Solution, minimize_adam, minimize_lbfgs, warn_unless_converged
 
@@ -55,7 +56,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
     _learn_sets: dict[str, tuple[str, ...]] = {}
 
     @with_callbacks
-    def fit(self, X: Any = None, y: Any = None, sample_rate: Any = None) -> Self:
+    def fit(self, X: Any = None, y: Any = None, sample_rate: Any = None, sample_weight: Any = None) -> Self:
         """Design the model from its parameters, and learn those that `learn` names.
 
         Parameters
@@ -68,6 +69,9 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             ``n_frames`` labels for each clip, or a label that all its frames bear.
         sample_rate : float or sequence of float, default=None
             Rate of the clips in Hz, one for all or one a clip; None stands for the parameter `sample_rate`.
+        sample_weight : array-like of shape (n_signals,), default=None
+            How much each clip counts in what is learned, as if it were there so often; None stands for 1. Where
+            nothing is learned it is without effect.
 
         Returns
         -------
@@ -92,17 +96,42 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             learns = len(self._names_to_learn()) > 0
             if learns and X is None:
                 raise ValueError(f"learn={self.learn!r} requires X and y to be passed, and X is None; pass clips.")
+            weights = (
+                None if sample_weight is None else check_weights(sample_weight, 0 if X is None else _num_samples(X))
+            )
             if learns:  # what is wrong with X and y is said before anything is found
                 if self._stays_where_it_is(X):
                     raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
                 sounds = self._sounds(X, sample_rate)
-                labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None)
+                labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None, weights=weights)
             self._find(progress)
             if learns:
                 self._learn(sounds, labels, progress)
                 self._measure()
         progress.close()
         return self
+
+    def fit_transform(self, X: Any, y: Any = None, sample_rate: Any = None, sample_weight: Any = None) -> Any:
+        """Fit, then transform the same signals.
+
+        Parameters
+        ----------
+        X : array or list of clips
+            As for `fit`.
+        y : array-like of shape (n_signals,), or list of arrays, default=None
+            As for `fit`.
+        sample_rate : float or sequence of float, default=None
+            As for `fit`.
+        sample_weight : array-like of shape (n_signals,), default=None
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray, list of ndarray, or data frame
+            As `transform` returns it.
+        """
+        fitted = self.fit(X, y, sample_rate=sample_rate, sample_weight=sample_weight)
+        return fitted.transform(X, sample_rate=sample_rate)
 
     def _most_iterations(self) -> int | None:
         """Iterations that fit may take, 0 if it only designs; None where their number is not known."""
@@ -113,7 +142,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         names = self._names_to_learn()
         random_state = check_random_state(self.random_state)
         held_out: np.ndarray | None = None
-        indices = np.arange(len(sounds.clips))
+        indices = labels.counted()
         if self.early_stopping:
             indices, held_out = self._split_off(labels, random_state)
         objective = SoftmaxObjective(
@@ -185,9 +214,10 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
 
     def _split_off(self, labels: Labels, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
         """Indices of clips to train on and of those held out: as many of each class, if labels are a clip each."""
-        n_signals = len(labels.codes)
+        counted = labels.counted()
+        n_signals = len(counted)
         n_held_out = int(np.ceil(self.validation_fraction * n_signals))
-        of_clips = None if labels.of_frames else np.concatenate(labels.codes)
+        of_clips = None if labels.of_frames else np.concatenate(labels.codes)[counted]
         needed = 1 if of_clips is None else len(labels.classes)
         if n_held_out < needed or n_signals - n_held_out < needed:
             raise ValueError(
@@ -201,9 +231,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
                 f"y has one clip of class {rare!r}, and early_stopping=True needs 2 to hold one out; pass more, or set "
                 "early_stopping=False."
             )
-        parts = train_test_split(
-            np.arange(n_signals), test_size=n_held_out, random_state=random_state, stratify=of_clips
-        )
+        parts = train_test_split(counted, test_size=n_held_out, random_state=random_state, stratify=of_clips)
         return np.sort(parts[0]), np.sort(parts[1])
 
     def _names_to_learn(self) -> tuple[str, ...]:

@@ -8,22 +8,54 @@ from sklearn import get_config
 
 from skaud._sounds import all_finite
 
+_LOUD = 1e4  # samples beyond which a response may leave the range of float32 and come back
+
 
 def check_responses(
     estimator: Any, responses: Iterable[Any], clips: Iterable[np.ndarray], indices: Iterable[int]
 ) -> None:
-    """Refuse NaN: samples far beyond any sound take a recursion out of the range of its dtype.
+    """Refuse NaN and infinity: samples far beyond any sound take a recursion out of the range of its dtype.
 
     A response is an array or a tuple of arrays, time last; indices are those of the clips in X.
     """
     for response, clip, i in zip(responses, clips, indices):
-        # What a recursion has lost it does not find again: its last frame tells.
-        ends = [array[..., -1:] for array in (response if isinstance(response, tuple) else (response,))]
-        if not all(map(all_finite, ends)):
+        for array in response if isinstance(response, tuple) else (response,):
+            # At full rate, of a sound that can be one, the last frame tells: what a recursion has lost it does not
+            # find again.
+            last = 8 * array.shape[-1] > clip.shape[-1] and max(clip.max(), -clip.min()) < _LOUD
+            if not all_finite(array[..., -1:] if last else array):
+                raise ValueError(f"X[{i}] {_too_much(estimator, clip)}")
+
+
+def check_rows(estimator: Any, rows: Iterable[np.ndarray], clips: Iterable[np.ndarray], indices: Iterable[int]) -> None:
+    """Refuse pooled features that are not finite: frames that are may have a spread that is not."""
+    for row, clip, i in zip(rows, clips, indices):
+        if not all_finite(row):
+            bad = np.flatnonzero(~np.isfinite(row))
             raise ValueError(
-                f"X[{i}] reaches {np.abs(clip).max():.3g}, beyond what {type(estimator).__name__} can compute in "
-                f"{estimator.dtype}; scale it to its level in dB SPL, or check the parameters."
+                f"X[{i}] gives {estimator.get_feature_names_out()[bad[0]]}={row[bad[0]]}, and {len(bad) - 1} more "
+                f"features that are not finite: it {_too_much(estimator, clip)}"
             )
+
+
+def finite(estimator: Any, response: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
+    """The response of a stage to x, called so; refused where it is not finite."""
+    if not all_finite(response):
+        raise ValueError(f"{name} {_too_much(estimator, x)}")
+    return response
+
+
+def _too_much(estimator: Any, clip: np.ndarray) -> str:
+    """What is wrong with a clip whose response is not finite."""
+    peak, dtype = float(np.abs(clip).max()), getattr(estimator, "dtype", clip.dtype)
+    if 0 < peak < np.inf:
+        level = 20 * np.log10(peak) + 10 * np.log10(np.mean(np.square(clip / peak, dtype=np.float64)))
+    else:
+        level = peak or -np.inf
+    return (
+        f"reaches {peak:.3g}, a level of {level:.0f} dB re an RMS of 1, beyond what {type(estimator).__name__} can "
+        f"compute in {dtype}; scale it to its level in dB SPL, or check the parameters."
+    )
 
 
 def check_value_bar(value_bar: Any, value: Any) -> None:

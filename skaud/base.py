@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in
 
 from skaud._array_api import on_gpu
 from skaud._fitted import as_designed, as_fitted, forget, remember_parameters, unfitted_on_failure
-from skaud._responses import as_container, check_responses, stack
+from skaud._responses import as_container, check_responses, check_rows, stack
 from skaud._sounds import AudioInputTags, Sounds, check_rates, check_sounds, count_ears
 from skaud._stream import Streaming
 from skaud.audio import resample
@@ -407,7 +407,12 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         """A job of `_map`: no more than its own frames are held, if finish pools them."""
         responses = run(clips, argument)
         check_responses(self, responses if finish is None else [pool.last for pool in responses], clips, indices)
-        return responses if finish is None else [finish(pool) for pool in responses]
+        if finish is None:
+            return responses
+        with np.errstate(over="ignore", invalid="ignore"):  # named by the check
+            rows = [finish(pool) for pool in responses]
+        check_rows(self, rows, clips, indices)
+        return rows
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
 from audio_checks import error
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
@@ -58,6 +59,83 @@ def front_end(**parameters):
 @parametrize_with_checks([cochlea(erb_per_step=2.0, max_iter=2)])
 def test_it_is_a_scikit_learn_transformer(estimator, check):
     check(estimator)
+
+
+# Weights
+
+
+@pytest.mark.parametrize("pooling", [("mean", "std"), None])
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_a_weight_counts_as_so_many_clips(solver, pooling):
+    weights = np.array([1, 2, 0, 1, 3, 1, 0, 0, 1, 1, 2, 1])
+    # Batches of Adam are drawn at random: with all clips in one, there is nothing to draw.
+    model = cochlea(dtype="float64", solver=solver, pooling=pooling, batch_size=50, max_iter=4, l2=0.1)
+    weighted = clone(model).fit(CLIPS, Y, sample_weight=weights)
+    repeated = clone(model).fit([CLIPS[i] for i in np.repeat(np.arange(12), weights)], np.repeat(Y, weights))
+    plain = clone(model).fit(CLIPS, Y)
+    np.testing.assert_allclose(weighted.loss_curve_, repeated.loss_curve_, rtol=1e-7)
+    assert weighted.velocity_scale_ == pytest.approx(repeated.velocity_scale_, rel=1e-6)
+    assert weighted.velocity_scale_ != pytest.approx(plain.velocity_scale_, rel=1e-4)
+    ones = clone(model).fit(CLIPS, Y, sample_weight=np.full(12, 7.0))
+    assert ones.velocity_scale_ == pytest.approx(plain.velocity_scale_, rel=1e-6)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_clips_of_weight_0_are_as_good_as_left_out(solver):
+    model = cochlea(dtype="float64", solver=solver, early_stopping=True, random_state=0, max_iter=3)
+    strange = [*CLIPS, 0.5 * np.ones(50), CLIPS[0]]
+    weighted = clone(model).fit(strange, [*Y, "strange", "other"], sample_weight=[1] * 12 + [0, 0])
+    plain = clone(model).fit(CLIPS, Y)
+    assert weighted.velocity_scale_ == plain.velocity_scale_
+    assert weighted.validation_scores_ == plain.validation_scores_
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_the_derivative_of_the_weighted_loss_follows_differences(solver):
+    model = cochlea(dtype="float64", learn=None).fit(CLIPS)
+    labels = Labels(Y, 12, a_frame=False, weights=np.linspace(0.1, 2, 12))
+    parameters, indices = BoundedParameters(model, ("max_zeta",)), np.arange(12)
+    objective = SoftmaxObjective(model, parameters, model._sounds(CLIPS, None), labels, l2=0.1, signals_at_once=5)
+    x, evaluate = objective.begin(indices), objective.projected
+    if solver == "adam":
+        x = np.append(x, np.random.default_rng(1).standard_normal(objective.n_head))
+        evaluate = objective.joint
+    step = 1e-4 * np.random.default_rng(2).standard_normal(x.size)
+    difference = evaluate(x + step, indices)[0] - evaluate(x - step, indices)[0]
+    assert difference == pytest.approx(2 * evaluate(x, indices)[1] @ step, rel=1e-4)
+
+
+def test_weights_pass_through_a_pipeline():
+    weights = np.arange(12.0)
+    pipeline = make_pipeline(cochlea(max_iter=2), StandardScaler(), LogisticRegression())
+    pipeline.fit(CLIPS, Y, carfac__sample_weight=weights)
+    alone = cochlea(max_iter=2).fit(CLIPS, Y, sample_weight=weights)
+    assert pipeline[0].velocity_scale_ == alone.velocity_scale_
+    with sklearn.config_context(enable_metadata_routing=True):
+        routed = make_pipeline(cochlea(max_iter=2).set_fit_request(sample_weight=True))
+        assert routed.fit(CLIPS, Y, sample_weight=weights)[0].velocity_scale_ == alone.velocity_scale_
+
+
+@pytest.mark.parametrize("learn", ["velocity_scale", None])
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        (np.ones(11), ("sample_weight has shape (11,)", "12 signals", "one weight for each")),
+        (np.ones((12, 1)), ("sample_weight has shape (12, 1)", "one axis")),
+        ([-1.0] * 12, ("sample_weight=[-1.0", "at least 0")),
+        ([0.0] * 12, ("sample_weight is zero", "above 0")),
+        ([np.nan] * 12, ("sample_weight=[nan", "finite")),
+        (["heavy"] * 12, ("sample_weight=['heavy'", "numbers")),
+    ],
+)
+def test_bad_weights_are_refused(weights, words, learn):
+    with error(ValueError, *words):
+        cochlea(learn=learn).fit(CLIPS, Y, sample_weight=weights)
+
+
+def test_weights_without_learning_are_without_effect():
+    weighted = cochlea(learn=None).fit_transform(CLIPS, sample_weight=np.arange(12))
+    np.testing.assert_array_equal(weighted, cochlea(learn=None).fit_transform(CLIPS))
 
 
 # What is learned

@@ -1,8 +1,24 @@
 """Responses on their way to the caller."""
 
+import re
+
 import numpy as np
 import pytest
 
+from skaud import (
+    CARFAC,
+    AuditorySpectrogram,
+    BiomimeticFrontend,
+    CochlearFilterbank,
+    Dau1997,
+    GammatoneFilterbank,
+    HeadphoneFilter,
+    LateralInhibition,
+    MiddleEarFilter,
+    Osses2021,
+    PowerLawCompression,
+    TemporalPooling,
+)
 from skaud._responses import stack
 
 
@@ -29,3 +45,61 @@ def test_all_others_are_copied(arrays):
     stacked = stack(arrays)
     np.testing.assert_array_equal(stacked, np.stack(arrays))
     assert not np.shares_memory(stacked, arrays[0])
+
+
+MODELS = [
+    CARFAC, Osses2021, Dau1997, BiomimeticFrontend, AuditorySpectrogram, HeadphoneFilter, MiddleEarFilter,
+    GammatoneFilterbank, CochlearFilterbank,
+]  # fmt: skip
+
+
+def burst(peak, dtype="float32"):
+    """Silence, one loud sample, silence: what FIR filters forget again."""
+    clip = np.zeros(8000, dtype)
+    clip[2000] = peak
+    return clip
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("pooling", [("mean", "std"), None])
+@pytest.mark.filterwarnings("ignore")
+def test_features_frames_and_full_responses_are_finite_or_an_error_names_clip_and_level(model, pooling):
+    takes_pooling = "pooling" in model().get_params()
+    estimator = model(pooling=pooling) if takes_pooling else model()
+    estimator.fit([burst(0.01)])
+    n_refused = 0
+    for peak in (1e20, 1e30, 3.4e38):
+        clips = [burst(0.01), burst(peak)]
+        for run in (estimator.transform, getattr(estimator, "simulate", estimator.transform)):
+            try:
+                responses = run(clips)
+            except ValueError as error:
+                n_refused += 1
+                wanted = rf"X\[1\].*reaches {re.escape(f'{peak:.3g}')}, a level of \d+ dB"
+                assert re.match(wanted, str(error))  # noqa: PT017
+            else:
+                arrays = responses.values() if isinstance(responses, dict) else [responses]
+                assert all(np.isfinite(part).all() for array in arrays for part in array)
+    if model in (CARFAC, AuditorySpectrogram):
+        assert n_refused
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_spread_that_overflows_is_an_error_that_names_the_feature():
+    clips = [burst(0.01), burst(1e20)]
+    estimator = AuditorySpectrogram(pooling=("mean", "std")).fit(clips)
+    with pytest.raises(ValueError, match=r"X\[1\] gives spectrogram_190hz_std=inf, and \d+ more"):
+        estimator.transform(clips)
+    with pytest.raises(ValueError, match=r"X\[1\] gives spectrogram_190hz_std=inf, and \d+ more"):
+        estimator.vjp(clips)
+    frames = [np.ones((2, 4), "float32"), np.array([[0, 1e30, 0, 1e30]] * 2, "float32")]
+    with pytest.raises(ValueError, match=r"X\[1\] reaches 1e\+30, and its channel0_std is inf"):
+        TemporalPooling("std").fit(frames).transform(frames)
+
+
+@pytest.mark.parametrize("stage", [PowerLawCompression(3.0), LateralInhibition((1e30, 1e30))])
+@pytest.mark.filterwarnings("ignore")
+def test_stages_refuse_responses_that_overflow(stage):
+    x = np.full((1, 2, 50), 1e30, "float32")
+    with pytest.raises(ValueError, match=r"X reaches 1e\+30"):
+        stage.fit(x).transform(x)

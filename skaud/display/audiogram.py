@@ -87,7 +87,8 @@ class AudiogramDisplay:
         """
         from skaud.fitting import predicted_audiogram
 
-        model = fitted_copy(model)
+        if hasattr(model, "_quiet_ear"):  # of another, predicted_audiogram says what is wrong
+            model = fitted_copy(model)
         given, fitted = getattr(model, "audiogram", None), getattr(model, "predicted_audiogram_", None)
         predicted: Any
         if frequencies_hz is not None:

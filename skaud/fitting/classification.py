@@ -18,12 +18,14 @@ SMALLEST_SCALE = 1e-9  # of a feature, over that of the largest
 
 
 class Labels:
-    """Labels of clips, or of their frames, as numbers of classes.
+    """Labels of clips, or of their frames, as numbers of classes, and how much each clip counts.
 
     codes : (n_signals,) arrays, of one number, or of one a frame; one number stands for all frames of a clip
+    weights : (n_signals,) of the clips; those of weight 0 are as good as left out, with a class that no other has
     """
 
-    def __init__(self, y: Any, n_signals: int, *, a_frame: bool) -> None:
+    def __init__(self, y: Any, n_signals: int, *, a_frame: bool, weights: np.ndarray | None = None) -> None:
+        self.weights = np.ones(n_signals) if weights is None else weights
         if y is None:
             raise ValueError(
                 "learn requires y to be passed, but the target y is None; pass "
@@ -50,11 +52,17 @@ class Labels:
             raise ValueError(f"y has labels of shape {max((a.shape for a in labels), key=len)}; they have one axis.")
         together = np.concatenate(labels)
         check_classification_targets(together)
-        self.classes, codes = np.unique(together, return_inverse=True)
+        counted = np.repeat(self.weights > 0, [len(label) for label in labels])
+        self.classes = np.unique(together[counted])
+        codes = np.minimum(np.searchsorted(self.classes, together), len(self.classes) - 1)
         if len(self.classes) < 2:
             raise ValueError(f"y has one class, {self.classes[0]!r}; learning needs clips of at least 2.")
         ends = np.cumsum([len(label) for label in labels])
-        self.codes = np.split(codes.ravel(), ends[:-1])
+        self.codes = np.split(codes, ends[:-1])
+
+    def counted(self) -> np.ndarray:
+        """Indices of the clips that count."""
+        return np.flatnonzero(self.weights > 0)
 
     def of_rows(self, i: int, n_rows: int) -> np.ndarray:
         """Codes of the rows of features that clip i has."""
@@ -66,8 +74,28 @@ class Labels:
         return codes
 
 
+def check_weights(sample_weight: Any, n_signals: int) -> np.ndarray:
+    """Weights of the clips, (n_signals,); None stands for 1, and so does any number."""
+    try:
+        weights = np.asarray(1.0 if sample_weight is None else sample_weight, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"sample_weight={sample_weight!r} must be numbers, one a signal ({error}).") from error
+    if weights.shape not in ((), (n_signals,)):
+        raise ValueError(
+            f"sample_weight has shape {weights.shape} for {n_signals} signals in X; pass one weight for each, on one "
+            "axis."
+        )
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError(
+            f"sample_weight={sample_weight!r} must be finite numbers of at least 0; give 0 to what is not to count."
+        )
+    if not weights.any():
+        raise ValueError("sample_weight is zero for every signal; give at least one that is to count a weight above 0.")
+    return np.broadcast_to(weights, (n_signals,)).copy()
+
+
 class SoftmaxObjective:
-    """Mean cross-entropy of the rows of features of some clips, plus l2 / 2 times the squared weights of the head.
+    """Weighted mean cross-entropy of the rows of features of some clips, plus l2 / 2 times the head's squared weights.
 
     A head is a vector: weights (n_features, n_classes) times the root of n_features, so that a step moves the logits no
     further where there are more features, and biases. Features are standardised as those of the model before it learns.
@@ -96,7 +124,8 @@ class SoftmaxObjective:
         scaler = StandardScaler()
         for part in self._parts(indices):
             value, _ = self._vjp(part, ())
-            scaler.partial_fit(np.concatenate([self._rows(v) for v in value]).astype(float))
+            rows = [self._rows(v) for v in value]
+            scaler.partial_fit(np.concatenate(rows).astype(float), sample_weight=self._row_weights(part, rows))
         # What is all but silent is not blown up.
         scale = np.maximum(scaler.scale_, SMALLEST_SCALE * scaler.scale_.max())
         self.mean, self.scale = scaler.mean_, scale * np.sqrt(len(scale))
@@ -119,14 +148,16 @@ class SoftmaxObjective:
         self._design(u)
         parts = list(self._parts(indices))
         run = self._vjp(parts[0], self.parameters.names) if len(parts) == 1 else None
-        rows, codes = [], []
+        rows: list[np.ndarray] = []
+        codes = []
         for part in parts:
             value = run[0] if run else self._vjp(part, ())[0]
             for v, i in zip(value, part):
                 rows.append(self._standardised(v))
                 codes.append(self.labels.of_rows(i, len(rows[-1])))
+        weights = self._row_weights([i for part in parts for i in part], rows)
         before = np.zeros(self.n_head) if self._solved is None else self._solved[1]
-        head = self._best_head(np.concatenate(rows), np.concatenate(codes), before)
+        head = self._best_head(np.concatenate(rows), np.concatenate(codes), weights, before)
         del rows
         self._solved = u.copy(), head
         runs = ((part, *(run or self._vjp(part, self.parameters.names))) for part in parts)
@@ -140,44 +171,50 @@ class SoftmaxObjective:
         assert self._solved is not None
         return np.concatenate(self._solved)
 
-    def _best_head(self, z: np.ndarray, codes: np.ndarray, start: np.ndarray) -> np.ndarray:
+    def _best_head(self, z: np.ndarray, codes: np.ndarray, weights: np.ndarray, start: np.ndarray) -> np.ndarray:
+        total = weights.sum()
+
         def objective(head: np.ndarray) -> tuple[float, np.ndarray]:
-            loss, head_bar, _ = self._head_loss(z, codes, head)
+            loss, head_bar, _ = self._head_loss(z, codes, weights, head)
             penalty, penalty_bar = self._penalty(head)
-            return loss / len(z) + penalty, head_bar / len(z) + penalty_bar
+            return loss / total + penalty, head_bar / total + penalty_bar
 
         options = {"maxiter": 500, "ftol": 1e-12, "gtol": 1e-7, "maxcor": 20}
         return optimize.minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x
 
     def _back(self, u: np.ndarray, head: np.ndarray, runs: Iterable[tuple]) -> tuple[float, np.ndarray]:
         """Loss and its derivative; runs : clips, their features and the pullback."""
-        loss, n_rows = 0.0, 0
+        loss, total = 0.0, 0.0
         totals: dict[str, Any] = dict.fromkeys(self.parameters.names, 0.0)
         head_bar = np.zeros(self.n_head)
         for part, value, pullback in runs:
             rows = [self._standardised(v) for v in value]
             codes = np.concatenate([self.labels.of_rows(i, len(r)) for i, r in zip(part, rows)])
-            part_loss, part_head_bar, z_bar = self._head_loss(np.concatenate(rows), codes, head)
-            loss, n_rows, head_bar = loss + part_loss, n_rows + len(codes), head_bar + part_head_bar
+            weights = self._row_weights(part, rows)
+            part_loss, part_head_bar, z_bar = self._head_loss(np.concatenate(rows), codes, weights, head)
+            loss, total, head_bar = loss + part_loss, total + weights.sum(), head_bar + part_head_bar
             # z = (rows - mean) / scale
             rows_bars = np.split(z_bar / self.scale, np.cumsum([len(r) for r in rows])[:-1])
             grads = pullback([_from_rows(bar, v) for bar, v in zip(rows_bars, value)])
             totals = {name: totals[name] + grads[name] for name in totals}
         penalty, penalty_bar = self._penalty(head)
-        u_bar = self.parameters.pull_back(u, totals) / n_rows
-        return loss / n_rows + penalty, np.append(u_bar, head_bar / n_rows + penalty_bar)
+        u_bar = self.parameters.pull_back(u, totals) / total
+        return loss / total + penalty, np.append(u_bar, head_bar / total + penalty_bar)
 
-    def _head_loss(self, z: np.ndarray, codes: np.ndarray, head: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Cross-entropy, summed over rows, and its derivatives for the head and for z."""
+    def _head_loss(
+        self, z: np.ndarray, codes: np.ndarray, row_weights: np.ndarray, head: np.ndarray
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """Cross-entropy, a weighted sum over rows, and its derivatives for the head and for z."""
         weights, biases = self._weights(head)
         log_p = log_softmax(z @ weights + biases, axis=1)
         at = np.arange(len(codes)), codes
-        # loss = -sum(log_p[at])
+        # loss = -sum(row_weights * log_p[at])
         logits_bar = np.exp(log_p)
         logits_bar[at] -= 1
+        logits_bar *= row_weights[:, np.newaxis]
         # logits = z @ weights + biases
         head_bar = np.append((z.T @ logits_bar).ravel(), logits_bar.sum(axis=0))
-        return -float(log_p[at].sum()), head_bar, logits_bar @ weights.T
+        return -float(row_weights @ log_p[at]), head_bar, logits_bar @ weights.T
 
     def _penalty(self, head: np.ndarray) -> tuple[float, np.ndarray]:
         l2, weights = self.l2 / len(self.mean), head.copy()
@@ -185,20 +222,21 @@ class SoftmaxObjective:
         return l2 / 2 * float(weights @ weights), l2 * weights
 
     def score(self, x: np.ndarray, indices: np.ndarray) -> tuple[float, float]:
-        """Accuracy, and mean cross-entropy, of some clips, at a vector of parameters and a head."""
+        """Accuracy, and cross-entropy, weighted means over some clips, at a vector of parameters and a head."""
         u, head = np.split(x, [self.parameters.size])
         self._design(u)
         weights, biases = self._weights(head)
-        right, loss, n_rows = 0, 0.0, 0
+        right, loss, total = 0.0, 0.0, 0.0
         for part in self._parts(indices):
             value, _ = self._vjp(part, ())
             for v, i in zip(value, part):
                 log_p = log_softmax(self._standardised(v) @ weights + biases, axis=1)
                 codes = self.labels.of_rows(i, len(log_p))
-                right += int((log_p.argmax(axis=1) == codes).sum())
-                loss -= float(log_p[np.arange(len(codes)), codes].sum())
-                n_rows += len(codes)
-        return right / n_rows, loss / n_rows
+                weight = self.labels.weights[i]
+                right += weight * int((log_p.argmax(axis=1) == codes).sum())
+                loss -= weight * float(log_p[np.arange(len(codes)), codes].sum())
+                total += weight * len(codes)
+        return right / total, loss / total
 
     def found(self, x: np.ndarray) -> dict[str, Any]:
         """Values of the model's parameters."""
@@ -225,6 +263,10 @@ class SoftmaxObjective:
         if np.iscomplexobj(value):
             raise ValueError("the features are complex, and a softmax head takes real ones; set response='real'.")
         return value[np.newaxis] if value.ndim == 1 else value.reshape(-1, value.shape[-1]).T
+
+    def _row_weights(self, part: Sequence[int], rows: Sequence[np.ndarray]) -> np.ndarray:
+        """Weight of every row of features of these clips."""
+        return np.repeat(self.labels.weights[list(part)], [len(row) for row in rows])
 
     def _standardised(self, value: np.ndarray) -> np.ndarray:
         return (self._rows(value) - self.mean) / self.scale

@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._array_api import array_namespace, is_foreign
 from skaud._fitted import as_fitted, remember_parameters
+from skaud._responses import finite
 from skaud._sounds import check_samples, check_sounds
 from skaud.design import cochlear as design
 from skaud.kernels import cochlear as kernel
@@ -82,6 +83,8 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output
                 "same stage, or fit again."
             )
         response = self._respond(rows)
+        if isinstance(response, np.ndarray):
+            finite(self, response, x, name)
         return array_namespace(response).reshape(response, (*x.shape[:-2], *response.shape[1:]))
 
     def __sklearn_tags__(self) -> Any:
@@ -188,7 +191,9 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
             xp = array_namespace(X)
             return self._filter(xp.astype(X, getattr(xp, self.dtype)))
         sounds = check_sounds(self, X)
-        responses = [self._filter(clip.astype(self.dtype)) for clip in sounds.clips]
+        responses = [
+            finite(self, self._filter(clip.astype(self.dtype)), clip, f"X[{i}]") for i, clip in enumerate(sounds.clips)
+        ]
         responses = responses if sounds.has_ears else [response[0] for response in responses]
         return np.stack(responses) if sounds.is_array else responses
 

@@ -115,7 +115,16 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         ValueError
             If the channels of X are not those of fit.
         """
-        return np.stack([pool(frames, self.statistics, self.segments) for frames in self._check(X, reset=False)])
+        signals = self._check(X, reset=False)
+        with np.errstate(over="ignore", invalid="ignore"):  # named below
+            rows = np.stack([pool(frames, self.statistics, self.segments) for frames in signals])
+        if not np.isfinite(rows).all():
+            i, k = np.argwhere(~np.isfinite(rows))[0]
+            raise ValueError(
+                f"X[{i}] reaches {np.abs(signals[i]).max():.3g}, and its {self.get_feature_names_out()[k]} is "
+                f"{rows[i, k]}, beyond {rows.dtype}; scale the frames, or pass them in float64."
+            )
+        return rows
 
     @as_fitted
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
