@@ -60,9 +60,9 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
             if name in before and _same(before[name]._found_, stage._found_):  # a fit changes few stages, many times
                 stage = self.stages_[name] = before[name]
             else:
-                takes_channels = isinstance(stage, ChannelStage)
-                stage.n_ears_in_ = n_channels if takes_channels else self.n_ears_in_
-                stage._takes_any_ears_ = self._takes_any_ears_ and not takes_channels
+                stage.n_ears_in_, stage._takes_any_ears_ = self.n_ears_in_, self._takes_any_ears_
+                if isinstance(stage, ChannelStage):
+                    stage._take_channels(n_channels)
                 self._design_stage(name, stage)
                 remember_parameters(stage)
             n_channels = len(stage._channel_names())

@@ -31,20 +31,21 @@ class StreamState:
     n_ears: int | None
     arrays: list[Any]
 
-    def check_chunk(self, X: Any, model: str) -> np.ndarray:
-        """Samples (n_signals, n_ears, n_samples) with which that model may go on from here."""
+    def check_chunk(self, X: Any, model: str, channels: tuple[int, ...] = ()) -> np.ndarray:
+        """Samples (n_signals, n_ears, [n_channels,] n_samples) with which that model may go on from here."""
         if self.model != model:
             raise ValueError(
                 f"state belongs to {self.model!r}, this model is {model!r}; begin a new stream with initial_state()."
             )
-        shape = (self.n_signals,) if self.n_ears is None else (self.n_signals, self.n_ears)
+        ears = () if self.n_ears is None else (self.n_ears,)
+        shape = (self.n_signals, *ears, *channels)
         X = np.asarray(X)
         if X.shape[:-1] != shape:
             raise ValueError(
                 f"X has shape {X.shape}; this stream takes chunks of shape {(*shape, 'n_samples')}, as initial_state "
                 "was told."
             )
-        return check_samples(X, "X").reshape(self.n_signals, self.n_ears or 1, X.shape[-1])
+        return check_samples(X, "X").reshape(self.n_signals, self.n_ears or 1, *channels, X.shape[-1])
 
 
 class Streaming(ABC):
@@ -109,7 +110,7 @@ class Streaming(ABC):
             raise TypeError(
                 f"state is {type(state).__name__}; it must be what initial_state or transform_chunk returned."
             )
-        clips = self._to_level(state.check_chunk(X, self._stream_key()))
+        clips = self._to_level(state.check_chunk(X, self._stream_key(), self._channels_in()))
         frame_length = self._frame_samples()
         results = [self._run_chunk(clip, arrays, frame_length) for clip, arrays in zip(clips, state.arrays)]
         responses = [response if state.n_ears is not None else response[0] for response, _ in results]
@@ -122,6 +123,10 @@ class Streaming(ABC):
             f"{type(self).__name__}({self.sample_rate:g} Hz, {self.output}, {self.dtype}, frames of "
             f"{self._frame_samples() or 1}, {self._fingerprint_})"
         )
+
+    def _channels_in(self) -> tuple[int, ...]:
+        """Length of the axis of channels between ears and samples, of X that has one."""
+        return ()
 
     # --- what a model implements ---
 

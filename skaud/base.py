@@ -93,7 +93,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
                 if sample_rate is not None:
                     raise ValueError(f"sample_rate={sample_rate!r} is that of clips, and X is None; leave it out.")
             elif not self._stays_where_it_is(X):
-                sounds = check_sounds(self, X, reset=True)
+                sounds = self._check_sounds(X, reset=True)
                 check_rates(sample_rate, len(sounds.clips), self.sample_rate)
                 self.n_ears_in_ = sounds.n_ears
             self._design()
@@ -362,9 +362,13 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
                 )
         return names
 
+    def _check_sounds(self, X: Any, **options: bool) -> Sounds:
+        """Clips of X, validated, with one axis or several between ears and samples; as `check_sounds`."""
+        return check_sounds(self, X, **options)
+
     def _sounds(self, X: Any, sample_rate: Any, *, fixed_length: bool = False) -> Sounds:
         """Clips at the model's rate and level, in its dtype."""
-        sounds = check_sounds(self, X, fixed_length=fixed_length)
+        sounds = self._check_sounds(X, fixed_length=fixed_length)
         rates = check_rates(sample_rate, len(sounds.clips), self.sample_rate)
         if any(rate != self.sample_rate for rate in rates):
             jobs = (delayed(resample)(clip, rate, self.sample_rate) for clip, rate in zip(sounds.clips, rates))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -12,9 +11,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skaud._engines import EngineTransformer
-from skaud._fitted import as_designed
 from skaud._sounds import Sounds
-from skaud._stream import StreamState
 from skaud.design.osses2021 import Design
 from skaud.engines.chain import Chain
 
@@ -78,7 +75,7 @@ class ChainStage(Stage):
 
 
 class ChannelStage(Stage):
-    """A stage whose input has channels already: (n_signals, n_channels, n_samples), or one channel without the axis.
+    """A stage whose input has channels: (n_signals, [n_ears,] n_channels, n_samples), or one channel without the axis.
 
     Attributes
     ----------
@@ -86,12 +83,23 @@ class ChannelStage(Stage):
         Channels of X in `fit`.
     """
 
+    n_channels_in_: int
+    _has_channels_: bool  # whether X had an axis for them
+
     def _design(self) -> None:
-        # To the base class an axis between signals and samples is one of ears.
-        self._has_channels_ = self.n_ears_in_ is not None
-        self.n_channels_in_ = self.n_ears_in_ or 1
-        self.n_ears_in_ = None
+        if not hasattr(self, "n_channels_in_"):  # there was no X
+            n_channels = self._n_channels_without_sound()
+            if n_channels is None:
+                raise ValueError(
+                    f"X is None, and {type(self).__name__} has the channels of X; pass the response of a filterbank, "
+                    "or an array of zeros in its shape."
+                )
+            self._take_channels(n_channels)
         super()._design()
+
+    def _take_channels(self, n_channels: int | None) -> None:
+        """Be a stage for so many channels, or for one without an axis."""
+        self.n_channels_in_, self._has_channels_ = n_channels or 1, n_channels is not None
 
     def _designed_for(self, X: Any) -> Self:
         if X is None and self._n_channels_without_sound() is None:
@@ -105,96 +113,56 @@ class ChannelStage(Stage):
         """Channels that the parameters ask for; None where any will do."""
         return None
 
-    def _n_ears_without_sound(self) -> int | None:
-        n_channels = self._n_channels_without_sound()
-        if n_channels is None:
+    def _check_sounds(self, X: Any, **options: bool) -> Sounds:
+        """Clips (n_ears, n_channels, n_samples)."""
+        rows, n_ears = _join_ears(X)
+        sounds = super()._check_sounds(rows, **options)
+        n_channels = sounds.n_ears  # what lies between signals and samples
+        if n_channels is not None:
+            n_channels //= n_ears or 1
+        if options.get("reset"):
+            self._take_channels(n_channels)
+        elif (n_channels or 1) != self.n_channels_in_:
             raise ValueError(
-                f"X is None, and {type(self).__name__} has the channels of X; pass the response of a filterbank, or an "
-                "array of zeros in its shape."
-            )
-        return n_channels
-
-    def _redesign(self, found: Mapping[str, Any]) -> None:
-        self.n_ears_in_ = self.n_channels_in_ if self._has_channels_ else None
-        super()._redesign(found)
-
-    def _design_runs(self) -> None:
-        self.n_ears_in_ = self.n_channels_in_ if self._has_channels_ else None
-        super()._design_runs()
-
-    def _as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
-        return [clip[np.newaxis] for clip in clips]
-
-    def _n_rows_in(self) -> int:
-        return self.n_channels_in_
-
-    def _initial_arrays(self, n_ears: int) -> Any:
-        return super()._initial_arrays(1)
-
-    def _sounds(self, X: Any, sample_rate: Any, *, fixed_length: bool = False) -> Sounds:
-        sounds = super()._sounds(X, sample_rate, fixed_length=fixed_length)
-        n_channels = len(sounds.clips[0])
-        if n_channels != self.n_channels_in_:
-            raise ValueError(
-                f"X has {n_channels} channels and had {self.n_channels_in_} in fit; pass the response of the same "
+                f"X has {n_channels or 1} channels and had {self.n_channels_in_} in fit; pass the response of the same "
                 "filterbank, or fit again."
             )
-        return sounds._replace(has_ears=False)
+        clips = [clip.reshape(n_ears or 1, n_channels or 1, clip.shape[-1]) for clip in sounds.clips]
+        return sounds._replace(clips=clips, has_ears=n_ears is not None)
+
+    def _n_rows_in(self) -> int:
+        return super()._n_rows_in() * self.n_channels_in_
+
+    def _channels_in(self) -> tuple[int, ...]:
+        return (self.n_channels_in_,) if self._has_channels_ else ()
+
+    def _as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
+        return [clip.reshape(len(clip), self.n_channels_in_, clip.shape[-1]) for clip in clips]
 
     def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Any:
-        return super()._shape_as_x(x_bars, sounds._replace(has_ears=self._has_channels_))
-
-    @as_designed
-    def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
-        """State of a stream before its first sample.
-
-        Parameters
-        ----------
-        n_signals : int, default=1
-            Signals that the stream carries side by side.
-        n_ears : None
-            The stage has no axis of ears.
-
-        Returns
-        -------
-        StreamState
-            For `transform_chunk`.
-        """
-        if n_ears is not None:
-            raise ValueError(
-                f"n_ears={n_ears!r} must be None: {type(self).__name__} takes channels, one ear at a time."
-            )
-        state = super().initial_state(n_signals)
-        return StreamState(
-            state.model, state.n_signals, self.n_channels_in_ if self._has_channels_ else None, state.arrays
-        )
-
-    @as_designed
-    def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
-        """Go on with a stream.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_signals, n_channels, n_samples)
-            Next samples, at the stage's sample rate; without the axis of channels where `fit` saw none.
-        state : StreamState
-            From `initial_state` or the chunk before; it is not changed.
-
-        Returns
-        -------
-        Y : ndarray of shape (n_signals, n_outputs, n_frames)
-            Response to the chunk.
-        state : StreamState
-            For the next chunk.
-        """
-        Y, state = super().transform_chunk(X, state)
-        return (Y[:, 0] if self._has_channels_ else Y), state
+        return super()._shape_as_x(x_bars if self._has_channels_ else [bar[:, 0] for bar in x_bars], sounds)
 
     def _channel_names(self) -> list[str]:
         return self._names_after([f"channel{c}" for c in range(self.n_channels_in_)])
 
     def _names_after(self, names: list[str]) -> list[str]:
         return names
+
+
+def _join_ears(X: Any) -> tuple[Any, int | None]:
+    """X with the axis of ears, where it has one, taken into that of channels; and the number of ears."""
+    is_list = isinstance(X, (list, tuple))
+    first = X[0] if is_list and len(X) else X
+    if getattr(first, "ndim", 0) != (3 if is_list else 4):
+        return X, None
+    if not is_list:
+        return np.asarray(X).reshape(len(X), -1, X.shape[-1]), X.shape[1]
+    shapes = {np.shape(clip)[:-1] for clip in X}
+    if len(shapes) > 1:
+        raise ValueError(
+            f"X has responses of {sorted(shapes, key=str)}; all of one call must have the same ears and channels."
+        )
+    return [np.asarray(clip).reshape(-1, clip.shape[-1]) for clip in X], first.shape[0]
 
 
 def corner_bounds(sample_rate: float) -> tuple[float, float]:

@@ -10,12 +10,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import (
+    AdaptationHighPass,
     AdaptationLoops,
+    Compression,
     Dau1997,
     GammatoneFilterbank,
     HairCellEnvelope,
     HeadphoneFilter,
     MiddleEarFilter,
+    ModulationBandpass,
     ModulationFilterbank,
     Osses2021,
     TemporalPooling,
@@ -145,8 +148,54 @@ def test_other_channels_are_refused():
         stage.transform(noise(1, 5, 100))
     with error(ValueError, "X has 5 channels", "make 31", "pass those of the filterbank"):
         ModulationFilterbank().fit(noise(1, 5, 100))
-    with error(ValueError, "n_ears=2 must be None"):
-        stage.initial_state(1, 2)
+    with error(ValueError, "same ears and channels"):
+        stage.transform([noise(2, 31, 100), noise(1, 31, 100)])
+
+
+CHANNEL_STAGES = (
+    HairCellEnvelope(),
+    AdaptationLoops(),
+    ModulationFilterbank(low_hz=500, high_hz=700),
+    Compression(),
+    AdaptationHighPass(),
+    ModulationBandpass(),
+)
+
+
+@pytest.mark.parametrize("stage", CHANNEL_STAGES, ids=lambda stage: type(stage).__name__)
+@pytest.mark.parametrize("frame_length", [None, 0.004])
+def test_channels_of_both_ears_are_those_of_each_alone(stage, frame_length):
+    X = noise(2, 2, 3, 900)  # signals, ears, channels, samples
+    both = clone(stage).set_params(frame_length=frame_length).fit(X)
+    Y = both.transform(X)
+    value, pullback = both.vjp(X, "X")
+    X_bar, state, parts = pullback(np.ones_like(value))["X"], both.initial_state(2, 2), []
+    assert X_bar.shape == X.shape
+    for begin, end in ((0, 100), (100, 900)):
+        part, state = both.transform_chunk(X[..., begin:end], state)
+        parts.append(part)
+    assert_same(np.concatenate(parts, axis=-1), Y, "chunks")
+    for ear in range(2):
+        own = clone(both).fit(X[:, ear])
+        assert_same(Y[:, ear], own.transform(X[:, ear]), "an ear")
+        value, pullback = own.vjp(X[:, ear], "X")
+        assert_same(X_bar[:, ear], pullback(np.ones_like(value))["X"], "its derivative")
+    for own, wanted in zip(clone(both).fit(list(X)).transform([X[0], X[1, ..., :500]]), (Y[0], Y[1])):
+        assert_same(own, wanted[..., : own.shape[-1]], "a list")
+    pooled = clone(both).set_params(pooling="mean").fit(X)
+    names = pooled.get_feature_names_out()
+    assert len(names) == pooled.transform(X).shape[1]
+    assert names[0].startswith("ear0_")
+    assert names[-1].startswith("ear1_")
+
+
+def test_stages_one_after_the_other_are_the_model_for_both_ears_too():
+    X, bank = noise(2, 2, 1500), {"low_hz": 500, "high_hz": 700}
+    model = Osses2021(**bank, headphone=False, middle_ear=None, pooling=None, frame_length=None)
+    stages = make_pipeline(
+        GammatoneFilterbank(**bank), HairCellEnvelope(), AdaptationLoops(), ModulationFilterbank(**bank)
+    )
+    assert_same(stages.fit_transform(X), model.fit_transform(X), "the stages")
 
 
 # Ears
