@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it; imported when first asked for.
 _HOME = {
+    "Sound": "skaud.sound",
     "AuditorySpectrogram": "skaud.models.auditory_spectrogram",
     "BiomimeticFrontend": "skaud.models.biomimetic",
     "CARFAC": "skaud.models.carfac",

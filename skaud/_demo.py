@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from skaud import audio, datasets
 from skaud._demo_features import BASELINES, Contender
+from skaud.sound import Sound
 
 LEVEL_DB_SPL = 60.0  # of conversation; every clip, noise included, is presented at it
 SNRS_DB = (np.inf, 10.0, 0.0)
@@ -35,10 +36,10 @@ class Clips(NamedTuple):
     """What is classified: clips at one sample rate, their classes, and their speakers where these are known."""
 
     title: str
-    clips: list[np.ndarray]
+    clips: list[Sound]
     target: np.ndarray
     groups: np.ndarray | None
-    sample_rate: int
+    sample_rate: float
 
 
 class Score(NamedTuple):
@@ -69,17 +70,16 @@ def load(data: str | None) -> Clips:
     """Synthetic vowels, or the recordings in a folder."""
     if data is None:
         vowels = datasets.make_vowels(random_state=SEED)
-        return Clips("synthetic vowels", vowels.clips, vowels.target, vowels.groups, vowels.sample_rate)
+        return Clips("synthetic vowels", vowels.clips, vowels.target, vowels.groups, vowels.clips[0].sample_rate)
     bunch = datasets.load_folder(data)
     # At the lowest rate of all, so that no class or speaker is known by its bandwidth.
-    rate = int(min(bunch.sample_rates))
-    clips = [audio.resample(clip, own, rate) for clip, own in zip(bunch.clips, bunch.sample_rates)]
-    return Clips(str(data), clips, bunch.target, bunch.groups, rate)
+    rate = min(clip.sample_rate for clip in bunch.clips)
+    return Clips(str(data), audio.resample(bunch.clips, rate), bunch.target, bunch.groups, rate)
 
 
-def present(clips: list[np.ndarray], snr_db: float) -> list[np.ndarray]:
+def present(clips: list[Sound], snr_db: float) -> list[Sound]:
     """Clips in pink noise, each at LEVEL_DB_SPL; silent clips stay silent."""
-    loud = [i for i, clip in enumerate(clips) if clip.any()]
+    loud = [i for i, clip in enumerate(clips) if clip.samples.any()]
     seed = SEED if np.isinf(snr_db) else SEED + round(snr_db)
     noisy = audio.add_noise([clips[i] for i in loud], snr_db, "pink", random_state=seed)
     presented = list(clips)
@@ -91,9 +91,7 @@ def present(clips: list[np.ndarray], snr_db: float) -> list[np.ndarray]:
 # --- features and classification ---
 
 
-def compute_features(
-    contender: Contender, waves: list[list[np.ndarray]], sample_rate: float
-) -> dict[str, list[np.ndarray]]:
+def compute_features(contender: Contender, waves: list[list[Sound]], sample_rate: float) -> dict[str, list[np.ndarray]]:
     """Features of every kind, the model's first, an array (n_clips, n_features) a noise condition."""
     kinds = {contender.name: contender.features} | BASELINES
     makers = {name: make(sample_rate) for name, make in kinds.items()}
@@ -220,7 +218,7 @@ def write_csv(path: Path, scores: dict[str, list[Score]], clips: Clips) -> None:
                 writer.writerow([name, *conditions, *(f"{number:.4f}" for number in numbers), len(score.accuracy)])
 
 
-def picture(path: Path, contender: Contender, waves: list[list[np.ndarray]], clips: Clips) -> str:
+def picture(path: Path, contender: Contender, waves: list[list[Sound]], clips: Clips) -> str:
     """Draw a clip's cochleagram, clean and in the loudest noise; return what to tell."""
     try:
         from matplotlib.colors import PowerNorm
@@ -230,15 +228,13 @@ def picture(path: Path, contender: Contender, waves: list[list[np.ndarray]], cli
     from skaud.display import CochleagramDisplay
 
     model = contender.drawn(clips.sample_rate)
-    shown = next((i for i, clip in enumerate(waves[0]) if clip.any()), 0)
+    shown = next((i for i, clip in enumerate(waves[0]) if clip.samples.any()), 0)
     figure = Figure(figsize=(7.5, 5.5), layout="constrained")
     axes = figure.subplots(2, 1, sharex=True)
     displays = []
     for ax, k in zip(axes, (0, len(waves) - 1)):
         wave = waves[k][shown]
-        displays.append(
-            CochleagramDisplay.from_estimator(model, wave, ax, sample_rate=clips.sample_rate, colorbar=False)
-        )
+        displays.append(CochleagramDisplay.from_estimator(model, wave, ax, colorbar=False))
         ax.set_title(f"“{clips.target[shown]}”, {_snr_name(k, long=True)}", loc="left")
         ax.label_outer()
     ceiling = np.percentile(np.asarray(displays[0].response), 99.8)  # the same colours for both

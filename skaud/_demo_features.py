@@ -10,6 +10,7 @@ from skaud.models.auditory_spectrogram import AuditorySpectrogram
 from skaud.models.biomimetic import BiomimeticFrontend
 from skaud.models.carfac import CARFAC
 from skaud.models.osses2021 import Osses2021
+from skaud.sound import Sound
 from skaud.stages.pooling import pool
 
 N_COEFFICIENTS = 16
@@ -21,7 +22,7 @@ MINIMUM_LEVEL_DB = 20.0
 CORTICAL_FLOOR = 1e-3
 N_CORTICAL_COEFFICIENTS = 6  # of each STRF
 
-Features = Callable[[list[np.ndarray]], np.ndarray]
+Features = Callable[[list[Sound]], np.ndarray]
 
 
 class Contender(NamedTuple):
@@ -53,8 +54,8 @@ def carfac_features(sample_rate: float) -> Features:
     """
     model = _fit(CARFAC(model_rate(sample_rate), output="receptor_potential", pooling=None))
 
-    def features(clips: list[np.ndarray]) -> np.ndarray:
-        potentials = [np.maximum(frames, 0) for frames in model.transform(clips, sample_rate=sample_rate)]
+    def features(clips: list[Sound]) -> np.ndarray:
+        potentials = [np.maximum(frames, 0) for frames in model.transform(clips)]
         linear = [summarise(cepstrum(frames, N_COEFFICIENTS)) for frames in potentials]
         log = [summarise(cepstrum(np.log(frames + POTENTIAL_FLOOR), N_COEFFICIENTS)) for frames in potentials]
         return np.hstack([linear, log])
@@ -73,11 +74,11 @@ def osses2021_features(sample_rate: float) -> Features:
     everywhere = index[index.get_level_values("center_hz") == index[0][0]].get_level_values("modulation_hz")
     banks = [np.flatnonzero(modulation_hz == hz) for hz in everywhere]  # the lowest channel has the fewest filters
 
-    def features(clips: list[np.ndarray]) -> np.ndarray:
+    def features(clips: list[Sound]) -> np.ndarray:
         return np.stack(
             [
                 np.concatenate([summarise(cepstrum(frames[bank], N_COEFFICIENTS)) for bank in banks])
-                for frames in model.transform(clips, sample_rate=sample_rate)
+                for frames in model.transform(clips)
             ]
         )
 
@@ -88,10 +89,10 @@ def biomimetic_features(sample_rate: float) -> Features:
     """Function from clips to features of the biomimetic front end: a cepstrum of every STRF's log magnitude."""
     model = _fit(BiomimeticFrontend(response="magnitude", pooling=None))
 
-    def features(clips: list[np.ndarray]) -> np.ndarray:
+    def features(clips: list[Sound]) -> np.ndarray:
         rows = []
         for clip in clips:  # one by one: a second of frames takes 4 MB
-            (frames,) = model.transform([clip], sample_rate=sample_rate)  # (n_strfs, n_channels, n_frames)
+            (frames,) = model.transform([clip])  # (n_strfs, n_channels, n_frames)
             log = np.moveaxis(np.log(frames + CORTICAL_FLOOR), 1, 0)
             rows.append(summarise(cepstrum(log, N_CORTICAL_COEFFICIENTS)))
         return np.stack(rows)
@@ -101,12 +102,12 @@ def biomimetic_features(sample_rate: float) -> Features:
 
 def log_mel_features(sample_rate: float) -> Features:
     """Function from clips to log-mel features."""
-    return lambda clips: np.stack([summarise(log_mel(clip, sample_rate)) for clip in clips])
+    return lambda clips: np.stack([summarise(log_mel(*clip)) for clip in clips])
 
 
 def mfcc_features(sample_rate: float) -> Features:
     """Function from clips to mel cepstra."""
-    return lambda clips: np.stack([summarise(cepstrum(log_mel(clip, sample_rate), N_COEFFICIENTS)) for clip in clips])
+    return lambda clips: np.stack([summarise(cepstrum(log_mel(*clip), N_COEFFICIENTS)) for clip in clips])
 
 
 def _osses2021(sample_rate: float, **parameters: Any) -> Osses2021:

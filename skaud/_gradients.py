@@ -81,7 +81,8 @@ class DifferentiableTransformer(AudioTransformer):
             self._check_outputs((output,))
         if self._stays_where_it_is(X):
             return self._vjp_where_it_is(X, names, output)
-        return self._vjp_of_sounds(self._sounds(X, None), names, output)
+        sounds = self._at_level(self._sounds(X, None, at_model_rate=True))
+        return self._vjp_of_sounds(sounds, names, output)
 
     def _vjp_of_sounds(
         self, sounds: Sounds, names: tuple[str, ...], output: str = "features"
@@ -123,8 +124,8 @@ class DifferentiableTransformer(AudioTransformer):
 
     def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Any:
         """Bars of the samples as they were given: their level, their axes."""
-        scale = self._to_level(np.ones(1))[0]
-        shaped = [bar if scale == 1 else bar * scale for bar in x_bars]
+        gains = [np.dtype(self.dtype).type(self._gain(scale)) for scale in sounds.scales]
+        shaped = [bar if gain == 1 else bar * gain for bar, gain in zip(x_bars, gains)]
         if not sounds.has_ears:
             shaped = [bar[0] for bar in shaped]
         return stack(shaped) if sounds.is_array else shaped

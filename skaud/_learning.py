@@ -102,7 +102,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             if learns:  # what is wrong with X and y is said before anything is found
                 if self._stays_where_it_is(X):
                     raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
-                sounds = self._sounds(X, sample_rate)
+                sounds = self._at_level(self._sounds(X, sample_rate))
                 labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None, weights=weights)
             self._find(progress)
             if learns:

@@ -1,8 +1,8 @@
 """What callers pass as X, turned into clips: arrays, lists of different lengths, several ears."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Number, Real
+from numbers import Number
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +10,13 @@ from scipy import sparse
 from sklearn.utils import InputTags
 from sklearn.utils.validation import check_array, validate_data
 
+from skaud._clips import Clip, as_list, take_apart
 from skaud._warnings import warn_caller
+from skaud.audio import resampled_length
+from skaud.sound import Sound, check_ears, check_rate
+
+HIGHEST_DB_SPL, LOWEST_DB_SPL = 130.0, 0.0  # of a clip: the threshold of pain is about 130, that of hearing about 0
+_MANY_ROWS, _SHORT_ROW_S = 200, 1e-3  # of what is perhaps a clip with its ears in columns
 
 
 @dataclass
@@ -25,13 +31,18 @@ class Sounds(NamedTuple):
     """Clips as the models take them.
 
     clips : list of (n_ears, n_samples) arrays; has_ears : whether X had an axis of ears; is_array : whether all clips
-    have one length because X was an array; index : the pandas index of X, or None.
+    have one length because X was an array; index : the pandas index of X, or None; rates : of every clip, in Hz; scales
+    : level in dB SPL of an RMS of 1.0 in every clip, None where it does not know; rates_told : whether the rates came
+    with the sound, and are not just those of the model.
     """
 
     clips: list[np.ndarray]
     has_ears: bool
     is_array: bool
     index: Any
+    rates: list[float]
+    scales: list[float | None]
+    rates_told: bool
 
     @property
     def n_ears(self) -> int | None:
@@ -39,8 +50,10 @@ class Sounds(NamedTuple):
         return self.clips[0].shape[0] if self.has_ears else None
 
 
-def check_sounds(estimator: Any, X: Any, *, reset: bool = False, fixed_length: bool = False) -> Sounds:
-    """Validate X, whatever form it has.
+def check_sounds(
+    estimator: Any, X: Any, sample_rate: Any = None, *, reset: bool = False, fixed_length: bool = False
+) -> Sounds:
+    """Validate X, whatever form it has, and the rates of its clips.
 
     With reset, a 2-D X sets n_features_in_; with fixed_length, a 2-D X must have the length that fit saw.
     """
@@ -53,24 +66,22 @@ def check_sounds(estimator: Any, X: Any, *, reset: bool = False, fixed_length: b
         raise TypeError(
             f"X is {type(X).__name__}, not sound: read the file with skaud.audio.read and pass a list of clips."
         )
-    is_pandas = hasattr(X, "iloc")
-    index = X.index if is_pandas else None
-    if is_pandas and X.ndim == 2 and X.shape[1] == 1 and X.dtypes.iloc[0].kind == "O":
-        X = X.iloc[:, 0]  # a data frame with one column of clips
-    if (is_pandas or (isinstance(X, np.ndarray) and X.dtype.kind == "O")) and X.ndim == 1:
-        X = list(X)
-    if isinstance(X, (list, tuple)):
-        if len(X) == 0:
+    if isinstance(X, (Sound, Mapping)):
+        raise TypeError(f"X is one clip, a {type(X).__name__}; models take several: pass a list, [x].")
+    items, index = as_list(X)
+    if items is not None and not _is_table(items):
+        if len(items) == 0:
             raise ValueError(
                 "X is an empty list, Found array with 0 sample(s) while a minimum of 1 is required: pass at least one "
                 "clip."
             )
-        if any(isinstance(clip, Number) for clip in X):
-            raise ValueError(_one_axis(len(X)))
-        if not _is_table(X):
-            _forget_length(estimator, reset)
-            return _check_clips(X, index)
-    array = X if is_pandas else np.asarray(X)
+        _forget_length(estimator, reset)
+        return _check_clips(
+            estimator, [take_apart(item, f"X[{i}]") for i, item in enumerate(items)], sample_rate, index
+        )
+    if isinstance(X, np.ma.MaskedArray):
+        raise TypeError("X is a masked array, and a sound has no gaps; cut them out, or fill them: X.filled(0).")
+    array = X if hasattr(X, "iloc") else np.asarray(X)
     if array.ndim == 1:
         raise ValueError(_one_axis(array.shape[0]))
     if array.ndim not in (2, 3):
@@ -85,22 +96,57 @@ def check_sounds(estimator: Any, X: Any, *, reset: bool = False, fixed_length: b
                 f"X has shape {array.shape}, with an axis of length 0: pass at least one sample of one ear of one "
                 "signal."
             )
-        return _check_clips(list(array), index)._replace(is_array=True)
-    dtypes = list(X.dtypes) if is_pandas else [array.dtype]
+        return _check_clips(estimator, [Clip(clip) for clip in array], sample_rate, index)._replace(is_array=True)
+    return _check_matrix(estimator, array, sample_rate, reset, fixed_length)._replace(index=index)
+
+
+def _check_matrix(estimator: Any, array: Any, sample_rate: Any, reset: bool, fixed_length: bool) -> Sounds:
+    """Sounds of X (n_signals, n_samples): an array, nested lists or a data frame of numbers."""
+    dtypes = list(array.dtypes) if hasattr(array, "iloc") else [array.dtype]
     for dtype in dtypes:
         if dtype.kind != "O":  # scikit-learn tries to make numbers of objects
             _check_kind(dtype, "X")
     _warn_integers(dtypes)
+    rates = _check_rates(sample_rate, len(array), estimator.sample_rate)
+    _warn_short_rows(array.shape, min(rates))
+    lengths = {resampled_length(array.shape[1], rate, estimator.sample_rate) for rate in rates}
     options = {"dtype": (np.float64, np.float32), "ensure_all_finite": False}
-    if reset or (fixed_length and hasattr(estimator, "n_features_in_")):
-        values = validate_data(estimator, array, reset=reset, **options)
-    else:
+    is_bound = fixed_length and hasattr(estimator, "n_features_in_")
+    fitted = getattr(estimator, "_n_samples_in_", None)
+    if reset:
+        values = validate_data(estimator, array, reset=True, **options)
+        estimator._n_samples_in_ = lengths.pop() if len(lengths) == 1 else None
+    elif is_bound and (lengths != {fitted} or array.shape[1] == estimator.n_features_in_):
+        try:
+            values = validate_data(estimator, array, reset=False, **options)
+        except ValueError as error:
+            raise ValueError(_another_length(estimator, array.shape[1], rates[0], str(error))) from error
+        if sample_rate is not None and fitted is not None and lengths != {fitted}:
+            raise ValueError(_another_length(estimator, array.shape[1], rates[0], "X has another length"))
+    else:  # of any length, or as long as in fit at another rate
         values = check_array(array, estimator=estimator, **options)
     clips = [_as_float(clip, f"X[{i}]")[np.newaxis] for i, clip in enumerate(values)]
-    return Sounds(clips, has_ears=False, is_array=True, index=index)
+    return Sounds(clips, False, True, None, rates, [None] * len(clips), sample_rate is not None)
 
 
-def check_rates(sample_rate: Any, n_signals: int, default: float) -> list[float]:
+def _another_length(estimator: Any, n_samples: int, rate: float, said: str) -> str:
+    """Error for a 2-D X of another length than in fit, which the words of scikit-learn say first."""
+    if not said.startswith("X has"):
+        return said
+    fitted = estimator._n_samples_in_
+    had = "" if fitted is None else f", fit had {fitted / estimator.sample_rate:.4g} s"
+    return f"{said.rstrip('.')}: {n_samples / rate:.4g} s of sound{had}; pass list(X), whose clips may have any length."
+
+
+def _warn_short_rows(shape: tuple[int, int], rate: float) -> None:
+    if shape[0] >= _MANY_ROWS and shape[1] < _SHORT_ROW_S * rate:
+        warn_caller(
+            f"X has {shape[0]} rows of {shape[1]} samples, {1000 * shape[1] / rate:.3g} ms at {rate:g} Hz, and each "
+            "row is a clip: if X is one clip, with its ears in columns, pass [X.T]; features are no sound."
+        )
+
+
+def _check_rates(sample_rate: Any, n_signals: int, default: float) -> list[float]:
     """Sample rate of every clip, from None (the model's), a number, or one a clip."""
     if sample_rate is None:
         return [default] * n_signals
@@ -111,13 +157,7 @@ def check_rates(sample_rate: Any, n_signals: int, default: float) -> list[float]
         raise ValueError(
             f"sample_rate has {len(rates)} entries for {n_signals} signals; pass one number, or one a signal."
         )
-    for i, rate in enumerate(rates):
-        if not isinstance(rate, Real) or not 0 < float(rate) < np.inf:
-            raise ValueError(
-                f"sample_rate={rate!r} of X[{i}] must be a finite number above 0 Hz; pass the rate that the clip was "
-                "recorded at, as skaud.audio.read returns it."
-            )
-    return [float(rate) for rate in rates]
+    return [check_rate(f"sample_rate of X[{i}]", rate) for i, rate in enumerate(rates)]
 
 
 def _one_axis(n: int) -> str:
@@ -139,35 +179,78 @@ def _forget_length(estimator: Any, reset: bool) -> None:
         del estimator.n_features_in_
 
 
-def _check_clips(X: Sequence[Any], index: Any) -> Sounds:
+def _check_clips(estimator: Any, items: list[Clip], sample_rate: Any, index: Any) -> Sounds:
     """Sounds of a list of clips, whose lengths may differ."""
     clips: list[np.ndarray] = []
-    for i, item in enumerate(X):
+    for i, (item, _, _) in enumerate(items):
+        if isinstance(item, np.ma.MaskedArray):
+            raise TypeError(f"X[{i}] is a masked array, and a sound has no gaps; cut them out, or x.filled(0).")
         try:
             clip = np.asarray(item)
-        except ValueError as error:  # such as the pair that skaud.audio.read returns
+        except ValueError as error:
             raise ValueError(
                 f"X[{i}], a {type(item).__name__}, is not an array of samples ({error}); pass (n_samples,) or (n_ears, "
-                "n_samples), and the rate as sample_rate."
+                "n_samples)."
             ) from error
         _check_kind(clip.dtype, f"X[{i}]")
-        if clip.ndim not in (1, 2):
-            raise ValueError(
-                f"X[{i}] has shape {clip.shape}; a clip is (n_samples,), or (n_ears, n_samples) with several ears. "
-                "Reshape it."
-            )
         if clip.size == 0:
             raise ValueError(f"X[{i}] has shape {clip.shape}, no samples; a clip needs at least 1: leave it out.")
-        if clip.shape[:-1] != np.shape(X[0])[:-1]:
+        if clip.ndim not in (1, 2) or not estimator._takes_channels:
+            check_ears(f"X[{i}]", clip.shape)
+        if clip.shape[:-1] != np.shape(items[0].samples)[:-1]:
             raise ValueError(
-                f"X[{i}] has shape {clip.shape} and X[0] {np.shape(X[0])}: all clips of one call must have the same "
-                "ears; average the ears, or call once for each kind."
+                f"X[{i}] has shape {clip.shape} and X[0] {np.shape(items[0].samples)}: all clips of one call must have "
+                "the same ears; average the ears with skaud.audio.to_mono, or call once for each kind."
             )
         clips.append(clip)
     _warn_integers([clip.dtype for clip in clips])
     has_ears = clips[0].ndim == 2
     clips = [np.atleast_2d(_as_float(clip, f"X[{i}]")) for i, clip in enumerate(clips)]
-    return Sounds(clips, has_ears=has_ears, is_array=False, index=index)
+    rates, told = _rates_of_clips(items, sample_rate, estimator.sample_rate)
+    return Sounds(clips, has_ears, False, index, rates, [item.rms_one_db_spl for item in items], told)
+
+
+def _rates_of_clips(items: list[Clip], sample_rate: Any, model_rate: float) -> tuple[list[float], bool]:
+    """Rate of every clip, which it knows or was told; whether one was told, other than the model's by a clip itself."""
+    known = [item.sample_rate is not None for item in items]
+    rates = _check_rates(sample_rate, len(items), model_rate)
+    if not any(known):
+        return rates, sample_rate is not None
+    if not all(known):
+        raise ValueError(
+            f"X[{known.index(True)}] knows its sample rate and X[{known.index(False)}] does not; pass skaud.Sound for "
+            "all clips of a call, or samples for all."
+        )
+    own = [check_rate(f"sample rate of X[{i}]", item.sample_rate) for i, item in enumerate(items)]
+    for i, (rate, told) in enumerate(zip(own, rates)):
+        if sample_rate is not None and rate != told:
+            raise ValueError(
+                f"X[{i}] is at {rate:g} Hz and sample_rate={told:g}; leave sample_rate out where clips know their own."
+            )
+    return own, any(rate != model_rate for rate in own)
+
+
+def warn_of_levels(clips: Sequence[np.ndarray], scales: Sequence[float], *, is_part: bool = False) -> None:
+    """Warn once of clips at a level that no sound has, given what an RMS of 1.0 stands for; parts may be soft."""
+    with np.errstate(divide="ignore", over="ignore"):
+        power = [float(np.vdot(clip, clip)) / max(1, clip.size) for clip in clips]
+        levels = 10 * np.log10(power) + np.asarray(scales)
+    loudest, heard = int(np.argmax(levels)), np.isfinite(levels)
+    remedy = (
+        f"or an RMS of 1.0 does not stand for {scales[loudest]:g} dB SPL: set rms_one_db_spl, or the level with "
+        "skaud.audio.set_level."
+    )
+    if levels[loudest] > HIGHEST_DB_SPL:
+        warn_caller(
+            f"X[{loudest}] is at {levels[loudest]:.0f} dB SPL, and {np.sum(levels > HIGHEST_DB_SPL)} of {len(clips)} "
+            f"clips are above {HIGHEST_DB_SPL:g}, which no ear bears. Either samples are integers of PCM in floats: "
+            f"divide them, 16-bit ones by 32768; {remedy}"
+        )
+    elif not is_part and heard.any() and (levels[heard] < LOWEST_DB_SPL).all():
+        warn_caller(
+            f"X[{loudest}] is at {levels[loudest]:.0f} dB SPL and no clip is louder, so that no ear hears any. Either "
+            f"they were scaled down; {remedy}"
+        )
 
 
 def all_finite(x: np.ndarray) -> bool:

@@ -16,8 +16,6 @@ from skaud.engines.engine import Engine
 from skaud.engines.series import Series
 from skaud.stages._stage import ChainStage, ChannelStage, Stage, check_rate
 
-NOT_THEIRS = ("pooling", "frame_length", "rms_one_db_spl", "n_jobs")  # parameters of a model that no stage is given
-
 
 class StagedTransformer(EngineTransformer, LearningTransformer):
     """Base of models made of stages; they supply `_parts`, their constructor and its constraints.
@@ -26,6 +24,12 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
     """
 
     stages_: Bunch
+    _not_theirs: tuple[str, ...] = (
+        "pooling",
+        "frame_length",
+        "rms_one_db_spl",
+        "n_jobs",
+    )  # parameters that no stage is given
     _renamed: dict[str, dict[str, str]] = {}  # by stage: its own name of a parameter, and the model's
 
     @abstractmethod
@@ -46,7 +50,7 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
         for name, part in self._parts().items():
             if part is not None:
                 renamed = self._renamed.get(name, {})
-                own = {k: renamed.get(k, k) for k in part._get_param_names() if k not in NOT_THEIRS}
+                own = {k: renamed.get(k, k) for k in part._get_param_names() if k not in self._not_theirs}
                 own = {k: theirs for k, theirs in own.items() if hasattr(self, theirs)}
                 stages[name] = part(**{k: getattr(self, theirs) for k, theirs in own.items()})
                 stages[name]._found_ = {k: self._found_[theirs] for k, theirs in own.items() if theirs in self._found_}

@@ -9,7 +9,7 @@ import numpy as np
 
 from skaud._fitted import as_designed
 from skaud._responses import check_responses, stack
-from skaud._sounds import check_samples
+from skaud._sounds import check_samples, warn_of_levels
 
 
 @dataclass
@@ -57,6 +57,8 @@ class Streaming(ABC):
     _fingerprint_: str
     _frame_samples: Any
     _to_level: Any
+    _level_of_one: Any
+    _takes_channels: bool
 
     @as_designed
     def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
@@ -110,11 +112,14 @@ class Streaming(ABC):
             raise TypeError(
                 f"state is {type(state).__name__}; it must be what initial_state or transform_chunk returned."
             )
-        clips = self._to_level(state.check_chunk(X, self._stream_key(), self._channels_in()))
+        chunk = state.check_chunk(X, self._stream_key(), self._channels_in())
+        if not self._takes_channels:
+            warn_of_levels(list(chunk), [self._level_of_one()] * len(chunk), is_part=True)
+        clips = self._to_level(chunk)
         frame_length = self._frame_samples()
         results = [self._run_chunk(clip, arrays, frame_length) for clip, arrays in zip(clips, state.arrays)]
         responses = [response if state.n_ears is not None else response[0] for response, _ in results]
-        check_responses(self, responses, clips, range(len(clips)))
+        check_responses(self, responses, chunk, range(len(chunk)))
         arrays = [arrays for _, arrays in results]
         return stack(responses), StreamState(state.model, state.n_signals, state.n_ears, arrays)
 

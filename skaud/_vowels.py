@@ -8,6 +8,7 @@ from sklearn.utils import Bunch
 
 from skaud import audio
 from skaud.audio import RandomState, draw_seed, generator
+from skaud.sound import PASCALS_DB_SPL, Sound, check_rate
 
 # Mean F0, F1, F2, F3 in Hz in heed, hid, head, had, hod, hawed, hood, who'd, hud, heard, spoken by 33 men, 28 women and
 # 15 children: Peterson & Barney 1952, Table II. Labels as in the ARPABET.
@@ -45,7 +46,7 @@ def make_vowels(
     sample_rate: float = 22050,
     duration_s: tuple[float, float] = (0.25, 0.4),
     db_spl: float = 60.0,
-    rms_one_db_spl: float = 107.0,
+    rms_one_db_spl: float = PASCALS_DB_SPL,
     return_X_y: bool = False,
 ) -> Any:
     """Make ten vowels spoken by men, women and children, with a source-filter synthesiser.
@@ -67,25 +68,23 @@ def make_vowels(
         Shortest and longest clip in seconds.
     db_spl : float, default=60.0
         Level in dB SPL of each vowel, before noise is added.
-    rms_one_db_spl : float, default=107.0
-        Level in dB SPL that an RMS of 1.0 stands for.
+    rms_one_db_spl : float, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in the samples; 93.98 for pascals.
     return_X_y : bool, default=False
         Return ``(clips, target)`` instead of a Bunch.
 
     Returns
     -------
-    Bunch or (list of ndarray, ndarray)
+    Bunch or (list of Sound, ndarray)
         The Bunch holds, speaker by speaker, vowel by vowel, take by take:
 
-        clips : list of ndarray of shape (n_samples,)
+        clips : list of Sound
             Vowels of different lengths, float32.
         target : ndarray of shape (n_clips,)
             Vowels: iy, ih, eh, ae, aa, ao, uh, uw, ah and er as in heed, hid, head, had, hod, hawed, hood, who'd, hud
             and heard.
         groups : ndarray of shape (n_clips,)
             Speakers, such as man01, for `sklearn.model_selection.LeaveOneGroupOut`.
-        sample_rate : int
-            Sample rate in Hz; `sample_rates`, of shape (n_clips,), has it for each clip.
         f0_hz : ndarray of shape (n_clips,)
             Mean fundamental frequency of each clip in Hz.
         formants_hz : ndarray of shape (n_clips, 3)
@@ -127,7 +126,7 @@ def make_vowels(
     for name, count in (("n_speakers", n_speakers), ("n_takes", n_takes)):
         if count != int(count) or count < 1:
             raise ValueError(f"{name}={count} must be a whole number of at least 1; ask for one or more.")
-    if sample_rate % 1 or sample_rate < 8000:
+    if check_rate("sample_rate", sample_rate) % 1 or sample_rate < 8000:
         raise ValueError(f"sample_rate={sample_rate} must be a whole number of at least 8000 Hz; resample afterwards.")
     if np.shape(duration_s) != (2,) or not 2 * _RAMP_S < duration_s[0] <= duration_s[1] < np.inf:
         raise ValueError(
@@ -142,8 +141,8 @@ def make_vowels(
         for j, vowel in enumerate(VOWELS):
             for take in range(int(n_takes)):
                 clip, f0, formants = speaker.say(vowel, duration_s, generator(seed, "take", i, j, take))
-                clip = audio.resample(clip, _SYNTHESIS_RATE, sample_rate)
-                clips.append(audio.set_level(clip.astype(np.float32), db_spl, rms_one_db_spl))
+                clip = audio.resample(clip, sample_rate, sample_rate=_SYNTHESIS_RATE).astype(np.float32)
+                clips.append(audio.set_level(Sound(clip, sample_rate, rms_one_db_spl), db_spl))
                 target.append(vowel)
                 groups.append(f"{person}{i // 3 + 1:02d}")
                 f0_hz.append(f0)
@@ -156,8 +155,6 @@ def make_vowels(
         clips=clips,
         target=np.array(target),
         groups=np.array(groups),
-        sample_rate=int(sample_rate),
-        sample_rates=np.full(len(clips), int(sample_rate)),
         f0_hz=np.array(f0_hz),
         formants_hz=np.array(formants_hz),
         target_names=list(VOWELS),

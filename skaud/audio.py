@@ -1,46 +1,69 @@
-"""Read, resample, set the level of and add noise to sounds held in NumPy arrays.
+"""Read, resample, set the level of, and add noise to sounds.
 
-A sound is an array whose last axis is time: ``(n_samples,)``, or ``(n_ears, n_samples)``. Its samples are pressure,
-in units in which an RMS of 1.0 stands for `rms_one_db_spl` dB SPL.
+A sound is a `skaud.Sound`, which knows its rate and its level, or an array whose last axis is time: ``(n_samples,)``,
+or ``(n_ears, n_samples)``. Functions take one or a list of them, also a column of a data frame, or audio of Hugging
+Face's datasets, and return Sounds where they were given rates, or arrays. The samples of an array are pressure, in
+units in which an RMS of 1.0 stands for `rms_one_db_spl` dB SPL: in pascals, unless said otherwise.
 """
 
 import os
-from collections.abc import Sequence
-from typing import Any, overload
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["add_noise", "from_pcm", "make_noise", "read", "resample", "rms_db_spl", "set_level"]
+from skaud._clips import Clip, as_list, take_apart
+from skaud._warnings import warn_caller
+from skaud.sound import MOST_EARS, PASCALS_DB_SPL, Sound, check_ears, check_rate, check_samples, check_scale, level_db
+
+__all__ = [
+    "add_noise",
+    "ear",
+    "from_pcm",
+    "make_noise",
+    "read",
+    "resample",
+    "rms_db_spl",
+    "set_level",
+    "to_mono",
+]
 
 RandomState = int | np.random.RandomState | None
 Axis = int | tuple[int, ...] | None
 
 _NOISE_EXPONENT = {"white": 0.0, "pink": -0.5, "brown": -1.0}  # amplitude goes with frequency to this power
+_CANCELLED_DB = 20.0  # by how much a mean of ears lies below them where they cancel
 
 
 def read(
-    path: str | os.PathLike[str], sample_rate: float | None = None, mono: bool = False, dtype: npt.DTypeLike = "float32"
-) -> tuple[np.ndarray, int]:
-    """Read a sound file, full scale being 1.0.
+    path: Any,
+    sample_rate: float | None = None,
+    mono: bool = False,
+    dtype: npt.DTypeLike = "float32",
+    rms_one_db_spl: float = PASCALS_DB_SPL,
+) -> Any:
+    """Read sound files, full scale being 1.0.
 
     Parameters
     ----------
-    path : str or path-like
-        A file in a format that libsndfile reads: wav, flac, ogg, mp3, aiff and others.
+    path : str, path-like or file object, or list of these
+        Files in a format that libsndfile reads: wav, flac, ogg, mp3, aiff and others.
     sample_rate : int, optional
         Sample rate in Hz to resample to; by default the file's own.
     mono : bool, default=False
-        Average the channels.
+        Average the channels, as `to_mono` does.
     dtype : {"float32", "float64"}, default="float32"
         Type of the samples. Integer files are scaled by their type's range, as `from_pcm` does.
+    rms_one_db_spl : float, default=93.98
+        Level in dB SPL that a recording with an RMS of 1.0 had; no file says it. `set_level` is for recordings of
+        which it is not known.
 
     Returns
     -------
-    x : ndarray of shape (n_samples,) or (n_ears, n_samples)
-        One axis where the file has one channel or with ``mono=True``, otherwise one row a channel.
-    sample_rate : int
-        Sample rate of `x` in Hz.
+    Sound or list of Sound
+        With one axis where the file has one channel or with ``mono=True``, otherwise with one row a channel.
+        ``samples, sample_rate = read(path)`` takes it apart.
 
     Raises
     ------
@@ -54,54 +77,73 @@ def read(
     >>> import os, tempfile, numpy as np, soundfile
     >>> from skaud import audio
     >>> path = os.path.join(tempfile.mkdtemp(), "two_ears.wav")
-    >>> soundfile.write(path, np.zeros((1600, 2)), 16000)
-    >>> x, sample_rate = audio.read(path, sample_rate=8000)
-    >>> x.shape, sample_rate
-    ((2, 800), 8000)
+    >>> soundfile.write(path, np.full((1600, 2), 0.02), 16000)
+    >>> audio.read(path, sample_rate=8000)
+    Sound(0.1 s, 2 ears, 8000 Hz, 60.0/60.0 dB SPL)
     """
+    dtype = _float_type(dtype)
+    scale = check_scale("rms_one_db_spl", rms_one_db_spl)
+    if sample_rate is not None and check_rate("sample_rate", sample_rate) % 1:
+        raise ValueError(f"sample_rate={sample_rate} must be a whole number of Hz; round it, or resample later.")
+    paths, _ = as_list(path)
+    if paths is not None:
+        return [_read(each, sample_rate, mono, dtype, scale) for each in paths]
+    return _read(path, sample_rate, mono, dtype, scale)
+
+
+def _read(path: Any, sample_rate: float | None, mono: bool, dtype: np.dtype, scale: float) -> Sound:
     import soundfile
 
-    name = os.fspath(path)
-    dtype = _float_type(dtype)
-    if sample_rate is not None and _sample_rate("sample_rate", sample_rate) % 1:
-        raise ValueError(f"sample_rate={sample_rate} must be a whole number of Hz; round it, or resample later.")
-    if not os.path.exists(name):
+    is_file = hasattr(path, "read")
+    name = str(getattr(path, "name", path)) if is_file else os.fsdecode(path)
+    if not is_file and not os.path.exists(path):
         raise FileNotFoundError(f"path={name!r}: there is no such file; check the path (now in {os.getcwd()!r}).")
     try:
-        frames, file_rate = soundfile.read(name, dtype=dtype.name, always_2d=True)
+        frames, file_rate = soundfile.read(path if is_file else name, dtype=dtype.name, always_2d=True)
     except soundfile.SoundFileError as error:
         said = getattr(error, "error_string", str(error))
         raise ValueError(f"path={name!r} cannot be read, libsndfile says: {said} Convert it to wav or flac.") from error
     if not frames.shape[0]:
         raise ValueError(f"path={name!r} holds no samples; leave it out or record it anew.")
-    x = frames.mean(axis=1) if mono or frames.shape[1] == 1 else np.ascontiguousarray(frames.T)
-    if sample_rate is None:
-        return x, file_rate
-    return resample(x, file_rate, sample_rate), int(sample_rate)
+    if frames.shape[1] > MOST_EARS:
+        raise ValueError(
+            f"path={name!r} has {frames.shape[1]} channels, more than {MOST_EARS} ears; write those that are meant to "
+            "a file of their own."
+        )
+    samples = frames[:, 0] if frames.shape[1] == 1 else frames.T
+    try:
+        sound = Sound(samples, file_rate, scale)
+        sound = to_mono(sound) if mono else sound
+        return sound if sample_rate is None else resample(sound, sample_rate)
+    except ValueError as error:
+        raise ValueError(f"path={name!r}: {error}") from error
 
 
-def resample(x: npt.ArrayLike, sample_rate: float, new_sample_rate: float) -> np.ndarray:
+def resample(x: Any, new_sample_rate: float, *, sample_rate: float | None = None) -> Any:
     """Change the sample rate along the last axis, without delay.
 
     Parameters
     ----------
-    x : array-like of shape (..., n_samples)
+    x : Sound, or array of shape (n_samples,) or (n_ears, n_samples), or list of these
         Sound, float32 or float64.
-    sample_rate, new_sample_rate : float
-        Sample rates in Hz of `x` and of what is returned.
+    new_sample_rate : float
+        Sample rate in Hz of what is returned.
+    sample_rate : float, optional
+        Sample rate in Hz of arrays; a Sound knows its own.
 
     Returns
     -------
-    ndarray of shape (..., n_new_samples)
-        Of the type of `x`; ``n_new_samples = floor(n_samples * new_sample_rate / sample_rate + 0.5)``. Where the rates
-        are equal, `x` itself.
+    Sound or ndarray, or list of these
+        As `x`; ``n_new_samples = floor(n_samples * new_sample_rate / sample_rate + 0.5)``. Where the rates are equal,
+        `x` itself.
 
     Raises
     ------
     TypeError
         If `x` holds anything but float32 or float64.
     ValueError
-        If `x` is empty, not finite, or too short to give one sample, or a rate is not positive.
+        If `x` is empty, not finite, or too short to give one sample; if a rate cannot be meant, or that of an array is
+        not given.
 
     Notes
     -----
@@ -111,28 +153,130 @@ def resample(x: npt.ArrayLike, sample_rate: float, new_sample_rate: float) -> np
     Examples
     --------
     >>> import numpy as np
-    >>> from skaud import audio
-    >>> audio.resample(np.ones((3, 2, 441), "float32"), 44100, 16000).shape
-    (3, 2, 160)
+    >>> from skaud import Sound, audio
+    >>> audio.resample(Sound(np.full((2, 441), 0.02), 44100), 16000)
+    Sound(0.01 s, 2 ears, 16000 Hz, 60.0/60.0 dB SPL)
+    >>> audio.resample(np.ones(441), 16000, sample_rate=44100).shape
+    (160,)
     """
+    new_rate = check_rate("new_sample_rate", new_sample_rate)
+    told = None if sample_rate is None else check_rate("sample_rate", sample_rate)
+
+    def resampled(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float]:
+        if clip.sample_rate is not None and told not in (None, clip.sample_rate):
+            raise ValueError(f"{name} is at {clip.sample_rate:g} Hz and sample_rate={sample_rate}; leave it out.")
+        rate = told if clip.sample_rate is None else clip.sample_rate
+        if rate is None:
+            raise ValueError(f"{name} is an array, whose rate is not known; pass sample_rate, or a skaud.Sound.")
+        return resample_array(samples, rate, new_rate, name), new_rate
+
+    return _apply(x, resampled)
+
+
+def resample_array(x: np.ndarray, sample_rate: float, new_sample_rate: float, name: str = "x") -> np.ndarray:
+    """Samples of any shape, time last, that are checked already, at another rate."""
     import soxr
 
-    old_rate, new_rate = _sample_rate("sample_rate", sample_rate), _sample_rate("new_sample_rate", new_sample_rate)
-    x = _sound(x)
-    if old_rate == new_rate:
+    if sample_rate == new_sample_rate:
         return x
     n_samples = x.shape[-1]
-    n_new = int(np.floor(n_samples * new_rate / old_rate + 0.5))
+    n_new = resampled_length(n_samples, sample_rate, new_sample_rate)
     if not n_new:
         raise ValueError(
-            f"x has {n_samples} samples at {sample_rate} Hz, less than one at new_sample_rate={new_sample_rate}; "
-            "give a longer sound or a higher rate."
+            f"{name} has {n_samples} samples at {sample_rate:g} Hz, less than one at {new_sample_rate:g} Hz; give a "
+            "longer sound or a higher rate."
         )
     rows = np.ascontiguousarray(x).reshape(-1, n_samples)
     out = np.empty((rows.shape[0], n_new), x.dtype)
     for row, new_row in zip(rows, out):
-        new_row[:] = soxr.resample(row, old_rate, new_rate, quality="VHQ")
+        new_row[:] = soxr.resample(row, sample_rate, new_sample_rate, quality="VHQ")
     return out.reshape(*x.shape[:-1], n_new)
+
+
+def resampled_length(n_samples: int, sample_rate: float, new_sample_rate: float) -> int:
+    """Samples that so many samples become."""
+    return int(np.floor(n_samples * new_sample_rate / sample_rate + 0.5))
+
+
+def to_mono(x: Any) -> Any:
+    """Average the ears.
+
+    Parameters
+    ----------
+    x : Sound, or array of shape (n_samples,) or (n_ears, n_samples), or list of these
+        Sound, float32 or float64.
+
+    Returns
+    -------
+    Sound or ndarray, or list of these
+        As `x`, of shape (n_samples,).
+
+    Warns
+    -----
+    UserWarning
+        If the mean lies more than 20 dB below the ears, which cancel each other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import audio
+    >>> audio.to_mono(np.array([[1.0, 0.0, 0.5], [0.0, 0.0, 0.5]]))
+    array([0.5, 0. , 0.5])
+    """
+
+    def averaged(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
+        if samples.ndim == 1:
+            return samples, clip.sample_rate
+        mean = samples.mean(axis=-2)
+        loss_db = level_db(samples, 0.0, axis=None) - level_db(mean, 0.0, axis=None)
+        if np.isfinite(level_db(samples, 0.0, axis=None)) and loss_db > _CANCELLED_DB:
+            warn_caller(
+                f"{name}: the mean of its ears lies {loss_db:.0f} dB below them, which cancel each other; take one "
+                "with skaud.audio.ear, or turn the sign of one."
+            )
+        return mean, clip.sample_rate
+
+    return _apply(x, averaged)
+
+
+def ear(x: Any, which: int | str) -> Any:
+    """One ear.
+
+    Parameters
+    ----------
+    x : Sound, or array of shape (n_ears, n_samples), or list of these
+        Sound, float32 or float64.
+    which : int, or {"left", "right"}
+        Its number from 0; left is 0 and right is 1, of two.
+
+    Returns
+    -------
+    Sound or ndarray, or list of these
+        As `x`, of shape (n_samples,).
+
+    Raises
+    ------
+    ValueError
+        If there is no such ear.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import audio
+    >>> audio.ear(np.array([[1.0, 2.0], [3.0, 4.0]]), "right")
+    array([3., 4.])
+    """
+    if which not in ("left", "right") and (isinstance(which, (str, bool)) or int(which) != which or which < 0):
+        raise ValueError(f"which={which!r} must be a number from 0, or 'left' or 'right'.")
+
+    def chosen(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
+        n_ears = samples.shape[-2] if samples.ndim > 1 else 0
+        number = int(which) if which not in ("left", "right") else ("left", "right").index(str(which))
+        if number >= n_ears or (isinstance(which, str) and n_ears != 2):
+            raise ValueError(f"{name} has shape {samples.shape}, {n_ears} ears: which={which!r} is not among them.")
+        return np.ascontiguousarray(samples[..., number, :]), clip.sample_rate
+
+    return _apply(x, chosen)
 
 
 def from_pcm(x: npt.ArrayLike, dtype: npt.DTypeLike = "float32") -> np.ndarray:
@@ -176,22 +320,23 @@ def from_pcm(x: npt.ArrayLike, dtype: npt.DTypeLike = "float32") -> np.ndarray:
     return ((x.astype(np.float64) - silence) / half_range).astype(dtype)
 
 
-def rms_db_spl(x: npt.ArrayLike, rms_one_db_spl: float = 107.0, axis: Axis = -1) -> np.floating | np.ndarray:
+def rms_db_spl(x: Any, rms_one_db_spl: float = PASCALS_DB_SPL, axis: Axis = -1) -> Any:
     """Level of a sound in dB SPL, from its RMS.
 
     Parameters
     ----------
-    x : array-like of shape (..., n_samples)
+    x : Sound, or array of shape (n_samples,) or (n_ears, n_samples), or list of these
         Sound, float32 or float64.
-    rms_one_db_spl : float, default=107.0
-        Level in dB SPL that an RMS of 1.0 stands for. 107 is CARFAC's own scale [1]_, 100 that of Osses 2021 [2]_.
+    rms_one_db_spl : float, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in arrays, 93.98 for pascals; a Sound knows its own. The program
+        of CARFAC takes 107 [1]_, that of Osses 2021 takes 100 [2]_.
     axis : int, tuple of int or None, default=-1
         Axes that the mean is taken over; None for all of them.
 
     Returns
     -------
-    float or ndarray
-        Level in dB SPL, float64; -inf for silence.
+    float or ndarray, or list of these
+        Level in dB SPL, float64, a number an ear; -inf for silence.
 
     Raises
     ------
@@ -210,33 +355,36 @@ def rms_db_spl(x: npt.ArrayLike, rms_one_db_spl: float = 107.0, axis: Axis = -1)
     --------
     >>> import numpy as np
     >>> from skaud import audio
-    >>> float(audio.rms_db_spl(np.full(100, 0.1)))
-    87.0
+    >>> round(audio.rms_db_spl(np.full(100, 0.02)), 1)
+    60.0
     """
-    rms = _rms(_sound(x), axis, keepdims=False)
-    with np.errstate(divide="ignore"):
-        return 20 * np.log10(rms) + rms_one_db_spl
+    scale = check_scale("rms_one_db_spl", rms_one_db_spl)
+
+    def level(clip: Clip, samples: np.ndarray, name: str) -> Any:
+        return level_db(samples, _scale(clip, scale, name), axis)
+
+    return _each(x, level)
 
 
-def set_level(x: npt.ArrayLike, db_spl: float, rms_one_db_spl: float = 107.0, axis: Axis = -1) -> np.ndarray:
+def set_level(x: Any, db_spl: float, rms_one_db_spl: float = PASCALS_DB_SPL, axis: Axis = -1) -> Any:
     """Scale a sound to a level in dB SPL.
 
     Parameters
     ----------
-    x : array-like of shape (..., n_samples)
+    x : Sound, or array of shape (n_samples,) or (n_ears, n_samples), or list of these
         Sound, float32 or float64.
     db_spl : float
         Level in dB SPL.
-    rms_one_db_spl : float, default=107.0
-        Level in dB SPL that an RMS of 1.0 stands for.
+    rms_one_db_spl : float, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in arrays, 93.98 for pascals; a Sound knows its own.
     axis : int, tuple of int or None, default=-1
         Axes that the level is taken over. By default each ear gets the level by itself; ``(-2, -1)`` scales the ears
         of a signal together and so keeps the level difference between them.
 
     Returns
     -------
-    ndarray of the shape and type of `x`
-        A scaled copy.
+    Sound or ndarray, or list of these
+        A scaled copy, of the shape and type of `x`.
 
     Raises
     ------
@@ -248,18 +396,22 @@ def set_level(x: npt.ArrayLike, db_spl: float, rms_one_db_spl: float = 107.0, ax
     Examples
     --------
     >>> import numpy as np
-    >>> from skaud import audio
-    >>> x = audio.set_level(np.sin(np.arange(1000.0)), 60)
-    >>> round(float(audio.rms_db_spl(x)), 9)
-    60.0
+    >>> from skaud import Sound, audio
+    >>> audio.set_level(Sound(np.sin(np.arange(16000.0)), 16000), 60)
+    Sound(1 s, 16000 Hz, 60.0 dB SPL)
     """
-    x = _sound(x)
-    rms = _rms(x, axis, keepdims=True)
-    if not rms.all():
-        raise ValueError(f"x is silent, no gain brings it to db_spl={db_spl}; leave silent sounds out.")
+    scale = check_scale("rms_one_db_spl", rms_one_db_spl)
     if np.ndim(db_spl) or not np.isfinite(db_spl):
         raise ValueError(f"db_spl={db_spl} must be one finite number; for silence use numpy.zeros_like.")
-    return (x * (10.0 ** ((db_spl - rms_one_db_spl) / 20) / rms)).astype(x.dtype)
+
+    def scaled(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
+        rms = _rms(samples, axis, keepdims=True)
+        if not rms.all():
+            raise ValueError(f"{name} is silent, no gain brings it to db_spl={db_spl}; leave silent sounds out.")
+        gain = 10.0 ** ((db_spl - _scale(clip, scale, name)) / 20) / rms
+        return _representable(samples * gain, samples.dtype, name, f"db_spl={db_spl}"), clip.sample_rate
+
+    return _apply(x, scaled)
 
 
 def make_noise(
@@ -300,18 +452,12 @@ def make_noise(
     return _noise(generator(draw_seed(random_state), "noise"), int(n_samples), color).astype(dtype)
 
 
-@overload
-def add_noise(x: np.ndarray, snr_db: float, color: str = ..., random_state: RandomState = ...) -> np.ndarray: ...
-@overload
-def add_noise(
-    x: Sequence[np.ndarray], snr_db: float, color: str = ..., random_state: RandomState = ...
-) -> list[np.ndarray]: ...
 def add_noise(x: Any, snr_db: float, color: str = "pink", random_state: RandomState = None) -> Any:
     """Add noise at a signal-to-noise ratio.
 
     Parameters
     ----------
-    x : ndarray of shape (n_samples,) or (n_ears, n_samples), or list of such arrays
+    x : Sound, or array of shape (n_samples,) or (n_ears, n_samples), or list of these
         One clip, or several of any lengths, float32 or float64. A two-dimensional array is one clip with a row an ear;
         for one clip a row give ``list(x)``.
     snr_db : float
@@ -323,7 +469,7 @@ def add_noise(x: Any, snr_db: float, color: str = "pink", random_state: RandomSt
 
     Returns
     -------
-    ndarray, or list of ndarray where `x` is a list
+    Sound or ndarray, or list of these
         Copies with noise, each of the shape and type of its clip.
 
     Raises
@@ -341,24 +487,26 @@ def add_noise(x: Any, snr_db: float, color: str = "pink", random_state: RandomSt
     [300, 500]
     """
     seed = draw_seed(random_state)
-    if isinstance(x, np.ndarray) and x.dtype != object:
-        return _noisy_clip(x, snr_db, color, generator(seed, "added noise", 0), "x")
-    return [_noisy_clip(clip, snr_db, color, generator(seed, "added noise", i), f"x[{i}]") for i, clip in enumerate(x)]
-
-
-def _noisy_clip(clip: npt.ArrayLike, snr_db: float, color: str, random: np.random.Generator, name: str) -> np.ndarray:
-    clip = _sound(clip, name)
-    if clip.ndim > 2:
-        raise ValueError(f"{name} has shape {clip.shape}, not (n_samples,) or (n_ears, n_samples); give list({name}).")
     if not snr_db > -np.inf:
         raise ValueError(f"snr_db={snr_db} must be a number of dB or inf; for noise alone use make_noise.")
-    if snr_db == np.inf:
-        return clip.copy()
-    rms = _rms(clip, None, keepdims=False)
-    if not rms:
-        raise ValueError(f"{name} is silent, no noise lies snr_db={snr_db} below it; leave silent clips out.")
-    noise = np.stack([_noise(random, clip.shape[-1], color) for _ in range(clip.size // clip.shape[-1])])
-    return (clip + noise.reshape(clip.shape) * (rms * 10.0 ** (-snr_db / 20))).astype(clip.dtype)
+    numbers = iter(range(2**31))
+
+    def noisy(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
+        random = generator(seed, "added noise", next(numbers))
+        if samples.ndim > 2:
+            raise ValueError(
+                f"{name} has shape {samples.shape}, not (n_samples,) or (n_ears, n_samples); give list({name})."
+            )
+        if snr_db == np.inf:
+            return samples.copy(), clip.sample_rate
+        rms = _rms(samples, None, keepdims=False)
+        if not rms:
+            raise ValueError(f"{name} is silent, no noise lies snr_db={snr_db} below it; leave silent clips out.")
+        noise = np.stack([_noise(random, samples.shape[-1], color) for _ in range(samples.size // samples.shape[-1])])
+        sum_ = samples + noise.reshape(samples.shape) * (rms * 10.0 ** (-snr_db / 20))
+        return _representable(sum_, samples.dtype, name, f"snr_db={snr_db}"), clip.sample_rate
+
+    return _apply(x, noisy)
 
 
 def _noise(random: np.random.Generator, n_samples: int, color: str) -> np.ndarray:
@@ -385,31 +533,61 @@ def generator(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
     return np.random.default_rng([seed, *purpose.encode(), *numbers])
 
 
-def _rms(x: np.ndarray, axis: Axis, keepdims: bool) -> Any:
-    return np.sqrt(np.mean(np.square(x, dtype=np.float64), axis=axis, keepdims=keepdims))
+# --- one sound or several ---
 
 
-def _sound(x: npt.ArrayLike, name: str = "x") -> np.ndarray:
-    """Check that `x` is a sound: one array of finite float32 or float64."""
-    try:
-        x = np.asarray(x)
-    except ValueError:
-        raise ValueError(f"{name} is a list of sounds of different lengths; give them one by one.") from None
-    if x.dtype not in (np.float32, np.float64):
-        remedy = "scale it with skaud.audio.from_pcm" if x.dtype.kind in "iu" else "convert it with x.astype('float64')"
-        raise TypeError(f"{name} holds {x.dtype}, a sound holds float32 or float64; {remedy}.")
-    if not x.ndim or not x.size:
-        raise ValueError(f"{name} has shape {x.shape}, a sound has at least one sample; leave empty sounds out.")
+def _each(x: Any, function: Callable[[Clip, np.ndarray, str], Any]) -> Any:
+    """The function's result for a clip, its checked samples and its name in errors; a list of them for several."""
+    clips, _ = as_list(x)
+    if clips is None:
+        return _one(x, "x", function)
+    return [_one(clip, f"x[{i}]", function) for i, clip in enumerate(clips)]
+
+
+def _one(x: Any, name: str, function: Callable[[Clip, np.ndarray, str], Any]) -> Any:
+    clip = take_apart(x, name)
+    samples = check_samples(clip.samples, name)
+    check_ears(name, samples.shape if samples.ndim < 3 else samples.shape[-2:])
+    return function(clip, samples, name)
+
+
+def _apply(x: Any, function: Callable[[Clip, np.ndarray, str], tuple[np.ndarray, float | None]]) -> Any:
+    """Sounds, or arrays where no rate is known, from what the function returns: samples, and their rate."""
+
+    def sound(clip: Clip, samples: np.ndarray, name: str) -> Any:
+        changed, rate = function(clip, samples, name)
+        if clip.sample_rate is None or rate is None:
+            return changed
+        if changed is not samples:
+            changed.flags.writeable = False  # nobody else has it: a Sound may have it without a copy
+        return Sound(changed, rate, PASCALS_DB_SPL if clip.rms_one_db_spl is None else clip.rms_one_db_spl)
+
+    return _each(x, sound)
+
+
+def _scale(clip: Clip, told: float, name: str) -> float:
+    """Level of an RMS of 1.0 in a clip that may know its own."""
+    if clip.rms_one_db_spl is None:
+        return told
+    if told not in (PASCALS_DB_SPL, clip.rms_one_db_spl):
+        raise ValueError(
+            f"{name} is a Sound whose RMS of 1.0 stands for {clip.rms_one_db_spl:g} dB SPL, and "
+            f"rms_one_db_spl={told:g}; leave it out, or make the Sound anew."
+        )
+    return clip.rms_one_db_spl
+
+
+def _representable(x: np.ndarray, dtype: np.dtype, name: str, cause: str) -> np.ndarray:
+    """Samples in the type of the clip; an error where it cannot hold them."""
+    with np.errstate(over="ignore"):
+        x = x.astype(dtype)
     if not np.isfinite(x).all():
-        n_bad = x.size - np.count_nonzero(np.isfinite(x))
-        raise ValueError(f"{name} has {n_bad} samples that are NaN or infinite; repair them or leave the sound out.")
+        raise ValueError(f"{name} with {cause} goes beyond what {dtype} holds; lower it, or pass float64.")
     return x
 
 
-def _sample_rate(name: str, value: float) -> float:
-    if not 0 < value < np.inf:
-        raise ValueError(f"{name}={value} must be positive and finite, in Hz; give the rate of the recording.")
-    return float(value)
+def _rms(x: np.ndarray, axis: Axis, keepdims: bool) -> Any:
+    return np.sqrt(np.mean(np.square(x, dtype=np.float64), axis=axis, keepdims=keepdims))
 
 
 def _float_type(dtype: npt.DTypeLike) -> np.dtype:

@@ -16,12 +16,15 @@ from sklearn.utils.validation import _check_feature_names_in
 from skaud._array_api import on_gpu
 from skaud._fitted import as_designed, as_fitted, forget, remember_parameters, unfitted_on_failure
 from skaud._responses import as_container, check_responses, check_rows, stack
-from skaud._sounds import AudioInputTags, Sounds, check_rates, check_sounds, count_ears
+from skaud._sounds import AudioInputTags, Sounds, check_sounds, count_ears, warn_of_levels
 from skaud._stream import Streaming
-from skaud.audio import resample
+from skaud._warnings import warn_caller
+from skaud.audio import resample_array
+from skaud.sound import check_rate, check_scale
 from skaud.stages._running import RunningPool, can_run
 from skaud.stages.pooling import TemporalPooling, pooled_names, resolve_statistics
 
+_LONG_FRAME_S = 1.0
 N_JOBS = [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None]  # not 0
 
 
@@ -29,12 +32,13 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
     """Base of all models: sound in, features out.
 
     A model implements the methods below "What a model implements", and says in `_outputs` what `simulate` can return
-    and in `_rms_one_db_spl` what level it takes RMS 1.0 for. What is called after fit works on a copy that has the
-    parameters of that fit (`skaud._fitted`); what it sets there is lost.
+    and in `_rms_one_db_spl` what level its published program takes RMS 1.0 for. What is called after fit works on a
+    copy that has the parameters of that fit (`skaud._fitted`); what it sets there is lost.
     """
 
     _outputs: tuple[str, ...] = ()
-    _rms_one_db_spl: float = 100.0
+    _rms_one_db_spl: float = 100.0  # of the published program
+    _takes_channels = False  # whether an axis between signals and samples is one of channels, not of ears
     _signals_at_once = 1  # how many signals a model's kernel runs side by side
     _frames_at_once = 4096  # how many frames of a signal are held to be pooled: 41 s of 10 ms
 
@@ -87,15 +91,18 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
             remember_parameters(self)
             self._found_: dict[str, Any] = {}
             self._check_parameters()
+            self._check_meant(y)
             self.n_ears_in_: int | None = self._n_ears_without_sound() if X is None else None
             self._takes_any_ears_ = X is None and self._suits_any_ears()
+            self._rates_told_ = False
             if X is None:
                 if sample_rate is not None:
                     raise ValueError(f"sample_rate={sample_rate!r} is that of clips, and X is None; leave it out.")
-            elif not self._stays_where_it_is(X):
-                sounds = self._check_sounds(X, reset=True)
-                check_rates(sample_rate, len(sounds.clips), self.sample_rate)
-                self.n_ears_in_ = sounds.n_ears
+            elif self._stays_where_it_is(X):
+                self._check_rate_of_device(sample_rate)
+            else:
+                sounds = self._check_sounds(X, sample_rate, reset=True)
+                self.n_ears_in_, self._rates_told_ = sounds.n_ears, sounds.rates_told
             self._design()
         return self
 
@@ -139,6 +146,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         """
         frame_length = self._frame_samples()
         if self._stays_where_it_is(X):
+            self._check_rate_of_device(sample_rate)
             return self._transform_on_gpu(X, frame_length)
         sounds = self._sounds(X, sample_rate, fixed_length=True)
         if self._takes_any_ears_:
@@ -150,9 +158,9 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
             )
         batches = self._batches(sounds.clips)
         if self.pooling is not None:
-            rows = self._map(self._run_pooled, methodcaller("result"), sounds.clips, batches, frame_length)
+            rows = self._map(self._run_pooled, methodcaller("result"), sounds, batches, frame_length)
             return as_container(self, stack(rows), sounds.index)
-        results = self._map(self._run_frames, None, sounds.clips, batches, frame_length)
+        results = self._map(self._run_frames, None, sounds, batches, frame_length)
         frames = results if sounds.has_ears else [frames[0] for frames in results]
         return stack(frames) if sounds.is_array else frames
 
@@ -235,9 +243,10 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         """
         names = self._check_outputs(outputs)
         if self._stays_where_it_is(X):
+            self._check_rate_of_device(sample_rate)
             return Bunch(**{name: self._simulate_on_gpu(X, name) for name in names})
         sounds = self._sounds(X, sample_rate)
-        responses = self._map(self._run_full, None, sounds.clips, [[i] for i in range(len(sounds.clips))], names)
+        responses = self._map(self._run_full, None, sounds, [[i] for i in range(len(sounds.clips))], names)
         bunch = Bunch()
         for k, name in enumerate(names):
             arrays = [response[k] if sounds.has_ears else response[k][0] for response in responses]
@@ -258,6 +267,9 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
             raise ValueError(
                 f"output={self.output!r} is not an output of this model; it must be one of {self._check_outputs(None)}."
             )
+        check_rate("sample_rate", self.sample_rate)
+        if self.rms_one_db_spl is not None:
+            check_scale("rms_one_db_spl", self.rms_one_db_spl)
         if isinstance(self.pooling, TemporalPooling):
             self.pooling._validate_params()
         if self.pooling is not None:
@@ -362,29 +374,82 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
                 )
         return names
 
-    def _check_sounds(self, X: Any, **options: bool) -> Sounds:
+    def _check_sounds(self, X: Any, sample_rate: Any, **options: bool) -> Sounds:
         """Clips of X, validated, with one axis or several between ears and samples; as `check_sounds`."""
-        return check_sounds(self, X, **options)
+        return check_sounds(self, X, sample_rate, **options)
 
-    def _sounds(self, X: Any, sample_rate: Any, *, fixed_length: bool = False) -> Sounds:
-        """Clips at the model's rate and level, in its dtype."""
-        sounds = self._check_sounds(X, fixed_length=fixed_length)
-        rates = check_rates(sample_rate, len(sounds.clips), self.sample_rate)
+    def _check_meant(self, y: Any) -> None:
+        """Refuse, or warn of, what is a number but hardly one that is meant."""
+        if isinstance(y, Real):
+            raise TypeError(f"y={y!r} is a number, not labels; if it is the rate of the clips, pass sample_rate={y!r}.")
+        seconds = getattr(self, "frame_length", None)  # some models have a frame rate
+        if seconds is not None and seconds > _LONG_FRAME_S:
+            warn_caller(
+                f"frame_length={seconds!r} is a frame of {seconds:g} s; it is in seconds, not in "
+                "samples or milliseconds: 10 ms are 0.010."
+            )
+
+    def _check_rate_of_device(self, sample_rate: Any) -> None:
+        if sample_rate is not None and np.any(np.asarray(sample_rate) != self.sample_rate):
+            raise TypeError(
+                f"sample_rate={sample_rate!r} is not the model's, {self.sample_rate} Hz, and X stays where it is, "
+                "where nothing resamples it; pass NumPy arrays, or skaud.audio.resample them first."
+            )
+
+    def _sounds(self, X: Any, sample_rate: Any, *, fixed_length: bool = False, at_model_rate: bool = False) -> Sounds:
+        """Clips at the model's rate, as they were given otherwise."""
+        sounds = self._check_sounds(X, sample_rate, fixed_length=fixed_length)
+        rates = sounds.rates
+        if at_model_rate:
+            for i, rate in enumerate(rates):
+                if rate != self.sample_rate:
+                    raise ValueError(
+                        f"X[{i}] is at {rate:g} Hz, and derivatives are those by samples at the model's rate, "
+                        f"{self.sample_rate:g} Hz; resample it first: skaud.audio.resample(x, {self.sample_rate:g})."
+                    )
+        elif self._rates_told_ and sample_rate is None and all(scale is None for scale in sounds.scales):
+            raise ValueError(
+                f"X are plain samples without a rate, and in fit {type(self).__name__} was told one; taken at the "
+                f"model's rate, {self.sample_rate:g} Hz, they could be at the wrong pitch. Pass clips as "
+                "skaud.Sound(samples, sample_rate), which every scorer and search passes on, or sample_rate."
+            )
         if any(rate != self.sample_rate for rate in rates):
-            jobs = (delayed(resample)(clip, rate, self.sample_rate) for clip, rate in zip(sounds.clips, rates))
+            jobs = (
+                delayed(resample_array)(c, r, self.sample_rate, f"X[{i}]")
+                for i, (c, r) in enumerate(zip(sounds.clips, rates))
+            )
             clips = Parallel(n_jobs=1 if len(rates) == 1 else self.n_jobs, prefer="threads")(jobs)
             sounds = sounds._replace(clips=clips, is_array=sounds.is_array and len({c.shape for c in clips}) == 1)
-        return sounds._replace(clips=[self._to_level(clip) for clip in sounds.clips])
+        if not self._takes_channels:
+            warn_of_levels(sounds.clips, [self._level_of_one(scale) for scale in sounds.scales])
+        return sounds
 
-    def _to_level(self, clip: np.ndarray) -> np.ndarray:
-        """In the model's dtype, and scaled so that RMS 1.0 stands for the level that the model expects."""
+    def _at_level(self, sounds: Sounds) -> Sounds:
+        """Clips at the level that the kernel takes, in the model's dtype."""
+        return sounds._replace(clips=[self._to_level(*own) for own in zip(sounds.clips, sounds.scales)])
+
+    def _level_of_one(self, scale: float | None = None) -> float:
+        """Level in dB SPL of an RMS of 1.0 in clips, of which some know their own scale."""
+        if scale is not None:
+            return scale
+        return self._rms_one_db_spl if self.rms_one_db_spl is None else self.rms_one_db_spl
+
+    def _level_in_kernel(self) -> float:
+        """Level in dB SPL of an RMS of 1.0 in what the kernel takes."""
+        return self._rms_one_db_spl
+
+    def _gain(self, scale: float | None = None) -> float:
+        """Factor from the samples of a clip to those that the kernel takes."""
+        return 10 ** ((self._level_of_one(scale) - self._level_in_kernel()) / 20)
+
+    def _to_level(self, clip: np.ndarray, scale: float | None = None) -> np.ndarray:
+        """In the model's dtype, and scaled to the level that the kernel expects."""
         # A kernel would compile anew for arrays that lie in memory in another way, or that it may not write to.
         if clip.dtype != self.dtype or not clip.flags.carray:
             with np.errstate(over="ignore"):  # found in the response
                 clip = np.require(clip, self.dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE", "ENSUREARRAY"])
-        if self.rms_one_db_spl is None or self.rms_one_db_spl == self._rms_one_db_spl:
-            return clip
-        return clip * np.dtype(self.dtype).type(10 ** ((self.rms_one_db_spl - self._rms_one_db_spl) / 20))
+        gain = self._gain(scale)
+        return clip if gain == 1 else clip * np.dtype(self.dtype).type(gain)
 
     def _batches(self, clips: list[np.ndarray]) -> list[list[int]]:
         """Indices of clips that run side by side: neighbours in length."""
@@ -392,24 +457,21 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
         size = max(1, self._signals_at_once // clips[0].shape[0])
         return [order[i : i + size] for i in range(0, len(order), size)]
 
-    def _map(
-        self, run: Any, finish: Any, clips: list[np.ndarray], batches: list[list[int]], argument: Any
-    ) -> list[Any]:
+    def _map(self, run: Any, finish: Any, sounds: Sounds, batches: list[list[int]], argument: Any) -> list[Any]:
         """The response of every clip, or finish(pool), to run(clips of a batch, argument), in threads."""
         n_jobs = 1 if len(batches) == 1 else self.n_jobs
-        jobs = (delayed(self._run_batch)(run, finish, [clips[i] for i in batch], batch, argument) for batch in batches)
+        jobs = (delayed(self._run_batch)(run, finish, sounds, batch, argument) for batch in batches)
         done = (f(*a, **k) for f, a, k in jobs) if n_jobs == 1 else Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
-        results: list[Any] = [None] * len(clips)
+        results: list[Any] = [None] * len(sounds.clips)
         for batch, responses in zip(batches, done):
             for i, response in zip(batch, responses):
                 results[i] = response
         return results
 
-    def _run_batch(
-        self, run: Any, finish: Any, clips: list[np.ndarray], indices: list[int], argument: Any
-    ) -> list[Any]:
-        """A job of `_map`: no more than its own frames are held, if finish pools them."""
-        responses = run(clips, argument)
+    def _run_batch(self, run: Any, finish: Any, sounds: Sounds, indices: list[int], argument: Any) -> list[Any]:
+        """A job of `_map`: no more than its own clips, at their level, and frames are held, if finish pools them."""
+        clips = [sounds.clips[i] for i in indices]
+        responses = run([self._to_level(sounds.clips[i], sounds.scales[i]) for i in indices], argument)
         check_responses(self, responses if finish is None else [pool.last for pool in responses], clips, indices)
         if finish is None:
             return responses

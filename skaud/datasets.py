@@ -1,7 +1,7 @@
 """Sounds to try models on: tones, noises and synthetic vowels, made on the spot, and folders of recordings.
 
-The `make_*` functions need no files and give the same sound for the same `random_state`. Tones and noises come as
-``(n_signals, n_samples)`` float64, vowels and recordings as lists of clips of different lengths.
+The `make_*` functions need no files and give the same sound for the same `random_state`. All sounds are lists of
+`skaud.Sound`, which know their rate and level: a model of any rate hears the same.
 """
 
 import os
@@ -15,6 +15,7 @@ from sklearn.utils import Bunch
 from skaud import audio
 from skaud._vowels import VOWEL_TABLE, make_vowels
 from skaud.audio import RandomState, draw_seed, generator
+from skaud.sound import PASCALS_DB_SPL, Sound, check_rate
 
 __all__ = ["VOWEL_TABLE", "load_folder", "make_am_noise", "make_tone", "make_tone_complex", "make_vowels"]
 
@@ -24,11 +25,11 @@ _SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".a
 def make_tone(
     frequency_hz: npt.ArrayLike,
     duration_s: float = 0.5,
-    sample_rate: float = 22050,
+    sample_rate: float = 44100,
     db_spl: float = 60.0,
-    rms_one_db_spl: float = 107.0,
+    rms_one_db_spl: float = PASCALS_DB_SPL,
     ramp_s: float = 0.01,
-) -> np.ndarray:
+) -> list[Sound]:
     """Make tones, one signal per frequency.
 
     Parameters
@@ -37,19 +38,19 @@ def make_tone(
         Frequencies in Hz, below half the sample rate.
     duration_s : float, default=0.5
         Length in seconds, ramps included.
-    sample_rate : float, default=22050
+    sample_rate : float, default=44100
         Sample rate in Hz.
     db_spl : float, default=60.0
         Level in dB SPL of the steady part between the ramps.
-    rms_one_db_spl : float, default=107.0
-        Level in dB SPL that an RMS of 1.0 stands for.
+    rms_one_db_spl : float, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in the samples; 93.98 for pascals.
     ramp_s : float, default=0.01
         Length in seconds of the raised-cosine ramps at both ends.
 
     Returns
     -------
-    ndarray of shape (n_signals, n_samples)
-        Tones in sine phase, float64.
+    list of Sound
+        A tone in sine phase for each frequency, float64.
 
     Raises
     ------
@@ -59,13 +60,14 @@ def make_tone(
     Examples
     --------
     >>> from skaud.datasets import make_tone
-    >>> make_tone([500, 1000], duration_s=0.1, sample_rate=16000).shape
-    (2, 1600)
+    >>> make_tone([500, 1000], duration_s=0.1, ramp_s=0)
+    [Sound(0.1 s, 44100 Hz, 60.0 dB SPL), Sound(0.1 s, 44100 Hz, 60.0 dB SPL)]
     """
     frequency = _frequencies("frequency_hz", frequency_hz, sample_rate)
     time = _time(duration_s, sample_rate)
     peak = np.sqrt(2) * 10.0 ** ((db_spl - rms_one_db_spl) / 20)
-    return peak * np.sin(2 * np.pi * frequency[:, None] * time) * _ramps(time.size, ramp_s, sample_rate)
+    tones = peak * np.sin(2 * np.pi * frequency[:, None] * time) * _ramps(time.size, ramp_s, sample_rate)
+    return [Sound(tone, sample_rate, rms_one_db_spl) for tone in tones]
 
 
 def make_tone_complex(
@@ -73,11 +75,11 @@ def make_tone_complex(
     levels_db: npt.ArrayLike = 0.0,
     phases_rad: npt.ArrayLike = 0.0,
     duration_s: float = 0.5,
-    sample_rate: float = 22050,
+    sample_rate: float = 44100,
     db_spl: float = 60.0,
-    rms_one_db_spl: float = 107.0,
+    rms_one_db_spl: float = PASCALS_DB_SPL,
     ramp_s: float = 0.01,
-) -> np.ndarray:
+) -> list[Sound]:
     """Make a sum of tones.
 
     Parameters
@@ -90,18 +92,18 @@ def make_tone_complex(
         Phases in radians at the beginning, 0 for sine phase.
     duration_s : float, default=0.5
         Length in seconds, ramps included.
-    sample_rate : float, default=22050
+    sample_rate : float, default=44100
         Sample rate in Hz.
     db_spl : float, default=60.0
         Level in dB SPL of the whole between the ramps: the powers of the tones add up to it.
-    rms_one_db_spl : float, default=107.0
-        Level in dB SPL that an RMS of 1.0 stands for.
+    rms_one_db_spl : float, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in the samples; 93.98 for pascals.
     ramp_s : float, default=0.01
         Length in seconds of the raised-cosine ramps at both ends.
 
     Returns
     -------
-    ndarray of shape (1, n_samples)
+    list of one Sound
         The sum, float64.
 
     Raises
@@ -117,8 +119,8 @@ def make_tone_complex(
     >>> import numpy as np
     >>> from skaud.datasets import make_tone_complex
     >>> harmonic = np.arange(1, 11)
-    >>> make_tone_complex(200 * harmonic, levels_db=-20 * np.log10(harmonic)).shape
-    (1, 11025)
+    >>> make_tone_complex(200 * harmonic, levels_db=-20 * np.log10(harmonic), ramp_s=0)
+    [Sound(0.5 s, 44100 Hz, 60.0 dB SPL)]
     """
     frequency = _frequencies("frequencies_hz", frequencies_hz, sample_rate)
     if np.unique(frequency).size < frequency.size:
@@ -134,18 +136,19 @@ def make_tone_complex(
     amplitude = np.broadcast_to(10.0 ** (np.asarray(levels_db, dtype=float) / 20), frequency.shape)
     amplitude = amplitude * np.sqrt(2 / np.sum(amplitude**2)) * 10.0 ** ((db_spl - rms_one_db_spl) / 20)
     phase = 2 * np.pi * frequency[:, None] * time + np.reshape(phases_rad, (-1, 1))
-    return (amplitude @ np.sin(phase) * _ramps(time.size, ramp_s, sample_rate))[None]
+    samples = amplitude @ np.sin(phase) * _ramps(time.size, ramp_s, sample_rate)
+    return [Sound(samples, sample_rate, rms_one_db_spl)]
 
 
 def make_am_noise(
     modulation_hz: npt.ArrayLike,
     depth: float = 1.0,
     duration_s: float = 0.5,
-    sample_rate: float = 22050,
+    sample_rate: float = 44100,
     db_spl: float = 60.0,
-    rms_one_db_spl: float = 107.0,
+    rms_one_db_spl: float = PASCALS_DB_SPL,
     random_state: RandomState = None,
-) -> np.ndarray:
+) -> list[Sound]:
     """Make white noise whose amplitude is modulated by a sine, one signal per modulation frequency.
 
     Parameters
@@ -156,19 +159,19 @@ def make_am_noise(
         Modulation depth m from 0 to 1: the noise is multiplied by ``1 + m * sin(2 * pi * modulation_hz * t)``.
     duration_s : float, default=0.5
         Length in seconds.
-    sample_rate : float, default=22050
+    sample_rate : float, default=44100
         Sample rate in Hz.
     db_spl : float, default=60.0
         Level in dB SPL of each whole signal, after modulation.
-    rms_one_db_spl : float, default=107.0
-        Level in dB SPL that an RMS of 1.0 stands for.
+    rms_one_db_spl : float, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in the samples; 93.98 for pascals.
     random_state : int, RandomState instance or None, default=None
         Seed; each signal has its own noise.
 
     Returns
     -------
-    ndarray of shape (n_signals, n_samples)
-        Modulated noises, float64.
+    list of Sound
+        A noise for each modulation frequency, float64.
 
     Raises
     ------
@@ -178,8 +181,8 @@ def make_am_noise(
     Examples
     --------
     >>> from skaud.datasets import make_am_noise
-    >>> make_am_noise([4, 16, 64], duration_s=1.0, sample_rate=16000, random_state=0).shape
-    (3, 16000)
+    >>> make_am_noise([4, 16], duration_s=1.0, random_state=0)
+    [Sound(1 s, 44100 Hz, 60.0 dB SPL), Sound(1 s, 44100 Hz, 60.0 dB SPL)]
     """
     modulation = _frequencies("modulation_hz", modulation_hz, sample_rate, zero=True)
     if not 0 <= depth <= 1:
@@ -187,10 +190,15 @@ def make_am_noise(
     time, seed = _time(duration_s, sample_rate), draw_seed(random_state)
     noise = np.stack([generator(seed, "am noise", i).standard_normal(time.size) for i in range(modulation.size)])
     noise *= 1 + depth * np.sin(2 * np.pi * modulation[:, None] * time)
-    return audio.set_level(noise, db_spl, rms_one_db_spl)
+    return audio.set_level([Sound(own, sample_rate, rms_one_db_spl) for own in noise], db_spl)
 
 
-def load_folder(path: str | os.PathLike[str], sample_rate: int | None = None, mono: bool = True) -> Bunch:
+def load_folder(
+    path: str | os.PathLike[str],
+    sample_rate: int | None = None,
+    mono: bool = True,
+    rms_one_db_spl: float = PASCALS_DB_SPL,
+) -> Bunch:
     """Read a folder of labelled recordings.
 
     Parameters
@@ -202,25 +210,23 @@ def load_folder(path: str | os.PathLike[str], sample_rate: int | None = None, mo
         manifest, the sound files at any depth below a sub-folder belong to the class of its name; hidden files and
         folders are left out.
     sample_rate : int, optional
-        Sample rate in Hz to resample all recordings to; by default each keeps its own.
+        Sample rate in Hz to resample all recordings to; by default each keeps its own, and knows it.
     mono : bool, default=True
-        Average the channels; otherwise files of several channels give clips of shape ``(n_ears, n_samples)``.
+        Average the channels; otherwise files of several channels give Sounds with ears.
+    rms_one_db_spl : float, default=93.98
+        Level in dB SPL that a recording with an RMS of 1.0 had, as for `skaud.audio.read`.
 
     Returns
     -------
     Bunch
         In the order of the manifest, or else sorted by path:
 
-        clips : list of ndarray of shape (n_samples,) or (n_ears, n_samples)
+        clips : list of Sound
             Recordings, float32, full scale being 1.0.
         target : ndarray of shape (n_clips,)
             Labels, as strings.
         groups : ndarray of shape (n_clips,) or None
             Groups, as strings.
-        sample_rates : ndarray of shape (n_clips,)
-            Sample rate of each clip in Hz.
-        sample_rate : int or None
-            The sample rate, where all clips have the same.
         paths : list of str
             Files.
         frame : pandas.DataFrame
@@ -245,8 +251,8 @@ def load_folder(path: str | os.PathLike[str], sample_rate: int | None = None, mo
     >>> recordings = load_folder(folder)
     >>> recordings.target
     array(['cat', 'dog'], dtype='<U3')
-    >>> recordings.sample_rate
-    8000
+    >>> recordings.clips[0]
+    Sound(0.1 s, 8000 Hz, -inf dB SPL)
     """
     folder = Path(path)
     if not folder.is_dir():
@@ -256,16 +262,13 @@ def load_folder(path: str | os.PathLike[str], sample_rate: int | None = None, mo
     manifest = folder / "manifest.csv"
     frame = _read_manifest(manifest) if manifest.is_file() else _list_classes(folder)
     group = _group_column(frame)
-    clips, rates, troubles = [], [], []
+    clips, troubles = [], []
     paths = [str(folder / name) for name in frame["path"]]
     for name in paths:
         try:
-            clip, rate = audio.read(name, sample_rate, mono)
+            clips.append(audio.read(name, sample_rate, mono, rms_one_db_spl=rms_one_db_spl))
         except (ValueError, OSError) as error:
             troubles.append(str(error))
-        else:
-            clips.append(clip)
-            rates.append(rate)
     if troubles:
         raise ValueError(
             f"{len(troubles)} of the {len(paths)} files in {str(folder)!r} cannot be read; "
@@ -275,14 +278,13 @@ def load_folder(path: str | os.PathLike[str], sample_rate: int | None = None, mo
         clips=clips,
         target=np.array(frame["label"].tolist()),
         groups=np.array(frame[group].tolist()) if group else None,
-        sample_rates=np.array(rates),
-        sample_rate=rates[0] if len(set(rates)) == 1 else None,
         paths=paths,
         frame=frame,
     )
 
 
 def _frequencies(name: str, value: npt.ArrayLike, sample_rate: float, zero: bool = False) -> np.ndarray:
+    check_rate("sample_rate", sample_rate)
     frequency = np.atleast_1d(np.asarray(value, dtype=float))
     if frequency.ndim > 1 or not frequency.size:
         raise ValueError(f"{name} has shape {frequency.shape}; give one number or a list of them.")

@@ -148,14 +148,18 @@ def _pair_of_model(model: Any, X: Any, wrt: str | Sequence[str] | None, output: 
     if output != "features":
         model._check_outputs((output,))
     source, frame_length = (model.output, model._frame_samples()) if output == "features" else (output, None)
-    sounds = model._sounds(X, None)
-    level = model._to_level(np.ones(1))[0]
+    sounds = model._at_level(model._sounds(X, None))
+    gains = [model._gain(scale) for scale in sounds.scales]
 
     def shapes(name: str) -> list[tuple[int, ...]]:
         return [clip.shape for clip in sounds.clips] if name == "X" else [model._differentiated(name).shape]
 
     def forwards(name: str, directions: list[np.ndarray]) -> list[np.ndarray]:
-        steps = [level * d for d in directions] if name == "X" else [np.zeros(clip.shape) for clip in sounds.clips]
+        steps = (
+            [g * d for g, d in zip(gains, directions)]
+            if name == "X"
+            else [np.zeros(clip.shape) for clip in sounds.clips]
+        )
         parameter_steps = {} if name == "X" else {name: directions[0]}
         return model._derivatives(sounds.clips, steps, parameter_steps, source, frame_length)
 

@@ -4,20 +4,24 @@ import itertools
 import pickle
 import re
 import tempfile
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut, cross_val_score
+from sklearn.metrics import accuracy_score, make_scorer
+from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut, cross_val_predict, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.fixes import parse_version
 
+from skaud import Sound
 from skaud.audio import resample
 from skaud.stages.pooling import TemporalPooling
 
@@ -28,7 +32,7 @@ ROUNDING = {"float32": 1e-5, "float64": 1e-12}
 
 
 def make_clips(seconds=(0.07, 0.031, 0.11, 0.0005, 0.05, 0.062), sample_rate=22050, n_ears=None, seed=0):
-    """Noise of different lengths, 73 dB SPL for CARFAC."""
+    """Noise of different lengths, 60 dB SPL."""
     random = np.random.default_rng(seed)
     ears = () if n_ears is None else (n_ears,)
     return [0.02 * random.standard_normal((*ears, max(1, round(s * sample_rate)))) for s in seconds]
@@ -175,24 +179,178 @@ def check_sample_rate_resamples_first(estimator):
     rate = estimator.sample_rate
     clips = make_clips((0.03, 0.05), sample_rate=2 * rate)
     for model in frames_and_features(estimator):
-        wanted = model.fit(clips).transform([resample(clip, 2 * rate, rate) for clip in clips])
+        wanted = model.fit(clips).transform([resample(clip, rate, sample_rate=2 * rate) for clip in clips])
         for name, rates in {"one rate": 2 * rate, "a rate a clip": [2 * rate, 2 * rate]}.items():
             for a, b in zip(model.transform(clips, sample_rate=rates), wanted):
                 assert_same(a, b, name)
-        mixed = model.transform([clips[0], resample(clips[1], 2 * rate, rate)], sample_rate=[2 * rate, rate])
+        mixed = model.transform(
+            [clips[0], resample(clips[1], rate, sample_rate=2 * rate)], sample_rate=[2 * rate, rate]
+        )
         for a, b in zip(mixed, wanted):
             assert_same(a, b, "two rates")
     response = model.simulate(clips, sample_rate=2 * rate)
     assert_same(
         next(iter(response.values()))[1],
-        next(iter(model.simulate([resample(clips[1], 2 * rate, rate)]).values()))[0],
+        next(iter(model.simulate([resample(clips[1], rate, sample_rate=2 * rate)]).values()))[0],
         "simulate",
     )
 
 
+def check_sounds_know_their_rate_and_level(estimator):
+    rate = estimator.sample_rate
+    samples = make_clips((0.03, 0.05), sample_rate=2 * rate)
+    pascals = [Sound(clip, 2 * rate) for clip in samples]
+    softer = [Sound(10 * clip, 2 * rate, 73.98) for clip in samples]
+    mixed = [pascals[0], Sound(resample(samples[1], rate, sample_rate=2 * rate), rate)]
+    for model in frames_and_features(estimator):
+        for given in (None, 93.98):
+            model = with_parameters(model, rms_one_db_spl=given).fit(pascals)
+            plain = [10 ** ((93.98 - model._level_of_one()) / 20) * clip for clip in samples]
+            wanted = model.transform(plain, sample_rate=2 * rate)
+            for what, sounds in {"pascals": pascals, "another scale": softer, "two rates": mixed}.items():
+                for a, b in zip(model.transform(sounds), wanted):
+                    assert_near(a, b, 1e-4, f"Sounds in {what} and samples, rms_one_db_spl={given}")
+
+
+def check_columns_and_dicts_of_clips_are_lists(estimator):
+    import polars as pl
+    import pyarrow as pa
+
+    rate = estimator.sample_rate
+    clips = make_clips((0.02, 0.03))
+    sounds = [Sound(clip, rate) for clip in clips]
+    lists = [clip.tolist() for clip in clips]
+    dicts = [{"array": clip, "sampling_rate": rate, "path": None} for clip in clips]
+    objects = np.empty(2, dtype=object)
+    objects[:] = sounds
+    columns = {
+        "list of Sounds": sounds,
+        "array of Sounds": objects,
+        "Series of Sounds": pd.Series(sounds),
+        "Series of arrays": pd.Series(clips, dtype=object),
+        "Arrow lists": pd.Series(lists, dtype=pd.ArrowDtype(pa.list_(pa.float64()))),
+        "Arrow array": pa.array(lists),
+        "polars objects": pl.Series(sounds, dtype=pl.Object),
+        "polars lists": pl.Series(lists),
+        "dicts": dicts,
+        "Series of dicts": pd.Series(dicts),
+        "polars structs": pl.Series([d | {"array": d["array"].tolist()} for d in dicts]),
+        "decoders": [Decoder(clip, rate) for clip in clips],
+    }
+    model = clone(estimator).fit(clips)
+    wanted = model.transform(clips)
+    for what, column in columns.items():
+        assert_same(model.transform(column), wanted, what)
+    for what in ("Series of Sounds", "Arrow lists", "Series of dicts"):
+        assert_same(model.transform(columns[what].to_frame()), wanted, f"data frame with a column: {what}")
+    for what in ("polars objects", "polars lists", "polars structs"):
+        assert_same(model.transform(columns[what].to_frame()), wanted, f"data frame with a column: {what}")
+
+
+class Decoder:
+    """Audio as Hugging Face's datasets decode it when asked."""
+
+    def __init__(self, samples, sample_rate):
+        self.entries = {"array": samples, "sampling_rate": sample_rate}
+
+    def __getitem__(self, key):
+        return self.entries[key]
+
+
+def check_sounds_survive_every_scorer_and_search(estimator):
+    """Half of the clips at one rate, half at another: every way to score them hears the same."""
+    rate = estimator.sample_rate
+    X, y, _ = make_task(2 * rate)
+    slow = [Sound(resample(clip, rate, sample_rate=2 * rate), rate) for clip in X]
+    sounds = [Sound(clip, 2 * rate) if i % 2 else slow[i] for i, clip in enumerate(X)]
+    pipeline = classifier(estimator)
+    wanted = cross_val_score(pipeline, slow, y, cv=3, error_score="raise")
+    for scoring in (None, "accuracy", make_scorer(accuracy_score)):
+        assert_same(
+            cross_val_score(pipeline, sounds, y, cv=3, scoring=scoring, error_score="raise"), wanted, f"{scoring}"
+        )
+    assert_same(
+        cross_val_predict(pipeline, sounds, y, cv=3), cross_val_predict(pipeline, slow, y, cv=3), "cross_val_predict"
+    )
+    search = GridSearchCV(pipeline, {"logistic__C": [1]}, cv=3, error_score="raise").fit(sounds, y)
+    assert_same(search.cv_results_["mean_test_score"], [wanted.mean()], "scores of a grid search")
+    stack = StackingClassifier([("model", pipeline)], LogisticRegression(), cv=3)
+    assert_same(stack.fit(sounds, y).predict(sounds), clone(stack).fit(slow, y).predict(slow), "stacking")
+    copies = pickle.loads(pickle.dumps(sounds))
+    assert_same(pickle.loads(pickle.dumps(search)).predict(copies), search.predict(sounds), "pickles")
+
+
+def check_a_rate_lost_on_the_way_is_an_error(estimator):
+    rate = estimator.sample_rate
+    X, y, _ = make_task(2 * rate)
+    model = clone(estimator).fit(X, sample_rate=2 * rate)
+    with error(ValueError, "plain samples without a rate", "skaud.Sound"):
+        model.transform(X)
+    with error(ValueError, "plain samples without a rate", "skaud.Sound"):
+        model.simulate(X)
+    model.transform(X, sample_rate=2 * rate)
+    model.transform([Sound(clip, 2 * rate) for clip in X])
+    told = clone(estimator).fit([Sound(clip, 2 * rate) for clip in X])
+    with error(ValueError, "plain samples without a rate", "skaud.Sound"):
+        told.transform(X)
+    clone(estimator).fit([Sound(clip, rate) for clip in X]).transform(X)  # at the model's own rate nothing is lost
+    with error(ValueError, "X[0] is at", "sample_rate=", "leave sample_rate out"):
+        model.transform([Sound(clip, 2 * rate) for clip in X], sample_rate=rate)
+    pipeline = classifier(estimator)
+    name = pipeline.steps[0][0]
+    pipeline.fit(X, y, **{f"{name}__sample_rate": 2 * rate})
+    with error(ValueError, "plain samples without a rate", "skaud.Sound"):
+        pipeline.score(X, y)
+    with error(TypeError, "y=8000 is a number", "sample_rate=8000"):
+        clone(estimator).fit(X, 8000)
+
+
+def check_levels_that_no_sound_has_warn_once(estimator):
+    clips = make_clips((0.02, 0.03))
+    model = clone(estimator).fit(clips)
+    loud = [np.round(32768 * clip / np.abs(clip).max()) for clip in clips]
+    with pytest.warns(UserWarning, match=r"X\[\d\] is at 1\d\d dB SPL, and 2 of 2.*PCM.*93.98.*rms_one_db") as caught:
+        model.transform(loud)
+    assert len(caught) == 1, f"{len(caught)} warnings"
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match=r"X\[\d\] is at -\d+ dB SPL and no clip is louder"):
+        model.transform([1e-6 * clip for clip in clips])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.transform(clips)
+        model.transform([0 * clips[0], 1e-6 * clips[0], clips[1]])  # soft beside others, and silence
+        model.transform([0 * clips[0]])
+
+
+def check_a_frame_of_seconds_warns(estimator):
+    if "frame_length" not in estimator.get_params():
+        return  # it has a frame rate
+    with pytest.warns(UserWarning, match="frame_length=10 is a frame of 10 s; it is in seconds, not in samples"):
+        with_parameters(estimator, frame_length=10).fit(make_clips((0.02,)))
+
+
+def check_lengths_of_arrays_are_told_in_seconds(estimator):
+    rate = estimator.sample_rate
+    X = np.stack(make_clips((0.03, 0.03), sample_rate=rate))
+    model = clone(estimator).fit(X)
+    longer = np.concatenate([X, X], axis=1)
+    with error(ValueError, "expecting", "0.06", "s of sound, fit had 0.03", "pass list(X)"):
+        model.transform(longer)
+    wanted = model.transform(X)
+    assert model.transform(longer, sample_rate=2 * rate).shape == wanted.shape, "the same time at another rate"
+    with error(ValueError, "0.015", "s of sound, fit had 0.03", "pass list(X)"):
+        model.transform(X, sample_rate=2 * rate)
+
+
+def check_many_rows_of_a_few_samples_warn(estimator):
+    model = clone(estimator)
+    with pytest.warns(UserWarning, match=r"X has 200 rows of 2 samples.*\[X.T\]"):
+        model.fit(0.02 * np.random.default_rng(0).standard_normal((200, 2)))
+
+
 def check_20_db_more_are_10_times_the_pressure(estimator):
     clips = make_clips((0.02, 0.03))
-    own = with_parameters(estimator, dtype="float64").fit(clips)
+    own = with_parameters(estimator, dtype="float64", rms_one_db_spl=None).fit(clips)
     louder = with_parameters(own, rms_one_db_spl=own._rms_one_db_spl + 20).fit(clips)
     same = with_parameters(own, rms_one_db_spl=own._rms_one_db_spl).fit(clips)
     assert_same(same.transform(clips), own.transform(clips), "the model's own level, given")
@@ -388,7 +546,7 @@ def check_sample_rate_is_routed(estimator):
     rate = estimator.sample_rate
     X, y, _ = make_task(2 * rate)
     rates = [2 * rate] * len(X)
-    resampled = [resample(clip, 2 * rate, rate) for clip in X]
+    resampled = [resample(clip, rate, sample_rate=2 * rate) for clip in X]
     wanted = classifier(estimator).fit(resampled, y)
     with sklearn.config_context(enable_metadata_routing=True):
         routed = classifier(estimator).fit(X, y, sample_rate=rates)
@@ -406,7 +564,10 @@ def check_sample_rate_is_routed(estimator):
         search = GridSearchCV(classifier(estimator), grid, cv=3, error_score="raise").fit(X, y, sample_rate=rates)
     plain = GridSearchCV(classifier(estimator), grid, cv=3, error_score="raise").fit(resampled, y)
     assert_same(search.cv_results_["mean_test_score"], plain.cv_results_["mean_test_score"], "scores of a grid search")
-    assert_same(search.predict(resampled), plain.predict(resampled), "predictions of a grid search")
+    sounds = [Sound(clip, 2 * rate) for clip in X]
+    assert_same(search.predict(sounds), plain.predict(resampled), "predictions of a grid search")
+    with error(ValueError, "plain samples without a rate", "skaud.Sound"):
+        search.predict(X)
 
 
 def check_html_shows_the_model(estimator):

@@ -1,13 +1,15 @@
+import io
 import re
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
 import soundfile
 from scipy import signal
 
-from skaud import audio
+from skaud import Sound, audio
 
 
 def tone(frequency_hz=1000.3, sample_rate=22050, seconds=1.0, dtype="float64"):
@@ -67,6 +69,32 @@ def test_a_file_is_read_at_another_rate(tmp_path):
     np.testing.assert_allclose(x[0, 1000:-1000], tone(sample_rate=16000)[1000:-1000], atol=1e-5)
 
 
+def test_a_list_of_files_gives_a_list_and_a_file_object_a_sound(tmp_path):
+    paths = [tmp_path / "a.wav", tmp_path / "b.flac"]
+    for path, n in zip(paths, (300, 500)):
+        soundfile.write(path, 0.1 * np.ones(n), 8000)
+    sounds = audio.read(paths)
+    assert [sound.n_samples for sound in sounds] == [300, 500]
+    assert audio.read([str(path) for path in paths]) == sounds
+    with open(paths[0], "rb") as file:
+        assert audio.read(file) == sounds[0]
+    assert audio.read(io.BytesIO(paths[1].read_bytes())) == sounds[1]
+    with error(FileNotFoundError, "gone.wav"):
+        audio.read([paths[0], tmp_path / "gone.wav"])
+
+
+def test_the_level_of_a_recording_can_be_told(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.full(100, 0.5), 8000, subtype="FLOAT")
+    assert audio.read(tmp_path / "a.wav").db_spl == pytest.approx(93.98 - 20 * np.log10(2))
+    assert audio.read(tmp_path / "a.wav", rms_one_db_spl=120).db_spl == pytest.approx(120 - 20 * np.log10(2))
+
+
+def test_a_file_of_too_many_channels_is_named(tmp_path):
+    soundfile.write(tmp_path / "array.wav", np.zeros((100, 17)), 8000)
+    with error(ValueError, "array.wav", "17 channels", "16 ears"):
+        audio.read(tmp_path / "array.wav")
+
+
 def test_files_that_cannot_be_read_are_named(tmp_path):
     with error(FileNotFoundError, "absent.wav", "no such file"):
         audio.read(tmp_path / "absent.wav")
@@ -82,7 +110,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     with error(ValueError, "empty.wav", "holds no samples"):
         audio.read(tmp_path / "empty.wav")
     soundfile.write(tmp_path / "good.wav", np.zeros(10), 8000)
-    with error(ValueError, "sample_rate=0", "positive"):
+    with error(ValueError, "sample_rate=0", "between 1000 and 1e+06 Hz"):
         audio.read(tmp_path / "good.wav", sample_rate=0)
     with error(ValueError, "sample_rate=8000.5", "whole number"):
         audio.read(tmp_path / "good.wav", sample_rate=8000.5)
@@ -102,7 +130,7 @@ def test_importing_audio_loads_no_heavy_package():
 @pytest.mark.parametrize(("dtype", "worst_db"), [("float32", -120), ("float64", -170)])
 @pytest.mark.parametrize(("old", "new"), [(22050, 16000), (8000, 22050), (44100, 48000), (16000, 12345.6)])
 def test_resampling_keeps_frequency_phase_and_level_of_a_tone(old, new, dtype, worst_db):
-    y = audio.resample(tone(sample_rate=old, dtype=dtype), old, new)
+    y = audio.resample(tone(sample_rate=old, dtype=dtype), new, sample_rate=old)
     wanted = np.sin(2 * np.pi * 1000.3 * np.arange(y.size) / new)
     middle = slice(y.size // 10, -y.size // 10)  # the ends differ: outside, the tone is silent
     assert y.dtype == dtype
@@ -113,12 +141,12 @@ def test_resampling_keeps_frequency_phase_and_level_of_a_tone(old, new, dtype, w
 def test_resampling_keeps_the_level_of_tones_up_to_nine_tenths_of_the_band(old, new):
     for part, worst_db in ((0.45, 1e-4), (0.91, 0.01)):
         x = tone(part * min(old, new) / 2, old, 3)
-        y = audio.resample(x, old, new)
+        y = audio.resample(x, new, sample_rate=old)
         assert audio.rms_db_spl(y[new:-new]) == pytest.approx(audio.rms_db_spl(x[old:-old]), abs=worst_db)
 
 
 def test_resampling_removes_what_the_new_rate_cannot_carry():
-    y = audio.resample(tone(9000), 22050, 16000)
+    y = audio.resample(tone(9000), 16000, sample_rate=22050)
     assert audio.rms_db_spl(y[1600:-1600], 3) < -140
 
 
@@ -126,27 +154,41 @@ def test_resampling_removes_what_the_new_rate_cannot_carry():
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_each_row_is_resampled_by_itself(shape, order):
     x = np.asarray(np.random.default_rng(0).standard_normal(shape), order=order)
-    y = audio.resample(x, 44100, 16000)
+    y = audio.resample(x, 16000, sample_rate=44100)
     assert y.shape == (*shape[:-1], 160)
     for index in np.ndindex(shape[:-1]):
-        np.testing.assert_array_equal(y[index], audio.resample(x[index].copy(), 44100, 16000))
+        np.testing.assert_array_equal(y[index], audio.resample(x[index].copy(), 16000, sample_rate=44100))
 
 
 def test_resampled_length_is_rounded():
     for n in (2, 3, 7, 100, 333, 22050):
         for old, new in ((22050, 16000), (8000, 22050), (16000, 24000)):
-            assert audio.resample(np.ones(n), old, new).size == int(np.floor(n * new / old + 0.5))
+            assert audio.resample(np.ones(n), new, sample_rate=old).size == int(np.floor(n * new / old + 0.5))
 
 
 def test_equal_rates_return_the_sound_itself():
     x = tone()
-    assert audio.resample(x, 8000, 8000.0) is x
+    assert audio.resample(x, 8000.0, sample_rate=8000) is x
+    sound = Sound(x, 8000)
+    assert audio.resample(sound, 8000) == sound
 
 
-@pytest.mark.parametrize("rates", [(0, 8000), (8000, -1), (8000, np.nan), (np.inf, 8000)])
-def test_impossible_rates_are_named(rates):
-    with error(ValueError, "sample_rate=", "positive and finite"):
-        audio.resample(tone(), *rates)
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (0, 8000, ("sample_rate=0", "between 1000 and 1e+06 Hz")),
+        (8000, -1, ("new_sample_rate=-1", "between")),
+        (8000, np.nan, ("new_sample_rate=nan", "a number of Hz")),
+        (np.inf, 8000, ("sample_rate=inf", "a number of Hz")),
+        (True, 8000, ("sample_rate=True", "a number of Hz")),
+        (44.1, 8000, ("sample_rate=44.1", "44100 Hz, in kHz?")),
+        (8000, 2e6, ("new_sample_rate=2000000.0", "1e+06 Hz")),
+        (None, 8000, ("x is an array", "sample_rate", "skaud.Sound")),
+    ],
+)
+def test_impossible_rates_are_named(old, new, words):
+    with error(ValueError, *words):
+        audio.resample(tone(), new, sample_rate=old)
 
 
 # What is a sound
@@ -155,7 +197,7 @@ def test_impossible_rates_are_named(rates):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda x: audio.resample(x, 8000, 16000),
+        lambda x: audio.resample(x, 16000, sample_rate=8000),
         audio.rms_db_spl,
         lambda x: audio.set_level(x, 60),
         lambda x: audio.add_noise(x, 10),
@@ -172,14 +214,9 @@ def test_every_function_refuses_what_is_no_sound(call):
         call(np.array([0.5, np.nan, np.inf]))
 
 
-def test_lists_of_sounds_are_refused_where_one_is_wanted():
-    with error(ValueError, "x is a list of sounds of different lengths", "one by one"):
-        audio.set_level([np.ones(3), np.ones(4)], 60)
-
-
 def test_too_short_a_sound_cannot_be_resampled():
-    with error(ValueError, "x has 1 samples", "less than one at new_sample_rate=8000"):
-        audio.resample(np.ones(1), 44100, 8000)
+    with error(ValueError, "x has 1 samples", "less than one at 8000 Hz"):
+        audio.resample(np.ones(1), 8000, sample_rate=44100)
 
 
 # Integer samples
@@ -206,8 +243,8 @@ def test_integers_are_scaled_as_in_files(tmp_path):
     path = tmp_path / "tone.wav"
     x = np.round(30000 * tone()).astype("int16")
     soundfile.write(path, x, 22050)
-    np.testing.assert_array_equal(audio.from_pcm(x), audio.read(path)[0])
-    np.testing.assert_array_equal(audio.from_pcm(x, "float64"), audio.read(path, dtype="float64")[0])
+    np.testing.assert_array_equal(audio.from_pcm(x), audio.read(path).samples)
+    np.testing.assert_array_equal(audio.from_pcm(x, "float64"), audio.read(path, dtype="float64").samples)
 
 
 @pytest.mark.parametrize("x", [np.zeros(3), np.zeros(3, bool), np.zeros(3, complex)])
@@ -220,10 +257,17 @@ def test_only_integers_are_pcm(x):
 
 
 def test_an_rms_of_one_has_the_level_it_stands_for():
-    assert audio.rms_db_spl(np.ones(10)) == 107
+    assert audio.rms_db_spl(np.ones(10)) == 93.98
     assert audio.rms_db_spl(np.ones(10), rms_one_db_spl=100) == 100
-    assert audio.rms_db_spl(np.sqrt(2) * tone(1000)) == pytest.approx(107, abs=1e-9)
-    assert audio.rms_db_spl(np.full(10, 0.1, "float32")) == pytest.approx(87, abs=1e-6)
+    assert audio.rms_db_spl(np.sqrt(2) * tone(1000)) == pytest.approx(93.98, abs=1e-9)
+    assert audio.rms_db_spl(np.full(10, 0.1, "float32")) == pytest.approx(73.98, abs=1e-6)
+    assert audio.rms_db_spl(Sound(np.ones(10), 8000, 107)) == 107
+
+
+def test_a_microphone_in_pascals_reads_as_an_acoustician_expects():
+    # A calibrator: 1 Pa RMS is 94 dB SPL, to the nearest tenth; 20 uPa are the threshold.
+    assert round(audio.rms_db_spl(np.sqrt(2) * tone(1000)), 1) == 94.0
+    assert abs(audio.rms_db_spl(np.full(10, 20e-6))) < 1e-3
 
 
 def test_silence_is_infinitely_soft():
@@ -336,3 +380,83 @@ def test_noise_that_cannot_be_made_is_named():
     for n_samples in (1, 10.5, -3):
         with error(ValueError, f"n_samples={n_samples}", "at least 2"):
             audio.make_noise(n_samples)
+
+
+# Sounds and lists of them
+
+
+CHANGES = {
+    "resample": lambda x: audio.resample(x, 16000),
+    "set_level": lambda x: audio.set_level(x, 60),
+    "add_noise": lambda x: audio.add_noise(x, 10, random_state=0),
+    "to_mono": audio.to_mono,
+    "ear": lambda x: audio.ear(x, "left"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_sounds_come_out_as_sounds_of_the_same_scale_one_or_a_list(name):
+    change = CHANGES[name]
+    sounds = [Sound(np.stack([tone(500, 8000, 0.1), tone(700, 8000, 0.1)]), 8000, 107.0) for _ in range(2)]
+    one, several = change(sounds[0]), change(sounds)
+    assert isinstance(one, Sound)
+    assert several[0] == one
+    assert [type(sound) for sound in several] == [Sound, Sound]
+    assert (one.sample_rate, one.rms_one_db_spl) == (16000 if name == "resample" else 8000, 107.0)
+
+
+@pytest.mark.parametrize("name", [*CHANGES, "rms_db_spl"])
+def test_an_error_in_a_list_names_which(name):
+    change = CHANGES.get(name, audio.rms_db_spl)
+    good = Sound(np.ones((2, 100)), 8000)
+    with error(ValueError, "x[1]"):
+        change([good, np.full((2, 100), np.nan)])
+
+
+def test_levels_of_a_list_are_a_list_each_by_its_own_scale():
+    levels = audio.rms_db_spl([Sound(np.ones(9), 8000, 107), Sound(np.ones(9), 8000), np.ones(9)])
+    assert levels == [107, 93.98, 93.98]
+
+
+def test_a_sound_keeps_its_scale_against_another_that_is_told():
+    with error(ValueError, "x is a Sound", "107 dB SPL", "rms_one_db_spl=100"):
+        audio.set_level(Sound(np.ones(9), 8000, 107), 60, rms_one_db_spl=100)
+    with error(ValueError, "x is at 8000 Hz", "sample_rate=16000"):
+        audio.resample(Sound(np.ones(9), 8000), 8000, sample_rate=16000)
+
+
+def test_ears_that_cancel_are_named_and_others_are_not():
+    x = tone()
+    with pytest.warns(UserWarning, match="cancel each other") as caught:
+        assert not audio.to_mono(np.stack([x, -x])).any()
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        audio.to_mono(np.stack([x, 0 * x]))
+        audio.to_mono(np.zeros((2, 9)))
+
+
+def test_an_ear_that_is_not_there_is_named():
+    with error(ValueError, "x has shape (2, 9)", "which=2"):
+        audio.ear(np.ones((2, 9)), 2)
+    with error(ValueError, "x has shape (3, 9)", "which='left'"):
+        audio.ear(np.ones((3, 9)), "left")
+    with error(ValueError, "which='middle'", "'left' or 'right'"):
+        audio.ear(np.ones((2, 9)), "middle")
+    with error(ValueError, "x has shape (9,)", "0 ears"):
+        audio.ear(np.ones(9), 0)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda x: audio.resample(x, 8000, sample_rate=16000), audio.rms_db_spl, lambda x: audio.add_noise(x, 3)]
+)
+def test_samples_before_ears_are_refused(call):
+    with error(ValueError, "(22050, 2)", "22050 ears, more than 16", "transpose", "skaud.audio.read"):
+        call(np.ones((22050, 2)))
+    with error(ValueError, "x[0]", "(3, 2)", "3 ears, more than its 2 samples"):
+        call([np.ones((3, 2))])
+
+
+def test_what_a_dtype_cannot_hold_is_an_error_and_not_infinity():
+    with error(ValueError, "db_spl=900", "float32"):
+        audio.set_level(np.ones(9, "float32"), 900)

@@ -358,10 +358,12 @@ def test_a_parameter_that_is_set_after_fit_acts_with_the_next_wholly(estimator, 
     after = behaviour(fresh, X)
     assert differing(behaviour(model.fit(X, Y), X), after) == []
     assert sorted(vars(model)) == sorted(vars(fresh))
-    if name not in INERT:
+    if name not in INERT and not (name == "rms_one_db_spl" and isinstance(estimator, LINEAR)):
         assert differing(before, after) != []
 
 
+# Their scale matters to Sounds alone: plain samples stay in their unit.
+LINEAR = (HeadphoneFilter, MiddleEarFilter, GammatoneFilterbank, CochlearFilterbank)
 # Without `learn` or an audiogram they change nothing; n_jobs and verbose never do.
 INERT = {
     *("solver", "max_iter", "tol", "l2", "batch_size", "learning_rate", "early_stopping", "validation_fraction"),

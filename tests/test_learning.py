@@ -383,7 +383,7 @@ def test_it_is_searched_and_validated_in_a_pipeline():
 
 def test_clips_at_another_rate_are_resampled():
     found = cochlea(max_iter=2).fit(CLIPS, Y, sample_rate=2 * RATE)
-    resampled = [audio.resample(clip, 2 * RATE, RATE) for clip in CLIPS]
+    resampled = [audio.resample(clip, RATE, sample_rate=2 * RATE) for clip in CLIPS]
     assert found.loss_curve_ == pytest.approx(cochlea(max_iter=2).fit(resampled, Y).loss_curve_, rel=1e-4)
 
 

@@ -88,9 +88,9 @@ def test_features_frames_and_full_responses_are_finite_or_an_error_names_clip_an
 def test_a_spread_that_overflows_is_an_error_that_names_the_feature():
     clips = [burst(0.01), burst(1e20)]
     estimator = AuditorySpectrogram(pooling=("mean", "std")).fit(clips)
-    with pytest.raises(ValueError, match=r"X\[1\] gives spectrogram_190hz_std=inf, and \d+ more"):
+    with pytest.raises(ValueError, match=r"X\[1\] gives spectrogram_[0-9]+hz_std=inf, and \d+ more"):
         estimator.transform(clips)
-    with pytest.raises(ValueError, match=r"X\[1\] gives spectrogram_190hz_std=inf, and \d+ more"):
+    with pytest.raises(ValueError, match=r"X\[1\] gives spectrogram_[0-9]+hz_std=inf, and \d+ more"):
         estimator.vjp(clips)
     frames = [np.ones((2, 4), "float32"), np.array([[0, 1e30, 0, 1e30]] * 2, "float32")]
     with pytest.raises(ValueError, match=r"X\[1\] reaches 1e\+30, and its channel0_std is inf"):

@@ -59,7 +59,7 @@ class Work:
         content = content_hash(identity)
         clip, rate = read_clip(identity, self.take, lambda kind, text: self.notes.add(kind, name, text))
         # As transform would do, without the threads that it starts for many clips.
-        clip = audio.resample(clip, rate, self.model.sample_rate)
+        clip = audio.resample(clip, self.model.sample_rate, sample_rate=rate)
         features = np.asarray(self.model.transform([clip])[0], self._stored)
         after = stamp(identity)
         if after[:2] != before[:2]:

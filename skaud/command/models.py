@@ -82,7 +82,7 @@ def fit(model: Any, n_ears: int | None) -> None:
     from skaud import audio
 
     try:
-        model.fit([np.zeros(1 if n_ears is None else (n_ears, 1), np.float32)])
+        model.fit([np.zeros(1 if n_ears is None else (n_ears, n_ears), np.float32)])
         noise = audio.make_noise(max(2, round(_PROBE_S * model.sample_rate)), "white", 0, "float32")
         noise = audio.set_level(noise, _PROBE_DB_SPL, level_of_one(model))
         model.transform([noise if n_ears is None else np.stack([noise] * n_ears)])

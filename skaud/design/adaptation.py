@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+FULL_SCALE_DB_SPL = 100.0  # of an input of 1 to the loops, which leaves them at 100 model units
 TIME_CONSTANTS_S = (0.005, 0.050, 0.129, 0.253, 0.500)
 
 
@@ -18,19 +19,24 @@ class AdaptationCoefficients(NamedTuple):
     start: np.ndarray  # divisors after a long silence at the floor
     range: np.ndarray  # M: by how much a loop's output may exceed 1; 0 without a limit
     floor: float  # smallest input
+    gain: float  # from samples of X to inputs of which 1 stands for 100 dB SPL
     offset: float  # model units: (out - offset) * scale is 0 at the floor and 100 at an input of 1
     scale: float
 
 
 def design_adaptation(
-    sample_rate: float, time_constants_s: ArrayLike, limit: float | None, minimum_level_db: float, full_scale_db: float
+    sample_rate: float,
+    time_constants_s: ArrayLike,
+    limit: float | None,
+    minimum_level_db: float,
+    rms_one_db_spl: float = FULL_SCALE_DB_SPL,
 ) -> AdaptationCoefficients:
-    """Loops for a floor of minimum_level_db, where an input of 1 stands for full_scale_db.
+    """Loops for a floor of minimum_level_db, and samples of which an RMS of 1.0 stands for rms_one_db_spl.
 
     The parameters may take a complex step.
     """
     time_constants = np.asarray(time_constants_s)
-    floor = 10 ** ((minimum_level_db - full_scale_db) / 20)
+    floor = 10 ** ((minimum_level_db - FULL_SCALE_DB_SPL) / 20)
     start = floor**0.5 ** np.arange(1, len(time_constants) + 1)  # each divisor the root of the one before
     excess = (1 - start**2) * limit - 1 if limit is not None and is_limited(limit) else np.zeros(len(start))
     if limit is not None and is_limited(limit) and (np.real(excess) <= 0).any():
@@ -43,6 +49,7 @@ def design_adaptation(
         start=start,
         range=excess,
         floor=floor,
+        gain=10 ** ((rms_one_db_spl - FULL_SCALE_DB_SPL) / 20),
         offset=start[-1],
         scale=100 / (1 - start[-1]),
     )

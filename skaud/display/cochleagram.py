@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skaud._clips import take_apart
 from skaud._fitted import fitted_copy
 from skaud.display._axes import edges_hz, healthy_frequencies_hz, pyplot, scale_frequencies
+from skaud.sound import Sound
 
 
 class CochleagramDisplay:
@@ -67,7 +69,7 @@ class CochleagramDisplay:
     def from_estimator(
         cls,
         model: Any,
-        x: npt.ArrayLike,
+        x: Sound | npt.ArrayLike,
         ax: Any = None,
         *,
         ear: int | None = None,
@@ -81,14 +83,14 @@ class CochleagramDisplay:
         model : AudioTransformer
             Fitted model with one response a channel, such as `skaud.CARFAC`; its `frame_length` is the plot's
             resolution, its pooling is left out.
-        x : array-like of shape (n_samples,) or (n_ears, n_samples)
+        x : Sound, or array-like of shape (n_samples,) or (n_ears, n_samples)
             Sound, with an axis of ears if the model was fitted on ears.
         ax : matplotlib Axes, default=None
             Axes to plot in; None makes a new figure.
         ear : int, default=None
             Which ear to plot, from 0, if the model was fitted on ears.
         sample_rate : float, default=None
-            Rate of x in Hz, where it is not the model's.
+            Rate of x in Hz, where it is not the model's; a Sound knows its own.
         **kwargs : dict
             Passed to `plot`.
 
@@ -103,10 +105,10 @@ class CochleagramDisplay:
             If x is not one signal, or `ear` none of its ears.
         """
         model = fitted_copy(model)
-        x, n_ears = np.asarray(x), getattr(model, "n_ears_in_", None)
-        if x.ndim != (1 if n_ears is None else 2):
+        shape_of_x, n_ears = np.shape(take_apart(x, "x").samples), getattr(model, "n_ears_in_", None)
+        if len(shape_of_x) != (1 if n_ears is None else 2):
             shape = "(n_samples,)" if n_ears is None else f"({n_ears}, n_samples) of a model fitted on {n_ears} ears"
-            raise ValueError(f"x has shape {x.shape}; a cochleagram shows one signal, {shape}: pass x[0], say.")
+            raise ValueError(f"x has shape {shape_of_x}; a cochleagram shows one signal, {shape}: pass x[0], say.")
         if ear not in ((None,) if n_ears is None else range(n_ears)):
             known = (
                 "without an axis of ears; leave ear=None" if n_ears is None else f"on ears 0 to {n_ears - 1}; choose"

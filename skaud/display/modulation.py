@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skaud._clips import take_apart
 from skaud._fitted import fitted_copy
 from skaud.display._axes import edges_hz, pyplot, scale_frequencies
+from skaud.sound import Sound
 
 
 class ModulationDisplay:
@@ -58,7 +60,7 @@ class ModulationDisplay:
 
     @classmethod
     def from_estimator(
-        cls, model: Any, x: npt.ArrayLike, ax: Any = None, *, sample_rate: float | None = None, **kwargs: Any
+        cls, model: Any, x: Sound | npt.ArrayLike, ax: Any = None, *, sample_rate: float | None = None, **kwargs: Any
     ) -> ModulationDisplay:
         """Run a model on one signal and plot the RMS over its frames.
 
@@ -66,12 +68,12 @@ class ModulationDisplay:
         ----------
         model : AudioTransformer
             Fitted model with ``output="modulation"``, such as `skaud.Osses2021`; its pooling is left out.
-        x : array-like of shape (n_samples,)
+        x : Sound, or array-like of shape (n_samples,)
             Sound.
         ax : matplotlib Axes, default=None
             Axes to plot in; None makes a new figure.
         sample_rate : float, default=None
-            Rate of x in Hz, where it is not the model's.
+            Rate of x in Hz, where it is not the model's; a Sound knows its own.
         **kwargs : dict
             Passed to `plot`.
 
@@ -86,12 +88,12 @@ class ModulationDisplay:
             If the model has no modulation filters, or x is not one signal of one ear.
         """
         model = fitted_copy(model)
-        x = np.asarray(x)
+        shape = np.shape(take_apart(x, "x").samples)
         if model.output != "modulation":
             raise ValueError(f"model has output={model.output!r}; it must be 'modulation': set it and fit again.")
-        if x.ndim != 1:
+        if len(shape) != 1:
             raise ValueError(
-                f"x has shape {x.shape}; a modulation spectrum shows one signal, (n_samples,): pass x[0], say."
+                f"x has shape {shape}; a modulation spectrum shows one signal, (n_samples,): pass x[0], say."
             )
         if getattr(model, "n_ears_in_", None) is not None:
             raise ValueError(f"model was fitted on {model.n_ears_in_} ears; fit it on signals without an axis of ears.")

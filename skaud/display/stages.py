@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skaud._clips import take_apart
 from skaud._fitted import fitted_copy
 from skaud.display._axes import pyplot
 from skaud.display.cochleagram import CochleagramDisplay, frequencies_hz
+from skaud.sound import Sound
 
 
 class StagesDisplay:
@@ -70,7 +72,7 @@ class StagesDisplay:
     def from_estimator(
         cls,
         model: Any,
-        x: npt.ArrayLike,
+        x: Sound | npt.ArrayLike,
         outputs: Sequence[str] | None = None,
         *,
         axes: Sequence[Any] | None = None,
@@ -83,14 +85,14 @@ class StagesDisplay:
         ----------
         model : AudioTransformer
             Fitted model, such as `skaud.Osses2021`.
-        x : array-like of shape (n_samples,)
+        x : Sound, or array-like of shape (n_samples,)
             Sound, such as a word.
         outputs : sequence of str, default=None
             Names that `simulate` knows; None stands for all that have one axis of channels.
         axes : sequence of matplotlib Axes, default=None
             Axes to plot in, one for the sound and one an output; None makes a new figure.
         sample_rate : float, default=None
-            Rate of x in Hz, where it is not the model's.
+            Rate of x in Hz, where it is not the model's; a Sound knows its own.
         frame_length : float, default=0.002
             Resolution of the pictures in s.
 
@@ -105,17 +107,20 @@ class StagesDisplay:
             If x is not one signal of one ear, or a response has more axes than can be drawn.
         """
         model = fitted_copy(model)
-        x = np.asarray(x)
-        if x.ndim != 1:
-            raise ValueError(f"x has shape {x.shape}; the picture shows one signal, (n_samples,): pass x[0], say.")
+        clip = take_apart(x, "x")
+        samples = np.asarray(clip.samples)
+        if samples.ndim != 1:
+            raise ValueError(
+                f"x has shape {samples.shape}; the picture shows one signal, (n_samples,): pass x[0], say."
+            )
         if getattr(model, "n_ears_in_", None) is not None:
             raise ValueError(f"model was fitted on {model.n_ears_in_} ears; fit it on signals without an axis of ears.")
         responses = {name: clips[0] for name, clips in model.simulate([x], outputs, sample_rate).items()}
         if outputs is None:
             responses = {name: response for name, response in responses.items() if response.ndim == 2}
         display = cls(
-            {"sound": x[np.newaxis]} | responses,
-            duration_s=len(x) / (sample_rate or model.sample_rate),
+            {"sound": samples[np.newaxis]} | responses,
+            duration_s=len(samples) / (clip.sample_rate or sample_rate or model.sample_rate),
             frequencies_hz=frequencies_hz(model),
             modulation_index=getattr(model, "modulation_index_", None),
             frame_length=frame_length,

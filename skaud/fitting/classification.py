@@ -255,7 +255,8 @@ class SoftmaxObjective:
             yield [int(i) for i in indices[begin : begin + self.signals_at_once]]
 
     def _vjp(self, part: list[int], names: tuple[str, ...]) -> tuple[Any, Any]:
-        some = self.sounds._replace(clips=[self.sounds.clips[i] for i in part], is_array=False)
+        clips, scales = [self.sounds.clips[i] for i in part], [self.sounds.scales[i] for i in part]
+        some = self.sounds._replace(clips=clips, scales=scales, is_array=False)
         return self.model._vjp_of_sounds(some, names)
 
     def _rows(self, value: np.ndarray) -> np.ndarray:

@@ -120,7 +120,8 @@ def fit_response(
     if output != "features":
         model._check_outputs((output,))
     parameters = BoundedParameters(model, names, bounds)
-    objective = _ResponseObjective(model, parameters, model._sounds(X, sample_rate), target, output, prior_weight)
+    sounds = model._at_level(model._sounds(X, sample_rate))
+    objective = _ResponseObjective(model, parameters, sounds, target, output, prior_weight)
 
     def watch(u: np.ndarray, loss: float) -> bool:
         if verbose:

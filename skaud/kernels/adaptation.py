@@ -90,15 +90,15 @@ def adaptation_step_adjoint(divisor_next_bar, x, divisor, smoothing):
 
 @loop
 def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c, tape, slot):
-    """Adapt block, in place; loops (n_loops, 4) holds smoothing, M, -2 / M and floor.
+    """Adapt block, in place; loops (n_loops, 5) holds smoothing, M, -2 / M, floor and gain.
 
-    The tape (or None) gets of every loop what comes in, the divisor before, and what comes out.
+    The tape (or None) gets of every loop what comes in, times its gain, the divisor before, and what comes out.
     """
     taped = n_loops * TAPED_LOOP
     # A wavefront: loop n works on the sample n behind that of loop 0, so that the loops need not wait for each other.
     for wave in range(n_samples + n_loops - 1):
         for n in range(max(0, wave - n_samples + 1), min(n_loops, wave + 1)):
-            smoothing, excess, slope, floor = loops[n, 0], loops[n, 1], loops[n, 2], loops[n, 3]
+            smoothing, excess, slope, floor, gain = loops[n, 0], loops[n, 1], loops[n, 2], loops[n, 3], loops[n, 4]
             for k in range(n_groups):
                 x = block[((wave - n) * n_groups + k) * LANES :][:LANES]
                 divisor = lines[row, k * GROUP + n * LANES + DIVISORS :][:LANES]
@@ -107,16 +107,18 @@ def adapt(row, n_samples, lines, block, n_groups, n_loops, limited, loops, c, ta
                     u = tape.loops[((slot + wave - n) * n_groups + k) * taped + n * TAPED_LOOP :][:TAPED_LOOP]
                 if limited:
                     for l in range(LANES):
-                        y = limit_step(floor_step(x[l], floor) / divisor[l], excess, slope, c)
+                        scaled = gain * x[l]
+                        y = limit_step(floor_step(scaled, floor) / divisor[l], excess, slope, c)
                         if tape is not None:
-                            u[l], u[l + LANES], u[l + 2 * LANES] = x[l], divisor[l], y
+                            u[l], u[l + LANES], u[l + 2 * LANES] = scaled, divisor[l], y
                         divisor[l] = adaptation_step(y, divisor[l], smoothing)
                         x[l] = y
                 else:
                     for l in range(LANES):
-                        y = floor_step(x[l], floor) / divisor[l]
+                        scaled = gain * x[l]
+                        y = floor_step(scaled, floor) / divisor[l]
                         if tape is not None:
-                            u[l], u[l + LANES], u[l + 2 * LANES] = x[l], divisor[l], y
+                            u[l], u[l + LANES], u[l + 2 * LANES] = scaled, divisor[l], y
                         divisor[l] = adaptation_step(y, divisor[l], smoothing)
                         x[l] = y
     for t in range(n_samples):

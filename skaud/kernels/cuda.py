@@ -46,11 +46,11 @@ SEARCHERS = 128  # threads that look through a signal
 A0, C0, H, R1, ZR, GA, GB, GC, HEALTH = range(9)
 
 
-def run_two_cap(x: Any, coefficients: Any, frame_length: int, dtype: Any) -> Any:
+def run_two_cap(x: Any, coefficients: Any, frame_length: int, dtype: Any, gain: float = 1.0) -> Any:
     """Mean NAP over frames of signals x (n_signals, n_samples) on a device: two_cap, closed loop, one ear.
 
-    coefficients is a `skaud.design.carfac.CARFACCoefficients`. Returns a device array, cupy's if x is,
-    else numba's, (n_signals, n_channels, n_frames); a frame that is not full is dropped unless it is the only one.
+    coefficients is a `skaud.design.carfac.CARFACCoefficients`; x is heard times gain. Returns a device array, cupy's if
+    x is, else numba's, (n_signals, n_channels, n_frames); a frame that is not full is dropped, unless it is the only.
     """
     car, hair, _, agc = coefficients
     n_channels, n_stages = len(car.pole_hz), len(agc.epsilon)
@@ -60,7 +60,7 @@ def run_two_cap(x: Any, coefficients: Any, frame_length: int, dtype: Any) -> Any
             f"and {n_stages}; raise erb_per_step or min_pole_hz, or pass NumPy arrays."
         )
     rows = [car.a0, car.c0, car.h, car.r1, car.zr, car.ga, car.gb, car.gc, car.ohc_health]
-    rest = np.array([hair.cap1_rest, hair.cap2_rest])
+    rest = np.array([hair.cap1_rest, hair.cap2_rest, gain])
     table = make_plan(coefficients, 0, dtype).table
     n_signals, n_samples = x.shape
     shape = (n_signals, n_channels, max(1, n_samples // frame_length))
@@ -117,7 +117,7 @@ def two_cap_kernel(real: Any) -> Any:
         zero = a0 - a0
         z1, z2, za, zb, dzb, dg, ac, nap, total = zero, zero, zero, zr, zero, zero, zero, zero, zero
         g = ga + gb + gc  # at full undamping
-        cap1, cap2 = rest[0], rest[1]
+        cap1, cap2, gain = rest[0], rest[1], rest[2]
         for s in range(n_stages):
             memory[s], pending[s], phase[s] = zero, zero, 0
         filled, frame = 0, 0
@@ -139,9 +139,10 @@ def two_cap_kernel(real: Any) -> Any:
                 slope[channel], intercept[channel] = a, b
                 cuda.syncthreads()
                 reach *= 2
-            s_in = x[signal, t]
+            heard = gain * x[signal, t]
+            s_in = heard
             if channel > 0:
-                s_in = slope[channel - 1] * x[signal, t] + intercept[channel - 1]
+                s_in = slope[channel - 1] * heard + intercept[channel - 1]
             z1 = z1_next + s_in
             bm, ac = high_pass_step(stage_output(s_in, z2, g_now, h), ac, c.ac_coeff)
             cap1, cap2, nap = two_cap_step(bm, cap1, cap2, nap, c)

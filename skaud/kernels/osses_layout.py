@@ -64,7 +64,7 @@ class Sizes(NamedTuple):
 class Plan(NamedTuple):
     """What a run reads and never changes.
 
-    sizes : `Sizes`, constants : `Constants`, loops : (n_loops, 4), groups : (n_cells,), group of a cell,
+    sizes : `Sizes`, constants : `Constants`, loops : (n_loops, 5), groups : (n_cells,), group of a cell,
     positions : (n_features,), where in the cells a feature's first row is.
     """
 
@@ -135,11 +135,12 @@ def make_plan(design: Any, first: int, last: int, dtype: Any) -> Plan:
         *((0.0, 1.0) if adaptation is None else (adaptation.offset, adaptation.scale)),
         *(1 / factorial(TAYLOR_TERMS - 1 - n) for n in range(TAYLOR_TERMS)),
     )
-    loops = np.zeros((0, 4))
+    loops = np.zeros((0, 5))
     if adaptation is not None:
         slope = -2 / np.where(adaptation.range != 0, adaptation.range, 1)
         floors = np.where(np.arange(len(slope)) == 0, adaptation.floor, 0)  # what comes out of a loop is above 0
-        loops = np.stack([adaptation.smoothing, adaptation.range, slope, floors], axis=1)
+        gains = np.where(np.arange(len(slope)) == 0, adaptation.gain, 1)
+        loops = np.stack([adaptation.smoothing, adaptation.range, slope, floors, gains], axis=1)
     return Plan(
         np.array(sizes, np.int64),
         np.array(constants, dtype),

@@ -172,7 +172,7 @@ def adapt_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_groups, n_loops,
     for wave in range(n_samples + n_loops - 1):
         for m in range(max(0, wave - n_samples + 1), min(n_loops, wave + 1)):
             n, t = n_loops - 1 - m, n_samples - 1 - (wave - m)
-            smoothing, excess, slope, floor = loops[n, 0], loops[n, 1], loops[n, 2], loops[n, 3]
+            smoothing, excess, slope, floor, gain = loops[n, 0], loops[n, 1], loops[n, 2], loops[n, 3], loops[n, 4]
             for k in range(n_groups):
                 of_sample = tape.loops[((slot + t) * n_groups + k) * taped + n * TAPED_LOOP :][:TAPED_LOOP]
                 # Here a loop's bars lie side by side.
@@ -191,7 +191,9 @@ def adapt_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_groups, n_loops,
                     # quotient = floor_step(x, floor) / divisor
                     floored_bar = quotient_bar / divisor
                     f_bar[l] = before_bar - floored_bar * quotient
-                    x_bar[l], floor_bar = floor_step_adjoint(floored_bar, x, floor)
+                    scaled_bar, floor_bar = floor_step_adjoint(floored_bar, x, floor)
+                    # scaled = gain * x
+                    x_bar[l] = gain * scaled_bar
                     if wanted:
                         f_bar[l + LANES] += smoothing_bar
                         f_bar[l + 2 * LANES] += excess_bar

@@ -226,7 +226,7 @@ class CARFACRuns(AudioTransformer):
         """Frames of signals X (n_signals, n_samples) on a device."""
         from skaud.kernels.cuda import find_not_finite, run_two_cap
 
-        needed = {"ihc_style": "two_cap", "open_loop": False, "use_delay_buffer": False, "rms_one_db_spl": None}
+        needed = {"ihc_style": "two_cap", "open_loop": False, "use_delay_buffer": False}
         found = {name: getattr(self, name) for name in needed} | {"output": output}
         for name, value in (needed | {"output": "nap"}).items():
             if found[name] != value:
@@ -249,7 +249,7 @@ class CARFACRuns(AudioTransformer):
                 "X on the GPU has no axis of ears, and the model was fitted to two audiograms; fit it to one, or "
                 "pass a NumPy array."
             )
-        return run_two_cap(X, self._ears_[0], frame_length, self.dtype)
+        return run_two_cap(X, self._ears_[0], frame_length, self.dtype, self._gain())
 
 
 def state_of_ears(

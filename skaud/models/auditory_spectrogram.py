@@ -18,6 +18,7 @@ from skaud._array_api import array_namespace, is_foreign
 from skaud._gradients import STEP
 from skaud._learning import LEARNING_CONSTRAINTS, LearningTransformer
 from skaud._responses import check_value_bar
+from skaud._sounds import Sounds
 from skaud.design import cochlear as design
 from skaud.kernels import cochlear as kernel
 from skaud.models import _biomimetic_derivatives as derivatives
@@ -53,8 +54,9 @@ class AuditorySpectrogram(LearningTransformer):
         rate, 200.45 at 22.05 kHz.
     pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
-    rms_one_db_spl : float or None, default=None
-        Level in dB SPL that RMS 1.0 stands for in X; None means the model's own, 100 dB SPL.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the
+        published program, 100. A `Sound` knows its own.
     learn : str, sequence of str, or None, default=None
         Parameters for `fit` to learn from labels, through a softmax head on the features: "compression" (one exponent a
         channel), "lateral_inhibition", "integration_s", or "full" for all.
@@ -147,7 +149,7 @@ class AuditorySpectrogram(LearningTransformer):
         integration_s: float = 0.008,
         frame_rate_hz: float = 200,
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
-        rms_one_db_spl: float | None = None,
+        rms_one_db_spl: float | None = 93.98,
         learn: str | Sequence[str] | None = None,
         solver: str = "adam",
         max_iter: int = 200,
@@ -238,19 +240,33 @@ class AuditorySpectrogram(LearningTransformer):
 
     def _respond(self, x: Any, names: tuple[str, ...], n_threads: int) -> dict[str, Any]:
         """Responses (n_rows, n_channels, ...) to sounds x (n_rows, n_samples), by name; more may come along."""
-        return kernel.run(x, self._cochlea(), names, n_threads)
+        gain = self._gain_to_program()
+        responses = kernel.run(x if gain == 1 else x * gain, self._cochlea(), names, n_threads)
+        if "cochlea" in responses and gain != 1:  # it is linear, and so at the level of x
+            responses["cochlea"] = responses["cochlea"] / gain
+        return responses
+
+    def _level_in_kernel(self) -> float:
+        return self._level_of_one()
+
+    def _gain_to_program(self) -> float:
+        """Factor from samples to those that the compression takes."""
+        return 10 ** ((self._level_of_one() - self._rms_one_db_spl) / 20)
 
     def _pull_back(
         self, bar: Any, output: str, x: Any, responses: dict[str, Any], wrt: set[str], n_threads: int
     ) -> dict[str, Any]:
         """Gradients by name from that of one output; responses is what `_respond` returned for it."""
-        cochlea = self._cochlea()
+        cochlea, gain = self._cochlea(), self._gain_to_program()
         spectrogram = responses.get("spectrogram")
-        grads = kernel.run_adjoint(bar, output, x, cochlea, spectrogram, n_threads, for_x="X" in wrt)
+        # cochlea = run(gain * x) / gain
+        bar = bar / gain if output == "cochlea" and gain != 1 else bar
+        sound = x if gain == 1 else x * gain
+        grads = kernel.run_adjoint(bar, output, sound, cochlea, spectrogram, n_threads, for_x="X" in wrt)
         # decay = exp(-1 / (integration_s * sample_rate))
         integration_bar = grads.decay * cochlea.decay / (self.sample_rate * self.integration_s_**2)
         return {
-            "X": grads.x,
+            "X": grads.x if gain == 1 or grads.x is None else grads.x * gain,
             "compression": grads.compression,
             "lateral_inhibition": grads.kernel,
             "integration_s": integration_bar,
@@ -303,14 +319,16 @@ class AuditorySpectrogram(LearningTransformer):
         self, clip: np.ndarray, step: np.ndarray, parameter_steps: dict[str, np.ndarray], output: str
     ) -> tuple[np.ndarray, np.ndarray]:
         """Response to one clip, and its derivative in the direction of the steps."""
-        found = derivatives.of_spectrogram(clip, step, self._cochlea(), parameter_steps, self.sample_rate, output)
+        gain = self._gain_to_program()
+        found = derivatives.of_spectrogram(
+            clip * gain, step * gain, self._cochlea(), parameter_steps, self.sample_rate, output
+        )
+        found = found / gain if output == "cochlea" else found
         return found.real, found.imag / STEP
 
-    def _map(
-        self, run: Any, finish: Any, clips: list[np.ndarray], batches: list[list[int]], argument: Any
-    ) -> list[Any]:
+    def _map(self, run: Any, finish: Any, sounds: Sounds, batches: list[list[int]], argument: Any) -> list[Any]:
         n_threads = max(1, effective_n_jobs(self.n_jobs) // len(batches))
-        return super()._map(partial(run, n_threads=n_threads), finish, clips, batches, argument)
+        return super()._map(partial(run, n_threads=n_threads), finish, sounds, batches, argument)
 
     def _run_frames(self, clips: list[np.ndarray], frame_length: int | None, n_threads: int = 1) -> list[np.ndarray]:
         return [self._respond(clip, (self.output,), n_threads)[self.output] for clip in clips]
@@ -345,11 +363,7 @@ class AuditorySpectrogram(LearningTransformer):
             )
         if not bool(xp.all(xp.isfinite(X))):
             raise ValueError("X has samples that are NaN or infinite; every sample must be finite. Cut them out.")
-        return X if self._gain() == 1 else X * self._gain()
-
-    def _gain(self) -> float:
-        """Factor from samples of X to those of the model."""
-        return 1.0 if self.rms_one_db_spl is None else 10 ** ((self.rms_one_db_spl - self._rms_one_db_spl) / 20)
+        return X
 
     def _vjp_where_it_is(
         self, X: Any, names: tuple[str, ...], output: str
@@ -368,8 +382,6 @@ class AuditorySpectrogram(LearningTransformer):
             check_value_bar(value_bar, value)
             bar = array_namespace(value).astype(value_bar, value.dtype)
             grads = self._pull_back(bar, source, x, responses, set(names), 1)
-            if "X" in names:
-                grads["X"] = grads["X"] * self._gain()
             return {name: grads[name] for name in names}
 
         return value, pullback

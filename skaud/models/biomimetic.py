@@ -74,8 +74,9 @@ class BiomimeticFrontend(AuditorySpectrogram):
         Response that `transform` takes its features from.
     pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
-    rms_one_db_spl : float or None, default=None
-        Level in dB SPL that RMS 1.0 stands for in X; None means the model's own, 100 dB SPL.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the
+        published program, 100. A `Sound` knows its own.
     random_state : int, RandomState or None, default=None
         For ``init="random"``; seed of the batches of learning and of what is held out.
     learn : str, sequence of str, or None, default=None
@@ -181,7 +182,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
         response: str = "real",
         output: str = "cortical",
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
-        rms_one_db_spl: float | None = None,
+        rms_one_db_spl: float | None = 93.98,
         random_state: Any = None,
         learn: str | Sequence[str] | None = None,
         solver: str = "adam",

@@ -58,8 +58,9 @@ class CARFAC(CARFACFit):
     frame_length : float or None, default=0.010
         Length of a frame in s, averaged inside the kernel; the last, incomplete one of a signal is dropped, unless it
         is the only one. None keeps every sample.
-    rms_one_db_spl : float or None, default=None
-        Level in dB SPL that RMS 1.0 stands for in X; None means the model's own, 107 dB SPL.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the
+        published program, 107. A `Sound` knows its own.
     velocity_scale, v_offset : float, default=0.1, 0.04
         Nonlinearity of the outer hair cells.
     min_zeta, max_zeta : float, default=0.10, 0.35
@@ -236,7 +237,7 @@ class CARFAC(CARFACFit):
         output: str = "nap",
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
         frame_length: float | None = 0.010,
-        rms_one_db_spl: float | None = None,
+        rms_one_db_spl: float | None = 93.98,
         velocity_scale: float = 0.1,
         v_offset: float = 0.04,
         min_zeta: float = 0.10,

@@ -63,8 +63,9 @@ class King2019(StagedTransformer):
     frame_length : float or None, default=0.010
         Length of a frame in s, over which responses are averaged; the last, incomplete one of a signal is dropped,
         unless it is the only one. None keeps every sample.
-    rms_one_db_spl : float or None, default=None
-        Level in dB SPL that RMS 1.0 stands for in X; None means 93.98 dB SPL: samples are pascals.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, as has the published program,
+        which None stands for. A `Sound` knows its own.
     learn : str, sequence of str, or None, default=None
         Parameters for `fit` to learn from labels, through a softmax head on the features: those that `vjp` knows
         and the output depends on.
@@ -181,7 +182,7 @@ class King2019(StagedTransformer):
         output: str = "modulation",
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
         frame_length: float | None = 0.010,
-        rms_one_db_spl: float | None = None,
+        rms_one_db_spl: float | None = 93.98,
         learn: str | Sequence[str] | None = None,
         solver: str = "lbfgs",
         max_iter: int = 200,

@@ -99,8 +99,9 @@ class Osses2021(StagedTransformer):
     frame_length : float or None, default=0.010
         Length of a frame in s, averaged inside the kernel; the last, incomplete one of a signal is dropped, unless it
         is the only one. None keeps every sample.
-    rms_one_db_spl : float or None, default=None
-        Level in dB SPL that RMS 1.0 stands for in X; None means the model's own, 100 dB SPL.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the
+        published program, 100. A `Sound` knows its own.
     learn : str, sequence of str, or None, default=None
         Parameters for `fit` to learn from labels, through a softmax head on the features: those that `vjp` knows
         and the output depends on.
@@ -226,7 +227,7 @@ class Osses2021(StagedTransformer):
         output: str = "modulation",
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
         frame_length: float | None = 0.010,
-        rms_one_db_spl: float | None = None,
+        rms_one_db_spl: float | None = 93.98,
         learn: str | Sequence[str] | None = None,
         solver: str = "lbfgs",
         max_iter: int = 200,
@@ -310,6 +311,12 @@ class Osses2021(StagedTransformer):
     # --- the stages ---
 
     _renamed = {"headphone": {"gains_db": "headphone_gains_db"}, "middle_ear": {"gains_db": "middle_ear_gains_db"}}
+
+    # The adaptation loops know the scale of level; what comes before them is linear.
+    _not_theirs = ("pooling", "frame_length", "n_jobs")
+
+    def _level_in_kernel(self) -> float:
+        return self._level_of_one()
 
     def _parts(self) -> dict[str, type[Stage] | None]:
         return {

@@ -31,6 +31,9 @@ class Stage(EngineTransformer):
         super()._check_parameters()
         check_rate(self.sample_rate)
 
+    def _level_in_kernel(self) -> float:
+        return self._level_of_one()  # what depends on level knows it itself; the rest is linear
+
     def _design(self) -> None:
         self._start_engine()
 
@@ -85,6 +88,7 @@ class ChannelStage(Stage):
 
     n_channels_in_: int
     _has_channels_: bool  # whether X had an axis for them
+    _takes_channels = True
 
     def _design(self) -> None:
         if not hasattr(self, "n_channels_in_"):  # there was no X
@@ -113,10 +117,10 @@ class ChannelStage(Stage):
         """Channels that the parameters ask for; None where any will do."""
         return None
 
-    def _check_sounds(self, X: Any, **options: bool) -> Sounds:
+    def _check_sounds(self, X: Any, sample_rate: Any, **options: bool) -> Sounds:
         """Clips (n_ears, n_channels, n_samples)."""
         rows, n_ears = _join_ears(X)
-        sounds = super()._check_sounds(rows, **options)
+        sounds = super()._check_sounds(rows, sample_rate, **options)
         n_channels = sounds.n_ears  # what lies between signals and samples
         if n_channels is not None:
             n_channels //= n_ears or 1

@@ -37,8 +37,9 @@ class AdaptationLoops(ChannelStage, ChainStage):
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s, averaged inside the kernel; None keeps every sample.
-    rms_one_db_spl : float or None, default=None
-        Level in dB SPL that 1.0 stands for in X; None means 100 dB SPL.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that 1.0 stands for in X, that of the filterbank before; 93.98 for pascals, None for the scale
+        of the published program, 100.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -67,7 +68,7 @@ class AdaptationLoops(ChannelStage, ChainStage):
     --------
     >>> import numpy as np
     >>> from skaud import AdaptationLoops
-    >>> steady = np.full((1, 1, 2 * 44100), 10 ** ((60 - 100) / 20))  # 60 dB SPL
+    >>> steady = np.full((1, 1, 2 * 44100), 10 ** ((60 - 93.98) / 20))  # 60 dB SPL, in pascals
     >>> AdaptationLoops().fit_transform(steady)[0, 0, -1].round()
     np.float32(56.0)
     """
@@ -91,7 +92,7 @@ class AdaptationLoops(ChannelStage, ChainStage):
         minimum_level_db: float = 0.0,
         pooling: str | Callable | Sequence | TemporalPooling | None = None,
         frame_length: float | None = None,
-        rms_one_db_spl: float | None = None,
+        rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -126,7 +127,7 @@ class AdaptationLoops(ChannelStage, ChainStage):
         if not -1000 < self.minimum_level_db < self._rms_one_db_spl:
             raise ValueError(
                 f"minimum_level_db={self.minimum_level_db} must lie below {self._rms_one_db_spl:g} dB SPL, the level "
-                "of 1.0, and above -1000; the published one is 0."
+                "of full scale, and above -1000; the published one is 0."
             )
         self._make_loops(self.get_params(deep=False))
 
@@ -136,7 +137,7 @@ class AdaptationLoops(ChannelStage, ChainStage):
             parameters["adaptation_time_constants_s"],
             parameters["adaptation_limit"],
             parameters["minimum_level_db"],
-            self._rms_one_db_spl,
+            self._level_of_one(),
         )
         return Design(1, adaptation=coefficients)
 

@@ -16,12 +16,16 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skaud._array_api import array_namespace, is_foreign
 from skaud._fitted import as_fitted, remember_parameters
 from skaud._responses import finite
-from skaud._sounds import check_samples, check_sounds
+from skaud._sounds import check_samples, check_sounds, warn_of_levels
+from skaud.audio import resample_array
 from skaud.design import cochlear as design
 from skaud.kernels import cochlear as kernel
 from skaud.kernels.fourier import FilterBank
 from skaud.kernels.leaky_integrator import integrate
+from skaud.sound import check_rate as check_hz
+from skaud.sound import check_scale
 
+FULL_SCALE_DB_SPL = 100.0  # of an RMS of 1.0 where the power law takes its power
 FloatOrArray = float | ArrayLike
 
 
@@ -108,7 +112,10 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
     filters : {"roex"}, (B, A), or path, default="roex"
         As in `AuditorySpectrogram`.
     sample_rate : float, default=16000
-        Rate of X in Hz, at least 16000.
+        Rate of the stage in Hz, at least 16000; a `Sound` at another rate is resampled to it.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in plain samples and in the output; 93.98 for pascals, None for
+        100. A `Sound` knows its own.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
 
@@ -135,9 +142,12 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
     (1, 129, 1600)
     """
 
+    _takes_channels = False
+
     _parameter_constraints: dict = {
         "filters": [str, Path, "array-like"],
         "sample_rate": [Interval(Real, 0, None, closed="neither")],
+        "rms_one_db_spl": [Interval(Real, None, None, closed="neither"), None],
         "dtype": [StrOptions({"float32", "float64"})],
     }
 
@@ -145,10 +155,12 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
         self,
         filters: str | Path | tuple[ArrayLike, ArrayLike] = "roex",
         sample_rate: float = 16000,
+        rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",
     ) -> None:
         self.filters = filters
         self.sample_rate = sample_rate
+        self.rms_one_db_spl = rms_one_db_spl
         self.dtype = dtype
 
     def fit(self, X: Any = None, y: Any = None) -> Self:
@@ -168,6 +180,7 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
         """
         self._validate_params()
         remember_parameters(self)
+        check_hz("sample_rate", self.sample_rate)
         self.center_frequencies_hz_ = design.centre_frequencies_hz()
         self._filter_bank_ = design_filters(self.filters, self.sample_rate, self.dtype)
         self.impulse_responses_ = self._filter_bank_.response
@@ -191,8 +204,13 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
             xp = array_namespace(X)
             return self._filter(xp.astype(X, getattr(xp, self.dtype)))
         sounds = check_sounds(self, X)
+        own = level_of_one(self.rms_one_db_spl)
+        scales = [own if scale is None else scale for scale in sounds.scales]
+        warn_of_levels(sounds.clips, scales)
+        clips = [resample_array(clip, rate, self.sample_rate) for clip, rate in zip(sounds.clips, sounds.rates)]
+        clips = [clip * 10 ** ((scale - own) / 20) if scale != own else clip for clip, scale in zip(clips, scales)]
         responses = [
-            finite(self, self._filter(clip.astype(self.dtype)), clip, f"X[{i}]") for i, clip in enumerate(sounds.clips)
+            finite(self, self._filter(clip.astype(self.dtype)), clip, f"X[{i}]") for i, clip in enumerate(clips)
         ]
         responses = responses if sounds.has_ears else [response[0] for response in responses]
         return np.stack(responses) if sounds.is_array else responses
@@ -204,24 +222,32 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
 
 
 class PowerLawCompression(ResponseTransformer):
-    """Compression by a power law, sign(x) abs(x)**exponent.
+    """Compression by a power law, sign(x) abs(x)**exponent, of x in which an RMS of 1.0 stands for 100 dB SPL.
 
     Parameters
     ----------
     compression : float or array of shape (n_channels,), default=1.0
         Exponents.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in X, that of the filterbank before; 93.98 for pascals, None for
+        100.
     """
 
-    _parameter_constraints: dict = {"compression": [Real, "array-like"]}
+    _parameter_constraints: dict = {
+        "compression": [Real, "array-like"],
+        "rms_one_db_spl": [Interval(Real, None, None, closed="neither"), None],
+    }
 
-    def __init__(self, compression: FloatOrArray = 1.0) -> None:
+    def __init__(self, compression: FloatOrArray = 1.0, rms_one_db_spl: float | None = 93.98) -> None:
         self.compression = compression
+        self.rms_one_db_spl = rms_one_db_spl
 
     def _design(self) -> None:
         self.compression_ = check_exponents(self.compression, self.n_channels_in_)
 
     def _respond(self, rows: Any) -> Any:
-        return kernel.compress(rows, self.compression_)
+        gain = 10 ** ((level_of_one(self.rms_one_db_spl) - FULL_SCALE_DB_SPL) / 20)
+        return kernel.compress(rows if gain == 1 else rows * gain, self.compression_)
 
 
 class LateralInhibition(ResponseTransformer):
@@ -284,6 +310,11 @@ class LeakyIntegrator(ResponseTransformer):
         decay = float(np.exp(-1 / (self.integration_s * self.sample_rate)))
         frames = integrate(kernel.whole_periods(rows, period), decay, period)
         return frames[..., : kernel.n_frames(rows.shape[-1], period)]
+
+
+def level_of_one(rms_one_db_spl: float | None) -> float:
+    """Level in dB SPL of an RMS of 1.0, that of full scale where it is None."""
+    return FULL_SCALE_DB_SPL if rms_one_db_spl is None else check_scale("rms_one_db_spl", rms_one_db_spl)
 
 
 # --- checks, which the models share ---

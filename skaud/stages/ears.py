@@ -193,6 +193,9 @@ class HeadphoneFilter(EarStage):
     frequencies_hz, gains_db : array-like of shape (n_frequencies,) or None, default=None
         Gains of another ear; None for both means the published ones, and gains alone stand for the published
         frequencies.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in plain samples and in the output; 93.98 for pascals, None for
+        the scale of the published program, 100. A `Sound` knows its own.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -234,6 +237,7 @@ class HeadphoneFilter(EarStage):
         phase: str = "minimum",
         frequencies_hz: ArrayLike | None = None,
         gains_db: ArrayLike | None = None,
+        rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -241,6 +245,7 @@ class HeadphoneFilter(EarStage):
         self.phase = phase
         self.frequencies_hz = frequencies_hz
         self.gains_db = gains_db
+        self.rms_one_db_spl = rms_one_db_spl
         self.dtype = dtype
         self.n_jobs = n_jobs
 
@@ -263,6 +268,9 @@ class MiddleEarFilter(EarStage):
     frequencies_hz, gains_db : array-like of shape (n_frequencies,) or None, default=None
         Gains of another ear; None for both means the published ones, and gains alone stand for the published
         frequencies.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in plain samples and in the output; 93.98 for pascals, None for
+        the scale of the published program, 100. A `Sound` knows its own.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -304,6 +312,7 @@ class MiddleEarFilter(EarStage):
         phase: str = "minimum",
         frequencies_hz: ArrayLike | None = None,
         gains_db: ArrayLike | None = None,
+        rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -312,6 +321,7 @@ class MiddleEarFilter(EarStage):
         self.phase = phase
         self.frequencies_hz = frequencies_hz
         self.gains_db = gains_db
+        self.rms_one_db_spl = rms_one_db_spl
         self.dtype = dtype
         self.n_jobs = n_jobs
 

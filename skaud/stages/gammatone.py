@@ -40,8 +40,9 @@ class GammatoneFilterbank(ChainStage):
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s, averaged inside the kernel; None keeps every sample.
-    rms_one_db_spl : float or None, default=None
-        Level in dB SPL that RMS 1.0 stands for in X; None means 100 dB SPL.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in plain samples and in the output; 93.98 for pascals, None for
+        the scale of the published program, 100. A `Sound` knows its own.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -91,7 +92,7 @@ class GammatoneFilterbank(ChainStage):
         bandwidth_factor: float = 1.0,
         pooling: str | Callable | Sequence | TemporalPooling | None = None,
         frame_length: float | None = None,
-        rms_one_db_spl: float | None = None,
+        rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:

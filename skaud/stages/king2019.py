@@ -52,8 +52,9 @@ class Compression(ChannelStage):
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s; None keeps every sample.
-    rms_one_db_spl : float or None, default=None
-        Level in dB SPL that RMS 1.0 stands for in X; None means 93.98 dB SPL.
+    rms_one_db_spl : float or None, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, as has the published program,
+        which None stands for. A `Sound` knows its own.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -98,7 +99,7 @@ class Compression(ChannelStage):
         compression_knee_db: float = 30.0,
         pooling: str | Callable | Sequence | TemporalPooling | None = None,
         frame_length: float | None = None,
-        rms_one_db_spl: float | None = None,
+        rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -111,6 +112,9 @@ class Compression(ChannelStage):
         self.rms_one_db_spl = rms_one_db_spl
         self.dtype = dtype
         self.n_jobs = n_jobs
+
+    def _level_in_kernel(self) -> float:
+        return self._rms_one_db_spl  # the knee is in pascals
 
     def _check_parameters(self) -> None:
         super()._check_parameters()

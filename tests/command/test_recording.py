@@ -24,7 +24,7 @@ def write(path, samples, rate=16000):
 
 def features_of(clip, **parameters):
     clip = np.asarray(clip)
-    return CARFAC(**parameters).fit([clip[..., :1]]).transform([clip], sample_rate=16000)[0]
+    return CARFAC(**parameters).fit([clip]).transform([clip], sample_rate=16000)[0]
 
 
 def row(tmp_path, *options, name="x.wav"):

@@ -32,7 +32,7 @@ def colours(display):
 
 @pytest.mark.parametrize("hz", [300, 1000, 3000])
 def test_a_tone_is_brightest_at_its_frequency_and_time(model, hz):
-    x = np.r_[np.zeros(3200), datasets.make_tone(hz, 0.2, 16000)[0], np.zeros(3200)]
+    x = np.r_[np.zeros(3200), datasets.make_tone(hz, 0.2, 16000)[0].samples, np.zeros(3200)]
     display = CochleagramDisplay.from_estimator(model, x)
     values, borders_hz = colours(display)
     row, frame = np.unravel_index(values.argmax(), values.shape)
@@ -77,7 +77,7 @@ def test_the_picture_is_what_transform_returns_without_pooling(model):
 
 def test_it_plots_in_given_axes_and_passes_arguments_on(model):
     _, ax = plt.subplots()
-    x = datasets.make_tone(500, 0.1, 8000)[0]
+    x = datasets.make_tone(500, 0.1, 8000)[0].samples
     display = CochleagramDisplay.from_estimator(model, x, ax, sample_rate=8000, colorbar=False, cmap="gray", vmax=3)
     assert display.ax_ is ax
     assert display.colorbar_ is None
@@ -121,7 +121,7 @@ def test_channels_of_an_impaired_ear_stand_where_they_stand_in_a_healthy_one(mod
 
 
 def test_an_ear_is_chosen():
-    x = datasets.make_tone([300, 3000], duration_s=0.1, sample_rate=16000)
+    x = np.stack([tone.samples for tone in datasets.make_tone([300, 3000], duration_s=0.1, sample_rate=16000)])
     both = CARFAC(16000, frame_length=0.005, agc_mix_coeff=0.0).fit([x])
     alone = CARFAC(16000, frame_length=0.005).fit(x[:1])
     for ear in (0, 1):

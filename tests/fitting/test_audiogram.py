@@ -41,7 +41,7 @@ def coarse(**parameters):
 
 def nap_db(model, frequency_hz, level_db_hl, seconds=1.0):
     """Ten times the logarithm of the NAP's mean square, summed over channels, at the end of a long tone."""
-    amplitude = np.sqrt(2) * 10 ** ((hl_to_spl(frequency_hz, level_db_hl) - 107) / 20)
+    amplitude = np.sqrt(2) * 10 ** ((hl_to_spl(frequency_hz, level_db_hl) - 93.98) / 20)
     time_s = np.arange(round(seconds * model.sample_rate)) / model.sample_rate
     tone = amplitude * np.sin(2 * np.pi * frequency_hz * time_s) * np.minimum(1, time_s / 0.01)
     nap = model.simulate(tone[np.newaxis], "nap").nap[0, :, -model.sample_rate // 10 :].astype(float)

@@ -20,7 +20,7 @@ RATE = 16000
 TIME = np.arange(round(0.3 * RATE)) / RATE
 SOUNDS = np.stack(
     [
-        10 ** ((level_db - 100) / 20) * np.sin(2 * np.pi * hz * TIME) * (1 + np.sin(2 * np.pi * am_hz * TIME))
+        10 ** ((level_db - 93.98) / 20) * np.sin(2 * np.pi * hz * TIME) * (1 + np.sin(2 * np.pi * am_hz * TIME))
         for level_db, hz, am_hz in ((70, 500, 4), (60, 1000, 10), (80, 1200, 0))
     ]
 )

@@ -23,11 +23,11 @@ def cochlea(**parameters):
 
 
 def make_sounds(rate, duration_s=0.04):
-    """A few tones at 60 dB SPL, and a click of 110 dB peak equivalent."""
+    """A few tones at 60 dB SPL, and a click of 107 dB peak equivalent, in pascals."""
     t = np.arange(round(duration_s * rate)) / rate
-    tones = [10 ** (-47 / 20) * np.sqrt(2) * np.sin(2 * np.pi * hz * t) for hz in (250, 500, 1000, 2000, 3000)]
+    tones = [10 ** ((60 - 93.98) / 20) * np.sqrt(2) * np.sin(2 * np.pi * hz * t) for hz in (250, 500, 1000, 2000, 3000)]
     click = np.zeros(len(t))
-    click[20] = 1.4
+    click[20] = 10 ** ((107 - 93.98) / 20) * np.sqrt(2)
     return np.stack([*tones, click])
 
 

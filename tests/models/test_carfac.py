@@ -48,8 +48,8 @@ def tone(frequency_hz, amplitude, seconds=0.25, sample_rate=RATE):
 
 
 def double(sample_rate=RATE, **parameters):
-    """A model in float64, designed."""
-    return CARFAC(sample_rate, dtype="float64", **parameters).fit(SILENCE)
+    """A model in float64, designed, at the scale of its program: RMS 1.0 is 107 dB SPL."""
+    return CARFAC(sample_rate, rms_one_db_spl=None, dtype="float64", **parameters).fit(SILENCE)
 
 
 def channel_at(model, frequency_hz):
@@ -118,7 +118,7 @@ def case(golden):
         numbers = {key.removeprefix(f"{name}/"): value for key, value in file.items() if key.startswith(f"{name}/")}
         parameters = GOLDEN[name] | ({"ohc_health": numbers["ohc_health"]} if "ohc_health" in numbers else {})
         X = numbers["x"].T[np.newaxis]  # (1, n_ears, n_samples)
-        return numbers, X, CARFAC(int(numbers["fs"]), dtype=dtype, **parameters).fit(X)
+        return numbers, X, CARFAC(int(numbers["fs"]), rms_one_db_spl=None, dtype=dtype, **parameters).fit(X)
 
     return load
 

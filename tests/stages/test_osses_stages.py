@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from audio_checks import assert_same, error
+from audio_checks import assert_near, assert_same, error
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -21,6 +21,7 @@ from skaud import (
     ModulationBandpass,
     ModulationFilterbank,
     Osses2021,
+    Sound,
     TemporalPooling,
 )
 
@@ -60,11 +61,24 @@ def test_it_is_a_scikit_learn_transformer(estimator, check):
     check(estimator)
 
 
-def test_stages_in_a_pipeline_are_the_model():
+@pytest.mark.parametrize("rms_one_db_spl", [93.98, None, 120.0])
+def test_stages_in_a_pipeline_are_the_model(rms_one_db_spl):
     X = noise(2, 4000)
     stages = [clone(stage) for stage in (EARS[0], EARS[1], STAGES[3], CHANNELS[0], CHANNELS[2], CHANNELS[3])]
-    found = make_pipeline(*stages).fit_transform(X)
-    assert_same(found, Osses2021(pooling=None, frame_length=None).fit_transform(X), "pipeline of the stages")
+    for stage in stages:
+        if "rms_one_db_spl" in stage.get_params():
+            stage.set_params(rms_one_db_spl=rms_one_db_spl)
+    names = ("headphone", "middle_ear", "filterbank", "hair_cell", "adaptation", "modulation")
+    model = Osses2021(rms_one_db_spl=rms_one_db_spl, pooling=None, frame_length=None).fit(X)
+    responses, found = model.simulate(X), X
+    for stage, name in zip(stages, names):
+        found = stage.fit_transform(found)
+        wanted = responses[name]
+        assert_same(found, wanted[:, 0] if wanted.shape[1] == 1 else wanted, f"pipeline of the stages up to {name}")
+    sounds = [Sound(x, 44100, 100.0 if rms_one_db_spl is None else rms_one_db_spl) for x in X]
+    assert_same(make_pipeline(*stages).fit_transform(sounds), found, "the pipeline on Sounds")
+    half = [Sound(x / 2, 44100, (rms_one_db_spl or 100.0) + 20 * np.log10(2)) for x in X]
+    assert_near(make_pipeline(*stages).fit_transform(half), found, 1e-5, "the pipeline on Sounds of another scale")
 
 
 def test_a_pipeline_names_its_features():
@@ -259,11 +273,12 @@ def test_hair_cell_corner_is_770_hz_over_all():
     assert 20 * np.log10(gains[1] / gains[0]) == pytest.approx(-3, abs=0.1)
 
 
+@pytest.mark.parametrize("rms_one_db_spl", [93.98, 107])
 @pytest.mark.parametrize("level_db", [20, 40, 60, 80, 100])
-def test_steady_levels_come_out_near_their_db(level_db):
+def test_steady_levels_come_out_near_their_db(level_db, rms_one_db_spl):
     # Dau et al. 1996: five loops leave the 32nd root, close to a logarithm between 0 and 100 dB.
-    steady = np.full((1, 1, 5 * RATE), 10 ** ((level_db - 100) / 20))
-    loops = AdaptationLoops(dtype="float64", frame_length=0.1).fit(steady)
+    steady = np.full((1, 1, 5 * RATE), 10 ** ((level_db - rms_one_db_spl) / 20))
+    loops = AdaptationLoops(dtype="float64", frame_length=0.1, rms_one_db_spl=rms_one_db_spl).fit(steady)
     found = loops.transform(steady)[0, 0, -1]
     floor = 1e-5 ** (1 / 32)
     exact = 100 * (10 ** ((level_db - 100) / 20 / 32) - floor) / (1 - floor)

@@ -120,5 +120,5 @@ def test_order_statistics_of_long_clips_are_those_of_all_frames(monkeypatch):
 
 def test_a_long_clip_that_leaves_the_range_of_the_dtype_is_refused(monkeypatch):
     monkeypatch.setattr(Osses2021, "_frames_at_once", 20)
-    with pytest.raises(ValueError, match=r"X\[0\] reaches inf"):
+    with pytest.raises(ValueError, match=r"X\[0\] reaches 1e\+39"):
         Osses2021(**BANK).fit(np.zeros((1, 20000))).transform(np.full((1, 20000), 1e39))

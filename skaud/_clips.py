@@ -1,0 +1,111 @@
+"""What callers pass as clips, taken apart: lists, columns of data frames, Sounds, audio of Hugging Face's datasets."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Number
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skaud.sound import Sound
+
+
+class Clip(NamedTuple):
+    """Samples, not yet checked, and what is known of them: rate in Hz, level in dB SPL of an RMS of 1.0, or None."""
+
+    samples: Any
+    sample_rate: float | None = None
+    rms_one_db_spl: float | None = None
+
+
+def as_list(X: Any) -> tuple[list[Any] | None, Any]:
+    """Clips of a list, tuple, array of objects, column of pandas, polars or pyarrow, and the pandas index if any.
+
+    None in place of the clips where X is something else: an array of numbers, or one clip.
+    """
+    if isinstance(X, (Sound, str, bytes, Mapping)):
+        return None, None
+    module = type(X).__module__.split(".")[0]
+    if module == "pandas":
+        return _of_pandas(X)
+    if module == "polars":
+        return _of_polars(X), None
+    if module == "pyarrow":
+        return X.to_pylist(), None
+    if isinstance(X, np.ndarray):
+        return (list(X), None) if X.dtype.kind == "O" and X.ndim == 1 else (None, None)
+    if not isinstance(X, Sequence) or isinstance(X, (range, memoryview)) or hasattr(X, "__array__"):
+        return None, None
+    if len(X) and all(isinstance(item, Number) for item in X):
+        return None, None  # samples
+    return list(X), None
+
+
+def take_apart(item: Any, name: str) -> Clip:
+    """A clip: a Sound, what has ["array"] and ["sampling_rate"], or samples."""
+    if isinstance(item, Sound):
+        return Clip(item.samples, item.sample_rate, item.rms_one_db_spl)
+    if item is None or (isinstance(item, float) and np.isnan(item)):
+        raise ValueError(f"{name} is {item!r}, a missing clip; leave it out, with its label.")
+    if isinstance(item, tuple) and len(item) == 2 and np.ndim(item[1]) == 0 and np.ndim(item[0]) > 0:
+        raise ValueError(
+            f"{name} is a tuple of samples and a number, perhaps their rate; pass skaud.Sound(samples, sample_rate), "
+            "or the samples alone."
+        )
+    if isinstance(item, Mapping) or _is_decoder(item):
+        try:
+            samples, rate = item["array"], item["sampling_rate"]
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            has = f", only {sorted(map(str, item))}" if isinstance(item, Mapping) else ""
+            raise ValueError(
+                f"{name}, a {type(item).__name__}, has no 'array' and 'sampling_rate'{has}; decode it first, or pass "
+                "skaud.Sound(samples, sample_rate)."
+            ) from error
+        return Clip(_to_numpy(samples), rate)
+    return Clip(_nested(item))
+
+
+def _is_decoder(item: Any) -> bool:
+    """Whether item is an object that may give its samples by name, such as Hugging Face's decoders of audio."""
+    plain = (np.ndarray, np.generic, Sequence, Number)
+    return hasattr(item, "__getitem__") and not isinstance(item, plain) and not hasattr(item, "__array__")
+
+
+def _of_pandas(X: Any) -> tuple[list[Any] | None, Any]:
+    if not hasattr(X, "iloc"):  # an array or an index
+        return (list(X), None) if X.dtype.kind == "O" else (None, None)
+    if X.ndim == 2:
+        if X.shape[1] != 1 or X.dtypes.iloc[0].kind != "O":
+            return None, X.index
+        X = X.iloc[:, 0]
+    return (list(X) if X.dtype.kind == "O" else None), X.index
+
+
+def _of_polars(X: Any) -> list[Any] | None:
+    if hasattr(X, "collect"):
+        raise TypeError("X is a polars LazyFrame, whose clips are not there yet; pass X.collect().")
+    if len(X.shape) == 2:
+        if X.shape[1] != 1 or not _holds_clips(X.dtypes[0]):
+            return None
+        X = X.to_series(0)
+    if not _holds_clips(X.dtype):
+        return None
+    if str(X.dtype).startswith("List(") and X.dtype.inner.is_numeric():
+        return [None if row is None else row.to_numpy() for row in X]
+    return X.to_list()
+
+
+def _holds_clips(dtype: Any) -> bool:
+    return str(dtype).split("(")[0] in ("Object", "List", "Array", "Struct")
+
+
+def _nested(item: Any) -> Any:
+    """Samples, where a data frame holds those of the ears as arrays in an array of objects."""
+    is_nested = isinstance(item, np.ndarray) and item.dtype.kind == "O" and item.ndim == 1 and len(item) > 0
+    if is_nested and len({np.shape(ear) for ear in item}) == 1 and np.ndim(item[0]) == 1:
+        return np.stack([np.asarray(ear) for ear in item])
+    return item
+
+
+def _to_numpy(samples: Any) -> Any:
+    """Samples of a decoder, which may be a tensor."""
+    return samples.numpy() if type(samples).__module__.split(".")[0] == "torch" else _nested(samples)

@@ -1,0 +1,205 @@
+"""Sound: a clip that knows its sample rate and its level."""
+
+from collections.abc import Iterator
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+PASCALS_DB_SPL = 93.98  # level of an RMS of 1 Pa, 20 log10(1 / 20 µPa), to the two decimals of the AMT
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1e3, 1e6
+MOST_EARS = 16
+
+
+class Sound:
+    """A clip that knows its sample rate and its level; it cannot be changed.
+
+    Models, and the functions of `skaud.audio`, take a list of them; rate and level then survive cross-validation,
+    scorers, pickles and data frames, with no metadata.
+
+    Parameters
+    ----------
+    samples : array-like of shape (n_samples,) or (n_ears, n_samples)
+        Samples, float32 or float64; they are copied, unless they own their memory and are marked as not writeable.
+    sample_rate : float
+        Rate of the samples in Hz, 1000 to 1000000.
+    rms_one_db_spl : float, default=93.98
+        Level in dB SPL that an RMS of 1.0 stands for; 93.98 where the samples are in pascals.
+
+    Raises
+    ------
+    TypeError
+        If the samples are no numbers, or integers, whose scale is not known.
+    ValueError
+        If there are no samples, or some are not finite; if there are more ears than samples, or than 16; if a number is
+        out of its range.
+
+    Notes
+    -----
+    ``samples, sample_rate = sound`` takes it apart. It is no array: ``numpy.asarray`` of a list of Sounds is an array
+    of objects that keep their rates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import Sound
+    >>> sound = Sound(np.full(8000, 0.02), 16000)
+    >>> sound
+    Sound(0.5 s, 16000 Hz, 60.0 dB SPL)
+    >>> samples, sample_rate = sound
+    >>> Sound(np.stack([samples, samples]), sample_rate).n_ears
+    2
+    """
+
+    __slots__ = ("_rms_one_db_spl", "_sample_rate", "_samples")
+
+    def __init__(self, samples: npt.ArrayLike, sample_rate: float, rms_one_db_spl: float = PASCALS_DB_SPL) -> None:
+        checked = check_samples(samples, "samples")
+        check_ears("samples", checked.shape)
+        self._samples = _frozen(checked)
+        rate = check_rate("sample_rate", sample_rate)
+        self._sample_rate = int(rate) if rate.is_integer() else rate
+        self._rms_one_db_spl = check_scale("rms_one_db_spl", rms_one_db_spl)
+
+    @property
+    def samples(self) -> np.ndarray:
+        """Samples, (n_samples,) or (n_ears, n_samples); they cannot be written to."""
+        return self._samples
+
+    @property
+    def sample_rate(self) -> float:
+        """Rate of the samples in Hz."""
+        return self._sample_rate
+
+    @property
+    def rms_one_db_spl(self) -> float:
+        """Level in dB SPL that an RMS of 1.0 stands for."""
+        return self._rms_one_db_spl
+
+    @property
+    def n_ears(self) -> int | None:
+        """Number of ears; None where the samples have no axis for them."""
+        return len(self._samples) if self._samples.ndim == 2 else None
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples of an ear."""
+        return self._samples.shape[-1]
+
+    @property
+    def duration_s(self) -> float:
+        """Length in s."""
+        return self.n_samples / self._sample_rate
+
+    @property
+    def db_spl(self) -> Any:
+        """Level in dB SPL, from the RMS over all samples: a number, or one an ear in an array; -inf for silence."""
+        return level_db(self._samples, self._rms_one_db_spl)
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self._samples
+        yield self._sample_rate
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sound):
+            return NotImplemented
+        return (
+            self._sample_rate == other._sample_rate
+            and self._rms_one_db_spl == other._rms_one_db_spl
+            and np.array_equal(self._samples, other._samples)
+        )
+
+    def __hash__(self) -> int:
+        content = np.asarray(self._samples + 0.0, dtype=np.float64).tobytes()  # -0.0 equals 0.0
+        return hash((self._sample_rate, self._rms_one_db_spl, self._samples.shape, content))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Sound, (self._samples, self._sample_rate, self._rms_one_db_spl)
+
+    def __copy__(self) -> "Sound":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "Sound":
+        return self
+
+    def __repr__(self) -> str:
+        ears = [] if self.n_ears is None else [f"{self.n_ears} ear{'s' * (self.n_ears != 1)}"]
+        levels = "/".join(f"{level:.1f}" for level in np.atleast_1d(self.db_spl))
+        return f"Sound({', '.join([f'{self.duration_s:.4g} s', *ears, f'{self._sample_rate:g} Hz', levels])} dB SPL)"
+
+
+def level_db(samples: np.ndarray, rms_one_db_spl: float, axis: Any = -1) -> Any:
+    """Level in dB SPL, from the RMS along axis; -inf for silence."""
+    rms = np.sqrt(np.mean(np.square(samples, dtype=np.float64), axis=axis))
+    with np.errstate(divide="ignore"):
+        level = 20 * np.log10(rms) + rms_one_db_spl
+    return level if np.ndim(level) else float(level)
+
+
+# --- checks, which all that takes sound shares ---
+
+
+def check_samples(samples: Any, name: str) -> np.ndarray:
+    """Array of finite float32 or float64 with at least one sample; an error that names it otherwise."""
+    if isinstance(samples, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, and a sound has no gaps; cut them out, or fill them: x.filled(0).")
+    try:
+        samples = np.asarray(samples)
+    except ValueError:
+        raise ValueError(f"{name} is a list of sounds of different lengths; give them one by one.") from None
+    if samples.dtype == np.float16:
+        samples = samples.astype(np.float32)
+    if samples.dtype not in (np.float32, np.float64):
+        integers = samples.dtype.kind in "iu"
+        remedy = "scale it with skaud.audio.from_pcm" if integers else "convert it with x.astype('float64')"
+        raise TypeError(f"{name} holds {samples.dtype}, a sound holds float32 or float64; {remedy}.")
+    if not samples.ndim or not samples.size:
+        raise ValueError(f"{name} has shape {samples.shape}, a sound has at least one sample; leave empty sounds out.")
+    if not np.isfinite(samples).all():
+        n_bad = samples.size - np.count_nonzero(np.isfinite(samples))
+        raise ValueError(f"{name} has {n_bad} samples that are NaN or infinite; repair them or leave the sound out.")
+    return samples
+
+
+def check_ears(name: str, shape: tuple[int, ...]) -> None:
+    """Refuse shapes of a clip, (n_samples,) or (n_ears, n_samples), that no ears have."""
+    if len(shape) not in (1, 2):
+        raise ValueError(f"{name} has shape {shape}; a clip is (n_samples,), or (n_ears, n_samples). Reshape it.")
+    if len(shape) == 2 and (shape[0] > MOST_EARS or shape[0] > shape[1]):
+        limit = f"{MOST_EARS}" if shape[0] > MOST_EARS else f"its {shape[1]} samples"
+        raise ValueError(
+            f"{name} has shape {shape}, {shape[0]} ears, more than {limit}; ears come before samples, (n_ears, "
+            "n_samples): transpose it, or read the file with skaud.audio.read."
+        )
+
+
+def check_rate(name: str, value: Any) -> float:
+    """Sample rate in Hz; an error where it cannot be meant."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not np.isfinite(float(value)):
+        raise ValueError(f"{name}={value!r} must be a number of Hz; give the rate of the recording.")
+    rate = float(value)
+    if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
+        guess = f" ({rate * 1000:g} Hz, in kHz?)" if LOWEST_RATE_HZ <= rate * 1000 <= HIGHEST_RATE_HZ else ""
+        raise ValueError(
+            f"{name}={value!r} must lie between {LOWEST_RATE_HZ:g} and {HIGHEST_RATE_HZ:g} Hz{guess}; give the rate of "
+            "the recording in Hz."
+        )
+    return rate
+
+
+def check_scale(name: str, value: Any) -> float:
+    """Level in dB SPL that an RMS of 1.0 stands for; an error where it cannot be meant."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not -300 <= float(value) <= 300:
+        raise ValueError(
+            f"{name}={value!r} must be a number of dB SPL from -300 to 300; samples in pascals have {PASCALS_DB_SPL}."
+        )
+    return float(value)
+
+
+def _frozen(samples: np.ndarray) -> np.ndarray:
+    """The samples, read-only: a copy, unless nobody can write to them as they are."""
+    if samples.flags.writeable or samples.base is not None or type(samples) is not np.ndarray:
+        samples = np.array(samples, order="C", subok=False)
+        samples.flags.writeable = False
+    return samples
