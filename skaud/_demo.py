@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -73,7 +74,11 @@ def load(data: str | None) -> Clips:
         return Clips("synthetic vowels", vowels.clips, vowels.target, vowels.groups, vowels.clips[0].sample_rate)
     bunch = datasets.load_folder(data)
     # At the lowest rate of all, so that no class or speaker is known by its bandwidth.
-    rate = min(clip.sample_rate for clip in bunch.clips)
+    rates = Counter(clip.sample_rate for clip in bunch.clips)
+    rate = min(rates)
+    if len(rates) > 1:
+        found = ", ".join(f"{n} at {r:g} Hz" for r, n in sorted(rates.items()))
+        print(f"Recordings of different rates, {found}: all are resampled to {rate:g} Hz, the lowest.")
     return Clips(str(data), audio.resample(bunch.clips, rate), bunch.target, bunch.groups, rate)
 
 

@@ -15,7 +15,17 @@ import numpy.typing as npt
 
 from skaud._clips import Clip, as_list, take_apart
 from skaud._warnings import warn_caller
-from skaud.sound import MOST_EARS, PASCALS_DB_SPL, Sound, check_ears, check_rate, check_samples, check_scale, level_db
+from skaud.sound import (
+    MOST_EARS,
+    PASCALS_DB_SPL,
+    Sound,
+    check_ears,
+    check_rate,
+    check_samples,
+    check_scale,
+    level_db,
+    rms,
+)
 
 __all__ = [
     "add_noise",
@@ -33,6 +43,7 @@ RandomState = int | np.random.RandomState | None
 Axis = int | tuple[int, ...] | None
 
 _NOISE_EXPONENT = {"white": 0.0, "pink": -0.5, "brown": -1.0}  # amplitude goes with frequency to this power
+_BLOCK = 1 << 20  # samples that are resampled at a time
 _CANCELLED_DB = 20.0  # by how much a mean of ears lies below them where they cancel
 
 
@@ -70,7 +81,13 @@ def read(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it holds no samples or libsndfile cannot read it; the message has the path and libsndfile's words.
+        If it holds no samples, or samples that are not finite, or is no file, or libsndfile cannot read it; the message
+        has the path and libsndfile's words.
+
+    Warns
+    -----
+    UserWarning
+        If the file was cut and its container tells: it announces more samples than it has.
 
     Examples
     --------
@@ -92,19 +109,12 @@ def read(
 
 
 def _read(path: Any, sample_rate: float | None, mono: bool, dtype: np.dtype, scale: float) -> Sound:
-    import soundfile
+    from skaud._sound_files import read_frames
 
-    is_file = hasattr(path, "read")
-    name = str(getattr(path, "name", path)) if is_file else os.fsdecode(path)
-    if not is_file and not os.path.exists(path):
-        raise FileNotFoundError(f"path={name!r}: there is no such file; check the path (now in {os.getcwd()!r}).")
-    try:
-        frames, file_rate = soundfile.read(path if is_file else name, dtype=dtype.name, always_2d=True)
-    except soundfile.SoundFileError as error:
-        said = getattr(error, "error_string", str(error))
-        raise ValueError(f"path={name!r} cannot be read, libsndfile says: {said} Convert it to wav or flac.") from error
-    if not frames.shape[0]:
-        raise ValueError(f"path={name!r} holds no samples; leave it out or record it anew.")
+    name = str(getattr(path, "name", path)) if hasattr(path, "read") else os.fsdecode(path)
+    frames, file_rate, missing = read_frames(path, dtype.name)
+    if missing:
+        warn_caller(f"path={name!r}: {missing}. Copy it anew, or leave it out.")
     if frames.shape[1] > MOST_EARS:
         raise ValueError(
             f"path={name!r} has {frames.shape[1]} channels, more than {MOST_EARS} ears; write those that are meant to "
@@ -175,8 +185,6 @@ def resample(x: Any, new_sample_rate: float, *, sample_rate: float | None = None
 
 def resample_array(x: np.ndarray, sample_rate: float, new_sample_rate: float, name: str = "x") -> np.ndarray:
     """Samples of any shape, time last, that are checked already, at another rate."""
-    import soxr
-
     if sample_rate == new_sample_rate:
         return x
     n_samples = x.shape[-1]
@@ -189,8 +197,23 @@ def resample_array(x: np.ndarray, sample_rate: float, new_sample_rate: float, na
     rows = np.ascontiguousarray(x).reshape(-1, n_samples)
     out = np.empty((rows.shape[0], n_new), x.dtype)
     for row, new_row in zip(rows, out):
-        new_row[:] = soxr.resample(row, sample_rate, new_sample_rate, quality="VHQ")
+        _resample_row(row, new_row, sample_rate, new_sample_rate, name)
     return out.reshape(*x.shape[:-1], n_new)
+
+
+def _resample_row(x: np.ndarray, out: np.ndarray, sample_rate: float, new_sample_rate: float, name: str) -> None:
+    """Write the resampled sound to out, in blocks: soxr would hold it twice."""
+    import soxr
+
+    stream = soxr.ResampleStream(sample_rate, new_sample_rate, 1, dtype=x.dtype.name, quality="VHQ")
+    done = 0
+    for begin in range(0, len(x), _BLOCK):
+        block = stream.resample_chunk(x[begin : begin + _BLOCK], last=begin + _BLOCK >= len(x))
+        if not np.isfinite(block).all():  # sums of samples near the largest number
+            raise ValueError(f"{name} goes beyond what {x.dtype} holds when resampled; lower it, or pass float64.")
+        out[done : done + len(block)] = block[: len(out) - done]
+        done += len(block)
+    out[done:] = 0
 
 
 def resampled_length(n_samples: int, sample_rate: float, new_sample_rate: float) -> int:
@@ -227,7 +250,8 @@ def to_mono(x: Any) -> Any:
     def averaged(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
         if samples.ndim == 1:
             return samples, clip.sample_rate
-        mean = samples.mean(axis=-2)
+        with np.errstate(over="ignore"):
+            mean = _representable(samples.mean(axis=-2), samples.dtype, name, "its ears averaged")
         loss_db = level_db(samples, 0.0, axis=None) - level_db(mean, 0.0, axis=None)
         if np.isfinite(level_db(samples, 0.0, axis=None)) and loss_db > _CANCELLED_DB:
             warn_caller(
@@ -404,14 +428,15 @@ def set_level(x: Any, db_spl: float, rms_one_db_spl: float = PASCALS_DB_SPL, axi
     if np.ndim(db_spl) or not np.isfinite(db_spl):
         raise ValueError(f"db_spl={db_spl} must be one finite number; for silence use numpy.zeros_like.")
 
-    def scaled(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
-        rms = _rms(samples, axis, keepdims=True)
-        if not rms.all():
+    def at_level(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
+        rms_now = rms(samples, axis, keepdims=True)
+        if not rms_now.all():
             raise ValueError(f"{name} is silent, no gain brings it to db_spl={db_spl}; leave silent sounds out.")
-        gain = 10.0 ** ((db_spl - _scale(clip, scale, name)) / 20) / rms
-        return _representable(samples * gain, samples.dtype, name, f"db_spl={db_spl}"), clip.sample_rate
+        with np.errstate(over="ignore", invalid="ignore"):  # found below
+            scaled = samples * (_ratio(db_spl - _scale(clip, scale, name)) / rms_now)
+        return _representable(scaled, samples.dtype, name, f"db_spl={db_spl}"), clip.sample_rate
 
-    return _apply(x, scaled)
+    return _apply(x, at_level)
 
 
 def make_noise(
@@ -499,11 +524,12 @@ def add_noise(x: Any, snr_db: float, color: str = "pink", random_state: RandomSt
             )
         if snr_db == np.inf:
             return samples.copy(), clip.sample_rate
-        rms = _rms(samples, None, keepdims=False)
-        if not rms:
+        rms_now = rms(samples, None)
+        if not rms_now:
             raise ValueError(f"{name} is silent, no noise lies snr_db={snr_db} below it; leave silent clips out.")
         noise = np.stack([_noise(random, samples.shape[-1], color) for _ in range(samples.size // samples.shape[-1])])
-        sum_ = samples + noise.reshape(samples.shape) * (rms * 10.0 ** (-snr_db / 20))
+        with np.errstate(over="ignore", invalid="ignore"):  # found below
+            sum_ = samples + noise.reshape(samples.shape) * (rms_now * _ratio(-snr_db))
         return _representable(sum_, samples.dtype, name, f"snr_db={snr_db}"), clip.sample_rate
 
     return _apply(x, noisy)
@@ -586,8 +612,10 @@ def _representable(x: np.ndarray, dtype: np.dtype, name: str, cause: str) -> np.
     return x
 
 
-def _rms(x: np.ndarray, axis: Axis, keepdims: bool) -> Any:
-    return np.sqrt(np.mean(np.square(x, dtype=np.float64), axis=axis, keepdims=keepdims))
+def _ratio(db: float) -> np.floating:
+    """Ratio of amplitudes; infinity where it is beyond float64."""
+    with np.errstate(over="ignore"):
+        return np.power(10.0, np.float64(db) / 20)
 
 
 def _float_type(dtype: npt.DTypeLike) -> np.dtype:

@@ -13,13 +13,12 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from skaud import audio
+from skaud._sound_files import leaves_folder, sound_suffixes
 from skaud._vowels import VOWEL_TABLE, make_vowels
 from skaud.audio import RandomState, draw_seed, generator
 from skaud.sound import PASCALS_DB_SPL, Sound, check_rate
 
 __all__ = ["VOWEL_TABLE", "load_folder", "make_am_noise", "make_tone", "make_tone_complex", "make_vowels"]
-
-_SOUND_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64")
 
 
 def make_tone(
@@ -198,6 +197,7 @@ def load_folder(
     sample_rate: int | None = None,
     mono: bool = True,
     rms_one_db_spl: float = PASCALS_DB_SPL,
+    outside: bool = False,
 ) -> Bunch:
     """Read a folder of labelled recordings.
 
@@ -215,6 +215,8 @@ def load_folder(
         Average the channels; otherwise files of several channels give Sounds with ears.
     rms_one_db_spl : float, default=93.98
         Level in dB SPL that a recording with an RMS of 1.0 had, as for `skaud.audio.read`.
+    outside : bool, default=False
+        Let the manifest name files outside the folder, by absolute paths or ``..``: only of manifests that you trust.
 
     Returns
     -------
@@ -262,6 +264,12 @@ def load_folder(
     manifest = folder / "manifest.csv"
     frame = _read_manifest(manifest) if manifest.is_file() else _list_classes(folder)
     group = _group_column(frame)
+    leaving = [name for name in frame["path"] if leaves_folder(name)]
+    if leaving and not outside:
+        raise ValueError(
+            f"{str(manifest)!r} names {leaving[0]!r}, which leaves its folder, and {len(leaving) - 1} more; move the "
+            "files there, or pass outside=True if you trust the manifest."
+        )
     clips, troubles = [], []
     paths = [str(folder / name) for name in frame["path"]]
     for name in paths:
@@ -353,12 +361,12 @@ def _list_classes(folder: Path) -> pd.DataFrame:
         names = sorted(
             file.as_posix()
             for file in inside
-            if file.suffix.lower() in _SOUND_SUFFIXES and not any(part.startswith(".") for part in file.parts)
+            if file.suffix.lower() in sound_suffixes() and not any(part.startswith(".") for part in file.parts)
         )
         if not names:
             raise ValueError(
-                f"{str(folder / label)!r} has no sound files ({', '.join(_SOUND_SUFFIXES)}); convert them, or move the "
-                "sub-folder elsewhere."
+                f"{str(folder / label)!r} has no sound files ({', '.join(sound_suffixes())}); convert them, or move "
+                "the sub-folder elsewhere."
             )
         rows += [(name, label) for name in names]
     return pd.DataFrame(rows, columns=["path", "label"])

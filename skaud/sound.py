@@ -131,10 +131,20 @@ class Sound:
 
 def level_db(samples: np.ndarray, rms_one_db_spl: float, axis: Any = -1) -> Any:
     """Level in dB SPL, from the RMS along axis; -inf for silence."""
-    rms = np.sqrt(np.mean(np.square(samples, dtype=np.float64), axis=axis))
     with np.errstate(divide="ignore"):
-        level = 20 * np.log10(rms) + rms_one_db_spl
+        level = 20 * np.log10(rms(samples, axis)) + rms_one_db_spl
     return level if np.ndim(level) else float(level)
+
+
+def rms(samples: np.ndarray, axis: Any = -1, keepdims: bool = False) -> Any:
+    """RMS along axis, in float64."""
+    peak = 1.0
+    if samples.dtype == np.float64:
+        largest = float(np.abs(samples).max())
+        if largest and not 1e-100 < largest < 1e100:  # their squares would leave the range of float64
+            peak = largest
+    scaled = samples if peak == 1.0 else samples / peak
+    return peak * np.sqrt(np.mean(np.square(scaled, dtype=np.float64), axis=axis, keepdims=keepdims))
 
 
 # --- checks, which all that takes sound shares ---

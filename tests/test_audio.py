@@ -104,7 +104,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     (tmp_path / "nothing.wav").touch()
     with error(ValueError, "nothing.wav", "cannot be read"):
         audio.read(tmp_path / "nothing.wav")
-    with error(ValueError, tmp_path.name, "cannot be read"):
+    with error(ValueError, tmp_path.name, "is a folder"):
         audio.read(tmp_path)
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
     with error(ValueError, "empty.wav", "holds no samples"):
@@ -460,3 +460,71 @@ def test_samples_before_ears_are_refused(call):
 def test_what_a_dtype_cannot_hold_is_an_error_and_not_infinity():
     with error(ValueError, "db_spl=900", "float32"):
         audio.set_level(np.ones(9, "float32"), 900)
+
+
+# What is returned is finite, or there is an error
+
+
+LARGE = {"float32": 3e38, "float64": 1.7e308}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: audio.set_level(x, 1e6),
+        lambda x: audio.set_level(x, 7000),
+        lambda x: audio.set_level(x, 60),
+        lambda x: audio.add_noise(x, -1e6),
+        lambda x: audio.add_noise(x, 0),
+        lambda x: audio.resample(x, 44100, sample_rate=8000),
+        lambda x: audio.to_mono(np.stack([x, x])),
+        lambda x: audio.rms_db_spl(x),
+    ],
+    ids=["1e6 dB", "7000 dB", "60 dB", "noise at -1e6 dB", "noise", "resample", "to_mono", "rms_db_spl"],
+)
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_functions_of_audio_return_finite_samples_or_a_value_error(dtype, function):
+    random = np.random.default_rng(0)
+    for scale in (1e-300, 1e-30, 1.0, 1e30, LARGE[dtype]):
+        x = (np.sign(random.standard_normal(500)) * scale).astype(dtype)
+        if not x.any():
+            continue
+        try:
+            assert np.isfinite(function(x)).all()
+        except ValueError as error:
+            assert "beyond what" in str(error)  # noqa: PT017
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-200, 1e200, 1e300])
+def test_levels_hold_for_the_smallest_and_the_largest_samples(scale):
+    x = np.array([scale, -scale])
+    assert audio.rms_db_spl(x, 0.0) == pytest.approx(20 * np.log10(scale))
+    np.testing.assert_allclose(audio.set_level(x, 0.0, 0.0), [1.0, -1.0])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("old", "new"), [(8000, 22050), (44100, 16000), (22050, 44100.5)])
+def test_resampling_in_blocks_gives_what_the_whole_gives(monkeypatch, dtype, old, new):
+    import soxr
+
+    x = np.random.default_rng(0).standard_normal(5000).astype(dtype)
+    wanted = soxr.resample(x, old, new, quality="VHQ")
+    for block in (1 << 20, 1000, 77):
+        monkeypatch.setattr(audio, "_BLOCK", block)
+        np.testing.assert_array_equal(audio.resample(x, new, sample_rate=old), wanted)
+
+
+@pytest.mark.slow
+def test_resampling_an_hour_takes_little_beyond_it():
+    code = """
+import resource, numpy as np
+from skaud import audio
+audio.resample(np.zeros(1000, "float32"), 16000, sample_rate=22050)
+x = np.zeros(3600 * 22050, "float32") + np.float32(0.01)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+y = audio.resample(x, 16000, sample_rate=22050)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before - y.nbytes // 1024)
+"""
+    kib = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert kib < 200 * 1024  # float32 sound of an hour is 303 MiB; its rows are not copied

@@ -368,3 +368,21 @@ def test_spoken_digits_load_with_speakers_and_lengths():
     assert len(set(data.groups)) == 6
     seconds = [clip.duration_s for clip in data.clips]
     np.testing.assert_allclose(seconds, table["seconds"], atol=1e-3)
+
+
+@pytest.mark.parametrize("leave", ["absolute", ".."])
+def test_a_manifest_leaves_its_folder_only_when_allowed(tmp_path, leave):
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "x.wav", np.full(800, 0.1), 8000)
+    name = tmp_path / "x.wav" if leave == "absolute" else "../x.wav"
+    (tmp_path / "in" / "manifest.csv").write_text(f"path,label\n{name},a\n")
+    with error(ValueError, "manifest.csv", "leaves its folder", "outside=True"):
+        load_folder(tmp_path / "in")
+    assert len(load_folder(tmp_path / "in", outside=True).clips) == 1
+
+
+def test_every_sound_that_libsndfile_reads_is_taken(tmp_path):
+    for label, (suffix, container) in {"a": ("sph", "NIST"), "b": ("snd", "AU"), "c": ("rf64", "RF64")}.items():
+        (tmp_path / label).mkdir()
+        soundfile.write(tmp_path / label / f"x.{suffix}", np.full(800, 0.1), 8000, format=container)
+    assert load_folder(tmp_path).target.tolist() == ["a", "b", "c"]

@@ -221,11 +221,12 @@ def test_what_cannot_be_classified_is_a_wrong_call(tmp_path, capfd, labels, word
     assert "nowhere" in capfd.readouterr().err
 
 
-def test_recordings_of_several_rates_are_brought_to_the_lowest(tmp_path):
+def test_recordings_of_several_rates_are_brought_to_the_lowest_which_is_said(tmp_path, capsys):
     for label, rate in (("a", 8000), ("b", 16000)):
         (tmp_path / label).mkdir()
         soundfile.write(tmp_path / label / "1.wav", np.ones(rate), rate)
     clips = _demo.load(str(tmp_path))
+    assert "1 at 8000 Hz, 1 at 16000 Hz: all are resampled to 8000 Hz" in capsys.readouterr().out
     assert clips.sample_rate == 8000
     assert [clip.n_samples for clip in clips.clips] == [8000, 8000]
 
