@@ -4,6 +4,7 @@ import subprocess
 import pytest
 
 from skaud.command import main
+from skaud.command.models import MODELS
 
 
 def script(shell, capsys):
@@ -17,7 +18,7 @@ def script(shell, capsys):
     [
         (["fe"], {"features"}),
         (["features", "--res"], {"--resume"}),
-        (["features", "--model", ""], {"carfac", "osses2021", "dau1997", "biomimetic"}),
+        (["features", "--model", ""], set(MODELS)),
         (["demo", "--model", "o"], {"osses2021"}),
         (["demo", "--res"], set()),
         (["completion", ""], {"bash", "zsh", "fish"}),
@@ -37,4 +38,4 @@ def test_zsh_takes_the_script_of_bash_and_fish_has_its_own(capsys):
     assert zsh.endswith(bash)
     assert "bashcompinit" in zsh
     assert "complete -c skaud -n '__fish_seen_subcommand_from features' -l resume -d " in fish
-    assert "-l model -r -f -a 'carfac osses2021 dau1997 biomimetic'" in fish
+    assert f"-l model -r -f -a '{' '.join(MODELS)}'" in fish
