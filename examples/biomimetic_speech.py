@@ -32,7 +32,7 @@ from sklearn.preprocessing import StandardScaler
 from skaud import AuditorySpectrogram, BiomimeticFrontend, TemporalPooling, audio, datasets
 
 RATE = 16000
-LEVEL_DB_SPL, RMS_ONE_DB_SPL = 60.0, 100.0
+LEVEL_DB_SPL = 60.0
 SNRS_DB = (np.inf, 3.0, 0.0, -3.0)
 POOLING = TemporalPooling("std", segments=3)
 N_STRFS = 40
@@ -142,7 +142,7 @@ def choose(recordings, per_class, seed):
 def present(clips, snr_db, seed):
     """Clips at one level, in pink noise."""
     noisy = audio.add_noise(clips, snr_db, "pink", random_state=seed)
-    return [audio.set_level(clip, LEVEL_DB_SPL, RMS_ONE_DB_SPL) for clip in noisy]
+    return audio.set_level(noisy, LEVEL_DB_SPL)
 
 
 def classify(recordings, arguments, record):
@@ -209,19 +209,19 @@ def mixtures(recordings, seed, per_talker, n_seconds=2.0):
             for k in range(per_talker):
                 kind = ("music", "noise")[k % 2]
                 masker = random.choice(parts[kind][part])
-                speech, other = (cut(recordings.clips[i], n, random) for i in (talker, masker))
+                speech, other = (cut(recordings.clips[i].samples, n, random) for i in (talker, masker))
                 other = other * np.sqrt((speech**2).mean() / (other**2).mean())
                 items.append((speech, speech + other, kind))
         sets.append(items)
     return sets
 
 
-def cut(clip, n, random):
+def cut(samples, n, random):
     """A loud enough stretch of a clip."""
-    loudness = np.sqrt((clip**2).mean())
+    loudness = np.sqrt((samples**2).mean())
     while True:
-        begin = random.integers(len(clip) - n)
-        piece = clip[begin : begin + n].astype(np.float64)
+        begin = random.integers(len(samples) - n)
+        piece = samples[begin : begin + n].astype(np.float64)
         if np.sqrt((piece**2).mean()) > 0.5 * loudness:
             return piece
 
@@ -247,7 +247,7 @@ def rows_of(front, items):
 
 def to_level(x):
     """Samples as the front ends take them."""
-    return audio.set_level(x, LEVEL_DB_SPL, RMS_ONE_DB_SPL).astype(np.float32)
+    return audio.set_level(x, LEVEL_DB_SPL).astype(np.float32)
 
 
 def enhance(recordings, arguments, record):

@@ -53,7 +53,7 @@ def choose(candidates, n):
 def present(indices, snr_db):
     """Clips at 60 dB SPL, in pink noise."""
     noisy = audio.add_noise([sounds.clips[i] for i in indices], snr_db, "pink", random_state=0)
-    return [audio.set_level(clip, 60, rms_one_db_spl=100) for clip in noisy]
+    return audio.set_level(noisy, 60)
 
 
 train, test = choose(~in_test, arguments.per_class), choose(in_test, arguments.per_class)

@@ -15,7 +15,7 @@ from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skaud import CARFAC, Audiogram, datasets
+from skaud import CARFAC, Audiogram, Sound, audio, datasets
 from skaud.display import AudiogramDisplay, CochleagramDisplay, OHCHealthDisplay
 
 # %%
@@ -24,9 +24,10 @@ from skaud.display import AudiogramDisplay, CochleagramDisplay, OHCHealthDisplay
 left, right = Audiogram.standard("S1", ear="left"), Audiogram.standard("N2", ear="right")
 vowels = datasets.make_vowels(n_speakers=12, n_takes=1, random_state=0, db_spl=65)
 vowel = vowels.clips[list(vowels.target).index("iy")]
+both = Sound(np.stack([vowel.samples, vowel.samples]), vowel.sample_rate)
 with warnings.catch_warnings(record=True) as beyond:
     warnings.simplefilter("always")
-    listener = CARFAC(audiogram=[left, right], pooling=None, frame_length=0.002).fit([np.stack([vowel, vowel])])
+    listener = CARFAC(audiogram=[left, right], pooling=None, frame_length=0.002).fit([both])
 for warning in beyond:
     print(warning.message)
 
@@ -40,7 +41,7 @@ OHCHealthDisplay.from_estimator(listener, ax=along)
 # %%
 # The vowel of "heed" at 65 dB SPL in a healthy ear, and in these two.
 healthy = CARFAC(pooling=None, frame_length=0.002).fit([vowel])
-responses = [*healthy.transform([vowel]), *listener.transform([np.stack([vowel, vowel])])[0]]
+responses = [*healthy.transform([vowel]), *listener.transform([both])[0]]
 figure, axes = plt.subplots(1, 3, figsize=(15, 4), layout="constrained")
 for ax, response, name in zip(axes, responses, ("healthy ear", "left ear, S1", "right ear, N2")):
     CochleagramDisplay.from_response(
@@ -68,8 +69,7 @@ accuracy = np.empty((len(levels_db_spl), len(hearing)))
 for column, (name, audiogram) in enumerate(hearing.items()):
     ear = CARFAC(audiogram=audiogram).fit(vowels.clips)
     for row, level in enumerate(levels_db_spl):
-        gain = 10 ** ((level - 65) / 20)
-        features = ear.transform([gain * clip for clip in vowels.clips])
+        features = ear.transform(audio.set_level(vowels.clips, level))
         features += neural_noise.normal(0, 0.001, features.shape)
         scores = cross_val_score(classifier, features, vowels.target, groups=vowels.groups, cv=GroupKFold(4))
         accuracy[row, column] = scores.mean()

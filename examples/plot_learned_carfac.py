@@ -29,7 +29,7 @@ LEARN = ("velocity_scale", "v_offset", "min_zeta", "max_zeta", "agc_time_constan
 vowels = datasets.make_vowels(
     n_speakers=9, n_takes=2, noise_snr_db=0, random_state=0, sample_rate=8000, duration_s=(0.12, 0.12)
 )
-X, y = np.stack(vowels.clips), vowels.target
+X, y = np.array(vowels.clips, dtype=object), vowels.target
 models = {
     "fixed": CARFAC(8000, n_jobs=-1),
     "learned": CARFAC(8000, learn=LEARN, l2=L2, max_iter=8, batch_size=120, n_jobs=-1),

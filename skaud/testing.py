@@ -70,7 +70,7 @@ def dot_test(
     --------
     >>> from skaud import CARFAC, datasets
     >>> from skaud.testing import dot_test
-    >>> X = datasets.make_tone([1000], duration_s=0.02)
+    >>> X = datasets.make_tone([1000], duration_s=0.02, sample_rate=22050)
     >>> differences = dot_test(CARFAC(), X, wrt=["X", "v_offset"])
     >>> max(differences.values()) < 1e-12
     True

@@ -63,7 +63,7 @@ def write_folder(path, rows):
         manifest = csv.writer(file)
         manifest.writerow(("path", "label", "group"))
         for i, (clip, label, group) in enumerate(rows):
-            soundfile.write(path / f"{i}.wav", clip, RATE)
+            soundfile.write(path / f"{i}.wav", getattr(clip, "samples", clip), RATE)
             manifest.writerow((f"{i}.wav", label, group))
     return path
 

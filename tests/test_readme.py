@@ -16,7 +16,7 @@ def test_the_snippets_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     for i in few:
         folder = tmp_path / "recordings" / str(vowels.target[i])
         folder.mkdir(parents=True, exist_ok=True)
-        soundfile.write(folder / f"{i}.wav", vowels.clips[i], 22050)
+        soundfile.write(folder / f"{i}.wav", vowels.clips[i].samples, 22050)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
     snippets = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)

@@ -68,10 +68,10 @@ def as_module(
     >>> torch = pytest.importorskip("torch")
     >>> from skaud import CARFAC, datasets
     >>> from skaud.interop.torch import as_module
-    >>> X = datasets.make_tone([250, 1000], duration_s=0.05)
+    >>> X = datasets.make_tone([250, 1000], duration_s=0.05, sample_rate=22050)
     >>> front = as_module(CARFAC(pooling="mean").fit(X), learn=["velocity_scale"])
     >>> network = torch.nn.Sequential(front, torch.nn.Linear(71, 2))
-    >>> network(torch.tensor(X, dtype=torch.float32)).shape
+    >>> network(torch.tensor([x.samples for x in X], dtype=torch.float32)).shape
     torch.Size([2, 2])
     >>> [name for name, _ in network.named_parameters()]
     ['0.positions.velocity_scale', '1.weight', '1.bias']
@@ -127,10 +127,10 @@ class _Run:
         if wrt:
             return self.model.vjp(signals, wrt, output)
         if output != "features":
-            return self.model.simulate(signals, output)[output], None
+            return self.model.simulate(signals, output, sample_rate=self.model.sample_rate)[output], None
         # Clips of a list may have any length; a data frame is nothing for torch.
         model = copy.copy(self.model).set_output(transform="default")
-        return np.stack(model.transform(list(signals))), None
+        return np.stack(model.transform(list(signals), sample_rate=model.sample_rate)), None
 
     def pull_back(self, grads: Mapping[str, Any]) -> list[np.ndarray]:
         """Derivatives by the positions, name by name."""

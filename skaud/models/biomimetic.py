@@ -143,10 +143,10 @@ class BiomimeticFrontend(AuditorySpectrogram):
     >>> X = datasets.make_tone([250, 1000], duration_s=0.2, sample_rate=16000)
     >>> model = BiomimeticFrontend(pooling=None).fit(X)
     >>> frames = model.transform(X)
-    >>> frames.shape
-    (2, 40, 128, 40)
-    >>> value, pullback = model.vjp(X)  # gradients of a loss, here the sum of squares
-    >>> grads = pullback(2 * value)
+    >>> frames[0].shape
+    (40, 128, 40)
+    >>> value, pullback = model.vjp(X)  # gradients of a loss
+    >>> grads = pullback([2 * own for own in value])
     >>> {name: np.size(grad) for name, grad in grads.items() if name != "X"}
     {'compression': 129, 'lateral_inhibition': 2, 'integration_s': 1, 'scales_cycles_per_octave': 40, 'rates_hz': 40}
     """

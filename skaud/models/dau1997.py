@@ -41,7 +41,7 @@ class Dau1997(Osses2021):  # numpydoc ignore=PR02
     Examples
     --------
     >>> from skaud import Dau1997, datasets
-    >>> X = datasets.make_am_noise([5, 77], duration_s=0.5, sample_rate=44100, random_state=0)
+    >>> X = datasets.make_am_noise([5, 77], duration_s=0.5, random_state=0)
     >>> model = Dau1997(low_hz=3000, high_hz=3500, pooling="mean").fit(X)
     >>> modulation_hz = model.modulation_index_.get_level_values("modulation_hz").to_numpy()
     >>> modulation_hz[:11].round()

@@ -136,8 +136,8 @@ class King2019(StagedTransformer):
     Examples
     --------
     >>> from skaud import King2019, datasets
-    >>> X = datasets.make_am_noise([5, 90], duration_s=0.5, sample_rate=44100, random_state=0)
-    >>> model = King2019(low_hz=1000, high_hz=2000, pooling="std", phase="signed").fit(X)
+    >>> X = datasets.make_am_noise([5, 90], duration_s=0.5, random_state=0)
+    >>> model = King2019(low_hz=1000, high_hz=2000, pooling="mean").fit(X)
     >>> modulation_hz = model.modulation_index_.get_level_values("modulation_hz").to_numpy()
     >>> modulation_hz[:5].round()
     array([ 2.,  5., 14., 36., 94.])

@@ -137,9 +137,9 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
     Examples
     --------
     >>> from skaud import CochlearFilterbank, datasets
-    >>> X = datasets.make_tone([500], duration_s=0.1, sample_rate=16000)
-    >>> CochlearFilterbank().fit_transform(X).shape
-    (1, 129, 1600)
+    >>> X = datasets.make_tone([500], duration_s=0.1)
+    >>> CochlearFilterbank().fit_transform(X)[0].shape
+    (129, 1600)
     """
 
     _takes_channels = False
