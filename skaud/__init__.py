@@ -64,6 +64,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.models.dau1997 import Dau1997 as Dau1997
     from skaud.models.king2019 import King2019 as King2019
     from skaud.models.osses2021 import Osses2021 as Osses2021
+    from skaud.sound import Sound as Sound
     from skaud.stages.adaptation import AdaptationLoops as AdaptationLoops
     from skaud.stages.cochlear import CochlearFilterbank as CochlearFilterbank
     from skaud.stages.cochlear import LateralInhibition as LateralInhibition
