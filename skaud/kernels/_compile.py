@@ -16,7 +16,7 @@ from numba.np.arrayobj import make_array
 ARITHMETIC: dict[str, Any] = {"fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
 
 # numba finds a cached kernel by its name and by the date of its own file; a step in another file may have changed.
-_SOURCES = sorted(Path(__file__).parent.glob("*.py"))
+_SOURCES = sorted(Path(__file__).parent.rglob("*.py"))
 FINGERPRINT = sha1(b"".join(path.read_bytes() for path in _SOURCES), usedforsecurity=False).hexdigest()[:12]
 
 

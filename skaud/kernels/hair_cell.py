@@ -1,21 +1,9 @@
 """Inner hair cell: half-wave rectification, then low-passes in a row."""
 
-from skaud.kernels._compile import loop, step
-from skaud.kernels.one_pole import TINY, ZERO, low_pass_step
+from skaud.kernels._compile import loop
+from skaud.kernels.one_pole import TINY, low_pass_step
 from skaud.kernels.osses_layout import GROUP, LANES, SMOOTHING, TAPED_PASSES
-
-
-@step
-def rectify_step(x):
-    """The larger of 0 and x, also for complex numbers with a small imaginary part; NaN stays NaN."""
-    return x - x if x.real <= ZERO else x
-
-
-@step
-def rectify_step_adjoint(y_bar, x):
-    """Adjoint of rectify_step; the derivative at 0 is 0."""
-    # y = x - x if x <= ZERO else x
-    return y_bar - y_bar if x <= ZERO else y_bar
+from skaud.kernels.pointwise import rectify_step
 
 
 @loop

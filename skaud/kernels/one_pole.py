@@ -17,6 +17,20 @@ TINY = np.float32(1e-20)
 
 
 @step
+def smoothing_step(state, x, share):
+    """Let a state go a share of the way to x."""
+    return state + share * (x - state)
+
+
+@step
+def smoothing_step_adjoint(next_bar, state, x, share):
+    """Adjoint of smoothing_step: bars of state, x, share."""
+    # next = state + share * (x - state)
+    x_bar = next_bar * share
+    return next_bar - x_bar, x_bar, next_bar * (x - state)
+
+
+@step
 def low_pass_step(x, z, b, a):
     """First-order Butterworth low-pass; returns its output and its state."""
     y = b * x + z

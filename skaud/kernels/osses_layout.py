@@ -5,16 +5,15 @@ flat array, the lines; a cell, one modulation filter of one group, has rows of i
 stages a block of at most SEGMENT samples stays in the cache: (sample, group, lane), flat.
 """
 
-from math import factorial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skaud.kernels.lanes import LANES, SEGMENT, aligned_copies, aligned_empty
+from skaud.kernels.pointwise import TAYLOR
 
 MAX_LOOPS = 8
 MAX_PASSES = 5
-TAYLOR_TERMS = 9
 # Stages of a run, in their order.
 GAMMATONE, HAIR_CELL, ADAPTATION, MODULATION = range(4)
 
@@ -44,7 +43,7 @@ class Constants(NamedTuple):
     envelope_a: float
     offset: float
     scale: float
-    taylor: tuple  # 1/n!, the highest n first
+    taylor: tuple  # `TAYLOR` of the exponential
 
 
 class Sizes(NamedTuple):
@@ -133,7 +132,7 @@ def make_plan(design: Any, first: int, last: int, dtype: Any) -> Plan:
         envelope_b,
         envelope_a,
         *((0.0, 1.0) if adaptation is None else (adaptation.offset, adaptation.scale)),
-        *(1 / factorial(TAYLOR_TERMS - 1 - n) for n in range(TAYLOR_TERMS)),
+        *TAYLOR,
     )
     loops = np.zeros((0, 5))
     if adaptation is not None:

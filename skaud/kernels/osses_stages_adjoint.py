@@ -5,9 +5,8 @@ A block of bars holds the derivatives with respect to what a stage returns, then
 """
 
 from skaud.kernels._compile import loop
-from skaud.kernels.adaptation import adaptation_step_adjoint, floor_step, floor_step_adjoint, limit_step_adjoint
+from skaud.kernels.adaptation import floor_step, floor_step_adjoint, limit_step_adjoint
 from skaud.kernels.gammatone import gammatone_step_adjoint
-from skaud.kernels.hair_cell import rectify_step, rectify_step_adjoint
 from skaud.kernels.modulation import (
     cell_step,
     cell_step_adjoint,
@@ -20,6 +19,7 @@ from skaud.kernels.one_pole import (
     ZERO,
     low_pass_step,
     low_pass_step_adjoint,
+    smoothing_step_adjoint,
 )
 from skaud.kernels.osses_layout import (
     CELL,
@@ -62,6 +62,7 @@ from skaud.kernels.osses_tape import (
     OFFSET,
     SCALE,
 )
+from skaud.kernels.pointwise import rectify_step, rectify_step_adjoint
 
 
 @loop
@@ -181,8 +182,8 @@ def adapt_adjoint(row, n_samples, slot, lines_bar, tape, bar, n_groups, n_loops,
                 for l in range(LANES):
                     x, divisor, y = of_sample[l], of_sample[l + LANES], of_sample[l + 2 * LANES]
                     quotient = floor_step(x, floor) / divisor
-                    # divisor_next = adaptation_step(y, divisor, smoothing)
-                    y_bar, before_bar, smoothing_bar = adaptation_step_adjoint(f_bar[l], y, divisor, smoothing)
+                    # divisor_next = smoothing_step(divisor, y, smoothing)
+                    before_bar, y_bar, smoothing_bar = smoothing_step_adjoint(f_bar[l], divisor, y, smoothing)
                     y_bar = y_bar + x_bar[l]
                     # y = limit_step(quotient, excess, slope, c), or without a limit the quotient
                     quotient_bar, excess_bar, slope_bar = y_bar, ZERO * y_bar, ZERO * y_bar

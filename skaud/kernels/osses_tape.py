@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.kernels.carfac_layout import aligned_empty
+from skaud.kernels.lanes import aligned_empty
 from skaud.kernels.osses_layout import (
     ADAPTATION,
     CELL,

@@ -11,10 +11,10 @@ from skaud._gradients import STEP, ComplexStep
 from skaud._learning import LearningTransformer
 from skaud._responses import stack
 from skaud.design import carfac as design
-from skaud.kernels import carfac_adjoint as adjoint
-from skaud.kernels import carfac_checkpoints as checkpointing
-from skaud.kernels import carfac_lanes as lanes
-from skaud.kernels import carfac_layout as layout
+from skaud.kernels.carfac import adjoint, layout
+from skaud.kernels.carfac import checkpoints as checkpointing
+from skaud.kernels.carfac import run as lanes
+from skaud.kernels.carfac.steps import Constants
 from skaud.models._carfac_limits import learning_bounds, resolve_n_fibers, resolve_ohc_health
 from skaud.models._carfac_runs import CARFACRuns, spikes_per_release, state_of_ears
 
@@ -100,9 +100,7 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
             state = self._state(len(x[rows]))
             checkpoints = layout.Checkpoints.empty(state, ceil(n_samples / segment), n_changing)
             work = layout.workspace(plan, len(x[rows]), len(taps))
-            checkpointing.record(
-                x[rows], segment, checkpoints, state, plan, taps, first, frame_length or 0, work, out[rows]
-            )
+            lanes.record(x[rows], segment, checkpoints, state, plan, taps, first, frame_length or 0, work, out[rows])
             runs.append((rows, state, checkpoints))
         own = [slice(i * n_ears, (i + 1) * n_ears) for i in range(len(clips))]
         finished = self._finish(output, out)
@@ -117,7 +115,7 @@ class CARFACGradients(ComplexStep, CARFACRuns, LearningTransformer):
             x_bar, sums = self._reverse(x, bars, length, segment, runs, plan, taps, first, wrt)
             for (rows, *_), group in zip(runs, sums):
                 if output == "receptor_potential":
-                    group.constants[lanes.Constants._fields.index("cap1_rest")] += value_bar[rows].sum(dtype=float)
+                    group.constants[Constants._fields.index("cap1_rest")] += value_bar[rows].sum(dtype=float)
                 if output == "spikes_per_s":
                     released = (value_bar[rows] * np.moveaxis(out[rows], 1, 2)).sum(axis=(0, 3), dtype=float)
                     group.fibers[:] = released * (self.ihcs_per_channel * self.sample_rate)

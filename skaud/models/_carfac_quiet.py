@@ -10,8 +10,8 @@ from joblib import Parallel, delayed
 from skaud._responses import stack
 from skaud.fitting.audiogram import matching_levels
 from skaud.hearing.thresholds import hl_to_spl
-from skaud.kernels import carfac_lanes as lanes
-from skaud.kernels import carfac_layout as layout
+from skaud.kernels.carfac import layout
+from skaud.kernels.carfac import run as lanes
 from skaud.models._carfac_gradients import CARFACGradients
 
 AT_ONCE = 4  # tones that the kernel runs side by side

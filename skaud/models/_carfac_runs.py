@@ -13,8 +13,8 @@ from skaud._sounds import count_ears
 from skaud.base import AudioTransformer
 from skaud.design import carfac_response
 from skaud.design.carfac import CARFACCoefficients
-from skaud.kernels import carfac_lanes as lanes
-from skaud.kernels import carfac_layout as layout
+from skaud.kernels.carfac import layout
+from skaud.kernels.carfac import run as lanes
 from skaud.stages._stage import check_frequencies
 from skaud.stages.pooling import pool
 
@@ -224,7 +224,7 @@ class CARFACRuns(AudioTransformer):
 
     def _run_on_gpu(self, X: Any, output: str, frame_length: int) -> Any:
         """Frames of signals X (n_signals, n_samples) on a device."""
-        from skaud.kernels.cuda import find_not_finite, run_two_cap
+        from skaud.kernels.carfac.cuda import find_not_finite, run_two_cap
 
         needed = {"ihc_style": "two_cap", "open_loop": False, "use_delay_buffer": False}
         found = {name: getattr(self, name) for name in needed} | {"output": output}

@@ -15,7 +15,7 @@ from skaud.base import AudioTransformer
 from skaud.design import carfac as design
 from skaud.design import carfac_response
 from skaud.hearing.audiogram import Audiogram
-from skaud.kernels import carfac_layout as layout
+from skaud.kernels.carfac import layout
 from skaud.models._carfac_fit import CARFACFit
 from skaud.models._carfac_limits import (
     PARAMETER_CONSTRAINTS,

@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 
 import skaud
-from skaud.kernels import carfac_lanes
 from skaud.kernels._compile import loop
+from skaud.kernels.carfac import run as carfac_run
 
 PACKAGE = Path(skaud.__file__).parent
 RUN = """
 import numpy as np
 from skaud import CARFAC
-from skaud.kernels import carfac_lanes
+from skaud.kernels.carfac import run
 x = np.ones((1, 100), "float32")
-print(CARFAC(min_pole_hz=3000.0).fit(x).transform(x).shape, sum(carfac_lanes.run_frames.stats.cache_hits.values()))
+print(CARFAC(min_pole_hz=3000.0).fit(x).transform(x).shape, sum(run.run_frames.stats.cache_hits.values()))
 """
 
 
@@ -71,4 +71,4 @@ def test_llvm_learns_that_arrays_do_not_overlap():
     attributes = re.findall(r"ptr ([^%,]*)%arg\.(?:x|out)\.4", head)  # of the data
     assert len(attributes) == 2
     assert all("noalias" in own for own in attributes)
-    assert carfac_lanes.run._compiler.pipeline_class is double._compiler.pipeline_class
+    assert carfac_run.run._compiler.pipeline_class is double._compiler.pipeline_class

@@ -7,12 +7,12 @@ import plain_osses2021 as plain
 import pytest
 
 from skaud import AdaptationLoops, GammatoneFilterbank, HairCellEnvelope, ModulationFilterbank, Osses2021
-from skaud.kernels import adaptation, hair_cell, modulation, one_pole
+from skaud.kernels import adaptation, modulation, one_pole
 from skaud.kernels.fir import convolve, prepare_taps
-from skaud.kernels.osses_layout import TAYLOR_TERMS, Constants
+from skaud.kernels.osses_layout import Constants
+from skaud.kernels.pointwise import TAYLOR, rectify_step
 
 RATE = 16000
-TAYLOR = tuple(1 / math.factorial(TAYLOR_TERMS - 1 - n) for n in range(TAYLOR_TERMS))
 C = Constants(0.0, 0.0, 0.0, 0.0, 0.0, 1.0, TAYLOR)
 
 
@@ -27,11 +27,6 @@ def error(found, wanted):
 # --- steps ---
 
 
-@pytest.mark.parametrize("x", [-200.0, -39.0, -10.0, -1.0, -1e-3, 0.0, 1.5])
-def test_decay_is_the_exponential(x):
-    assert adaptation.decay(x, C) == pytest.approx(math.exp(x), rel=1e-11, abs=1e-12)
-
-
 @pytest.mark.parametrize("excess", [0.6, 1.57, 4.0, 9.0])
 def test_limit_is_that_of_the_toolbox(excess):
     for x in (0.3, 1.0, 1.01, 2.0, 10.0, 1e4):
@@ -43,8 +38,6 @@ def test_steps_keep_nan():
     for value in (
         adaptation.floor_step(math.nan, 1e-5),
         adaptation.limit_step(math.nan, 4.0, -0.5, C),
-        adaptation.decay(math.nan, C),
-        hair_cell.rectify_step(math.nan),
         modulation.envelope_output_step(math.nan, 0.0, 1.0),
     ):
         assert math.isnan(value)
@@ -54,7 +47,7 @@ def test_steps_keep_nan():
 def test_steps_take_a_complex_step(x):
     for step in (
         lambda x: adaptation.limit_step(adaptation.floor_step(x, 1e-5), 4.0, -0.5, C),
-        lambda x: hair_cell.rectify_step(x),
+        rectify_step,
         lambda x: modulation.envelope_output_step(x, 0.5 * x, 1.4),
         lambda x: one_pole.low_pass_step(x, 0.1, 0.2, 0.6)[1],
     ):

@@ -8,10 +8,11 @@ import pytest
 
 from skaud import CARFAC
 from skaud.design import carfac as design
-from skaud.kernels import carfac as steps
 from skaud.kernels._compile import kernel
-from skaud.kernels.carfac_layout import LANES, lane_position, make_constants, n_groups_for
-from skaud.kernels.carfac_outputs import deliver, sow
+from skaud.kernels.carfac import hair_cells, steps
+from skaud.kernels.carfac.layout import LANES, lane_position, make_constants, n_groups_for
+from skaud.kernels.carfac.outputs import deliver, sow
+from skaud.kernels.pointwise import TAYLOR
 
 STEP = 1e-30
 CELL = {
@@ -43,15 +44,15 @@ def jacobian(step, arguments, wrt, c, of_constants):
 STEPS = [
     ("resonator_step", ("z1", "z2", "za", "zb", "r1", "velocity_scale", "v_offset"), None),
     ("stage_output", ("s", "z2", "g"), None),
-    ("half_wave", ("x",), None),
     ("just_hwr_step", ("bm",), None),
     ("high_pass_step", ("out", "ac"), None),
     ("conductance", ("bm",), None),
     ("one_cap_step", ("bm", "cap", "lpf", "nap"), "one_cap"),
     ("two_cap_step", ("bm", "cap1", "cap2", "nap"), "two_cap"),
     ("synapse_step", ("v", "reservoir", "release"), "two_cap_with_syn"),
-    ("agc_filter_step", ("memory", "epsilon", "x"), None),
-    ("ear_mix_step", ("memory", "mean", "mix"), None),
+    ("fibers_output", ("v", "reservoir", "release", "n_fibers"), "two_cap_with_syn"),
+    ("gather_step", ("memory", "gathered", "deeper", "epsilon", "scale", "feedback"), None),
+    ("aim_step", ("memory", "health", "zr", "ga", "gb", "gc", "g", "dg", "zb", "dzb"), None),
     ("relative_undamping", ("memory", "health"), None),
     ("stage_gain", ("undamping", "ga", "gb", "gc"), None),
     ("slope_step", ("now", "goal"), None),
@@ -63,8 +64,9 @@ STEPS = [
 @pytest.mark.parametrize("seed", range(3))
 def test_a_step_and_its_adjoint_are_transposes(name, wrt, cell, seed):
     rng = np.random.default_rng(seed)
-    step, adjoint = getattr(steps, name), getattr(steps, f"{name}_adjoint")
-    if name != "synapse_step":  # quicker; in it, NumPy would add the compiled exponential to ONE in single precision
+    home = steps if hasattr(steps, name) else hair_cells
+    step, adjoint = getattr(home, name), getattr(home, f"{name}_adjoint")
+    if cell != "two_cap_with_syn":  # quicker; else NumPy would add the compiled exponential to ONE in single precision
         step, adjoint = step.py_func, adjoint.py_func
     c = constants(cell) if cell else None
     arguments = {
@@ -77,14 +79,64 @@ def test_a_step_and_its_adjoint_are_transposes(name, wrt, cell, seed):
     known = dict(arguments) | ({"c": c} if cell else {})
     if name == "two_cap_step":
         known["cap1_next"] = step(**known)[0]
+    if name == "fibers_output":
+        known["release_next"] = step(**known)[2]
     names = list(inspect.signature(getattr(adjoint, "py_func", adjoint)).parameters)
     found = adjoint(*bars, *(known[n] for n in names[len(bars) :]))
+    if cell in CELL:
+        found = [*found[:-1], *(getattr(found[-1], n) for n in CELL[cell])]
     np.testing.assert_allclose(np.ravel(found), bars @ J, rtol=1e-13, atol=1e-15)
+
+
+def test_a_stage_and_its_adjoint_are_transposes():
+    """With the ripple's: what its input does to its output and to its z1."""
+    rng, c = np.random.default_rng(0), constants("two_cap")
+    wrt = ("s", "z1", "z2", "za", "g", "dg", "zb", "dzb", "r1")
+    known = {name: rng.uniform(0.1, 0.9) for name in (*wrt, "a0", "c0", "h", "elapsed")}
+    bars = rng.standard_normal(3)
+
+    def stage(s, z1, c=c, **others):
+        z1, z2, _, out = steps.stage_step.py_func(0.0, z1, slope=0.0, intercept=s, c=c, **others)
+        return z1 + s, z2, out
+
+    J = jacobian(stage, known, wrt, c, ("velocity_scale", "v_offset"))
+    z1_bar, *found = steps.stage_step_adjoint.py_func(*bars, z2_next=stage(**known)[1], c=c, **known)
+    ripple = [known[name] for name in ("g", "dg", "elapsed")]
+    _, _, s_bar = steps.ripple_step_adjoint.py_func(bars[2], 0.0, 0.0, bars[0], *ripple)
+    np.testing.assert_allclose([s_bar, z1_bar, *found], bars @ J, rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "states", "cell"),
+    [
+        ("just_hwr_output", ("ac",), "just_hwr"),
+        ("one_cap_output", ("ac", "cap", "lpf", "nap"), "one_cap"),
+        ("two_cap_output", ("ac", "cap1", "cap2", "nap"), "two_cap"),
+    ],
+)
+def test_what_follows_the_ripple_and_its_adjoint_are_transposes(name, states, cell):
+    rng, c = np.random.default_rng(0), constants(cell)
+    output, adjoint = getattr(hair_cells, name).py_func, getattr(hair_cells, f"{name}_adjoint").py_func
+    known = {n: rng.uniform(0.1, 0.9) for n in ("entry", *states)} | {"slope": 1.0, "intercept": 0.0}
+    J = jacobian(output, known, ("entry", *states), c, CELL.get(cell, ()))[1:]  # without that of the output itself
+    bars, after = rng.standard_normal(len(J)), output(**known, c=c)
+    known |= {"bm": after[1], "cap1_next": after[3], "c": c}
+    found = adjoint(*bars, *(known[n] for n in list(inspect.signature(adjoint).parameters)[len(bars) :]))
+    if cell in CELL:
+        found = [*found[:-1], *(getattr(found[-1], n) for n in CELL[cell])]
+    np.testing.assert_allclose(found, bars @ J, rtol=1e-13, atol=1e-15)
+
+
+@pytest.mark.parametrize("x", [-50.0, -3.0, -0.1, 0.1, 3.0, 20.0])
+def test_the_sigmoid_and_its_adjoint_are_exact(x):
+    assert hair_cells.sigmoid(x, TAYLOR) == pytest.approx(1 / (1 + np.exp(x)), rel=1e-6, abs=1e-12)
+    derivative = hair_cells.sigmoid(x + 1j * STEP, TAYLOR).imag / STEP
+    assert hair_cells.sigmoid_adjoint(1.0, x, TAYLOR) == pytest.approx(derivative, rel=1e-12, abs=1e-13)
 
 
 @pytest.mark.parametrize(("x", "expected"), [(-0.5, 0), (0.5, 3), (2.5, 0)])
 def test_no_derivative_passes_where_the_rectifier_is_shut_or_saturated(x, expected):
-    assert steps.just_hwr_step_adjoint(3.0, x) == expected
+    assert hair_cells.just_hwr_step_adjoint(3.0, x) == expected
 
 
 def test_the_spatial_filter_and_its_adjoint_are_transposes():

@@ -1,36 +1,15 @@
 """CARFAC's steps, and the vectorised loops against the plain one."""
 
-import math
-
 import numpy as np
 import pytest
 from plain_carfac import plain_nap
 
 from skaud import CARFAC
-from skaud.kernels import carfac as steps
-from skaud.kernels.carfac_layout import LANES, aligned_empty, lane_position, make_constants, n_groups_for
-
-TAYLOR = tuple(1 / math.factorial(steps.TAYLOR_TERMS - 1 - n) for n in range(steps.TAYLOR_TERMS))
+from skaud.kernels.carfac.layout import LANES, aligned_empty, lane_position, make_constants, n_groups_for
 
 
 def error(found, expected):
     return np.abs(found - expected).max() / np.abs(expected).max()
-
-
-@pytest.mark.parametrize("x", [-63.0, -50.0, -1.0, 0.0, 1e-3, 5.0, 63.0])
-def test_exponential_is_exact_to_rounding(x):
-    assert steps.exponential(x, TAYLOR) == pytest.approx(math.exp(x), rel=1e-13)
-
-
-def test_exponential_takes_a_complex_step():
-    assert steps.exponential(-3.0 + 1e-30j, TAYLOR).imag / 1e-30 == pytest.approx(math.exp(-3.0), rel=1e-13)
-
-
-def test_half_wave_keeps_nan_and_the_imaginary_part():
-    assert math.isnan(steps.half_wave(math.nan))
-    assert steps.half_wave(-1.0) == 0
-    assert steps.half_wave(2 + 3j) == 2 + 3j
-    assert steps.half_wave(-2 + 3j) == 0
 
 
 @pytest.mark.parametrize("n_channels", [2, 15, 16, 17, 71, 80, 96])

@@ -13,29 +13,9 @@ import numba
 import numpy as np
 from numba import cuda
 
-from skaud.kernels.carfac import (
-    agc_filter_step,
-    high_pass_step,
-    ramp_step,
-    relative_undamping,
-    resonator_step,
-    slope_step,
-    spatial_step,
-    stage_gain,
-    stage_output,
-    two_cap_step,
-)
-from skaud.kernels.carfac_layout import (
-    APICAL,
-    BASAL,
-    DECIMATION,
-    EPSILON,
-    FEEDBACK,
-    HERE,
-    INPUT_SCALE,
-    make_constants,
-    make_plan,
-)
+from skaud.kernels.carfac import layout as at
+from skaud.kernels.carfac.hair_cells import two_cap_output
+from skaud.kernels.carfac.steps import aim_step, gather_step, spatial_step, stage_step
 
 MAX_CHANNELS = 256
 MAX_STAGES = 8
@@ -46,7 +26,7 @@ SEARCHERS = 128  # threads that look through a signal
 A0, C0, H, R1, ZR, GA, GB, GC, HEALTH = range(9)
 
 
-def run_two_cap(x: Any, coefficients: Any, frame_length: int, dtype: Any, gain: float = 1.0) -> Any:
+def run_two_cap(x: Any, coefficients: Any, frame_samples: int, dtype: Any, gain: float = 1.0) -> Any:
     """Mean NAP over frames of signals x (n_signals, n_samples) on a device: two_cap, closed loop, one ear.
 
     coefficients is a `skaud.design.carfac.CARFACCoefficients`; x is heard times gain. Returns a device array, cupy's if
@@ -61,13 +41,15 @@ def run_two_cap(x: Any, coefficients: Any, frame_length: int, dtype: Any, gain: 
         )
     rows = [car.a0, car.c0, car.h, car.r1, car.zr, car.ga, car.gb, car.gc, car.ohc_health]
     rest = np.array([hair.cap1_rest, hair.cap2_rest, gain])
-    table = make_plan(coefficients, 0, dtype).table
+    table = at.make_plan(coefficients, 0, dtype).table
     n_signals, n_samples = x.shape
-    shape = (n_signals, n_channels, max(1, n_samples // frame_length))
+    shape = (n_signals, n_channels, max(1, n_samples // frame_samples))
     out = _empty(x, shape, dtype)
     per_channel, table, rest = (_to_device(x, array.astype(dtype)) for array in (np.stack(rows, axis=1), table, rest))
     kernel = _two_cap_kernel(np.dtype(dtype).name)
-    kernel[n_signals, n_channels](x, per_channel, table, rest, make_constants(coefficients, dtype), frame_length, out)
+    kernel[n_signals, n_channels](
+        x, per_channel, table, rest, at.make_constants(coefficients, dtype), frame_samples, out
+    )
     return out
 
 
@@ -103,7 +85,7 @@ def _to_device(x: Any, array: np.ndarray) -> Any:
 def two_cap_kernel(real: Any) -> Any:
     """The kernel as plain Python, for one type of number."""
 
-    def two_cap(x, channels, table, rest, c, frame_length, out):
+    def two_cap(x, channels, table, rest, c, frame_samples, out):
         slope = cuda.shared.array(MAX_CHANNELS, real)
         intercept = cuda.shared.array(MAX_CHANNELS, real)
         memory = cuda.local.array(MAX_STAGES, real)
@@ -115,7 +97,9 @@ def two_cap_kernel(real: Any) -> Any:
         zr, health = channels[channel, ZR], channels[channel, HEALTH]
         ga, gb, gc = channels[channel, GA], channels[channel, GB], channels[channel, GC]
         zero = a0 - a0
+        one = zero + np.float32(1)
         z1, z2, za, zb, dzb, dg, ac, nap, total = zero, zero, zero, zr, zero, zero, zero, zero, zero
+        s_in = zero  # what enters this channel
         g = ga + gb + gc  # at full undamping
         cap1, cap2, gain = rest[0], rest[1], rest[2]
         for s in range(n_stages):
@@ -123,11 +107,12 @@ def two_cap_kernel(real: Any) -> Any:
         filled, frame = 0, 0
         for t in range(n_samples):
             elapsed = np.float32(phase[0] + 1)
-            g_now, zb_now = ramp_step(g, dg, elapsed), ramp_step(zb, dzb, elapsed)
-            z1_next, z2_next = resonator_step(z1, z2, za, zb_now, r1, a0, c0, c.velocity_scale, c.v_offset)
+            z1, z2_next, own_slope, own_intercept = stage_step(
+                s_in, z1, z2, za, one, zero, g, dg, zb, dzb, r1, a0, c0, h, elapsed, c
+            )
             za, z2 = z2, z2_next
             # Inclusive scan: compose the affine maps of all channels up to this one.
-            slope[channel], intercept[channel] = g_now, stage_output(zero, z2, g_now, h)
+            slope[channel], intercept[channel] = own_slope, own_intercept
             cuda.syncthreads()
             reach = 1
             while reach < n_channels:
@@ -143,46 +128,42 @@ def two_cap_kernel(real: Any) -> Any:
             s_in = heard
             if channel > 0:
                 s_in = slope[channel - 1] * heard + intercept[channel - 1]
-            z1 = z1_next + s_in
-            bm, ac = high_pass_step(stage_output(s_in, z2, g_now, h), ac, c.ac_coeff)
-            cap1, cap2, nap = two_cap_step(bm, cap1, cap2, nap, c)
+            _, _, ac, cap1, cap2, nap = two_cap_output(s_in, own_slope, own_intercept, ac, cap1, cap2, nap, c)
             pending[0] += nap
             total += nap
             filled += 1
-            if filled == frame_length or (n_samples < frame_length and t == n_samples - 1):
+            if filled == frame_samples or (n_samples < frame_samples and t == n_samples - 1):
                 if frame < n_frames:
                     out[signal, channel, frame] = total / np.float32(filled)
                 total, filled, frame = zero, 0, frame + 1
             phase[0] += 1
-            if phase[0] < table[0, DECIMATION]:
+            if phase[0] < table[0, at.DECIMATION]:
                 cuda.syncthreads()  # before the next sample overwrites what a neighbour still reads
                 continue
             phase[0] = 0
             due = 1
             while due < n_stages:
-                pending[due] += pending[due - 1] * table[due - 1, INPUT_SCALE]
+                pending[due] += pending[due - 1] * table[due - 1, at.INPUT_SCALE]
                 phase[due] += 1
-                if phase[due] < table[due, DECIMATION]:
+                if phase[due] < table[due, at.DECIMATION]:
                     break
                 phase[due] = 0
                 due += 1
             for s in range(due - 1, -1, -1):
                 deeper = memory[s + 1] if s + 1 < n_stages else zero
-                gathered = pending[s] * table[s, INPUT_SCALE] + table[s, FEEDBACK] * deeper
+                gathered = gather_step(
+                    memory[s], pending[s], deeper, table[s, at.EPSILON], table[s, at.INPUT_SCALE], table[s, at.FEEDBACK]
+                )
                 cuda.syncthreads()
-                slope[channel] = agc_filter_step(memory[s], table[s, EPSILON], gathered)
+                slope[channel] = gathered
                 pending[s] = zero
                 cuda.syncthreads()
                 basal = slope[channel - 1] if channel > 0 else slope[channel]
                 apical = slope[channel + 1] if channel + 1 < n_channels else slope[channel]
                 memory[s] = spatial_step(
-                    basal, slope[channel], apical, table[s, BASAL], table[s, HERE], table[s, APICAL]
+                    basal, slope[channel], apical, table[s, at.BASAL], table[s, at.HERE], table[s, at.APICAL]
                 )
-            u = relative_undamping(memory[0], health)
-            decimation = table[0, DECIMATION]
-            g, zb = ramp_step(g, dg, decimation), ramp_step(zb, dzb, decimation)
-            dg = slope_step(g, stage_gain(u, ga, gb, gc), decimation)
-            dzb = slope_step(zb, zr * u, decimation)
+            g, dg, zb, dzb = aim_step(memory[0], health, zr, ga, gb, gc, g, dg, zb, dzb, table[0, at.DECIMATION])
             cuda.syncthreads()
 
     return two_cap

@@ -10,12 +10,30 @@ from functools import cache
 import numpy as np
 
 from skaud.kernels._compile import borrowed, copy_run, kernel, loop
-from skaud.kernels.carfac import ONE, ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN, ZERO
-from skaud.kernels.carfac_agc import add_samples, aim, hand_on, share_due, smooth_due
-from skaud.kernels.carfac_agc_adjoint import update_agc_adjoint
-from skaud.kernels.carfac_checkpoints import n_changing, restore
-from skaud.kernels.carfac_lanes import respond, split, unfold
-from skaud.kernels.carfac_lanes_adjoint import (
+from skaud.kernels.carfac import layout as at
+from skaud.kernels.carfac.agc import add_samples, aim, hand_on, share_due, smooth_due
+from skaud.kernels.carfac.agc_adjoint import update_agc_adjoint
+from skaud.kernels.carfac.checkpoints import n_changing, restore
+from skaud.kernels.carfac.hair_cells import ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN
+from skaud.kernels.carfac.layout import (
+    BARS_GROUP,
+    GROUP,
+    LANES,
+    OUT,
+    SEGMENT,
+    SOWN,
+    Z1,
+    Plan,
+    Sizes,
+    Tape,
+    aligned_empty,
+    constants_of,
+    sizes_of,
+)
+from skaud.kernels.carfac.outputs import sow
+from skaud.kernels.carfac.run import split
+from skaud.kernels.carfac.sample import respond
+from skaud.kernels.carfac.sample_adjoint import (
     enter_adjoint,
     enter_delayed_adjoint,
     leave_just_hwr_adjoint,
@@ -24,43 +42,17 @@ from skaud.kernels.carfac_lanes_adjoint import (
     release_transmitter_adjoint,
     resonate_adjoint,
 )
-from skaud.kernels.carfac_layout import (
-    AC,
-    BARS_GROUP,
-    BM,
-    CAP2,
-    DECIMATION,
-    DZB,
-    GROUP,
-    LANES,
-    N_FIBERS,
-    OUT,
-    R1,
-    SEGMENT,
-    SLOPE,
-    SOWN,
-    Z1,
-    Z2,
-    ZA,
-    ZB,
-    ZR,
-    G,
-    Plan,
-    Sizes,
-    Tape,
-    aligned_empty,
-)
-from skaud.kernels.carfac_outputs import sow
+from skaud.kernels.one_pole import ONE, ZERO
 
-RAMPS = 4 * LANES  # G, DG, ZB, DZB
+RAMPS = 4 * LANES  # G, DG, at.ZB, at.DZB
 GOALS = 5 * LANES  # ZR, GA, GB, GC, HEALTH
 
 
 def n_taped(style: int, constants: bool) -> int:
     """Values of a group that the tape holds for a sample, from Z1 on."""
     if style == TWO_CAP and not constants:
-        return CAP2 + LANES - Z1
-    return max(n_changing(style) + AC, BM + LANES) - Z1
+        return at.CAP2 + LANES - Z1
+    return max(n_changing(style) + at.AC, at.BM + LANES) - Z1
 
 
 # --- forwards, with a tape -------------------------------------------------------------------------------------------
@@ -78,21 +70,21 @@ def tape_sample(lines, row, samples, slot, n_groups, taped):
 def tape_delayed(lines, row, samples, n_groups, taped):
     """Begin the tape: with z2 before the sample before."""
     for k in range(1, n_groups + 1):
-        copy_run(samples, (row, 0, k * taped + Z2 - Z1), lines, (row, k * GROUP + ZA), LANES)
+        copy_run(samples, (row, 0, k * taped + at.Z2 - Z1), lines, (row, k * GROUP + at.ZA), LANES)
 
 
 @loop
 def tape_ramps(lines, row, ramps, block, n_groups):
     """Copy the ramps that lead to the AGC's next update."""
     for k in range(n_groups):
-        copy_run(ramps, (row, block, k * RAMPS), lines, (row, (k + 1) * GROUP + G), RAMPS)
+        copy_run(ramps, (row, block, k * RAMPS), lines, (row, (k + 1) * GROUP + at.G), RAMPS)
 
 
 @loop
 def restore_ramps(lines, row, ramps, block, n_groups):
     """Put them back."""
     for k in range(n_groups):
-        copy_run(lines, (row, (k + 1) * GROUP + G), ramps, (row, block, k * RAMPS), RAMPS)
+        copy_run(lines, (row, (k + 1) * GROUP + at.G), ramps, (row, block, k * RAMPS), RAMPS)
 
 
 @loop
@@ -140,7 +132,7 @@ def advance_taping(
                 update += 1
                 for row in range(n_rows):
                     copy_run(tape.reached, (row, update - 1, 0), memory, (row, 0, 0), memory.shape[2])
-                    aim(lines, row, memory, p.n_groups, table[0, DECIMATION])
+                    aim(lines, row, memory, p.n_groups, table[0, at.DECIMATION])
                     tape_ramps(lines, row, tape.ramps, update, p.n_groups)
     return update
 
@@ -157,8 +149,8 @@ def tap_adjoint(bars, row, seeds, frame, taps, elapsed, n_groups):
                 j = k * BARS_GROUP + l
                 seed = seeds[1 + tap, row, frame, k * LANES + l]
                 bars[row, j + (BARS_GROUP + taps[tap])] += seed
-                if taps[tap] == ZB:
-                    bars[row, j + (BARS_GROUP + DZB)] += seed * elapsed
+                if taps[tap] == at.ZB:
+                    bars[row, j + (BARS_GROUP + at.DZB)] += seed * elapsed
 
 
 @loop
@@ -181,18 +173,18 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
 
     @kernel
     def reverse(
-        x, segment, checkpoints, row_before, state, plan, value_bar, frame_length, taps, first, bars, tape, seeds, work,
-        x_bar,
+        x, segment, checkpoints, row_before, state, plan, value_bar, frame_samples, taps, first, bars, tape, seeds,
+        work, x_bar,
     ):  # fmt: skip
         """Adjoint of run or run_frames, over all of x, from checkpoints every `segment` samples; it changes state.
 
         The rows of x are those of the checkpoints from number row_before on.
 
-        value_bar (n_rows, n_outputs, n_channels, n_frames) are the bars of frames of frame_length samples, of sums, not
-        means; of frames of one sample perhaps only the last. bars come in as zeros and leave as those of the first
+        value_bar (n_rows, n_outputs, n_channels, n_frames) are the bars of frames of frame_samples samples, of sums,
+        not means; of frames of one sample perhaps only the last. bars come in as zeros and leave as those of the first
         state, of the cascade's health and, with `constants`, of the coefficients. x_bar is (n_rows, n_samples).
         """
-        p, c = unfold(plan)
+        p, c = sizes_of(plan), constants_of(plan)
         p = Sizes(p.n_groups, p.n_channels, p.last, p.after, p.n_ears, style, int(delay), p.closed, p.first_decimation)
         n_rows, width = x.shape[0], p.n_groups * LANES
         scratch, entry, smoothed = split(work, n_rows, 1, width)
@@ -206,8 +198,8 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
         table_bar, summed = borrowed(bars.table), borrowed(bars.summed)
         for row in range(n_rows):  # nothing flows in behind the last channel
             for l in range(LANES):
-                lines_bar[row, p.n_groups * BARS_GROUP + SLOPE + l] = ONE
-        before = x.shape[1] - value_bar.shape[3] if frame_length == 1 else 0  # samples that the response leaves out
+                lines_bar[row, p.n_groups * BARS_GROUP + at.SLOPE + l] = ONE
+        before = x.shape[1] - value_bar.shape[3] if frame_samples == 1 else 0  # samples that the response leaves out
         sown = x.shape[1]  # the first frame whose bars are in seeds
         for k in range(checkpoints.phase.shape[0] - 1, -1, -1):
             start, stop = k * segment, min((k + 1) * segment, x.shape[1])
@@ -232,7 +224,7 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
             )
             t = stop - start - 1
             while t >= 0:
-                frame = (start + t - before) // frame_length
+                frame = (start + t - before) // frame_samples
                 if frame < sown:
                     sown = frame // SOWN * SOWN
                     sow(value_bar, sown, first, seeds, p.n_groups)
@@ -256,9 +248,9 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
                     )
                     for row in range(n_rows):
                         restore_ramps(lines, row, ramps, block, p.n_groups)
-                begin = max(t - since + 1, 0, sown * frame_length + before - start)
+                begin = max(t - since + 1, 0, sown * frame_samples + before - start)
                 for u in range(t, begin - 1, -1):
-                    frame, elapsed = (start + u - before) // frame_length - sown, np.float32(tape.elapsed[u])
+                    frame, elapsed = (start + u - before) // frame_samples - sown, np.float32(tape.elapsed[u])
                     for row in range(n_rows):
                         tap_adjoint(lines_bar, row, seeds, frame, taps, elapsed, p.n_groups)
                         if style == TWO_CAP_WITH_SYN:
@@ -344,11 +336,11 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
                             constants,
                         )
                 t = begin - 1
-            sum_up(lines_bar, summed, p.n_groups, ZR, ZR + GOALS)
+            sum_up(lines_bar, summed, p.n_groups, at.ZR, at.ZR + GOALS)
             if constants:
-                sum_up(lines_bar, summed, p.n_groups, R1, R1 + LANES)
-                sum_up(lines_bar, summed, p.n_groups, N_FIBERS, ZR)
-                sum_up(lines_bar, summed, p.n_groups, ZR + GOALS, BARS_GROUP)
+                sum_up(lines_bar, summed, p.n_groups, at.R1, at.R1 + LANES)
+                sum_up(lines_bar, summed, p.n_groups, at.N_FIBERS, at.ZR)
+                sum_up(lines_bar, summed, p.n_groups, at.ZR + GOALS, BARS_GROUP)
 
     return reverse
 

@@ -5,13 +5,15 @@ channel lies in one flat array, the lines: (group, row, lane), with a group more
 flows into the first channel of each lane. Constant strides in one array let LLVM prove that nothing overlaps.
 """
 
-from math import factorial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from skaud.kernels.carfac import TAYLOR_TERMS, Constants
+from skaud.kernels._compile import loop
+from skaud.kernels.carfac.steps import Constants
 from skaud.kernels.lanes import LANES, SEGMENT, aligned_copies, aligned_empty
+from skaud.kernels.pointwise import TAYLOR
 
 N_CLASSES = 3  # spontaneous-rate classes of the synapse
 # Columns of the AGC's table, which has a row a stage; FEEDBACK is the gain of the deeper stage's memory at the input.
@@ -34,9 +36,9 @@ ZR, GA, GB, GC, HEALTH = ((20 + 7 * N_CLASSES + row) * LANES for row in range(5)
 N_ROWS = 20 + 7 * N_CLASSES + 5
 GROUP = N_ROWS * LANES  # from one group to the next
 
-# Bars lie where what they belong to lies, those of the constants behind them, in the order of `Constants`.
-N_CONSTANTS = len(Constants._fields) - 1
-CONSTANT_ROWS = tuple((N_ROWS + row) * LANES for row in range(N_CONSTANTS))
+# Bars lie where what they belong to lies, those of the constants behind them: BARS.velocity_scale and so on.
+N_CONSTANTS = len(Constants._fields) - 1  # without the Taylor sum
+BARS = Constants(*((N_ROWS + row) * LANES for row in range(N_CONSTANTS)), taylor=())
 BARS_GROUP = (N_ROWS + N_CONSTANTS) * LANES
 
 
@@ -99,6 +101,10 @@ class Sizes(NamedTuple):
     first_decimation: int
 
 
+N_SIZES = len(Sizes._fields)
+N_TAYLOR = len(TAYLOR)
+
+
 class Plan(NamedTuple):
     """What a run reads and never changes: `Sizes`, `Constants`, and the AGC's table; arrays, which numba takes fast."""
 
@@ -109,6 +115,20 @@ class Plan(NamedTuple):
     def with_ears(self, n_ears: int) -> "Plan":
         """Plan for signals of so many ears."""
         return self._replace(sizes=np.array(Sizes(*self.sizes)._replace(n_ears=n_ears)))
+
+
+@loop
+def sizes_of(plan):
+    """`Sizes` of a plan."""
+    return Sizes(*to_fixed_tuple(plan.sizes, N_SIZES))
+
+
+@loop
+def constants_of(plan):
+    """`Constants` of a plan."""
+    taylor = to_fixed_tuple(plan.constants[N_CONSTANTS:], N_TAYLOR)
+    values = (*to_fixed_tuple(plan.constants[:N_CONSTANTS], N_CONSTANTS), taylor)
+    return Constants(*values)
 
 
 class Bars(NamedTuple):
@@ -186,7 +206,7 @@ def make_constants(coefficients: Any, dtype: Any) -> Constants:
         syn_res=synapse.res if synapse else 0.0,
         syn_lpf=synapse.lpf if synapse else 0.0,
         spont_sub=synapse.spont_sub if synapse else 0.0,
-        taylor=tuple(1 / factorial(TAYLOR_TERMS - 1 - n) for n in range(TAYLOR_TERMS)),
+        taylor=TAYLOR,
     )
     scalar = np.dtype(dtype).type
     cast = {name: scalar(value) for name, value in values._asdict().items() if name != "taylor"}

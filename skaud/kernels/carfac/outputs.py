@@ -1,8 +1,8 @@
 """From the lanes of CARFAC's kernels to channels in order, and back."""
 
 from skaud.kernels._compile import SQUARE, loop, transpose_square
-from skaud.kernels.carfac import ZERO
-from skaud.kernels.carfac_layout import LANES
+from skaud.kernels.carfac.layout import LANES
+from skaud.kernels.one_pole import ZERO
 
 
 @loop

@@ -3,37 +3,10 @@
 import numpy as np
 
 from skaud.kernels._compile import loop
-from skaud.kernels.carfac import (
-    ZERO,
-    agc_filter_step,
-    ear_mix_step,
-    ramp_step,
-    relative_undamping,
-    slope_step,
-    spatial_step,
-    stage_gain,
-)
-from skaud.kernels.carfac_layout import (
-    APICAL,
-    BASAL,
-    DECIMATION,
-    DG,
-    DZB,
-    EPSILON,
-    FEEDBACK,
-    GA,
-    GB,
-    GC,
-    GROUP,
-    HEALTH,
-    HERE,
-    INPUT_SCALE,
-    LANES,
-    MIX,
-    ZB,
-    ZR,
-    G,
-)
+from skaud.kernels.carfac import layout as at
+from skaud.kernels.carfac.layout import GROUP, LANES
+from skaud.kernels.carfac.steps import aim_step, gather_step, spatial_step
+from skaud.kernels.one_pole import ZERO, smoothing_step
 
 
 @loop
@@ -76,12 +49,12 @@ def neighbours(smoothed, width, last, after):
 def smooth(memory, pending, row, s, smoothed, table, n_groups, last, after):
     """Stage s of one row: what it gathered and the deeper stage's memory, smoothed in time, then over channels."""
     width = n_groups * LANES
-    epsilon, scale, feedback = table[s, EPSILON], table[s, INPUT_SCALE], table[s, FEEDBACK]
-    basal, here, apical = table[s, BASAL], table[s, HERE], table[s, APICAL]
+    epsilon, scale, feedback = table[s, at.EPSILON], table[s, at.INPUT_SCALE], table[s, at.FEEDBACK]
+    basal, here, apical = table[s, at.BASAL], table[s, at.HERE], table[s, at.APICAL]
     deeper = min(s + 1, memory.shape[1] - 1)
     for i in range(width):
-        smoothed[i + LANES] = agc_filter_step(
-            memory[row, s, i], epsilon, pending[row, s, i] * scale + feedback * memory[row, deeper, i]
+        smoothed[i + LANES] = gather_step(
+            memory[row, s, i], pending[row, s, i], memory[row, deeper, i], epsilon, scale, feedback
         )
         pending[row, s, i] = ZERO
     neighbours(smoothed, width, last, after)
@@ -98,7 +71,7 @@ def mix_ears(memory, first, n_ears, s, mix):
             mean += memory[first + ear, s, i]
         mean = mean / np.float32(n_ears)
         for ear in range(n_ears):
-            memory[first + ear, s, i] = ear_mix_step(memory[first + ear, s, i], mean, mix)
+            memory[first + ear, s, i] = smoothing_step(memory[first + ear, s, i], mean, mix)
 
 
 @loop
@@ -106,17 +79,24 @@ def aim(lines, row, memory, n_groups, decimation):
     """Let the cascade's damping and gain run towards what the AGC's fastest stage asks for."""
     for k in range(n_groups):
         for l in range(LANES):
-            i = k * GROUP + l
-            u = relative_undamping(memory[row, 0, k * LANES + l], lines[row, i + (GROUP + HEALTH)])
-            g_goal = stage_gain(
-                u, lines[row, i + (GROUP + GA)], lines[row, i + (GROUP + GB)], lines[row, i + (GROUP + GC)]
+            i = k * GROUP + l + GROUP
+            g, dg, zb, dzb = aim_step(
+                memory[row, 0, k * LANES + l],
+                lines[row, i + at.HEALTH],
+                lines[row, i + at.ZR],
+                lines[row, i + at.GA],
+                lines[row, i + at.GB],
+                lines[row, i + at.GC],
+                lines[row, i + at.G],
+                lines[row, i + at.DG],
+                lines[row, i + at.ZB],
+                lines[row, i + at.DZB],
+                decimation,
             )
-            g = ramp_step(lines[row, i + (GROUP + G)], lines[row, i + (GROUP + DG)], decimation)
-            zb = ramp_step(lines[row, i + (GROUP + ZB)], lines[row, i + (GROUP + DZB)], decimation)
-            lines[row, i + (GROUP + G)] = g
-            lines[row, i + (GROUP + ZB)] = zb
-            lines[row, i + (GROUP + DG)] = slope_step(g, g_goal, decimation)
-            lines[row, i + (GROUP + DZB)] = slope_step(zb, lines[row, i + (GROUP + ZR)] * u, decimation)
+            lines[row, i + at.G] = g
+            lines[row, i + at.ZB] = zb
+            lines[row, i + at.DG] = dg
+            lines[row, i + at.DZB] = dzb
 
 
 @loop
@@ -125,14 +105,14 @@ def hand_on(pending, phase, table, smoothed):
     n_rows, n_stages, width = pending.shape
     due = 1
     while due < n_stages:
-        scale = table[due - 1, INPUT_SCALE]
+        scale = table[due - 1, at.INPUT_SCALE]
         for row in range(n_rows):
             for i in range(width):  # by way of smoothed: LLVM cannot see that two rows of one array do not overlap
                 smoothed[i] = pending[row, due - 1, i] * scale
             for i in range(width):
                 pending[row, due, i] += smoothed[i]
         phase[due] += 1
-        if phase[due] < table[due, DECIMATION].real:
+        if phase[due] < table[due, at.DECIMATION].real:
             break
         phase[due] = 0
         due += 1
@@ -153,7 +133,7 @@ def share_due(memory, due, table, p):
     if p.n_ears > 1:
         for s in range(due):
             for first in range(0, memory.shape[0], p.n_ears):
-                mix_ears(memory, first, p.n_ears, s, table[s, MIX])
+                mix_ears(memory, first, p.n_ears, s, table[s, at.MIX])
 
 
 @loop
@@ -163,4 +143,4 @@ def update_agc(lines, memory, pending, phase, table, p, smoothed):
     smooth_due(memory, pending, due, table, p, smoothed)
     share_due(memory, due, table, p)
     for row in range(memory.shape[0]):
-        aim(lines, row, memory, p.n_groups, table[0, DECIMATION])
+        aim(lines, row, memory, p.n_groups, table[0, at.DECIMATION])

@@ -1,43 +1,13 @@
-"""Adjoint of CARFAC's automatic gain control on the CPU: the loops of carfac_agc.py, backwards."""
+"""Adjoint of CARFAC's automatic gain control on the CPU: the loops of agc.py, backwards."""
 
 import numpy as np
 
 from skaud.kernels._compile import loop
-from skaud.kernels.carfac import (
-    ZERO,
-    agc_filter_step,
-    agc_filter_step_adjoint,
-    ear_mix_step_adjoint,
-    ramp_step_adjoint,
-    relative_undamping,
-    relative_undamping_adjoint,
-    slope_step_adjoint,
-    spatial_step_adjoint,
-    stage_gain_adjoint,
-)
-from skaud.kernels.carfac_agc import neighbours
-from skaud.kernels.carfac_layout import (
-    APICAL,
-    BARS_GROUP,
-    BASAL,
-    DECIMATION,
-    DG,
-    DZB,
-    EPSILON,
-    FEEDBACK,
-    GA,
-    GB,
-    GC,
-    GROUP,
-    HEALTH,
-    HERE,
-    INPUT_SCALE,
-    LANES,
-    MIX,
-    ZB,
-    ZR,
-    G,
-)
+from skaud.kernels.carfac import layout as at
+from skaud.kernels.carfac.agc import neighbours
+from skaud.kernels.carfac.layout import BARS_GROUP, GROUP, LANES
+from skaud.kernels.carfac.steps import aim_step_adjoint, gather_step, gather_step_adjoint, spatial_step_adjoint
+from skaud.kernels.one_pole import ZERO, smoothing_step_adjoint
 
 
 @loop
@@ -45,32 +15,30 @@ def aim_adjoint(bars, lines, row, reached, update, memory_bar, n_groups, decimat
     """Adjoint of aim; reached[row, update] is the memory of the AGC's fastest stage."""
     for k in range(n_groups):
         for l in range(LANES):
-            i, j, position = k * GROUP + l, k * BARS_GROUP + l, k * LANES + l
-            memory, health = reached[row, update, position], lines[row, i + (GROUP + HEALTH)]
-            zr, ga, gb = lines[row, i + (GROUP + ZR)], lines[row, i + (GROUP + GA)], lines[row, i + (GROUP + GB)]
-            u = relative_undamping(memory, health)
-            # lines[DZB] = slope_step(zb, lines[ZR] * u, decimation)
-            zb_bar, zb_goal_bar = slope_step_adjoint(bars[row, j + (BARS_GROUP + DZB)], decimation)
-            # lines[DG] = slope_step(g, g_goal, decimation)
-            g_bar, g_goal_bar = slope_step_adjoint(bars[row, j + (BARS_GROUP + DG)], decimation)
-            # lines[ZB] = zb = ramp_step(lines[ZB], lines[DZB], decimation)
-            zb_bar, dzb_bar = ramp_step_adjoint(zb_bar + bars[row, j + (BARS_GROUP + ZB)], decimation)
-            # lines[G] = g = ramp_step(lines[G], lines[DG], decimation)
-            g_bar, dg_bar = ramp_step_adjoint(g_bar + bars[row, j + (BARS_GROUP + G)], decimation)
-            bars[row, j + (BARS_GROUP + ZB)] = zb_bar
-            bars[row, j + (BARS_GROUP + DZB)] = dzb_bar
-            bars[row, j + (BARS_GROUP + G)] = g_bar
-            bars[row, j + (BARS_GROUP + DG)] = dg_bar
-            # g_goal = stage_gain(u, lines[GA], lines[GB], lines[GC])
-            u_bar, ga_bar, gb_bar, gc_bar = stage_gain_adjoint(g_goal_bar, u, ga, gb, lines[row, i + (GROUP + GC)])
-            bars[row, j + (BARS_GROUP + ZR)] += zb_goal_bar * u
-            bars[row, j + (BARS_GROUP + GA)] += ga_bar
-            bars[row, j + (BARS_GROUP + GB)] += gb_bar
-            bars[row, j + (BARS_GROUP + GC)] += gc_bar
-            # u = relative_undamping(memory, lines[HEALTH])
-            stage_bar, health_bar = relative_undamping_adjoint(u_bar + zb_goal_bar * zr, memory, health)
+            i, j, position = k * GROUP + l + GROUP, k * BARS_GROUP + l + BARS_GROUP, k * LANES + l
+            stage_bar, health_bar, zr_bar, ga_bar, gb_bar, gc_bar, g_bar, dg_bar, zb_bar, dzb_bar = aim_step_adjoint(
+                bars[row, j + at.G],
+                bars[row, j + at.DG],
+                bars[row, j + at.ZB],
+                bars[row, j + at.DZB],
+                reached[row, update, position],
+                lines[row, i + at.HEALTH],
+                lines[row, i + at.ZR],
+                lines[row, i + at.GA],
+                lines[row, i + at.GB],
+                lines[row, i + at.GC],
+                decimation,
+            )
+            bars[row, j + at.G] = g_bar
+            bars[row, j + at.DG] = dg_bar
+            bars[row, j + at.ZB] = zb_bar
+            bars[row, j + at.DZB] = dzb_bar
+            bars[row, j + at.ZR] += zr_bar
+            bars[row, j + at.GA] += ga_bar
+            bars[row, j + at.GB] += gb_bar
+            bars[row, j + at.GC] += gc_bar
+            bars[row, j + at.HEALTH] += health_bar
             memory_bar[row, 0, position] += stage_bar
-            bars[row, j + (BARS_GROUP + HEALTH)] += health_bar
 
 
 @loop
@@ -82,14 +50,14 @@ def mix_ears_adjoint(memory_bar, first, n_ears, s, mix, kept, constants, update,
             for ear in range(n_ears):
                 mean += kept[first + ear, update, smoothed_stage, i] / np.float32(n_ears)
         mean_bar = ZERO * memory_bar[first, s, i]
-        # memory[ear] = ear_mix_step(memory[ear], mean, mix)
+        # memory[ear] = smoothing_step(memory[ear], mean, mix)
         for ear in range(n_ears):
             memory = kept[first + ear, update, smoothed_stage, i] if constants else mean
-            ear_bar, ear_mean_bar, mix_bar = ear_mix_step_adjoint(memory_bar[first + ear, s, i], memory, mean, mix)
+            ear_bar, ear_mean_bar, mix_bar = smoothing_step_adjoint(memory_bar[first + ear, s, i], memory, mean, mix)
             memory_bar[first + ear, s, i] = ear_bar
             mean_bar += ear_mean_bar
             if constants:
-                table_bar[s, MIX] += mix_bar
+                table_bar[s, at.MIX] += mix_bar
         # mean = sum of memory[ear] / n_ears
         for ear in range(n_ears):
             memory_bar[first + ear, s, i] += mean_bar / np.float32(n_ears)
@@ -117,22 +85,27 @@ def neighbours_adjoint(smoothed_bar, width, last, after):
 def smooth_adjoint(memory_bar, pending_bar, row, s, padded, smoothed_bar, table, p):
     """Adjoint of smooth. padded holds two lanes of zeros at either end, around the bars of the smoothed memory."""
     width = p.n_groups * LANES
-    basal, here, apical = table[s, BASAL], table[s, HERE], table[s, APICAL]
+    basal, here, apical = table[s, at.BASAL], table[s, at.HERE], table[s, at.APICAL]
     for i in range(width):
         padded[i + 2 * LANES] = memory_bar[row, s, i]
     # memory[s, i] = spatial_step(smoothed[i], smoothed[i + LANES], smoothed[i + 2 * LANES], basal, here, apical)
     for i in range(width + 2 * LANES):
         smoothed_bar[i] = spatial_step_adjoint(padded[i + 2 * LANES], padded[i + LANES], padded[i], basal, here, apical)
     neighbours_adjoint(smoothed_bar, width, p.last, p.after)
-    epsilon, scale, feedback = table[s, EPSILON], table[s, INPUT_SCALE], table[s, FEEDBACK]
-    # smoothed[i] = agc_filter_step(memory[s, i], epsilon, pending[s, i] * scale + feedback * memory[deeper, i])
+    epsilon, scale, feedback = table[s, at.EPSILON], table[s, at.INPUT_SCALE], table[s, at.FEEDBACK]
+    # smoothed[i] = gather_step(memory[s, i], pending[s, i], memory[deeper, i], epsilon, scale, feedback)
     for i in range(width):
-        stage_bar, _, x_bar = agc_filter_step_adjoint(smoothed_bar[i + LANES], ZERO, epsilon, ZERO)
+        stage_bar, gathered_bar, _, _, _, _ = gather_step_adjoint(
+            smoothed_bar[i + LANES], ZERO, ZERO, ZERO, epsilon, scale, feedback
+        )
         memory_bar[row, s, i] = stage_bar
-        pending_bar[row, s, i] = x_bar * scale
+        pending_bar[row, s, i] = gathered_bar
     if s + 1 < memory_bar.shape[1]:
         for i in range(width):
-            memory_bar[row, s + 1, i] += smoothed_bar[i + LANES] * epsilon * feedback
+            _, _, deeper_bar, _, _, _ = gather_step_adjoint(
+                smoothed_bar[i + LANES], ZERO, ZERO, ZERO, epsilon, scale, feedback
+            )
+            memory_bar[row, s + 1, i] += deeper_bar
 
 
 @loop
@@ -142,23 +115,25 @@ def smooth_table_adjoint(table_bar, kept, row, update, s, padded, smoothed, smoo
     kept (n_rows, n_updates, 3 * n_stages, width) has what the stages gathered, their memories before, and after.
     """
     width, n_stages = p.n_groups * LANES, table.shape[0]
-    epsilon, scale, feedback = table[s, EPSILON], table[s, INPUT_SCALE], table[s, FEEDBACK]
-    deeper = 2 * n_stages + min(s + 1, n_stages - 1)
+    epsilon, scale, feedback = table[s, at.EPSILON], table[s, at.INPUT_SCALE], table[s, at.FEEDBACK]
+    deeper_at = 2 * n_stages + min(s + 1, n_stages - 1)
     for i in range(width):
-        x = kept[row, update, s, i] * scale + feedback * kept[row, update, deeper, i]
-        memory = kept[row, update, n_stages + s, i]
-        smoothed[i + LANES] = agc_filter_step(memory, epsilon, x)
-        # smoothed[i] = agc_filter_step(memory[s, i], epsilon, pending[s, i] * scale + feedback * memory[deeper, i])
-        _, epsilon_bar, x_bar = agc_filter_step_adjoint(smoothed_bar[i + LANES], memory, epsilon, x)
-        table_bar[s, EPSILON] += epsilon_bar
-        table_bar[s, INPUT_SCALE] += x_bar * kept[row, update, s, i]
-        table_bar[s, FEEDBACK] += x_bar * kept[row, update, deeper, i]
+        memory, gathered = kept[row, update, n_stages + s, i], kept[row, update, s, i]
+        deeper = kept[row, update, deeper_at, i]
+        smoothed[i + LANES] = gather_step(memory, gathered, deeper, epsilon, scale, feedback)
+        # smoothed[i] = gather_step(memory[s, i], pending[s, i], memory[deeper, i], epsilon, scale, feedback)
+        _, _, _, epsilon_bar, scale_bar, feedback_bar = gather_step_adjoint(
+            smoothed_bar[i + LANES], memory, gathered, deeper, epsilon, scale, feedback
+        )
+        table_bar[s, at.EPSILON] += epsilon_bar
+        table_bar[s, at.INPUT_SCALE] += scale_bar
+        table_bar[s, at.FEEDBACK] += feedback_bar
     neighbours(smoothed, width, p.last, p.after)
     # memory[s, i] = spatial_step(smoothed[i], smoothed[i + LANES], smoothed[i + 2 * LANES], basal, here, apical)
     for i in range(width):
-        table_bar[s, BASAL] += padded[i + 2 * LANES] * smoothed[i]
-        table_bar[s, HERE] += padded[i + 2 * LANES] * smoothed[i + LANES]
-        table_bar[s, APICAL] += padded[i + 2 * LANES] * smoothed[i + 2 * LANES]
+        table_bar[s, at.BASAL] += padded[i + 2 * LANES] * smoothed[i]
+        table_bar[s, at.HERE] += padded[i + 2 * LANES] * smoothed[i + LANES]
+        table_bar[s, at.APICAL] += padded[i + 2 * LANES] * smoothed[i + 2 * LANES]
 
 
 @loop
@@ -167,12 +142,12 @@ def hand_on_adjoint(pending_bar, due, kept, constants, update, table, table_bar)
     n_rows, n_stages, width = pending_bar.shape
     for s in range(min(due, n_stages - 1), 0, -1):
         for row in range(n_rows):
-            # pending[s] += pending[s - 1] * table[s - 1, INPUT_SCALE]
+            # pending[s] += pending[s - 1] * table[s - 1, at.INPUT_SCALE]
             for i in range(width):
-                pending_bar[row, s - 1, i] += pending_bar[row, s, i] * table[s - 1, INPUT_SCALE]
+                pending_bar[row, s - 1, i] += pending_bar[row, s, i] * table[s - 1, at.INPUT_SCALE]
             if constants:
                 for i in range(width):
-                    table_bar[s - 1, INPUT_SCALE] += pending_bar[row, s, i] * kept[row, update, s - 1, i]
+                    table_bar[s - 1, at.INPUT_SCALE] += pending_bar[row, s, i] * kept[row, update, s - 1, i]
 
 
 @loop
@@ -184,13 +159,13 @@ def update_agc_adjoint(
     padded, smoothed_bar = work[: width + 4 * LANES], work[width + 4 * LANES : 2 * width + 6 * LANES]
     smoothed = work[2 * width + 6 * LANES : 3 * width + 8 * LANES]
     for row in range(n_rows):
-        aim_adjoint(bars, lines, row, reached, update, memory_bar, p.n_groups, table[0, DECIMATION])
+        aim_adjoint(bars, lines, row, reached, update, memory_bar, p.n_groups, table[0, at.DECIMATION])
     if p.n_ears > 1:
         for s in range(due):
             for first in range(0, n_rows, p.n_ears):
                 stage = 2 * table.shape[0] + s
                 mix_ears_adjoint(
-                    memory_bar, first, p.n_ears, s, table[s, MIX], kept, constants, update, stage, table_bar
+                    memory_bar, first, p.n_ears, s, table[s, at.MIX], kept, constants, update, stage, table_bar
                 )
     for s in range(due):
         for row in range(n_rows):

@@ -1,0 +1,292 @@
+"""CARFAC's inner hair cells and synapse as scalar steps; the adjoint of each stands below it, as in steps.py."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skaud.kernels._compile import step
+from skaud.kernels.one_pole import ONE, TWO, ZERO, smoothing_step, smoothing_step_adjoint
+from skaud.kernels.pointwise import exponential, exponential_slope, rectify_step, rectify_step_adjoint
+
+JUST_HWR, ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN = range(4)
+THREE = np.float32(3)
+
+
+class CellBars(NamedTuple):
+    """Bars of the constants that a hair cell has; `Constants` has their names."""
+
+    keep1: float
+    in1: float
+    out1: float
+    keep2: float
+    in2: float
+    out2: float
+    keep_lpf: float
+    lpf: float
+    lpf_gain: float
+    lpf_rest: float
+
+
+@step
+def high_pass_step(out, ac, ac_coeff):
+    """Remove DC; returns the BM output and the new DC estimate."""
+    bm = out - ac
+    return bm, ac + ac_coeff * bm
+
+
+@step
+def high_pass_step_adjoint(bm_bar, ac_next_bar, ac_coeff):
+    """Adjoint of high_pass_step, but for ac_coeff: bars of out, ac."""
+    # ac_next = ac + ac_coeff * bm
+    out_bar = bm_bar + ac_next_bar * ac_coeff
+    # bm = out - ac
+    return out_bar, ac_next_bar - out_bar
+
+
+@step
+def just_hwr_step(bm):
+    """Hair cell that only rectifies, and saturates at 2."""
+    rectified = rectify_step(bm)
+    return rectified if rectified.real < 2 else TWO + ZERO * rectified
+
+
+@step
+def just_hwr_step_adjoint(nap_bar, bm):
+    """Adjoint of just_hwr_step."""
+    # nap = rectify_step(bm), at most 2
+    return nap_bar - nap_bar if bm.real >= 2 else rectify_step_adjoint(nap_bar, bm)
+
+
+@step
+def conductance(bm, offset, knee):
+    """Conductance of the hair cell (Lyon 2017, eq. 18.4)."""
+    z = rectify_step(bm + offset)
+    z_squared = z * z
+    z_cubed = z_squared * z
+    return z_cubed / (z_cubed + z_squared + knee)
+
+
+@step
+def conductance_adjoint(q_bar, bm, offset, knee):
+    """Adjoint of conductance, for bm."""
+    z = rectify_step(bm + offset)
+    z_squared = z * z
+    z_cubed = z_squared * z
+    # q = z_cubed / (z_cubed + z_squared + knee)
+    per_sum = ONE / (z_cubed + z_squared + knee)
+    z_bar = q_bar * (z_squared * (z_squared + THREE * knee)) * (per_sum * per_sum)
+    # z = rectify_step(bm + offset)
+    return rectify_step_adjoint(z_bar, bm + offset)
+
+
+@step
+def one_cap_step(bm, cap, lpf, nap, c):
+    """One sample of the hair cell of v1; returns cap, and both smoothing filters' outputs above rest."""
+    y = conductance(bm, c.ihc_offset, c.ihc_knee) * cap
+    cap = cap * c.keep1 + c.in1 - y * c.out1
+    lpf = lpf * c.keep_lpf + (y * c.lpf_gain - c.lpf_rest)
+    return cap, lpf, nap * c.keep_lpf + lpf * c.lpf
+
+
+@step
+def one_cap_step_adjoint(cap_next_bar, lpf_next_bar, nap_next_bar, bm, cap, lpf, nap, c):
+    """Adjoint of one_cap_step: bars of bm, cap, lpf, nap, and of the constants."""
+    q = conductance(bm, c.ihc_offset, c.ihc_knee)
+    y = q * cap
+    lpf_next = lpf * c.keep_lpf + (y * c.lpf_gain - c.lpf_rest)
+    # nap_next = nap * c.keep_lpf + lpf_next * c.lpf
+    filtered_bar = lpf_next_bar + nap_next_bar * c.lpf
+    # lpf_next = lpf * c.keep_lpf + (y * c.lpf_gain - c.lpf_rest)
+    # cap_next = cap * c.keep1 + c.in1 - y * c.out1
+    y_bar = filtered_bar * c.lpf_gain - cap_next_bar * c.out1
+    # y = conductance(bm, c.ihc_offset, c.ihc_knee) * cap
+    bm_bar = conductance_adjoint(y_bar * cap, bm, c.ihc_offset, c.ihc_knee)
+    cap_bar = cap_next_bar * c.keep1 + y_bar * q
+    states_bar = bm_bar, cap_bar, filtered_bar * c.keep_lpf, nap_next_bar * c.keep_lpf
+    zero = cap_next_bar - cap_next_bar
+    constants_bar = CellBars(
+        keep1=cap_next_bar * cap,
+        in1=cap_next_bar,
+        out1=-cap_next_bar * y,
+        keep2=zero,
+        in2=zero,
+        out2=zero,
+        keep_lpf=filtered_bar * lpf + nap_next_bar * nap,
+        lpf=nap_next_bar * lpf_next,
+        lpf_gain=filtered_bar * y,
+        lpf_rest=-filtered_bar,
+    )
+    return *states_bar, constants_bar
+
+
+@step
+def two_cap_step(bm, cap1, cap2, nap, c):
+    """One sample of the hair cell of v2; returns cap1, cap2, and the smoothed output above rest, the NAP.
+
+    The receptor potential is 1 - cap1.
+    """
+    cap1 = cap1 * (c.keep1 - conductance(bm, c.ihc_offset, c.ihc_knee) * c.out1) + c.in1
+    y = (ONE - cap1) * cap2
+    cap2 = cap2 * c.keep2 + c.in2 - y * c.out2
+    return cap1, cap2, nap * c.keep_lpf + (y * c.lpf_gain - c.lpf_rest)
+
+
+@step
+def two_cap_step_adjoint(cap1_next_bar, cap2_next_bar, nap_next_bar, bm, cap1, cap1_next, cap2, nap, c):
+    """Adjoint of two_cap_step, whose new cap1 is cap1_next: bars of bm, cap1, cap2, nap, and of the constants."""
+    q = conductance(bm, c.ihc_offset, c.ihc_knee)
+    y = (ONE - cap1_next) * cap2
+    # nap_next = nap * c.keep_lpf + (y * c.lpf_gain - c.lpf_rest)
+    # cap2_next = cap2 * c.keep2 + c.in2 - y * c.out2
+    y_bar = nap_next_bar * c.lpf_gain - cap2_next_bar * c.out2
+    # y = (ONE - cap1_next) * cap2
+    charge_bar = cap1_next_bar - y_bar * cap2
+    cap2_bar = cap2_next_bar * c.keep2 + y_bar * (ONE - cap1_next)
+    # cap1_next = cap1 * (c.keep1 - conductance(bm, c.ihc_offset, c.ihc_knee) * c.out1) + c.in1
+    factor_bar = charge_bar * cap1
+    cap1_bar = charge_bar * (c.keep1 - q * c.out1)
+    bm_bar = conductance_adjoint(-factor_bar * c.out1, bm, c.ihc_offset, c.ihc_knee)
+    states_bar = bm_bar, cap1_bar, cap2_bar, nap_next_bar * c.keep_lpf
+    constants_bar = CellBars(
+        keep1=factor_bar,
+        in1=charge_bar,
+        out1=-factor_bar * q,
+        keep2=cap2_next_bar * cap2,
+        in2=cap2_next_bar,
+        out2=-cap2_next_bar * y,
+        keep_lpf=nap_next_bar * nap,
+        lpf=nap_next_bar - nap_next_bar,
+        lpf_gain=nap_next_bar * y,
+        lpf_rest=-nap_next_bar,
+    )
+    return *states_bar, constants_bar
+
+
+@step
+def sigmoid(x, taylor):
+    """1 / (1 + exp(x)); the exponential is taken of -|x|, where it is exact."""
+    e = exponential(x if x.real < ZERO else -x, taylor)
+    return (ONE if x.real < ZERO else e) / (ONE + e)
+
+
+@step
+def sigmoid_adjoint(y_bar, x, taylor):
+    """Adjoint of sigmoid."""
+    # y = 1 / (1 + exponential(x)), or exponential(-x) / (1 + exponential(-x))
+    falling = x if x.real < ZERO else -x
+    e = exponential(falling, taylor)
+    per_sum = ONE / (ONE + e)
+    return -y_bar * per_sum * (per_sum * e) * exponential_slope(falling, taylor)
+
+
+@step
+def synapse_step(v, reservoir, release, v_half, a1, a2, c):
+    """One sample of one class of fibres; returns reservoir, release (firing probability a fibre and sample)."""
+    r = (ONE - reservoir) * sigmoid((v_half - v) * c.syn_per_width, c.taylor)
+    return smoothing_step(reservoir, a1 * r, c.syn_res), smoothing_step(release, a2 * r, c.syn_lpf)
+
+
+@step
+def synapse_step_adjoint(reservoir_next_bar, release_next_bar, v, reservoir, v_half, a1, a2, c):
+    """Adjoint of synapse_step: bars of v, reservoir, release."""
+    s = sigmoid((v_half - v) * c.syn_per_width, c.taylor)
+    # reservoir_next = smoothing_step(reservoir, a1 * r, c.syn_res)
+    kept_bar, into_bar, _ = smoothing_step_adjoint(reservoir_next_bar, ZERO, ZERO, c.syn_res)
+    # release_next = smoothing_step(release, a2 * r, c.syn_lpf)
+    release_bar, out_of_bar, _ = smoothing_step_adjoint(release_next_bar, ZERO, ZERO, c.syn_lpf)
+    # r = (ONE - reservoir) * s
+    r_bar = into_bar * a1 + out_of_bar * a2
+    s_bar = r_bar * (ONE - reservoir)
+    # s = sigmoid((v_half - v) * c.syn_per_width, c.taylor)
+    v_bar = -sigmoid_adjoint(s_bar, (v_half - v) * c.syn_per_width, c.taylor) * c.syn_per_width
+    return v_bar, kept_bar - r_bar * s, release_bar
+
+
+# --- what a channel does after the ripple ----------------------------------------------------------------------------
+
+
+@step
+def bm_output(entry, slope, intercept, ac, c):
+    """The stage's output, from what entered where slope and intercept begin; returns out, bm, ac."""
+    out = slope * entry + intercept
+    bm, ac = high_pass_step(out, ac, c.ac_coeff)
+    return out, bm, ac
+
+
+@step
+def just_hwr_output(entry, slope, intercept, ac, c):
+    """The stage's output and a hair cell that only rectifies; returns out, bm, ac, nap."""
+    out, bm, ac = bm_output(entry, slope, intercept, ac, c)
+    return out, bm, ac, just_hwr_step(bm)
+
+
+@step
+def just_hwr_output_adjoint(bm_next_bar, ac_next_bar, nap_bar, bm, c):
+    """Adjoint of just_hwr_output: bars of out, ac."""
+    # nap = just_hwr_step(bm)
+    bm_bar = just_hwr_step_adjoint(nap_bar, bm) + bm_next_bar
+    # bm, ac_next = high_pass_step(out, ac, c.ac_coeff)
+    return high_pass_step_adjoint(bm_bar, ac_next_bar, c.ac_coeff)
+
+
+@step
+def one_cap_output(entry, slope, intercept, ac, cap, lpf, nap, c):
+    """The stage's output and the hair cell of v1; returns out, bm, ac, cap, lpf, nap."""
+    out, bm, ac = bm_output(entry, slope, intercept, ac, c)
+    cap, lpf, nap = one_cap_step(bm, cap, lpf, nap, c)
+    return out, bm, ac, cap, lpf, nap
+
+
+@step
+def one_cap_output_adjoint(bm_next_bar, ac_next_bar, cap_next_bar, lpf_next_bar, nap_next_bar, bm, cap, lpf, nap, c):
+    """Adjoint of one_cap_output: bars of out, ac, cap, lpf, nap, and of the constants."""
+    # cap_next, lpf_next, nap_next = one_cap_step(bm, cap, lpf, nap, c)
+    bm_bar, cap_bar, lpf_bar, nap_bar, constants_bar = one_cap_step_adjoint(
+        cap_next_bar, lpf_next_bar, nap_next_bar, bm, cap, lpf, nap, c
+    )
+    # bm, ac_next = high_pass_step(out, ac, c.ac_coeff)
+    out_bar, ac_bar = high_pass_step_adjoint(bm_bar + bm_next_bar, ac_next_bar, c.ac_coeff)
+    return out_bar, ac_bar, cap_bar, lpf_bar, nap_bar, constants_bar
+
+
+@step
+def two_cap_output(entry, slope, intercept, ac, cap1, cap2, nap, c):
+    """The stage's output and the hair cell of v2; returns out, bm, ac, cap1, cap2, nap."""
+    out, bm, ac = bm_output(entry, slope, intercept, ac, c)
+    cap1, cap2, nap = two_cap_step(bm, cap1, cap2, nap, c)
+    return out, bm, ac, cap1, cap2, nap
+
+
+@step
+def two_cap_output_adjoint(
+    bm_next_bar, ac_next_bar, cap1_next_bar, cap2_next_bar, nap_next_bar, bm, cap1, cap1_next, cap2, nap, c
+):
+    """Adjoint of two_cap_output: bars of out, ac, cap1, cap2, nap, and of the constants."""
+    # cap1_next, cap2_next, nap_next = two_cap_step(bm, cap1, cap2, nap, c)
+    bm_bar, cap1_bar, cap2_bar, nap_bar, constants_bar = two_cap_step_adjoint(
+        cap1_next_bar, cap2_next_bar, nap_next_bar, bm, cap1, cap1_next, cap2, nap, c
+    )
+    # bm, ac_next = high_pass_step(out, ac, c.ac_coeff)
+    out_bar, ac_bar = high_pass_step_adjoint(bm_bar + bm_next_bar, ac_next_bar, c.ac_coeff)
+    return out_bar, ac_bar, cap1_bar, cap2_bar, nap_bar, constants_bar
+
+
+@step
+def fibers_output(nap, v, reservoir, release, n_fibers, v_half, a1, a2, weight, c):
+    """A class of fibres, driven by the receptor potential v, added to the NAP; returns nap, reservoir, release."""
+    reservoir, release = synapse_step(v, reservoir, release, v_half, a1, a2, c)
+    return nap + n_fibers * release * weight, reservoir, release
+
+
+@step
+def fibers_output_adjoint(
+    nap_bar, reservoir_next_bar, release_next_bar, v, reservoir, release_next, n_fibers, v_half, a1, a2, weight, c
+):
+    """Adjoint of fibers_output: bars of v, reservoir, release, n_fibers; that of nap is nap_bar."""
+    # nap_next = nap + n_fibers * release_next * weight
+    released_bar = release_next_bar + nap_bar * n_fibers * weight
+    # reservoir_next, release_next = synapse_step(v, reservoir, release, v_half, a1, a2, c)
+    v_bar, reservoir_bar, release_bar = synapse_step_adjoint(
+        reservoir_next_bar, released_bar, v, reservoir, v_half, a1, a2, c
+    )
+    return v_bar, reservoir_bar, release_bar, nap_bar * release_next * weight

@@ -1,0 +1,157 @@
+"""CARFAC's runs on the CPU: segment after segment, at full rate or in frames.
+
+A signal's result does not depend on the signals beside it: every one has rows of its own.
+"""
+
+import numpy as np
+
+from skaud.kernels._compile import borrowed, kernel, loop, step
+from skaud.kernels.carfac import layout as at
+from skaud.kernels.carfac.agc import add_samples, update_agc
+from skaud.kernels.carfac.checkpoints import save
+from skaud.kernels.carfac.layout import GROUP, LANES, SEGMENT, constants_of, sizes_of
+from skaud.kernels.carfac.outputs import deliver
+from skaud.kernels.carfac.sample import respond
+from skaud.kernels.carfac.steps import ramp_step
+from skaud.kernels.one_pole import ZERO
+
+
+@step
+def split(work, n_rows, n_sources, width):
+    """The workspace's parts: scratch, entry, smoothed."""
+    work = borrowed(work)
+    a = n_sources * n_rows * SEGMENT * width
+    b = a + n_rows * LANES
+    scratch = work[:a].reshape(n_sources, n_rows, SEGMENT, width)
+    return scratch, work[a:b].reshape(n_rows, LANES), work[b : b + width + 2 * LANES]
+
+
+@loop
+def advance(x, start, stop, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed):
+    """Run samples start to stop of x (n_rows, n_samples).
+
+    scratch (1 + n_taps, n_rows, SEGMENT, width) takes the NAP, then the tapped rows.
+    """
+    n_groups, n_rows = p.n_groups, x.shape[0]
+    summed = 0
+    for t in range(stop - start):
+        elapsed = np.float32(phase[0] + 1)  # samples since the AGC's last update, this one included
+        respond(x, start + t, lines, elapsed, p, c, scratch, t, entry)
+        for tap in range(len(taps)):
+            for row in range(n_rows):
+                for k in range(n_groups):
+                    for l in range(LANES):
+                        value = lines[row, k * GROUP + l + GROUP + taps[tap]]
+                        if taps[tap] == at.ZB:
+                            value = ramp_step(value, lines[row, k * GROUP + l + GROUP + at.DZB], elapsed)
+                        scratch[1 + tap, row, t, k * LANES + l] = value
+        if p.closed:
+            phase[0] += 1
+            due = phase[0] == p.first_decimation
+            if due or t + 1 == stop - start:
+                for row in range(n_rows):
+                    add_samples(scratch, 0, row, summed, t + 1, pending, 0)
+                summed = t + 1
+            if due:
+                phase[0] = 0
+                update_agc(lines, memory, pending, phase, table, p, smoothed)
+
+
+@kernel
+def run(x, start, stop, state, plan, taps, first, work, out):
+    """Samples start to stop of x at full rate.
+
+    out (n_rows, n_outputs, n_channels, n_samples) takes the NAP and the taps, from number `first` on.
+    """
+    p, c = sizes_of(plan), constants_of(plan)
+    n_rows, width, n_sources = x.shape[0], p.n_groups * LANES, 1 + len(taps)
+    scratch, entry, smoothed = split(work, n_rows, n_sources, width)
+    x, table, taps = borrowed(x), borrowed(plan.table), borrowed(taps)
+    lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
+    phase = borrowed(state.phase)
+    for begin in range(start, stop, SEGMENT):
+        end = min(begin + SEGMENT, stop)
+        advance(x, begin, end, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed)
+        for row in range(n_rows):
+            for output in range(out.shape[1]):
+                deliver(scratch, first + output, row, out, output, begin, end - begin, p.n_groups, p.n_channels)
+
+
+@kernel
+def close_frame(state, plan, out, frame):
+    """Write the mean of what the frame holds, and start a new one."""
+    p = sizes_of(plan)
+    count = np.float32(state.frame_filled[0])
+    n_rows, n_outputs, width = state.frame_sum.shape
+    for row in range(n_rows):
+        for output in range(n_outputs):
+            for channel in range(p.n_channels):
+                position = channel % p.n_groups * LANES + channel // p.n_groups
+                out[row, output, channel, frame] = state.frame_sum[row, output, position] / count
+            for i in range(width):
+                state.frame_sum[row, output, i] = ZERO
+    state.frame_filled[0] = 0
+
+
+@kernel
+def run_frames(x, start, stop, state, plan, taps, first, frame_samples, work, out, n_frames):
+    """As run, averaged over frames of frame_samples samples; out has n_frames already, returns how many it has then.
+
+    A frame that x leaves unfinished stays in state.frame_sum.
+    """
+    p, c = sizes_of(plan), constants_of(plan)
+    n_rows, width, n_sources = x.shape[0], p.n_groups * LANES, 1 + len(taps)
+    scratch, entry, smoothed = split(work, n_rows, n_sources, width)
+    x, table, taps = borrowed(x), borrowed(plan.table), borrowed(taps)
+    lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
+    phase = borrowed(state.phase)
+    begin = start
+    while begin < stop:
+        end = min(begin + SEGMENT, stop, begin + frame_samples - state.frame_filled[0])
+        advance(x, begin, end, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed)
+        for row in range(n_rows):
+            for output in range(out.shape[1]):
+                add_samples(scratch, first + output, row, 0, end - begin, state.frame_sum, output)
+        state.frame_filled[0] += end - begin
+        if state.frame_filled[0] == frame_samples:
+            close_frame(state, plan, out, n_frames)
+            n_frames += 1
+        begin = end
+    return n_frames
+
+
+@kernel
+def record(x, segment, checkpoints, state, plan, taps, first, frame_samples, work, out):
+    """As run or, where frame_samples is not 0, run_frames, over all of x; a checkpoint every `segment` samples.
+
+    An out at full rate may be shorter than x: it takes the last samples.
+    """
+    p, c = sizes_of(plan), constants_of(plan)
+    n_rows, width, n_sources, n_frames = x.shape[0], p.n_groups * LANES, 1 + len(taps), 0
+    scratch, entry, smoothed = split(work, n_rows, n_sources, width)
+    x, table, taps = borrowed(x), borrowed(plan.table), borrowed(taps)
+    lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
+    phase, begin, kept = borrowed(state.phase), 0, 0 if frame_samples else x.shape[1] - out.shape[3]
+    while begin < x.shape[1]:
+        if begin % segment == 0:
+            save(checkpoints, begin // segment, lines, memory, pending, phase, p.n_groups)
+        end = min(begin - begin % SEGMENT + SEGMENT, x.shape[1])
+        if frame_samples:
+            end = min(end, begin + frame_samples - state.frame_filled[0])
+        elif begin < kept:
+            end = min(end, kept)
+        advance(x, begin, end, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed)
+        for row in range(n_rows):
+            for output in range(out.shape[1]):
+                if frame_samples:
+                    add_samples(scratch, first + output, row, 0, end - begin, state.frame_sum, output)
+                elif begin >= kept:
+                    deliver(
+                        scratch, first + output, row, out, output, begin - kept, end - begin, p.n_groups, p.n_channels
+                    )
+        if frame_samples:
+            state.frame_filled[0] += end - begin
+            if state.frame_filled[0] == frame_samples or (end == x.shape[1] and n_frames == 0):
+                close_frame(state, plan, out, n_frames)
+                n_frames += 1
+        begin = end

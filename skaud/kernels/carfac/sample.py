@@ -1,0 +1,226 @@
+"""One sample of one row of CARFAC on the CPU: channels side by side in SIMD lanes.
+
+The ripple down the cascade is affine in its input, s -> g s + g h z2: `resonate` composes it inside all lanes at once,
+group after group, `enter` takes it from lane to lane, `leave` applies it. The loops over lanes keep more than a handful
+of operations, since LLVM unrolls shorter ones before it tries to vectorise. Their indices are k * GROUP + l + GROUP: it
+does not see that (k + 1) * GROUP + l is not negative.
+"""
+
+from skaud.kernels._compile import loop
+from skaud.kernels.carfac import layout as at
+from skaud.kernels.carfac.hair_cells import (
+    ONE_CAP,
+    TWO_CAP,
+    TWO_CAP_WITH_SYN,
+    fibers_output,
+    just_hwr_output,
+    one_cap_output,
+    two_cap_output,
+)
+from skaud.kernels.carfac.layout import GROUP, LANES, N_CLASSES
+from skaud.kernels.carfac.steps import stage_step
+from skaud.kernels.one_pole import ZERO
+
+
+@loop
+def resonate(lines, row, n_groups, elapsed, c):
+    """Step every resonator, and compose each lane's channels into one affine map of the lane's input.
+
+    The input of a stage reaches its z1 here, one sample later, when it has been known for long.
+    """
+    for k in range(n_groups):
+        for l in range(LANES):
+            basal, i = k * GROUP + l, k * GROUP + l + GROUP
+            z2 = lines[row, i + at.Z2]
+            z1, z2_next, slope, intercept = stage_step(
+                lines[row, basal + at.OUT],
+                lines[row, i + at.Z1],
+                z2,
+                lines[row, i + at.ZA],
+                lines[row, basal + at.SLOPE],
+                lines[row, basal + at.INTERCEPT],
+                lines[row, i + at.G],
+                lines[row, i + at.DG],
+                lines[row, i + at.ZB],
+                lines[row, i + at.DZB],
+                lines[row, i + at.R1],
+                lines[row, i + at.A0],
+                lines[row, i + at.C0],
+                lines[row, i + at.H],
+                elapsed,
+                c,
+            )
+            lines[row, i + at.ZA] = z2
+            lines[row, i + at.Z1] = z1
+            lines[row, i + at.Z2] = z2_next
+            lines[row, i + at.INTERCEPT] = intercept
+            lines[row, i + at.SLOPE] = slope
+
+
+@loop
+def enter(x, lines, row, entry, n_groups):
+    """Send the sample x from lane to lane; entry is what flows into each."""
+    last = n_groups * GROUP
+    s = x
+    for l in range(LANES):
+        entry[row, l] = s
+        lines[row, at.OUT + l] = s
+        s = lines[row, last + at.SLOPE + l] * s + lines[row, last + at.INTERCEPT + l]
+
+
+@loop
+def resonate_delayed(x, lines, row, entry, n_groups, elapsed, c):
+    """As resonate and enter, with a stage's input the output of the stage before one sample ago."""
+    last = n_groups * GROUP
+    for l in range(LANES - 1):
+        entry[row, l + 1] = lines[row, last + at.OUT + l]
+    entry[row, 0] = x
+    for l in range(LANES):
+        lines[row, at.OUT + l] = entry[row, l]
+    for k in range(n_groups):
+        for l in range(LANES):
+            basal, i = k * GROUP + l, k * GROUP + l + GROUP
+            z2, s = lines[row, i + at.Z2], lines[row, basal + at.OUT]
+            z1, z2_next, slope, intercept = stage_step(
+                ZERO,  # z1 holds it already
+                lines[row, i + at.Z1],
+                z2,
+                lines[row, i + at.ZA],
+                ZERO,
+                s,
+                lines[row, i + at.G],
+                lines[row, i + at.DG],
+                lines[row, i + at.ZB],
+                lines[row, i + at.DZB],
+                lines[row, i + at.R1],
+                lines[row, i + at.A0],
+                lines[row, i + at.C0],
+                lines[row, i + at.H],
+                elapsed,
+                c,
+            )
+            lines[row, i + at.ZA] = z2
+            lines[row, i + at.Z1] = z1 + s
+            lines[row, i + at.Z2] = z2_next
+            lines[row, i + at.INTERCEPT] = intercept
+            lines[row, i + at.SLOPE] = slope
+
+
+@loop
+def leave_just_hwr(lines, row, entry, scratch, t, n_groups, c):
+    """Outputs of all stages, and the hair cell that only rectifies."""
+    for k in range(n_groups):
+        for l in range(LANES):
+            i = k * GROUP + l + GROUP
+            out, bm, ac, nap = just_hwr_output(
+                entry[row, l], lines[row, i + at.SLOPE], lines[row, i + at.INTERCEPT], lines[row, i + at.AC], c
+            )
+            lines[row, i + at.OUT] = out
+            lines[row, i + at.BM] = bm
+            lines[row, i + at.AC] = ac
+            scratch[0, row, t, k * LANES + l] = nap
+
+
+@loop
+def leave_one_cap(lines, row, entry, scratch, t, n_groups, c):
+    """Outputs of all stages, and the hair cell of v1."""
+    for k in range(n_groups):
+        for l in range(LANES):
+            i = k * GROUP + l + GROUP
+            out, bm, ac, cap, lpf, nap = one_cap_output(
+                entry[row, l],
+                lines[row, i + at.SLOPE],
+                lines[row, i + at.INTERCEPT],
+                lines[row, i + at.AC],
+                lines[row, i + at.CAP1],
+                lines[row, i + at.LPF],
+                lines[row, i + at.NAP],
+                c,
+            )
+            lines[row, i + at.OUT] = out
+            lines[row, i + at.BM] = bm
+            lines[row, i + at.AC] = ac
+            lines[row, i + at.CAP1] = cap
+            lines[row, i + at.LPF] = lpf
+            lines[row, i + at.NAP] = nap
+            scratch[0, row, t, k * LANES + l] = nap
+
+
+@loop
+def leave_two_cap(lines, row, entry, scratch, t, n_groups, c):
+    """Outputs of all stages, and the hair cell of v2."""
+    for k in range(n_groups):
+        for l in range(LANES):
+            i = k * GROUP + l + GROUP
+            out, bm, ac, cap1, cap2, nap = two_cap_output(
+                entry[row, l],
+                lines[row, i + at.SLOPE],
+                lines[row, i + at.INTERCEPT],
+                lines[row, i + at.AC],
+                lines[row, i + at.CAP1],
+                lines[row, i + at.CAP2],
+                lines[row, i + at.NAP],
+                c,
+            )
+            lines[row, i + at.OUT] = out
+            lines[row, i + at.BM] = bm
+            lines[row, i + at.AC] = ac
+            lines[row, i + at.CAP1] = cap1
+            lines[row, i + at.CAP2] = cap2
+            lines[row, i + at.NAP] = nap
+            scratch[0, row, t, k * LANES + l] = nap
+
+
+@loop
+def release_transmitter(lines, row, scratch, t, n_groups, c):
+    """Fibres of every class, driven by the receptor potential; they replace the hair cell's NAP."""
+    for k in range(n_groups):
+        for l in range(LANES):
+            i = k * GROUP + l + GROUP
+            v, nap = c.cap1_rest - lines[row, i + at.CAP1], -c.spont_sub
+            for f in range(N_CLASSES):
+                j = i + f * LANES
+                nap, reservoir, release = fibers_output(
+                    nap,
+                    v,
+                    lines[row, j + at.RESERVOIR],
+                    lines[row, j + at.RELEASE],
+                    lines[row, j + at.N_FIBERS],
+                    lines[row, j + at.V_HALF],
+                    lines[row, j + at.A1],
+                    lines[row, j + at.A2],
+                    lines[row, j + at.WEIGHT],
+                    c,
+                )
+                lines[row, j + at.RESERVOIR] = reservoir
+                lines[row, j + at.RELEASE] = release
+            scratch[0, row, t, k * LANES + l] = nap
+
+
+@loop
+def respond(x, time, lines, elapsed, p, c, scratch, t, entry):
+    """Cascade and hair cells of all rows, for the sample x[:, time]; the NAP goes to scratch[0, :, t].
+
+    Rows take turns in every phase of a sample, so that one computes while another waits for its ripple.
+    """
+    style, n_groups, n_rows = p.style, p.n_groups, x.shape[0]
+    if p.delay:
+        for row in range(n_rows):
+            resonate_delayed(x[row, time], lines, row, entry, n_groups, elapsed, c)
+    else:
+        for row in range(n_rows):
+            resonate(lines, row, n_groups, elapsed, c)
+        for row in range(n_rows):
+            enter(x[row, time], lines, row, entry, n_groups)
+    if style >= TWO_CAP:
+        for row in range(n_rows):
+            leave_two_cap(lines, row, entry, scratch, t, n_groups, c)
+        if style == TWO_CAP_WITH_SYN:
+            for row in range(n_rows):
+                release_transmitter(lines, row, scratch, t, n_groups, c)
+    elif style == ONE_CAP:
+        for row in range(n_rows):
+            leave_one_cap(lines, row, entry, scratch, t, n_groups, c)
+    else:
+        for row in range(n_rows):
+            leave_just_hwr(lines, row, entry, scratch, t, n_groups, c)

@@ -1,0 +1,244 @@
+"""Adjoint of one sample of CARFAC on the CPU: the loops of sample.py, backwards.
+
+The ripple's adjoint runs from the apex to the base and is affine too, s_bar -> g (out_bar + s_bar) + z1_bar: the
+`leave` adjoints compose it inside all lanes at once, `enter_adjoint` takes it from lane to lane, `resonate_adjoint`
+applies it.
+
+samples is the tape, with `taped` values a group: what a sample t began with is entry t, what it left entry t + 1.
+"""
+
+from skaud.kernels._compile import compose_down, loop
+from skaud.kernels.carfac import layout as at
+from skaud.kernels.carfac.hair_cells import (
+    fibers_output_adjoint,
+    just_hwr_output_adjoint,
+    one_cap_output_adjoint,
+    two_cap_output_adjoint,
+)
+from skaud.kernels.carfac.layout import BARS, BARS_GROUP, GROUP, LANES, N_CLASSES, Z1
+from skaud.kernels.carfac.steps import ripple_step_adjoint, stage_step_adjoint
+from skaud.kernels.one_pole import ZERO
+
+
+@loop
+def release_transmitter_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, n_groups, c):
+    """Adjoint of release_transmitter."""
+    for k in range(n_groups):
+        for l in range(LANES):
+            i, j, q = k * GROUP + l + GROUP, k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
+            v = c.cap1_rest - samples[row, t + 1, q + (at.CAP1 - Z1)]
+            nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
+            potential_bar = nap_bar - nap_bar
+            for f in range(N_CLASSES):
+                i_f, j_f, q_f = i + f * LANES, j + f * LANES, q + f * LANES
+                # nap, reservoir, release = fibers_output(nap, v, lines[RESERVOIR], lines[RELEASE], ...)
+                v_bar, reservoir_bar, release_bar, n_fibers_bar = fibers_output_adjoint(
+                    nap_bar,
+                    bars[row, j_f + at.RESERVOIR],
+                    bars[row, j_f + at.RELEASE],
+                    v,
+                    samples[row, t, q_f + (at.RESERVOIR - Z1)],
+                    samples[row, t + 1, q_f + (at.RELEASE - Z1)],
+                    lines[row, i_f + at.N_FIBERS],
+                    lines[row, i_f + at.V_HALF],
+                    lines[row, i_f + at.A1],
+                    lines[row, i_f + at.A2],
+                    lines[row, i_f + at.WEIGHT],
+                    c,
+                )
+                bars[row, j_f + at.RESERVOIR] = reservoir_bar
+                bars[row, j_f + at.RELEASE] = release_bar
+                bars[row, j_f + at.N_FIBERS] += n_fibers_bar
+                potential_bar += v_bar
+            # v = c.cap1_rest - lines[CAP1]
+            bars[row, j + at.CAP1] -= potential_bar
+            bars[row, j + BARS.cap1_rest] += potential_bar
+
+
+@loop
+def leave_adjoint(out_bar, bars, lines, row, k, l, elapsed):
+    """From the bar of one channel's output to the composite of the lane's channels, from its apical end to here."""
+    i, j, basal = k * GROUP + l + GROUP, k * BARS_GROUP + l + BARS_GROUP, k * BARS_GROUP + l
+    out_bar, slope, intercept = ripple_step_adjoint(
+        out_bar,
+        bars[row, j + at.SLOPE],
+        bars[row, j + at.INTERCEPT],
+        bars[row, j + at.Z1],
+        lines[row, i + at.G],
+        lines[row, i + at.DG],
+        elapsed,
+    )
+    bars[row, j + at.OUT] = out_bar
+    bars[row, basal + at.INTERCEPT] = intercept
+    bars[row, basal + at.SLOPE] = slope
+    bars[row, j + at.BM] = ZERO
+
+
+@loop
+def add_constants(bars, row, j, own):
+    """Add the bars of a hair cell's constants to those of its channel."""
+    bars[row, j + BARS.keep1] += own.keep1
+    bars[row, j + BARS.in1] += own.in1
+    bars[row, j + BARS.out1] += own.out1
+    bars[row, j + BARS.keep2] += own.keep2
+    bars[row, j + BARS.in2] += own.in2
+    bars[row, j + BARS.out2] += own.out2
+    bars[row, j + BARS.keep_lpf] += own.keep_lpf
+    bars[row, j + BARS.lpf] += own.lpf
+    bars[row, j + BARS.lpf_gain] += own.lpf_gain
+    bars[row, j + BARS.lpf_rest] += own.lpf_rest
+
+
+@loop
+def leave_just_hwr_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c):
+    """Adjoint of leave_just_hwr."""
+    for turn in range(p.n_groups):
+        k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
+        for l in range(LANES):
+            j, q = k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
+            nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
+            # out, bm, ac, nap = just_hwr_output(entry, slope, intercept, lines[AC], c)
+            out_bar, ac_bar = just_hwr_output_adjoint(
+                bars[row, j + at.BM], bars[row, j + at.AC], nap_bar, samples[row, t + 1, q + (at.BM - Z1)], c
+            )
+            bars[row, j + at.AC] = ac_bar
+            leave_adjoint(out_bar, bars, lines, row, k, l, elapsed)
+
+
+@loop
+def leave_one_cap_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c, constants):
+    """Adjoint of leave_one_cap; constants: also their bars."""
+    for turn in range(p.n_groups):
+        k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
+        for l in range(LANES):
+            j, q = k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
+            nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
+            # out, bm, ac, cap, lpf, nap = one_cap_output(entry, slope, intercept, lines[AC], lines[CAP1], ...)
+            out_bar, ac_bar, cap_bar, lpf_bar, nap_bar, constants_bar = one_cap_output_adjoint(
+                bars[row, j + at.BM],
+                bars[row, j + at.AC],
+                bars[row, j + at.CAP1],
+                bars[row, j + at.LPF],
+                nap_bar + bars[row, j + at.NAP],
+                samples[row, t + 1, q + (at.BM - Z1)],
+                samples[row, t, q + (at.CAP1 - Z1)],
+                samples[row, t, q + (at.LPF - Z1)],
+                samples[row, t, q + (at.NAP - Z1)],
+                c,
+            )
+            bars[row, j + at.AC] = ac_bar
+            bars[row, j + at.CAP1] = cap_bar
+            bars[row, j + at.LPF] = lpf_bar
+            bars[row, j + at.NAP] = nap_bar
+            if constants:
+                add_constants(bars, row, j, constants_bar)
+            leave_adjoint(out_bar, bars, lines, row, k, l, elapsed)
+
+
+@loop
+def leave_two_cap_adjoint(
+    bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c, synapse, constants
+):
+    """Adjoint of leave_two_cap; with a synapse the NAP is not the hair cell's; constants: also their bars."""
+    for turn in range(p.n_groups):
+        k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
+        for l in range(LANES):
+            j, q = k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
+            nap_bar = bars[row, j + at.NAP]
+            if not synapse:
+                nap_bar = nap_bar + seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
+            # out, bm, ac, cap1, cap2, nap = two_cap_output(entry, slope, intercept, lines[AC], lines[CAP1], ...)
+            out_bar, ac_bar, cap1_bar, cap2_bar, nap_bar, constants_bar = two_cap_output_adjoint(
+                bars[row, j + at.BM],
+                bars[row, j + at.AC],
+                bars[row, j + at.CAP1],
+                bars[row, j + at.CAP2],
+                nap_bar,
+                samples[row, t + 1, q + (at.BM - Z1)],
+                samples[row, t, q + (at.CAP1 - Z1)],
+                samples[row, t + 1, q + (at.CAP1 - Z1)],
+                samples[row, t, q + (at.CAP2 - Z1)],
+                samples[row, t, q + ((at.NAP if constants else at.CAP2) - Z1)],  # only their bars ask for it
+                c,
+            )
+            bars[row, j + at.AC] = ac_bar
+            bars[row, j + at.CAP1] = cap1_bar
+            bars[row, j + at.CAP2] = cap2_bar
+            bars[row, j + at.NAP] = nap_bar
+            if constants:
+                add_constants(bars, row, j, constants_bar)
+            leave_adjoint(out_bar, bars, lines, row, k, l, elapsed)
+
+
+@loop
+def enter_adjoint(bars, row, entry):
+    """Send the bar from lane to lane, last lane first; entry is what flows into each from its apical end.
+
+    Returns the bar of the sample that entered the first lane.
+    """
+    # s = slope * s + intercept
+    return compose_down(entry, (row, 0), bars, (row, at.SLOPE), (row, at.INTERCEPT))
+
+
+@loop
+def enter_delayed_adjoint(bars, row, entry, n_groups):
+    """As enter_adjoint, with what flows into a lane kept for the sample before."""
+    last = n_groups * BARS_GROUP
+    for l in range(LANES):
+        entry[row, l] = ZERO
+    # entry[l + 1] = lines[last + OUT + l]
+    for l in range(LANES - 1):
+        bars[row, last + at.INTERCEPT + l] = bars[row, at.INTERCEPT + l + 1]
+    return bars[row, at.INTERCEPT]
+
+
+@loop
+def resonate_adjoint(bars, lines, samples, taped, entry, row, t, n_groups, elapsed, c, delay, constants):
+    """Adjoint of resonate, or of resonate_delayed; constants: also the bars of what does not change."""
+    for k in range(n_groups):
+        for l in range(LANES):
+            i, j, q = k * GROUP + l + GROUP, k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
+            basal = k * taped + l
+            z1 = samples[row, t, q + (at.Z1 - Z1)]
+            if delay:
+                s = samples[row, t, basal + (at.OUT - Z1)]
+                if k == 0:
+                    s = samples[row, t + 1, basal + (at.OUT - Z1)]
+            else:
+                s = samples[row, t + 1, basal + (at.OUT - Z1)]
+                z1 = z1 + samples[row, t, basal + (at.OUT - Z1)]
+            # z1, z2, slope, intercept = stage_step(s_before, z1, z2, ...); out = slope * entry + intercept
+            z1_bar, z2_bar, za_bar, g_bar, dg_bar, zb_bar, dzb_bar, r1_bar, velocity_scale_bar, v_offset_bar = (
+                stage_step_adjoint(
+                    bars[row, j + at.Z1],
+                    bars[row, j + at.Z2],
+                    bars[row, j + at.OUT] + bars[row, j + at.SLOPE] * entry[row, l],
+                    s,
+                    z1,
+                    samples[row, t, q + (at.Z2 - Z1)],
+                    samples[row, t + 1, q + (at.Z2 - Z1)],
+                    samples[row, t - 1, q + (at.Z2 - Z1)],
+                    lines[row, i + at.G],
+                    lines[row, i + at.DG],
+                    lines[row, i + at.ZB],
+                    lines[row, i + at.DZB],
+                    lines[row, i + at.R1],
+                    lines[row, i + at.A0],
+                    lines[row, i + at.C0],
+                    lines[row, i + at.H],
+                    elapsed,
+                    c,
+                )
+            )
+            # lines[ZA] = z2
+            bars[row, j + at.Z2] = z2_bar + bars[row, j + at.ZA]
+            bars[row, j + at.ZA] = za_bar
+            bars[row, j + at.Z1] = z1_bar
+            bars[row, j + at.G] += g_bar
+            bars[row, j + at.DG] += dg_bar
+            bars[row, j + at.ZB] += zb_bar
+            bars[row, j + at.DZB] += dzb_bar
+            if constants:
+                bars[row, j + at.R1] += r1_bar
+                bars[row, j + BARS.velocity_scale] += velocity_scale_bar
+                bars[row, j + BARS.v_offset] += v_offset_bar

@@ -1,0 +1,34 @@
+"""Functions of one value: exact, also for complex steps and NaN."""
+
+import math
+
+import pytest
+
+from skaud.kernels.pointwise import TAYLOR, exponential, exponential_slope, rectify_step, rectify_step_adjoint
+
+
+@pytest.mark.parametrize("x", [-200.0, -39.0, -10.0, -1.0, -1e-3, 0.0, 1.5])
+def test_exponential_is_that_of_the_library(x):
+    assert exponential(x, TAYLOR) == pytest.approx(math.exp(x), rel=1e-11, abs=1e-12)
+
+
+@pytest.mark.parametrize("x", [-39.0, -10.0, -1.0, 0.0, 1.5])
+def test_the_slope_is_that_of_the_exponential_as_computed(x):
+    derivative = exponential(x + 1e-30j, TAYLOR).imag / 1e-30
+    assert exponential(x, TAYLOR) * exponential_slope(x, TAYLOR) == pytest.approx(derivative, rel=1e-12, abs=1e-14)
+
+
+def test_rectifier_keeps_nan_and_the_imaginary_part():
+    assert rectify_step(-1.0) == 0
+    assert rectify_step(2 + 3j) == 2 + 3j
+    assert rectify_step(-2 + 3j) == 0
+
+
+def test_nan_stays_nan():
+    assert math.isnan(rectify_step(math.nan))
+    assert math.isnan(exponential(math.nan, TAYLOR))
+
+
+def test_the_derivative_of_the_rectifier_at_0_is_0():
+    assert rectify_step_adjoint(3.0, 0.0) == 0
+    assert rectify_step_adjoint(3.0, 1e-9) == 3
