@@ -2,11 +2,14 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from math import ceil
 from typing import Any
 
 import numpy as np
+from joblib import effective_n_jobs
 
 from skaud._gradients import DifferentiableTransformer
+from skaud._responses import stack
 from skaud.engines.engine import (
     STEP,
     Engine,
@@ -79,18 +82,36 @@ class EngineTransformer(DifferentiableTransformer):
         self, clips: list[np.ndarray], output: str, frame_samples: int | None, wrt: tuple[str, ...]
     ) -> tuple[list[np.ndarray], Callable]:
         engine, x = self._engine_, np.stack(self._as_engine_takes(clips))
-        response, tape = engine.record(x, output, frame_of(x.shape[-1], frame_samples))
+        response, tapes = engine.record_in_groups(x, output, frame_of(x.shape[-1], frame_samples))
         wanted = self._parts_of([name for name in wrt if name != "X"])
 
-        def pullback(bars: list[np.ndarray]) -> tuple[list[np.ndarray], tuple[np.ndarray, ...]]:
-            x_bar, of_coefficients = engine.pull_back(tape, np.stack(bars), wanted)
-            return [own.reshape(clip.shape) for own, clip in zip(x_bar, clips)], of_coefficients
+        def pullback(bars: list[np.ndarray]) -> tuple[list[np.ndarray], list[tuple[np.ndarray, ...]]]:
+            together = stack(bars)
+            groups = [engine.pull_back(tape, together[own], wanted) for own, tape in tapes]
+            x_bars = [own for x_bar, _ in groups for own in x_bar]
+            return [own.reshape(clip.shape) for own, clip in zip(x_bars, clips)], [bars for _, bars in groups]
 
         return list(response), pullback
 
-    def _sum_parameter_bars(self, bars: list[tuple[np.ndarray, ...]], names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    def _equal_batches(self, clips: list[np.ndarray]) -> list[list[int]]:
+        if self._signals_at_once == 1:
+            return super()._equal_batches(clips)
+        # As many clips of one shape as a job can have: their responses then lie together.
+        by_shape: dict[tuple[int, ...], list[int]] = {}
+        for i, clip in enumerate(clips):
+            by_shape.setdefault(clip.shape, []).append(i)
+        batches, at_once = [], max(1, self._signals_at_once // clips[0].shape[0])
+        for group in by_shape.values():
+            size = at_once * ceil(len(group) / (at_once * effective_n_jobs(self.n_jobs)))
+            batches += [group[i : i + size] for i in range(0, len(group), size)]
+        return batches
+
+    def _sum_parameter_bars(
+        self, bars: list[list[tuple[np.ndarray, ...]]], names: tuple[str, ...]
+    ) -> dict[str, np.ndarray]:
         # In the order of the signals, however they were divided among threads: the sums are the same to the bit.
-        total = tuple(np.sum(arrays, axis=0) for arrays in zip(*bars))
+        groups = [group for batch in bars for group in batch]
+        total = tuple(np.sum(arrays, axis=0) for arrays in zip(*groups))
         return {name: self._parameter_bar(name, total) for name in names if name != "X"}
 
     def _derivatives(

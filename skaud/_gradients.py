@@ -1,6 +1,6 @@
 """Vector-Jacobian products of models: the adjoint of transform and simulate."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,8 +12,6 @@ from skaud._responses import check_responses, check_rows, check_value_bar, stack
 from skaud._sounds import Sounds
 from skaud.base import AudioTransformer
 from skaud.stages.pooling import pool, pool_adjoint
-
-STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
 
 
 def check_wrt(estimator: Any, wrt: str | Sequence[str] | None, differentiable: tuple[str, ...]) -> tuple[str, ...]:
@@ -239,28 +237,3 @@ class DifferentiableTransformer(AudioTransformer):
         frame_length: int | None,
     ) -> list[np.ndarray]:
         """Derivatives of the responses in the direction of the steps, computed forwards: what tests the adjoint."""
-
-
-class ComplexStep(ABC):
-    """Forward derivatives by a complex step, for models that can be run in complex numbers."""
-
-    _differentiated: Any
-
-    def _derivatives(
-        self,
-        clips: list[np.ndarray],
-        steps: list[np.ndarray],
-        parameter_steps: dict[str, np.ndarray],
-        output: str,
-        frame_length: int | None,
-    ) -> list[np.ndarray]:
-        """Derivatives of the responses in the direction of the steps."""
-        stepped = {name: self._differentiated(name) + 1j * STEP * step for name, step in parameter_steps.items()}
-        clips = [clip + 1j * STEP * step for clip, step in zip(clips, steps)]
-        return [response.imag / STEP for response in self._run_complex(clips, output, frame_length, stepped)]
-
-    @abstractmethod
-    def _run_complex(
-        self, clips: list[np.ndarray], output: str, frame_length: int | None, parameters: dict[str, Any]
-    ) -> list[np.ndarray]:
-        """Responses in complex numbers, with some parameters replaced by complex ones."""

@@ -4,7 +4,7 @@ Sources: R. F. Lyon, Human and Machine Hearing (2017), chapters 16 to 19; R. F. 
 cochlear model in Matlab, NumPy, and JAX.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,6 +101,13 @@ class CARFACCoefficients(NamedTuple):
     hair_cell: OneCap | TwoCap | None
     synapse: Synapse | None
     agc: AGCCoefficients
+
+
+def of_ears(values: Sequence[Any]) -> Any:
+    """What holds for all ears; or an entry an ear, along a first axis, where a fit found each its own."""
+    if len(values) == 1:
+        return values[0]
+    return np.stack(values) if isinstance(values[0], np.ndarray) else tuple(values)
 
 
 def as_numbers(values: Any) -> np.ndarray:

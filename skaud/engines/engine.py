@@ -77,6 +77,16 @@ class Engine(ABC):
     def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, Any]:
         """Response to whole clips, of at least a frame, and a tape of how it came about, which `pull_back` leaves."""
 
+    def record_in_groups(
+        self, x: np.ndarray, output: str, frame_samples: int | None
+    ) -> tuple[np.ndarray, list[tuple[slice, Any]]]:
+        """As record, with a tape for every group of signals, `signals_at_once` or all of them.
+
+        Sums over signals are made group by group, in order: they are the same however many are recorded at once.
+        """
+        response, tape = self.record(x, output, frame_samples)
+        return response, [(slice(None), tape)]
+
     @abstractmethod
     def pull_back(self, tape: Any, bar: np.ndarray, wanted: Sequence[str]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Bars of x and of the coefficients, from the bar of the response; of parts that are not wanted, 0 will do.

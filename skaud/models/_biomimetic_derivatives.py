@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import signal
 
-from skaud._gradients import STEP
+from skaud.engines.engine import STEP
 from skaud.kernels import cochlear as kernel
 
 

@@ -6,8 +6,11 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 
 from skaud._callbacks import FitProgress
+from skaud._engines import EngineTransformer
+from skaud._learning import LearningTransformer
 from skaud._sounds import count_ears
 from skaud._warnings import warn_caller
+from skaud.design.carfac import CARFACCoefficients, of_ears
 from skaud.fitting.audiogram import (
     MISSED_DB,
     EarFit,
@@ -19,12 +22,11 @@ from skaud.fitting.audiogram import (
 )
 from skaud.fitting.solvers import warn_unless_converged
 from skaud.hearing.audiogram import Audiogram
-from skaud.models._carfac_gradients import CARFACGradients
+from skaud.models._carfac_limits import names_of_each_ear, reasons_for_no_effect
 from skaud.models._carfac_quiet import QuietEar
-from skaud.models._carfac_runs import of_ears
 
 
-class CARFACFit(CARFACGradients):
+class CARFACFit(EngineTransformer, LearningTransformer):
     """How CARFAC finds the health of its hair cells from an audiogram."""
 
     audiogram: Any
@@ -36,6 +38,7 @@ class CARFACFit(CARFACGradients):
     healthy_n_fibers: Any
     ohc_health: Any
     ihcs_per_channel: float
+    _ears_: tuple[CARFACCoefficients, ...]  # one for all ears, or one an ear
 
     def _n_ears_without_sound(self) -> int | None:
         several = isinstance(self.audiogram, (list, tuple)) and len(self.audiogram) > 1
@@ -89,13 +92,11 @@ class CARFACFit(CARFACGradients):
             _warn_of_fit(name, audiogram, ear, explain=explain, fibers_given=self.n_fibers is not None)
 
     def _unlearnable(self) -> dict[str, str]:
-        reasons = super()._unlearnable()
+        reasons = reasons_for_no_effect(self)
         if self.audiogram is None:
             return reasons
         if len(self._audiograms()) > 1:
-            reasons |= dict.fromkeys(
-                self._names_of_each_ear(), "it has no derivative where each ear has its own health"
-            )
+            reasons |= dict.fromkeys(names_of_each_ear(self), "it has no derivative where each ear has its own health")
         taken = ("ohc_health", "n_fibers") if self.explain_residual else ("ohc_health",)
         return reasons | dict.fromkeys(taken, "the fit to the audiogram finds it")
 

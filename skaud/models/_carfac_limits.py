@@ -20,6 +20,19 @@ EARS = ("left", "right")  # in the order of X's, as in stereo sound
 # no more than that.
 MARGIN, WIDEST = 1.05, 4.0
 
+# Parameters that have a derivative.
+CAR = ("ohc_health", "velocity_scale", "v_offset", "min_zeta", "max_zeta")
+HAIR_CELLS = {
+    "just_hwr": (),
+    "one_cap": ("tau_lpf", "tau_out", "tau_in"),
+    "two_cap": ("tau_lpf", "tau1_out", "tau1_in", "tau2_out", "tau2_in"),
+    "two_cap_with_syn": ("tau_lpf", "tau1_out", "tau1_in", "tau2_out", "tau2_in"),
+}
+AGC = ("agc_time_constants_s", "agc_stage_gain", "agc_mix_coeff")
+# The synapse is driven by the first capacitor: what follows it in the hair cell changes no output.
+BESIDE_THE_SYNAPSE = {"two_cap_with_syn": ("tau_lpf", "tau2_out", "tau2_in")}
+CHANNELWISE = ("ohc_health", "n_fibers")
+
 PARAMETER_CONSTRAINTS: dict = {
     "ihc_style": [StrOptions(set(IHC_STYLES))],
     "ohc_health": [Real, callable, "array-like"],
@@ -251,3 +264,55 @@ def _numbers(name: str, value: Any, *arguments: np.ndarray) -> np.ndarray:
         return np.asarray(value(*arguments) if callable(value) else value, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}={value!r} must be numbers, or a function that returns them ({error}).") from error
+
+
+def check_on_gpu(model: Any, X: Any, output: str) -> None:
+    """Refuse what the kernel of the GPU does not compute."""
+    from skaud.kernels.carfac.cuda import find_not_finite
+
+    needed = {"ihc_style": "two_cap", "open_loop": False, "use_delay_buffer": False}
+    found = {name: getattr(model, name) for name in needed} | {"output": output}
+    for name, value in (needed | {"output": "nap"}).items():
+        if found[name] != value:
+            raise ValueError(
+                f"{name}={found[name]!r} has no kernel on the GPU, only {name}={value!r} has; change it, or pass a "
+                "NumPy array."
+            )
+    if len(X.shape) != 2 or 0 in X.shape or X.dtype != np.dtype(model.dtype):
+        raise ValueError(
+            f"X on the GPU is {X.dtype} of shape {X.shape}; it must be {model.dtype}, (n_signals, n_samples): cast "
+            "or reshape it, or set dtype."
+        )
+    if wrong := find_not_finite(X):
+        raise ValueError(
+            f"X[{wrong[0]}] on the GPU has samples that are NaN or infinity (inf); every sample must be finite. "
+            "Cut them out."
+        )
+    if len(model._ears_) > 1:
+        raise ValueError(
+            "X on the GPU has no axis of ears, and the model was fitted to two audiograms; fit it to one, or "
+            "pass a NumPy array."
+        )
+
+
+def names_of_one_ear(model: Any) -> tuple[str, ...]:
+    """Parameters that have a derivative, where one design holds for all ears."""
+    synapse = ("n_fibers",) if model.ihc_style == "two_cap_with_syn" else ()
+    return CAR + HAIR_CELLS[model.ihc_style] + AGC + synapse
+
+
+def names_of_each_ear(model: Any) -> tuple[str, ...]:
+    """Those that have none where each ear has its own health."""
+    # In open loop the damping starts from the health, and so do the derivatives of its limits.
+    return CHANNELWISE + (("min_zeta", "max_zeta") if model.open_loop else ())
+
+
+def reasons_for_no_effect(model: Any) -> dict[str, str]:
+    """Parameters whose derivative is always 0, and why."""
+    reasons = {}
+    if (model.n_ears_in_ or 1) == 1:
+        reasons["agc_mix_coeff"] = "it couples the ears of a signal, and X has one ear"
+    if model.open_loop:
+        reasons |= dict.fromkeys(AGC, "open_loop=True switches the AGC off")
+    beside = BESIDE_THE_SYNAPSE.get(model.ihc_style, ())
+    return reasons | dict.fromkeys(beside, "what it acts on does not reach the synapse")

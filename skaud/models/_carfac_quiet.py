@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 
-from skaud._responses import stack
 from skaud.fitting.audiogram import matching_levels
 from skaud.hearing.thresholds import hl_to_spl
-from skaud.kernels.carfac import layout
-from skaud.kernels.carfac import run as lanes
-from skaud.models._carfac_gradients import CARFACGradients
 
 AT_ONCE = 4  # tones that the kernel runs side by side
 RISE_S = 0.005
@@ -38,7 +34,7 @@ class QuietEar:
         Wait for the AGC too. Near threshold, with all fibres, it has nothing to do and need not be waited for.
     """
 
-    def __init__(self, model: CARFACGradients, frequencies_hz: np.ndarray, *, steady: bool) -> None:
+    def __init__(self, model: Any, frequencies_hz: np.ndarray, *, steady: bool) -> None:
         self.frequencies_hz = frequencies_hz
         self.n_channels, self.pole_hz = model.n_channels_, model.pole_frequencies_hz_
         self.erb_per_step = model._parameters()["erb_per_step"]
@@ -73,8 +69,8 @@ class QuietEar:
 
         def listen(batch: slice) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[Any, np.ndarray]]]:
             clips, n_settle, window = self._tones(self.frequencies_hz[batch], level_db_hl[batch])
-            naps, back = model._run_vjp(clips, "nap", None, wrt, begin=n_settle)
-            moved = stack(naps)[:, 0] - rest if rests else stack(naps)[:, 0]
+            naps, tape = model._engine_.record(np.stack(clips), "nap", None, begin=n_settle)
+            moved = naps[:, 0] - rest if rests else naps[:, 0]
             response_db = _response_db(moved, window)
 
             def pullback(response_bar: np.ndarray) -> tuple[Any, np.ndarray]:
@@ -82,7 +78,7 @@ class QuietEar:
                 per_power = 20 / np.log(10) * response_bar / 10 ** (response_db / 10)
                 nap_bar = moved * (per_power[:, np.newaxis] * window)[:, np.newaxis]
                 moved_bar = nap_bar.sum(axis=(0, 2)) if "n_fibers" in wrt else np.zeros(self.n_channels)
-                return back(list(nap_bar[:, np.newaxis]))[1], moved_bar
+                return model._engine_.pull_back(tape, nap_bar[:, np.newaxis], model._parts_of(wrt))[1], moved_bar
 
             return response_db, pullback
 
@@ -90,7 +86,7 @@ class QuietEar:
 
         def pullback(response_bar: np.ndarray) -> dict[str, np.ndarray]:
             parts = self._map(_call, [(back, response_bar[own]) for own, (_, back) in zip(self._batches, heard)])
-            grads = model._sum_parameter_bars([bars for bars, _ in parts], wrt)
+            grads = model._sum_parameter_bars([[bars] for bars, _ in parts], wrt)
             if "n_fibers" in wrt:  # moved = nap - rest
                 moved_bar = sum(moved_bar for _, moved_bar in parts)
                 grads["n_fibers"] = grads["n_fibers"] - moved_bar[:, np.newaxis] * self._nap_per_fiber()
@@ -108,7 +104,7 @@ class QuietEar:
         """Levels at which this ear responds as the healthy one does at its threshold."""
         return matching_levels(lambda level: self.response_db(level, ohc_health, n_fibers), self.healthy_db)
 
-    def _with(self, ohc_health: np.ndarray, n_fibers: np.ndarray | None) -> CARFACGradients:
+    def _with(self, ohc_health: np.ndarray, n_fibers: np.ndarray | None) -> Any:
         """The model with an ear of such health."""
         car, _, synapse, _ = self._healthy
         ear = self._healthy._replace(car=car._replace(ohc_health=ohc_health))
@@ -116,6 +112,7 @@ class QuietEar:
             ear = ear._replace(synapse=synapse._replace(n_fibers=n_fibers * self._model.ihcs_per_channel))
         model = copy.copy(self._model)
         model._ears_ = (ear,)
+        model._start_engine()
         model._found_ = {**model._found_, "ohc_health": ohc_health, "n_fibers": n_fibers}
         return model
 
@@ -148,16 +145,12 @@ def _response_db(moved: np.ndarray, window: np.ndarray) -> np.ndarray:
     return np.asarray(10 * np.log10(np.maximum(power, LEAST_POWER)))
 
 
-def _run_from(model: CARFACGradients, clips: list[np.ndarray], begin: int) -> np.ndarray:
+def _run_from(model: Any, clips: list[np.ndarray], begin: int) -> np.ndarray:
     """NAP (n_clips, n_channels, n_samples) of clips from a sample on; what comes before is not kept."""
-    x = np.concatenate(clips)
-    plan, state, (taps, first) = model._kernel_plan(1), model._state(len(x)), model._taps("nap")
-    work = layout.workspace(plan, len(x), len(taps))
-    rest = np.ascontiguousarray(x[:, begin:])
-    out = np.empty((len(x), 1, model.n_channels_, rest.shape[1]), model.dtype)
-    lanes.run_frames(x, 0, begin, state, plan, taps, first, begin + 1, work, out, 0)
-    lanes.run(rest, 0, rest.shape[1], state, plan, taps, first, work, out)
-    return out[:, 0]
+    x, engine = np.stack(clips), model._engine_
+    _, state = engine.run(x[..., :begin], engine.start(len(x), 1), ("nap",), begin + 1)  # in a frame that never ends
+    responses, _ = engine.run(x[..., begin:], state, ("nap",), None)
+    return responses["nap"][:, 0]
 
 
 def _call(function: Callable, *arguments: np.ndarray) -> Any:

@@ -15,11 +15,11 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
 
 from skaud._array_api import array_namespace, is_foreign
-from skaud._gradients import STEP
 from skaud._learning import LEARNING_CONSTRAINTS, LearningTransformer
 from skaud._responses import check_value_bar
 from skaud._sounds import Sounds
 from skaud.design import cochlear as design
+from skaud.engines.engine import STEP
 from skaud.kernels import cochlear as kernel
 from skaud.models import _biomimetic_derivatives as derivatives
 from skaud.stages.cochlear import check_exponents, check_inhibition, design_filters, frame_period

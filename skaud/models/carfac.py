@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import sha1
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skaud._fitted import fitted_copy
+from skaud._fitted import as_designed, as_fitted, fitted_copy
 from skaud._learning import LEARNING_CONSTRAINTS
+from skaud._sounds import count_ears
 from skaud.base import AudioTransformer
 from skaud.design import carfac as design
 from skaud.design import carfac_response
+from skaud.design.carfac import of_ears
+from skaud.engines.carfac import LACKING, Cascade, along_channels
+from skaud.engines.engine import STEP
 from skaud.hearing.audiogram import Audiogram
-from skaud.kernels.carfac import layout
+from skaud.kernels.carfac.layout import HEALTH, LANES, N_CLASSES
 from skaud.models._carfac_fit import CARFACFit
 from skaud.models._carfac_limits import (
+    CHANNELWISE,
     PARAMETER_CONSTRAINTS,
     check_coefficients,
+    check_on_gpu,
     check_parameters,
+    learning_bounds,
+    names_of_each_ear,
+    names_of_one_ear,
+    reasons_for_no_effect,
+    resolve_n_fibers,
+    resolve_ohc_health,
 )
-from skaud.models._carfac_runs import of_ears
-from skaud.stages.pooling import TemporalPooling
+from skaud.stages._stage import check_frequencies
+from skaud.stages.pooling import TemporalPooling, pool
 
 
 class CARFAC(CARFACFit):
@@ -353,19 +364,19 @@ class CARFAC(CARFACFit):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
+    _outputs = ("nap", "bm", "receptor_potential", "agc", "ohc", "spikes_per_s")
+    _rms_one_db_spl = 107.0
+
     # --- parameters to coefficients ---
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_parameters(self)
 
-    def _design(self) -> None:
-        self._design_runs()
-        numbers = b"".join(array.tobytes() for array in (*self._plan_, self._state(len(self._ears_)).lines))
-        self._fingerprint_ = sha1(numbers, usedforsecurity=False).hexdigest()[:10]
+    def _available_outputs(self) -> tuple[str, ...]:
+        return tuple(name for name in self._outputs if name not in LACKING[self.ihc_style])
 
-    def _design_runs(self) -> None:
-        parameters = self._parameters()
+    def _design(self) -> None:
         pole_hz = design.pole_frequencies(
             self.sample_rate,
             self.first_pole_theta,
@@ -374,7 +385,7 @@ class CARFAC(CARFACFit):
             self.erb_break_hz,
             self.erb_q,
         )
-        resolved = self._resolve(parameters, pole_hz)
+        resolved = self._resolve(self._parameters(), pole_hz)
         self._ears_ = tuple(design.design_carfac(self.sample_rate, self.ihc_style, ear) for ear in resolved)
         for coefficients in self._ears_:
             check_coefficients(self, coefficients)
@@ -385,13 +396,100 @@ class CARFAC(CARFACFit):
         self.ohc_health_ = of_ears([ear["ohc_health"].copy() for ear in resolved])
         has_synapse = self.ihc_style == "two_cap_with_syn"
         self.n_fibers_ = of_ears([ear["n_fibers"].copy() for ear in resolved]) if has_synapse else None
-        self._plan_ = layout.make_plan(
-            self._ears_[0],
-            design.IHC_STYLES.index(self.ihc_style),
-            self.dtype,
-            delay=bool(self.use_delay_buffer),
-            closed=not self.open_loop,
-        )
+        self._start_engine()
+
+    def _engine(self, parameters: dict[str, Any], dtype: str) -> Cascade:
+        ears = self._ears_
+        if parameters:
+            resolved = self._resolve(self._parameters(), self.pole_frequencies_hz_)
+            ears = tuple(design.design_carfac(self.sample_rate, self.ihc_style, ear | parameters) for ear in resolved)
+        delay, closed = bool(self.use_delay_buffer), not self.open_loop
+        return Cascade(ears, self.ihc_style, self.sample_rate, dtype, delay=delay, closed=closed)
+
+    def _resolve(self, parameters: dict[str, Any], pole_hz: np.ndarray) -> list[dict[str, Any]]:
+        """Parameters as the design takes them: an entry a channel where they may have one, for all ears or for each."""
+        ears: list[dict[str, Any]] = [{}]
+        if np.ndim(self._found_.get("ohc_health", 1.0)) == 2:  # a fit found the health of every ear
+            found = {name: self._found_[name] for name in CHANNELWISE if name in self._found_}
+            ears = [dict(zip(found, own)) for own in zip(*found.values())]
+        resolved = []
+        for given in ({**parameters, **own} for own in ears):
+            fibers = resolve_n_fibers(self, given["n_fibers"], pole_hz)
+            given["ohc_health"] = resolve_ohc_health(self, given["ohc_health"], pole_hz)
+            given["n_fibers"] = np.broadcast_to(fibers, (len(pole_hz), N_CLASSES))
+            resolved.append(given)
+        return resolved
+
+    def _channel_names(self) -> list[str]:
+        for digits in range(16):  # 1055hz; channels closer than 1 Hz get decimals
+            names = [f"{hz:.{digits}f}hz" for hz in self.pole_frequencies_hz_]
+            if len(set(names)) == len(names):
+                break
+        return names
+
+    def _as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
+        self._check_ears(clips[0].shape[0])
+        return clips
+
+    def _initial_arrays(self, n_ears: int) -> Any:
+        self._check_ears(n_ears)
+        return super()._initial_arrays(n_ears)
+
+    def _check_ears(self, n_ears: int) -> None:
+        """Refuse sound of other ears than those that a fit found a health for."""
+        n_fitted = len(self._ears_)
+        if n_fitted not in (1, n_ears):
+            raise ValueError(
+                f"X has {count_ears(n_ears)}, and the model was fitted to the audiograms of {n_fitted}; pass signals "
+                f"of shape (n_signals, {n_fitted}, n_samples), or fit to one audiogram, which holds for any."
+            )
+        ear = getattr(getattr(self, "predicted_audiogram_", None), "ear", None)
+        if n_ears > 1 and ear:
+            raise ValueError(
+                f"X has {n_ears} ears, and the model was fitted to the audiogram of the {ear} ear; pass sound of that "
+                "ear, or fit to audiograms of both, None for a healthy one, or to one without ear=, it holds for any."
+            )
+
+    # --- parameters that have a derivative ---
+
+    def _differentiable(self) -> tuple[str, ...]:
+        each = () if len(self._ears_) == 1 else names_of_each_ear(self)
+        return tuple(name for name in names_of_one_ear(self) if name not in each)
+
+    def _learnable_names(self) -> tuple[str, ...]:
+        return tuple(name for name in names_of_one_ear(self) if name not in self._unlearnable())
+
+    def _without_effect(self) -> tuple[str, ...]:
+        return tuple(reasons_for_no_effect(self))
+
+    def _bounds(self) -> dict[str, tuple[Any, Any]]:
+        return learning_bounds(self, self._parameters())
+
+    def _differentiated(self, name: str) -> np.ndarray:
+        given = self._parameters()[name]
+        if given is None or callable(given):
+            given = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0][name]
+        return np.asarray(given, dtype=float)
+
+    def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
+        return self._engine_.parts if any(name != "ohc_health" for name in names) else ()
+
+    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+        if name not in CHANNELWISE:
+            return super()._parameter_bar(name, bars)
+        # A channel's own acts on that channel's coefficients only: one step for all of them, a channel's product each.
+        resolved = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0]
+        if name == "n_fibers":
+            steps = [STEP * 1j * unit for unit in np.eye(N_CLASSES)]
+            moved = [self._engine({name: resolved[name] + step}, "complex128") for step in steps]
+            bar = np.stack([along_channels(bars, engine) for engine in moved], axis=1)
+        elif self.open_loop:
+            bar = along_channels(bars, self._engine({name: resolved[name] + STEP * 1j}, "complex128"))
+        else:  # it stands among the coefficients as it is
+            bar = bars[2][0, :, HEALTH // LANES]
+        given = self._found_.get(name, getattr(self, name))
+        one_for_all = given is not None and not callable(given) and np.ndim(given) < bar.ndim
+        return bar.sum(axis=0) if one_for_all else bar
 
     # --- what of the design is computed when asked ---
 
@@ -421,9 +519,62 @@ class CARFAC(CARFACFit):
             self._peaks_ = [carfac_response.characteristics(ear.car, sample_rate) for ear in self._ears_]
         return self._peaks_
 
-    def _channel_names(self) -> list[str]:
-        for digits in range(16):  # 1055hz; channels closer than 1 Hz get decimals
-            names = [f"{hz:.{digits}f}hz" for hz in self.pole_frequencies_hz_]
-            if len(set(names)) == len(names):
-                break
-        return names
+    @as_designed
+    def transfer_function(self, frequencies_hz: ArrayLike) -> np.ndarray:
+        """Complex transfer function of every channel, from the input to the basilar membrane.
+
+        That of the linear model in open loop, at the undamping that `ohc_health` leaves (Lyon 2017, section 16.6). A
+        model that has nothing to find in `fit`, no `audiogram` and nothing to `learn`, need not be fitted.
+
+        Parameters
+        ----------
+        frequencies_hz : array-like of shape (n_frequencies,)
+            Frequencies, from 0 to half the sample rate.
+
+        Returns
+        -------
+        ndarray of complex of shape (n_channels_, n_frequencies)
+            Response to a unit sinusoid.
+
+        Raises
+        ------
+        ValueError
+            If a frequency is negative or above half the sample rate.
+        NotFittedError
+            If `fit` has something to find and was not called.
+        """
+        frequencies = check_frequencies(frequencies_hz, self.sample_rate)
+        ears = [carfac_response.transfer_function(ear.car, self.sample_rate, frequencies) for ear in self._ears_]
+        return of_ears(ears)
+
+    @property
+    @as_fitted
+    def nap_rest_(self) -> np.ndarray:
+        """Output of a healthy hair cell in silence, subtracted to give the NAP; (n_channels_,)."""
+        hair_cell, synapse = self._ears_[0].hair_cell, self._ears_[0].synapse
+        rest = getattr(hair_cell, "rest", 0.0) if synapse is None else synapse.spont_sub
+        return np.full(self.n_channels_, rest)
+
+    # --- on a GPU ---
+
+    def _transform_on_gpu(self, X: Any, frame_length: int | None) -> Any:
+        frames = self._run_on_gpu(X, self.output, frame_length or 1)
+        if self.pooling is None:
+            return frames
+        if not hasattr(frames, "__array_function__"):
+            raise ValueError(
+                f"pooling={self.pooling!r} needs an array that can compute, such as cupy's, and X is "
+                f"{type(X).__name__}; pass cupy.asarray(X), or set pooling=None for the frames."
+            )
+        statistics, segments = self._pooling()
+        return np.stack([pool(signal, statistics, segments) for signal in frames])  # cupy answers to NumPy's functions
+
+    def _simulate_on_gpu(self, X: Any, name: str) -> Any:
+        return self._run_on_gpu(X, name, 1)
+
+    def _run_on_gpu(self, X: Any, output: str, frame_samples: int) -> Any:
+        """Frames of signals X (n_signals, n_samples) on a device."""
+        from skaud.kernels.carfac.cuda import run_two_cap
+
+        check_on_gpu(self, X, output)
+        return run_two_cap(X, self._ears_[0], min(frame_samples, X.shape[1]), self.dtype, self._gain())

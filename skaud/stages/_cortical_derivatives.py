@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import fft
 
-from skaud._gradients import STEP
 from skaud.design import cortical as design
+from skaud.engines.engine import STEP
 from skaud.kernels import cortical
 from skaud.stages.cortical import STRFs
 

@@ -155,11 +155,11 @@ def tap_adjoint(bars, row, seeds, frame, taps, elapsed, n_groups):
 
 @loop
 def sum_up(bars, summed, n_groups, begin, end):
-    """Move rows begin to end, which gather over all samples, from single precision to double."""
+    """Move rows begin to end, which gather over all samples, to double precision, those of a design together."""
     for row in range(bars.shape[0]):
         for k in range(1, n_groups + 1):
             for i in range(begin, end):
-                summed[k * BARS_GROUP + i] += bars[row, k * BARS_GROUP + i]
+                summed[row % summed.shape[0], k * BARS_GROUP + i] += bars[row, k * BARS_GROUP + i]
                 bars[row, k * BARS_GROUP + i] = ZERO
 
 

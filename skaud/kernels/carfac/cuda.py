@@ -30,7 +30,7 @@ def run_two_cap(x: Any, coefficients: Any, frame_samples: int, dtype: Any, gain:
     """Mean NAP over frames of signals x (n_signals, n_samples) on a device: two_cap, closed loop, one ear.
 
     coefficients is a `skaud.design.carfac.CARFACCoefficients`; x is heard times gain. Returns a device array, cupy's if
-    x is, else numba's, (n_signals, n_channels, n_frames); a frame that is not full is dropped, unless it is the only.
+    x is, else numba's, (n_signals, n_channels, n_frames); a frame that is not full is dropped.
     """
     car, hair, _, agc = coefficients
     n_channels, n_stages = len(car.pole_hz), len(agc.epsilon)
@@ -43,7 +43,7 @@ def run_two_cap(x: Any, coefficients: Any, frame_samples: int, dtype: Any, gain:
     rest = np.array([hair.cap1_rest, hair.cap2_rest, gain])
     table = at.make_plan(coefficients, 0, dtype).table
     n_signals, n_samples = x.shape
-    shape = (n_signals, n_channels, max(1, n_samples // frame_samples))
+    shape = (n_signals, n_channels, n_samples // frame_samples)
     out = _empty(x, shape, dtype)
     per_channel, table, rest = (_to_device(x, array.astype(dtype)) for array in (np.stack(rows, axis=1), table, rest))
     kernel = _two_cap_kernel(np.dtype(dtype).name)
@@ -132,7 +132,7 @@ def two_cap_kernel(real: Any) -> Any:
             pending[0] += nap
             total += nap
             filled += 1
-            if filled == frame_samples or (n_samples < frame_samples and t == n_samples - 1):
+            if filled == frame_samples:
                 if frame < n_frames:
                     out[signal, channel, frame] = total / np.float32(filled)
                 total, filled, frame = zero, 0, frame + 1

@@ -38,7 +38,7 @@ GROUP = N_ROWS * LANES  # from one group to the next
 
 # Bars lie where what they belong to lies, those of the constants behind them: BARS.velocity_scale and so on.
 N_CONSTANTS = len(Constants._fields) - 1  # without the Taylor sum
-BARS = Constants(*((N_ROWS + row) * LANES for row in range(N_CONSTANTS)), taylor=())
+BARS = Constants._make([*((N_ROWS + row) * LANES for row in range(N_CONSTANTS)), ()])
 BARS_GROUP = (N_ROWS + N_CONSTANTS) * LANES
 
 
@@ -60,6 +60,13 @@ class State(NamedTuple):
         """Copy that shares nothing."""
         lines, memory, pending, frame_sum = aligned_copies(self[:4])
         return State(lines, memory, pending, frame_sum, self.phase.copy(), self.frame_filled.copy())
+
+    def of_signals(self, n_signals: int) -> "State":
+        """So many times this state, that of one signal; a copy."""
+        arrays = aligned_empty(*((n_signals * len(own), *own.shape[1:]) for own in self[:4]), dtype=self.lines.dtype)
+        for array, own in zip(arrays, self[:4]):
+            array.reshape(n_signals, *own.shape)[...] = own
+        return State._make([*arrays, self.phase.copy(), self.frame_filled.copy()])
 
     def of_rows(self, rows: slice) -> "State":
         """View of some rows."""
@@ -135,7 +142,8 @@ class Bars(NamedTuple):
     """Derivatives of the objective with respect to the state, the coefficients in it, and the AGC's table.
 
     lines : (n_rows, (n_groups + 1) * BARS_GROUP), memory and pending : (n_rows, n_stages, n_groups * LANES),
-    table : (n_stages, 8), float64, summed : as one row of lines, float64, the coefficients' bars over all rows.
+    table : (n_stages, 8), float64, summed : (n_designs, as a row of lines), float64, the coefficients' bars over all
+    rows of a design.
     """
 
     lines: np.ndarray
@@ -281,6 +289,12 @@ def initial_state(coefficients: Any, dtype: Any, n_rows: int, *, n_outputs: int 
     return arrays.copy()
 
 
+def join_rows(states: list[State]) -> State:
+    """State whose rows are those of others, which have passed as many samples."""
+    arrays = [np.concatenate(arrays) for arrays in zip(*(state[:4] for state in states))]
+    return State._make([*arrays, states[0].phase, states[0].frame_filled])
+
+
 def workspace(plan: Plan, n_rows: int, n_taps: int) -> np.ndarray:
     """Memory that a run needs besides its state."""
     width = int(plan.sizes[0]) * LANES
@@ -288,14 +302,21 @@ def workspace(plan: Plan, n_rows: int, n_taps: int) -> np.ndarray:
     return aligned_empty((size,), dtype=plan.constants.dtype)[0]
 
 
-def zero_bars(plan: Plan, n_rows: int) -> Bars:
-    """Bars after the last sample, on which nothing depends."""
+def rows_of_channels(lines: np.ndarray, group_size: int, n_channels: int) -> np.ndarray:
+    """Rows of every channel, (n, n_channels, n_rows of a group), of lines (n, (n_groups + 1) * group_size)."""
+    groups = lines.reshape(len(lines), -1, group_size // LANES, LANES)
+    group, lane = np.divmod(lane_position(n_channels), LANES)
+    return groups[:, group + 1, :, lane].swapaxes(0, 1)
+
+
+def zero_bars(plan: Plan, n_rows: int, n_designs: int) -> Bars:
+    """Bars after the last sample, on which nothing depends; the rows have so many designs in turn."""
     (n_stages, n_columns), width = plan.table.shape, int(plan.sizes[0]) * LANES
     lines_shape, stage_shape = (n_rows, (int(plan.sizes[0]) + 1) * BARS_GROUP), (n_rows, n_stages, width)
     lines, memory, pending = aligned_empty(lines_shape, stage_shape, stage_shape, dtype=plan.constants.dtype)
     for array in (lines, memory, pending):
         array[...] = 0
-    return Bars(lines, memory, pending, np.zeros((n_stages, n_columns)), np.zeros(lines.shape[1]))
+    return Bars(lines, memory, pending, np.zeros((n_stages, n_columns)), np.zeros((n_designs, lines.shape[1])))
 
 
 def empty_tape(plan: Plan, n_rows: int, n_samples: int, n_taped: int, *, keep: bool) -> Tape:

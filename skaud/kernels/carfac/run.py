@@ -82,9 +82,9 @@ def close_frame(state, plan, out, frame):
     """Write the mean of what the frame holds, and start a new one."""
     p = sizes_of(plan)
     count = np.float32(state.frame_filled[0])
-    n_rows, n_outputs, width = state.frame_sum.shape
+    n_rows, _, width = state.frame_sum.shape
     for row in range(n_rows):
-        for output in range(n_outputs):
+        for output in range(out.shape[1]):
             for channel in range(p.n_channels):
                 position = channel % p.n_groups * LANES + channel // p.n_groups
                 out[row, output, channel, frame] = state.frame_sum[row, output, position] / count
@@ -151,7 +151,7 @@ def record(x, segment, checkpoints, state, plan, taps, first, frame_samples, wor
                     )
         if frame_samples:
             state.frame_filled[0] += end - begin
-            if state.frame_filled[0] == frame_samples or (end == x.shape[1] and n_frames == 0):
+            if state.frame_filled[0] == frame_samples:
                 close_frame(state, plan, out, n_frames)
                 n_frames += 1
         begin = end

@@ -1,0 +1,235 @@
+"""CARFAC as an engine: cascade, hair cells and AGC of a design, or of one an ear, forwards and backwards."""
+
+from collections.abc import Sequence
+from math import ceil, sqrt
+from typing import NamedTuple
+
+import numpy as np
+
+from skaud.design.carfac import IHC_STYLES, CARFACCoefficients
+from skaud.engines.engine import STEP, Engine, Responses
+from skaud.kernels.carfac import adjoint, checkpoints, layout, run
+from skaud.kernels.carfac.steps import Constants
+
+# Row of the kernel's lines that holds an output, or what `_finish` makes it from; the NAP needs none.
+ROWS = {
+    "nap": (),
+    "bm": (layout.BM,),
+    "receptor_potential": (layout.CAP1,),
+    "agc": (layout.ZB,),
+    "ohc": (layout.ZA,),
+    "spikes_per_s": tuple(layout.RELEASE + layout.LANES * row for row in range(layout.N_CLASSES)),
+}
+LACKING = {
+    "just_hwr": ("receptor_potential", "spikes_per_s"),
+    "one_cap": ("receptor_potential", "spikes_per_s"),
+    "two_cap": ("spikes_per_s",),
+    "two_cap_with_syn": (),
+}
+SIGNALS_REVERSED_AT_ONCE = 2  # few enough for their tape to stay in the second-level cache
+
+
+class CascadeTape(NamedTuple):
+    """What the reverse run must know of a run of some rows."""
+
+    x: np.ndarray  # (n_rows, n_samples)
+    n_ears: int
+    output: str
+    frame_samples: int | None
+    segment: int
+    state: layout.State  # after the last sample
+    checkpoints: layout.Checkpoints
+    response: np.ndarray  # as the kernel left it
+
+
+class Cascade(Engine):
+    """CARFAC of one design for all ears, or of one an ear."""
+
+    signals_at_once = 4
+    frames_at_once = 4096
+    parts = ("coefficients",)  # the bars of the lines' HEALTH are there without being asked for
+
+    def __init__(
+        self,
+        ears: Sequence[CARFACCoefficients],
+        ihc_style: str,
+        sample_rate: float,
+        dtype: str,
+        *,
+        delay: bool,
+        closed: bool,
+    ) -> None:
+        self.ears, self.dtype, self.style = tuple(ears), dtype, IHC_STYLES.index(ihc_style)
+        self.outputs = tuple(name for name in ROWS if name not in LACKING[ihc_style])
+        self.n_channels = len(ears[0].car.pole_hz)
+        self.plan = layout.make_plan(ears[0], self.style, dtype, delay=delay, closed=closed)
+        self.delay, self.closed = delay, closed
+        n_outputs = max(1, *(len(ROWS[name]) for name in self.outputs))
+        own = [layout.initial_state(ear, dtype, 1, n_outputs=n_outputs, open_loop=not closed) for ear in ears]
+        self.rest = layout.join_rows(own)  # of one signal
+        number = np.dtype(dtype).type
+        self.cap1_rest = number(getattr(ears[0].hair_cell, "cap1_rest", 0.0))
+        # Spikes a second at a release of 1 a sample, (n_ears, n_channels, n_classes).
+        releases = [ear.synapse.n_fibers * sample_rate for ear in ears if ear.synapse is not None]
+        self.spikes_per_release = np.array(releases, dtype)
+
+    def start(self, n_signals: int, n_ears: int) -> layout.State:
+        """State at rest; one an ear, where each has a design."""
+        return self.rest.of_signals(n_signals * n_ears // len(self.ears))
+
+    def run(
+        self, x: np.ndarray, state: layout.State, outputs: Sequence[str], frame_samples: int | None
+    ) -> tuple[Responses, layout.State]:
+        """Run the next samples of all signals, side by side."""
+        n_signals, n_ears, n_samples = x.shape
+        rows, plan = np.ascontiguousarray(x).reshape(-1, n_samples), self._plan(n_ears)
+        taps, first = self._taps(outputs)
+        n_frames = n_samples if frame_samples is None else (int(state.frame_filled[0]) + n_samples) // frame_samples
+        out = np.empty((len(rows), len(taps) + 1 - first, self.n_channels, n_frames), self.dtype)
+        work = layout.workspace(plan, len(rows), len(taps))
+        if frame_samples is None:
+            run.run(rows, 0, n_samples, state, plan, taps, first, work, out)
+        else:
+            run.run_frames(rows, 0, n_samples, state, plan, taps, first, frame_samples, work, out, 0)
+        responses, at = {}, 1 - first
+        for name in outputs:
+            n_rows = len(ROWS[name])
+            part = out[:, at : at + n_rows] if n_rows else out[:, :1]
+            responses[name] = self._finish(name, part, n_signals)
+            at += n_rows
+        return responses, state
+
+    def record(
+        self,
+        x: np.ndarray,
+        output: str,
+        frame_samples: int | None,
+        *,
+        begin: int = 0,
+        out: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, CascadeTape]:
+        """Response to whole clips, with checkpoints; at full rate that from sample `begin` on. out takes it."""
+        n_signals, n_ears, n_samples = x.shape
+        rows, plan = np.ascontiguousarray(x).reshape(-1, n_samples), self._plan(n_ears)
+        taps, first = self._taps((output,))
+        if out is None:
+            out = self._empty(len(rows), output, frame_samples, n_samples - begin)
+        # Checkpoints and the tape between two of them grow like sqrt(n_samples); the tape had better stay in the cache.
+        segment = layout.SEGMENT * ceil(sqrt(n_samples) / (2 * layout.SEGMENT))
+        state = self.start(n_signals, n_ears)
+        saved = layout.Checkpoints.empty(state, ceil(n_samples / segment), checkpoints.n_changing(self.style))
+        work = layout.workspace(plan, len(rows), len(taps))
+        run.record(rows, segment, saved, state, plan, taps, first, frame_samples or 0, work, out)
+        tape = CascadeTape(rows, n_ears, output, frame_samples, segment, state, saved, out)
+        return self._finish(output, out, n_signals), tape
+
+    def record_in_groups(
+        self, x: np.ndarray, output: str, frame_samples: int | None
+    ) -> tuple[np.ndarray, list[tuple[slice, CascadeTape]]]:
+        """As record: the signals in groups that run side by side, their responses in one array."""
+        n_signals, n_ears, n_samples = x.shape
+        out = self._empty(n_signals * n_ears, output, frame_samples, n_samples)
+        at_once, tapes = max(1, self.signals_at_once // n_ears), []
+        for begin in range(0, n_signals, at_once):
+            own, rows = slice(begin, begin + at_once), slice(begin * n_ears, (begin + at_once) * n_ears)
+            tapes.append((own, self.record(x[own], output, frame_samples, out=out[rows])[1]))
+        return self._finish(output, out, n_signals), tapes
+
+    def pull_back(
+        self, tape: CascadeTape, bar: np.ndarray, wanted: Sequence[str]
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Bars of x and of the coefficients: segment by segment, the last one first."""
+        n_rows, n_samples = tape.x.shape
+        plan, (taps, first), n_ears = self._plan(tape.n_ears), self._taps((tape.output,)), tape.n_ears
+        frame = 1 if tape.frame_samples is None else tape.frame_samples
+        value_bar = self._finish_adjoint(tape.output, np.asarray(bar, self.dtype))
+        if tape.frame_samples is not None:
+            value_bar = value_bar / np.dtype(self.dtype).type(frame)
+        value_bar = np.require(value_bar, self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
+        constants = "coefficients" in wanted
+        reverse, x_bar = adjoint.reverse_for(self.style, self.delay, constants), np.empty_like(tape.x)
+        at_once = min(n_rows, n_ears * max(1, SIGNALS_REVERSED_AT_ONCE // n_ears))
+        n_taped = adjoint.n_taped(self.style, constants)
+        kept = layout.empty_tape(plan, at_once, min(tape.segment, n_samples), n_taped, keep=constants)
+        seeds = np.zeros((1 + len(taps), at_once, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
+        work, state = adjoint.reverse_workspace(plan, at_once), tape.state.copy()  # a tape may be pulled back again
+        bars = layout.zero_bars(plan, n_rows, len(self.ears))
+        for begin in range(0, n_rows, at_once):
+            own = slice(begin, min(begin + at_once, n_rows))
+            reverse(
+                tape.x[own],
+                tape.segment,
+                tape.checkpoints,
+                begin,
+                state.of_rows(own),
+                plan,
+                value_bar[own],
+                frame,
+                taps,
+                first,
+                bars.of_rows(own),
+                kept,
+                seeds,
+                work,
+                x_bar[own],
+            )
+        return x_bar.reshape(-1, n_ears, n_samples), self._coefficient_bars(tape, bar, bars)
+
+    def coefficients(self) -> tuple[np.ndarray, ...]:
+        """Scalars, the AGC's table, rows of every ear's channels, and its spikes a second at a release of 1."""
+        channels = layout.rows_of_channels(self.rest.lines, layout.GROUP, self.n_channels)
+        return self.plan.constants[: layout.N_CONSTANTS], self.plan.table, channels, self.spikes_per_release
+
+    def _coefficient_bars(self, tape: CascadeTape, bar: np.ndarray, bars: layout.Bars) -> tuple[np.ndarray, ...]:
+        """Bars shaped as the coefficients, from those of the rows."""
+        n_ears = len(self.ears)
+        lines = bars.lines.reshape(-1, n_ears, bars.lines.shape[1]).sum(axis=0, dtype=float) + bars.summed
+        channels = layout.rows_of_channels(lines, layout.BARS_GROUP, self.n_channels)
+        constants = channels[..., layout.N_ROWS :].sum(axis=(0, 1))
+        spikes = np.zeros(self.spikes_per_release.shape)
+        if tape.output == "receptor_potential":
+            constants[Constants._fields.index("cap1_rest")] += bar.sum(dtype=float)
+        if tape.output == "spikes_per_s":
+            released = np.moveaxis(tape.response, 1, 2).reshape(bar.shape)
+            of_ears = (bar * released).sum(axis=-1, dtype=float)
+            spikes = of_ears.reshape(-1, *spikes.shape).sum(axis=0)
+        return constants, bars.table, channels[..., : layout.N_ROWS], spikes
+
+    def _plan(self, n_ears: int) -> layout.Plan:
+        return self.plan if n_ears == 1 else self.plan.with_ears(n_ears)
+
+    def _taps(self, outputs: Sequence[str]) -> tuple[np.ndarray, int]:
+        """Rows that the kernel must tap for outputs, and the number of the first source that belongs to them."""
+        taps = [row for name in outputs for row in ROWS[name]]
+        return np.array(taps, np.int64), 0 if "nap" in outputs else 1
+
+    def _empty(self, n_rows: int, output: str, frame_samples: int | None, n_samples: int) -> np.ndarray:
+        """Room for a whole response."""
+        n_frames = n_samples if frame_samples is None else n_samples // frame_samples
+        return np.empty((n_rows, max(1, len(ROWS[output])), self.n_channels, n_frames), self.dtype)
+
+    def _finish(self, name: str, response: np.ndarray, n_signals: int) -> np.ndarray:
+        """Output (n_signals, n_ears, n_channels, ..., n) of tapped rows (n_rows, n_taps, n_channels, n)."""
+        own = response.reshape(n_signals, -1, *response.shape[1:])
+        if name == "spikes_per_s":
+            return np.moveaxis(own, 2, 3) * self.spikes_per_release[..., np.newaxis]
+        if name == "receptor_potential":
+            return self.cap1_rest - own[:, :, 0]
+        return own[:, :, 0]
+
+    def _finish_adjoint(self, name: str, bar: np.ndarray) -> np.ndarray:
+        """Bar of the tapped rows."""
+        if name == "spikes_per_s":
+            # np.moveaxis(own, 2, 3) * spikes_per_release
+            own = np.moveaxis(bar * self.spikes_per_release[..., np.newaxis], 3, 2)
+            return own.reshape(-1, *own.shape[2:])
+        # cap1_rest - own
+        own = -bar if name == "receptor_potential" else bar
+        return own.reshape(-1, 1, *own.shape[2:])
+
+
+def along_channels(bars: tuple[np.ndarray, ...], engine: Cascade) -> np.ndarray:
+    """As `skaud.engines.engine.along`, of what every channel has of its own."""
+    pairs = list(zip(bars, engine.coefficients(), strict=True))[2:]  # rows of the channels, spikes
+    products = [(bar * coefficients.imag).sum(axis=(0, 2)) for bar, coefficients in pairs if bar.size]
+    return np.asarray(sum(products)) / STEP
