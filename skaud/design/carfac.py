@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skaud.design.erb import erb_hz
+
 IHC_STYLES = ("just_hwr", "one_cap", "two_cap", "two_cap_with_syn")
 
 # Potential that the hair cell adds before it rectifies, and the knee of its conductance (Lyon 2017, eq. 18.4).
@@ -113,11 +115,6 @@ def of_ears(values: Sequence[Any]) -> Any:
 def as_numbers(values: Any) -> np.ndarray:
     """Float64 array; complex128 where a complex step asks for a derivative."""
     return np.asarray(values, dtype=np.result_type(np.asarray(values).dtype, np.float64))
-
-
-def erb_hz(frequency_hz: Any, erb_break_hz: float, erb_q: float) -> Any:
-    """Equivalent rectangular bandwidth; break 165.3 Hz is Greenwood's, erb_q Glasberg & Moore's (1990)."""
-    return (erb_break_hz + frequency_hz) / erb_q
 
 
 def pole_frequencies(

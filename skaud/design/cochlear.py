@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from scipy import fft, io
 
+from skaud.design.minimum_phase import minimum_phase_response
+
 N_CHANNELS = 129
 CHANNELS_PER_OCTAVE = 24
 SAMPLE_RATE = 16000.0  # Hz, of the published coefficients
@@ -46,10 +48,7 @@ def roex_filters(sample_rate: float) -> np.ndarray:
     peak = ROEX_ALPHA / ROEX_BETA
     magnitude = (below / peak) ** ROEX_ALPHA * np.exp(ROEX_ALPHA - ROEX_BETA * below)
     log_magnitude = 0.5 * np.log(magnitude**2 + 10 ** (ROEX_FLOOR_DB / 10))
-    cepstrum = fft.irfft(log_magnitude, n_fft)
-    cepstrum[:, 1 : n_fft // 2] *= 2  # folded: minimum phase
-    cepstrum[:, n_fft // 2 + 1 :] = 0
-    response = fft.irfft(np.exp(fft.rfft(cepstrum)), n_fft)[:, :n_taps]
+    response = minimum_phase_response(log_magnitude, n_fft)[:, :n_taps]
     response *= np.cos(np.pi / 2 * np.arange(n_taps) / n_taps) ** 2
     return response / np.abs(fft.rfft(response, n_fft)).max(axis=1, keepdims=True)
 

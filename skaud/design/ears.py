@@ -5,11 +5,12 @@ JASA 124:422, and E. Lopez-Poveda, R. Meddis (2001), JASA 110:3107, after R. Goo
 (middle ear); as the Auditory Modeling Toolbox (P. Majdak et al., 2022) makes filters of them.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from skaud.design.minimum_phase import fold, minimum_phase_response, on_parts, spectrum
 
 ORDER = 512
 AMT_ADVANCE = 257  # ceil(513 / 2): samples by which the toolbox brings the output of its FIRs forward
@@ -145,7 +146,7 @@ def linear_phase_fir(table: Table, sample_rate: float) -> np.ndarray:
     frequencies, below, ends = _nodes(table, sample_rate)
     gains = np.concatenate([[0.0], table.gains[below], [table.gains[-1] if ends else 0.0]])
     sampled = np.interp(np.linspace(0, sample_rate / 2, ORDER + 1), frequencies, gains)
-    response = _on_parts(np.fft.irfft, sampled)
+    response = on_parts(np.fft.irfft, sampled)
     return np.roll(response, ORDER // 2)[: ORDER + 1] * np.hamming(ORDER + 1)
 
 
@@ -171,14 +172,12 @@ def linear_phase_fir_adjoint(fir_bar: np.ndarray, table: Table, sample_rate: flo
 
 
 def minimum_phase(fir: np.ndarray, n_fft: int = 8192, power: float = 1.0) -> np.ndarray:
-    """Causal filter with that power of fir's magnitude; folds the cepstrum (Oppenheim & Schafer 2010, section 13.6)."""
-    re, im = _spectrum(fir, n_fft)
+    """Causal filter with that power of fir's magnitude."""
+    re, im = spectrum(fir, n_fft)
     magnitude = np.sqrt(re**2 + im**2)
     floor = _FLOOR * magnitude[np.argmax(magnitude.real)]
     logarithm = np.log(np.where(magnitude.real > floor.real, magnitude, floor))
-    cepstrum = _from_spectrum(logarithm, np.zeros(n_fft))
-    log_re, log_im = _spectrum(power * _fold(n_fft) * cepstrum, n_fft)
-    return _from_spectrum(np.exp(log_re) * np.cos(log_im), np.exp(log_re) * np.sin(log_im))[: len(fir)]
+    return minimum_phase_response(power * logarithm, n_fft)[: len(fir)]
 
 
 def minimum_phase_adjoint(out_bar: np.ndarray, fir: np.ndarray, n_fft: int = 8192, power: float = 1.0) -> np.ndarray:
@@ -189,11 +188,11 @@ def minimum_phase_adjoint(out_bar: np.ndarray, fir: np.ndarray, n_fft: int = 819
     floored = magnitude <= _FLOOR * magnitude[largest]
     logarithm = np.log(np.where(floored, _FLOOR * magnitude[largest], magnitude))
     cepstrum = np.fft.ifft(logarithm).real
-    exponential = np.exp(np.fft.fft(power * _fold(n_fft) * cepstrum))
+    exponential = np.exp(np.fft.fft(power * fold(n_fft) * cepstrum))
     # out = ifft(exponential).real[: len(fir)]
     exponential_bar = np.fft.fft(out_bar, n_fft) / n_fft
     # exponential = exp(fft(power * fold * cepstrum))
-    cepstrum_bar = power * _fold(n_fft) * n_fft * np.fft.ifft(exponential.conj() * exponential_bar).real
+    cepstrum_bar = power * fold(n_fft) * n_fft * np.fft.ifft(exponential.conj() * exponential_bar).real
     # cepstrum = ifft(logarithm).real
     logarithm_bar = np.fft.fft(cepstrum_bar).real / n_fft
     # logarithm = log(maximum(magnitude, _FLOOR * magnitude[largest]))
@@ -206,7 +205,7 @@ def minimum_phase_adjoint(out_bar: np.ndarray, fir: np.ndarray, n_fft: int = 819
 
 def unit_peak(fir: np.ndarray) -> np.ndarray:
     """Scaled so that the largest gain is 0 dB, on the toolbox's grid of 8192 points."""
-    re, im = _spectrum(fir, _PEAK_GRID)
+    re, im = spectrum(fir, _PEAK_GRID)
     magnitude = np.sqrt(re**2 + im**2)
     return fir / magnitude[np.argmax(magnitude.real[: _PEAK_GRID // 2])]
 
@@ -270,29 +269,3 @@ def design_ear_adjoint(
         linear_bar = minimum_phase_adjoint(fir_bar, linear, ORDER + 1) if amt_minimum else fir_bar
     # linear = linear_phase_fir(table, sample_rate)
     return linear_phase_fir_adjoint(linear_bar, table, sample_rate)
-
-
-def _on_parts(linear: Callable, x: np.ndarray) -> np.ndarray:
-    """A linear function with real results, also of numbers with a complex step."""
-    return linear(x.real) + 1j * linear(x.imag) if np.iscomplexobj(x) else linear(x)
-
-
-def _spectrum(x: np.ndarray, n_fft: int) -> tuple[np.ndarray, np.ndarray]:
-    """Real and imaginary part of the FFT; each may take a complex step."""
-    return _on_parts(lambda x: np.fft.fft(x, n_fft).real, x), _on_parts(lambda x: np.fft.fft(x, n_fft).imag, x)
-
-
-def _from_spectrum(re: np.ndarray, im: np.ndarray) -> np.ndarray:
-    """Real part of the inverse FFT of re + i im, each of which may take a complex step."""
-    x = np.fft.ifft(re.real + 1j * im.real).real
-    return x + 1j * np.fft.ifft(re.imag + 1j * im.imag).real if np.iscomplexobj(re) or np.iscomplexobj(im) else x
-
-
-def _fold(n_fft: int) -> np.ndarray:
-    """Weights that make a cepstrum causal."""
-    fold = np.zeros(n_fft)
-    fold[0] = 1
-    fold[1 : (n_fft + 1) // 2] = 2
-    if n_fft % 2 == 0:
-        fold[n_fft // 2] = 1
-    return fold

@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skaud.design.erb import erb_hz, erb_number, erb_number_to_hz
+
 ORDER = 4
 HIGHEST_HZ = 8000.0  # of the published models' centre frequencies
 SPACINGS = ("endpoints", "centered")
@@ -30,21 +32,6 @@ class GammatoneCoefficients(NamedTuple):
     def step(self) -> np.ndarray:
         """Pole - 1."""
         return self.step_re + 1j * self.step_im
-
-
-def erb_number(frequency_hz: np.ndarray | float) -> np.ndarray:
-    """Number of equivalent rectangular bandwidths below a frequency (Glasberg & Moore 1990)."""
-    return 9.2645 * np.log(1 + 0.00437 * np.asarray(frequency_hz))
-
-
-def erb_number_to_hz(number: np.ndarray | float) -> np.ndarray:
-    """Frequency that so many bandwidths lie below."""
-    return (np.exp(np.asarray(number) / 9.2645) - 1) / 0.00437
-
-
-def erb_hz(frequency_hz: np.ndarray | float) -> np.ndarray:
-    """Equivalent rectangular bandwidth; 24.7 Hz and 1/9.265: Glasberg & Moore 1990."""
-    return 24.7 + np.asarray(frequency_hz) / 9.265
 
 
 def center_frequencies(low_hz: float, high_hz: float, spacing: str) -> np.ndarray:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from skaud.design.carfac_response import characteristics
+from skaud.design.erb import erb_number, erb_number_to_hz
 
 TICKS_HZ = (100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000)
 
@@ -27,23 +28,19 @@ def healthy_frequencies_hz(model: Any) -> np.ndarray:
 
 
 def hz_to_cams(hz: np.ndarray) -> np.ndarray:
-    return 21.4 * np.log10(1 + 0.00437 * np.maximum(hz, 0))  # ERB number: Glasberg & Moore 1990, eq. 4
-
-
-def cams_to_hz(cams: np.ndarray) -> np.ndarray:
-    return (10 ** (np.asarray(cams) / 21.4) - 1) / 0.00437
+    return erb_number(np.maximum(hz, 0))
 
 
 def edges_hz(frequencies: np.ndarray) -> np.ndarray:
     """Borders between the channels, midway on the scale of the axis."""
     cams = hz_to_cams(frequencies)
     middle = (cams[1:] + cams[:-1]) / 2
-    return cams_to_hz(np.r_[max(0.0, 2 * cams[0] - middle[0]), middle, 2 * cams[-1] - middle[-1]])
+    return erb_number_to_hz(np.r_[max(0.0, 2 * cams[0] - middle[0]), middle, 2 * cams[-1] - middle[-1]])
 
 
 def scale_frequencies(ax: Any, axis: str, low_hz: float, high_hz: float) -> None:
     """Make axis "x" or "y" one of frequencies, on the scale of ERB numbers, with round ones in kHz marked."""
-    getattr(ax, f"set_{axis}scale")("function", functions=(hz_to_cams, cams_to_hz))
+    getattr(ax, f"set_{axis}scale")("function", functions=(hz_to_cams, erb_number_to_hz))
     ticks = [hz for hz in TICKS_HZ if low_hz <= hz <= high_hz]
     set_ticks = getattr(ax, f"set_{axis}ticks")
     set_ticks(ticks, [f"{hz / 1000:g}" for hz in ticks])

@@ -82,7 +82,7 @@ class Cascade(Engine):
     ) -> tuple[Responses, layout.State]:
         """Run the next samples of all signals, side by side."""
         n_signals, n_ears, n_samples = x.shape
-        rows, plan = np.ascontiguousarray(x).reshape(-1, n_samples), self._plan(n_ears)
+        rows, plan = np.ascontiguousarray(x).reshape(n_signals * n_ears, n_samples), self._plan(n_ears)
         taps, first = self._taps(outputs)
         n_frames = n_samples if frame_samples is None else (int(state.frame_filled[0]) + n_samples) // frame_samples
         out = np.empty((len(rows), len(taps) + 1 - first, self.n_channels, n_frames), self.dtype)
@@ -110,7 +110,7 @@ class Cascade(Engine):
     ) -> tuple[np.ndarray, CascadeTape]:
         """Response to whole clips, with checkpoints; at full rate that from sample `begin` on. out takes it."""
         n_signals, n_ears, n_samples = x.shape
-        rows, plan = np.ascontiguousarray(x).reshape(-1, n_samples), self._plan(n_ears)
+        rows, plan = np.ascontiguousarray(x).reshape(n_signals * n_ears, n_samples), self._plan(n_ears)
         taps, first = self._taps((output,))
         if out is None:
             out = self._empty(len(rows), output, frame_samples, n_samples - begin)
@@ -210,7 +210,7 @@ class Cascade(Engine):
 
     def _finish(self, name: str, response: np.ndarray, n_signals: int) -> np.ndarray:
         """Output (n_signals, n_ears, n_channels, ..., n) of tapped rows (n_rows, n_taps, n_channels, n)."""
-        own = response.reshape(n_signals, -1, *response.shape[1:])
+        own = response.reshape(n_signals, len(response) // n_signals, *response.shape[1:])
         if name == "spikes_per_s":
             return np.moveaxis(own, 2, 3) * self.spikes_per_release[..., np.newaxis]
         if name == "receptor_potential":

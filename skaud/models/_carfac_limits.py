@@ -7,7 +7,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._warnings import warn_caller
-from skaud.design.carfac import IHC_STYLES, CARFACCoefficients, erb_hz, ihc_conductance
+from skaud.design.carfac import IHC_STYLES, CARFACCoefficients, ihc_conductance
+from skaud.design.erb import erb_hz
 from skaud.hearing.audiogram import Audiogram
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]

@@ -194,9 +194,7 @@ def make_constants(coefficients: Any, dtype: Any) -> Constants:
     cell = hair._asdict() if hair is not None else {}
     lpf, in1 = cell.get("lpf", 0.0), cell.get("in1", cell.get("into", 0.0))
     values = Constants(
-        velocity_scale=car.velocity_scale,
-        v_offset=car.v_offset,
-        ac_coeff=car.ac_coeff,
+        **{name: getattr(car, name) for name in Constants._fields if hasattr(car, name)},
         ihc_offset=cell.get("offset", 0.0),
         ihc_knee=cell.get("knee", 0.0),
         keep1=1 - in1,

@@ -10,13 +10,14 @@ samples is the tape, with `taped` values a group: what a sample t began with is 
 from skaud.kernels._compile import compose_down, loop
 from skaud.kernels.carfac import layout as at
 from skaud.kernels.carfac.hair_cells import (
+    CellBars,
     fibers_output_adjoint,
     just_hwr_output_adjoint,
     one_cap_output_adjoint,
     two_cap_output_adjoint,
 )
 from skaud.kernels.carfac.layout import BARS, BARS_GROUP, GROUP, LANES, N_CLASSES, Z1
-from skaud.kernels.carfac.steps import ripple_step_adjoint, stage_step_adjoint
+from skaud.kernels.carfac.steps import StageBars, ripple_step_adjoint, stage_step_adjoint
 from skaud.kernels.one_pole import ZERO
 
 
@@ -74,19 +75,16 @@ def leave_adjoint(out_bar, bars, lines, row, k, l, elapsed):
     bars[row, j + at.BM] = ZERO
 
 
-@loop
-def add_constants(bars, row, j, own):
-    """Add the bars of a hair cell's constants to those of its channel."""
-    bars[row, j + BARS.keep1] += own.keep1
-    bars[row, j + BARS.in1] += own.in1
-    bars[row, j + BARS.out1] += own.out1
-    bars[row, j + BARS.keep2] += own.keep2
-    bars[row, j + BARS.in2] += own.in2
-    bars[row, j + BARS.out2] += own.out2
-    bars[row, j + BARS.keep_lpf] += own.keep_lpf
-    bars[row, j + BARS.lpf] += own.lpf
-    bars[row, j + BARS.lpf_gain] += own.lpf_gain
-    bars[row, j + BARS.lpf_rest] += own.lpf_rest
+def adder(bars_type):
+    """Function add(bars, row, j, own) that adds such bars of constants to the rows of a channel that have them."""
+    # Written for the names that the type has: numba has no loop over them.
+    lines = [f"    bars[row, j + {getattr(BARS, name)}] += own.{name}" for name in bars_type._fields]
+    names = {}
+    exec("\n".join(["def add(bars, row, j, own):", *lines]), names)
+    return loop(names["add"])
+
+
+add_stage_bars, add_cell_bars = adder(StageBars), adder(CellBars)
 
 
 @loop
@@ -131,7 +129,7 @@ def leave_one_cap_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar
             bars[row, j + at.LPF] = lpf_bar
             bars[row, j + at.NAP] = nap_bar
             if constants:
-                add_constants(bars, row, j, constants_bar)
+                add_cell_bars(bars, row, j, constants_bar)
             leave_adjoint(out_bar, bars, lines, row, k, l, elapsed)
 
 
@@ -166,7 +164,7 @@ def leave_two_cap_adjoint(
             bars[row, j + at.CAP2] = cap2_bar
             bars[row, j + at.NAP] = nap_bar
             if constants:
-                add_constants(bars, row, j, constants_bar)
+                add_cell_bars(bars, row, j, constants_bar)
             leave_adjoint(out_bar, bars, lines, row, k, l, elapsed)
 
 
@@ -208,27 +206,25 @@ def resonate_adjoint(bars, lines, samples, taped, entry, row, t, n_groups, elaps
                 s = samples[row, t + 1, basal + (at.OUT - Z1)]
                 z1 = z1 + samples[row, t, basal + (at.OUT - Z1)]
             # z1, z2, slope, intercept = stage_step(s_before, z1, z2, ...); out = slope * entry + intercept
-            z1_bar, z2_bar, za_bar, g_bar, dg_bar, zb_bar, dzb_bar, r1_bar, velocity_scale_bar, v_offset_bar = (
-                stage_step_adjoint(
-                    bars[row, j + at.Z1],
-                    bars[row, j + at.Z2],
-                    bars[row, j + at.OUT] + bars[row, j + at.SLOPE] * entry[row, l],
-                    s,
-                    z1,
-                    samples[row, t, q + (at.Z2 - Z1)],
-                    samples[row, t + 1, q + (at.Z2 - Z1)],
-                    samples[row, t - 1, q + (at.Z2 - Z1)],
-                    lines[row, i + at.G],
-                    lines[row, i + at.DG],
-                    lines[row, i + at.ZB],
-                    lines[row, i + at.DZB],
-                    lines[row, i + at.R1],
-                    lines[row, i + at.A0],
-                    lines[row, i + at.C0],
-                    lines[row, i + at.H],
-                    elapsed,
-                    c,
-                )
+            z1_bar, z2_bar, za_bar, g_bar, dg_bar, zb_bar, dzb_bar, r1_bar, constants_bar = stage_step_adjoint(
+                bars[row, j + at.Z1],
+                bars[row, j + at.Z2],
+                bars[row, j + at.OUT] + bars[row, j + at.SLOPE] * entry[row, l],
+                s,
+                z1,
+                samples[row, t, q + (at.Z2 - Z1)],
+                samples[row, t + 1, q + (at.Z2 - Z1)],
+                samples[row, t - 1, q + (at.Z2 - Z1)],
+                lines[row, i + at.G],
+                lines[row, i + at.DG],
+                lines[row, i + at.ZB],
+                lines[row, i + at.DZB],
+                lines[row, i + at.R1],
+                lines[row, i + at.A0],
+                lines[row, i + at.C0],
+                lines[row, i + at.H],
+                elapsed,
+                c,
             )
             # lines[ZA] = z2
             bars[row, j + at.Z2] = z2_bar + bars[row, j + at.ZA]
@@ -240,5 +236,4 @@ def resonate_adjoint(bars, lines, samples, taped, entry, row, t, n_groups, elaps
             bars[row, j + at.DZB] += dzb_bar
             if constants:
                 bars[row, j + at.R1] += r1_bar
-                bars[row, j + BARS.velocity_scale] += velocity_scale_bar
-                bars[row, j + BARS.v_offset] += v_offset_bar
+                add_stage_bars(bars, row, j, constants_bar)

@@ -41,6 +41,13 @@ class Constants(NamedTuple):
     taylor: tuple  # `TAYLOR` of the exponential
 
 
+class StageBars(NamedTuple):
+    """Bars of the constants that a stage of the cascade has; `Constants` has their names."""
+
+    velocity_scale: float
+    v_offset: float
+
+
 # --- cascade ---------------------------------------------------------------------------------------------------------
 
 
@@ -67,7 +74,7 @@ def resonator_step(z1, z2, za, zb, r1, a0, c0, velocity_scale, v_offset):
 
 @step
 def resonator_step_adjoint(z1_next_bar, z2_next_bar, z1, z2, za, zb, r1, a0, c0, velocity_scale, v_offset):
-    """Adjoint of resonator_step, but for a0 and c0: bars of z1, z2, za, zb, r1, velocity_scale, v_offset."""
+    """Adjoint of resonator_step, but for a0 and c0: bars of z1, z2, za, zb, r1, and of the constants."""
     v = (z2 - za) * velocity_scale + v_offset
     nlf = ONE / (ONE + v * v)
     r = r1 + zb * nlf
@@ -80,7 +87,8 @@ def resonator_step_adjoint(z1_next_bar, z2_next_bar, z1, z2, za, zb, r1, a0, c0,
     v_bar = -TWO * v * zb * nlf * zb_bar
     # v = (z2 - za) * velocity_scale + v_offset
     velocity_bar = v_bar * velocity_scale
-    return z1_bar, z2_bar + velocity_bar, -velocity_bar, zb_bar, r_bar, v_bar * (z2 - za), v_bar
+    constants_bar = StageBars(velocity_scale=v_bar * (z2 - za), v_offset=v_bar)
+    return z1_bar, z2_bar + velocity_bar, -velocity_bar, zb_bar, r_bar, constants_bar
 
 
 @step
@@ -116,20 +124,20 @@ def stage_step_adjoint(
 ):
     """Adjoint of stage_step with the stage's output for slope and intercept, its input s, and z1 + s_before for z1.
 
-    Bars of z1, z2, za, g, dg, zb, dzb, r1, velocity_scale, v_offset; `ripple_step_adjoint` has that of s.
+    Bars of z1, z2, za, g, dg, zb, dzb, r1, and of the constants; `ripple_step_adjoint` has that of s.
     """
     g_now = ramp_step(g, dg, elapsed)
     zb_now = ramp_step(zb, dzb, elapsed)
     # out = stage_output(s, z2_next, g_now, h)
     _, from_out_bar, g_now_bar = stage_output_adjoint(out_bar, s, z2_next, g_now, h)
     # z1_next, z2_next = resonator_step(z1, z2, za, zb_now, r1, a0, c0, c.velocity_scale, c.v_offset)
-    z1_bar, z2_bar, za_bar, zb_now_bar, r1_bar, velocity_scale_bar, v_offset_bar = resonator_step_adjoint(
+    z1_bar, z2_bar, za_bar, zb_now_bar, r1_bar, constants_bar = resonator_step_adjoint(
         z1_next_bar, from_out_bar + z2_next_bar, z1, z2, za, zb_now, r1, a0, c0, c.velocity_scale, c.v_offset
     )
     # g_now, zb_now = ramp_step(g, dg, elapsed), ramp_step(zb, dzb, elapsed)
     g_bar, dg_bar = ramp_step_adjoint(g_now_bar, elapsed)
     zb_bar, dzb_bar = ramp_step_adjoint(zb_now_bar, elapsed)
-    return z1_bar, z2_bar, za_bar, g_bar, dg_bar, zb_bar, dzb_bar, r1_bar, velocity_scale_bar, v_offset_bar
+    return z1_bar, z2_bar, za_bar, g_bar, dg_bar, zb_bar, dzb_bar, r1_bar, constants_bar
 
 
 @step

@@ -85,6 +85,8 @@ def test_a_step_and_its_adjoint_are_transposes(name, wrt, cell, seed):
     found = adjoint(*bars, *(known[n] for n in names[len(bars) :]))
     if cell in CELL:
         found = [*found[:-1], *(getattr(found[-1], n) for n in CELL[cell])]
+    if name == "resonator_step":
+        found = [*found[:-1], *found[-1]]
     np.testing.assert_allclose(np.ravel(found), bars @ J, rtol=1e-13, atol=1e-15)
 
 
@@ -100,10 +102,10 @@ def test_a_stage_and_its_adjoint_are_transposes():
         return z1 + s, z2, out
 
     J = jacobian(stage, known, wrt, c, ("velocity_scale", "v_offset"))
-    z1_bar, *found = steps.stage_step_adjoint.py_func(*bars, z2_next=stage(**known)[1], c=c, **known)
+    z1_bar, *found, constants_bar = steps.stage_step_adjoint.py_func(*bars, z2_next=stage(**known)[1], c=c, **known)
     ripple = [known[name] for name in ("g", "dg", "elapsed")]
     _, _, s_bar = steps.ripple_step_adjoint.py_func(bars[2], 0.0, 0.0, bars[0], *ripple)
-    np.testing.assert_allclose([s_bar, z1_bar, *found], bars @ J, rtol=1e-13)
+    np.testing.assert_allclose([s_bar, z1_bar, *found, *constants_bar], bars @ J, rtol=1e-13)
 
 
 @pytest.mark.parametrize(
