@@ -416,8 +416,9 @@ def test_one_stage_of_agc_is_enough():
 @pytest.mark.parametrize("style", STYLES)
 def test_silence_gives_no_response(style):
     responses = double(ihc_style=style).simulate(SILENCE)
+    limit = 1e-12 if style == "two_cap_with_syn" else 1e-14  # as exact as the synapse's exponential
     for name in ("nap", "bm", "receptor_potential"):
-        assert np.abs(responses.get(name, 0)).max() < 1e-14, name
+        assert np.abs(responses.get(name, 0)).max() < limit, name
     assert np.abs(CARFAC(ihc_style=style).fit(SILENCE).simulate(SILENCE, "nap").nap).max() < 1e-5
 
 
