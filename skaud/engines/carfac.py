@@ -1,6 +1,7 @@
 """CARFAC as an engine: cascade, hair cells and AGC of a design, or of one an ear, forwards and backwards."""
 
 from collections.abc import Sequence
+from functools import cache
 from math import ceil, sqrt
 from typing import NamedTuple
 
@@ -83,7 +84,7 @@ class Cascade(Engine):
         """Run the next samples of all signals, side by side."""
         n_signals, n_ears, n_samples = x.shape
         rows, plan = np.ascontiguousarray(x).reshape(n_signals * n_ears, n_samples), self._plan(n_ears)
-        taps, first = self._taps(outputs)
+        taps, first = taps_of(tuple(outputs))
         n_frames = n_samples if frame_samples is None else (int(state.frame_filled[0]) + n_samples) // frame_samples
         out = np.empty((len(rows), len(taps) + 1 - first, self.n_channels, n_frames), self.dtype)
         work = layout.workspace(plan, len(rows), len(taps))
@@ -111,7 +112,7 @@ class Cascade(Engine):
         """Response to whole clips, with checkpoints; at full rate that from sample `begin` on. out takes it."""
         n_signals, n_ears, n_samples = x.shape
         rows, plan = np.ascontiguousarray(x).reshape(n_signals * n_ears, n_samples), self._plan(n_ears)
-        taps, first = self._taps((output,))
+        taps, first = taps_of((output,))
         if out is None:
             out = self._empty(len(rows), output, frame_samples, n_samples - begin)
         # Checkpoints and the tape between two of them grow like sqrt(n_samples); the tape had better stay in the cache.
@@ -140,7 +141,7 @@ class Cascade(Engine):
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Bars of x and of the coefficients: segment by segment, the last one first."""
         n_rows, n_samples = tape.x.shape
-        plan, (taps, first), n_ears = self._plan(tape.n_ears), self._taps((tape.output,)), tape.n_ears
+        plan, (taps, first), n_ears = self._plan(tape.n_ears), taps_of((tape.output,)), tape.n_ears
         frame = 1 if tape.frame_samples is None else tape.frame_samples
         value_bar = self._finish_adjoint(tape.output, np.asarray(bar, self.dtype))
         if tape.frame_samples is not None:
@@ -198,11 +199,6 @@ class Cascade(Engine):
     def _plan(self, n_ears: int) -> layout.Plan:
         return self.plan if n_ears == 1 else self.plan.with_ears(n_ears)
 
-    def _taps(self, outputs: Sequence[str]) -> tuple[np.ndarray, int]:
-        """Rows that the kernel must tap for outputs, and the number of the first source that belongs to them."""
-        taps = [row for name in outputs for row in ROWS[name]]
-        return np.array(taps, np.int64), 0 if "nap" in outputs else 1
-
     def _empty(self, n_rows: int, output: str, frame_samples: int | None, n_samples: int) -> np.ndarray:
         """Room for a whole response."""
         n_frames = n_samples if frame_samples is None else n_samples // frame_samples
@@ -226,6 +222,13 @@ class Cascade(Engine):
         # cap1_rest - own
         own = -bar if name == "receptor_potential" else bar
         return own.reshape(-1, 1, *own.shape[2:])
+
+
+@cache
+def taps_of(outputs: tuple[str, ...]) -> tuple[np.ndarray, int]:
+    """Rows that the kernel must tap for outputs, and the number of the first source that belongs to them."""
+    taps = [row for name in outputs for row in ROWS[name]]
+    return np.array(taps, np.int64), 0 if "nap" in outputs else 1
 
 
 def along_channels(bars: tuple[np.ndarray, ...], engine: Cascade) -> np.ndarray:
