@@ -58,8 +58,8 @@ class Work:
         before = stamp(identity)
         content = content_hash(identity)
         clip, rate = read_clip(identity, self.take, lambda kind, text: self.notes.add(kind, name, text))
-        # As transform would do, without the threads that it starts for many clips.
-        clip = audio.resample(clip, self.model.sample_rate, sample_rate=rate)
+        # As transform would do, without threads for many clips and without checking once more what has been read.
+        clip = audio.resample_array(clip, rate, self.model.sample_rate, "it")
         features = np.asarray(self.model.transform([clip])[0], self._stored)
         after = stamp(identity)
         if after[:2] != before[:2]:
