@@ -77,6 +77,7 @@ def dot_test(
 
     A stage of one's own, the square of a signal with a gain:
 
+    >>> import numpy as np
     >>> from sklearn.base import BaseEstimator
     >>> class Square(BaseEstimator):
     ...     def __init__(self, gain=2.0):
@@ -96,7 +97,7 @@ def dot_test(
     ...         gain = self.gain + 1j * step * directions.get("gain", 0)
     ...         X = X + 1j * step * directions.get("X", 0)
     ...         return (gain * X**2).imag / step
-    >>> sorted(dot_test(Square(), X))
+    >>> sorted(dot_test(Square(), np.array([[0.5, -1.0, 2.0]])))
     ['X', 'gain']
     """
     is_model = hasattr(estimator, "_derivatives")
