@@ -6,6 +6,8 @@ Face's datasets, and return Sounds where they were given rates, or arrays. The s
 units in which an RMS of 1.0 stands for `rms_one_db_spl` dB SPL: in pascals, unless said otherwise.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Callable
 from typing import Any

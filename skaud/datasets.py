@@ -4,6 +4,8 @@ The `make_*` functions need no files and give the same sound for the same `rando
 `skaud.Sound`, which know their rate and level: a model of any rate hears the same.
 """
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Sound: a clip that knows its sample rate and its level."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from numbers import Real
 from typing import Any
@@ -117,10 +119,10 @@ class Sound:
     def __reduce__(self) -> tuple[Any, ...]:
         return Sound, (self._samples, self._sample_rate, self._rms_one_db_spl)
 
-    def __copy__(self) -> "Sound":
+    def __copy__(self) -> Sound:
         return self
 
-    def __deepcopy__(self, memo: Any) -> "Sound":
+    def __deepcopy__(self, memo: Any) -> Sound:
         return self
 
     def __repr__(self) -> str:

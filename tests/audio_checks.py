@@ -301,6 +301,19 @@ def check_a_rate_lost_on_the_way_is_an_error(estimator):
     pipeline.fit(X, y, **{f"{name}__sample_rate": 2 * rate})
     with error(ValueError, "plain samples without a rate", "skaud.Sound"):
         pipeline.score(X, y)
+    with sklearn.config_context(enable_metadata_routing=True):
+        # A scorer that is named does not pass the rates on.
+        for scoring in ("accuracy", make_scorer(accuracy_score)):
+            with error(ValueError, "plain samples without a rate", "skaud.Sound"):
+                cross_val_score(
+                    classifier(estimator),
+                    X,
+                    y,
+                    cv=3,
+                    scoring=scoring,
+                    params={"sample_rate": [2 * rate] * len(X)},
+                    error_score="raise",
+                )
     with error(TypeError, "y=8000 is a number", "sample_rate=8000"):
         clone(estimator).fit(X, 8000)
 
@@ -346,6 +359,8 @@ def check_many_rows_of_a_few_samples_warn(estimator):
     model = clone(estimator)
     with pytest.warns(UserWarning, match=r"X has 200 rows of 2 samples.*\[X.T\]"):
         model.fit(0.02 * np.random.default_rng(0).standard_normal((200, 2)))
+    with pytest.warns(UserWarning, match=r"X has 200 rows of 2 samples.*features are no sound"):
+        model.fit(pd.DataFrame({"age": np.linspace(0.1, 0.9, 200), "height": np.linspace(0.5, 0.6, 200)}))
 
 
 def check_20_db_more_are_10_times_the_pressure(estimator):

@@ -13,6 +13,8 @@ from skaud import (
     LateralInhibition,
     LeakyIntegrator,
     PowerLawCompression,
+    Sound,
+    audio,
 )
 
 RANDOM = np.random.default_rng(8)
@@ -28,10 +30,29 @@ WHOLE = AuditorySpectrogram(
 )
 
 
+@pytest.mark.parametrize("rms_one_db_spl", [93.98, None, 120.0])
 @pytest.mark.parametrize("shape", [(2, 1234), (1, 80), (2, 2, 800)])
-def test_the_stages_in_a_pipeline_are_the_auditory_spectrogram(shape):
-    X = RANDOM.standard_normal(shape)
-    np.testing.assert_allclose(STAGES.fit_transform(X), WHOLE.fit(X).transform(X), rtol=1e-9, atol=1e-12)
+def test_the_stages_in_a_pipeline_are_the_auditory_spectrogram(shape, rms_one_db_spl):
+    X = 0.02 * RANDOM.standard_normal(shape)
+    scale = {f"{name}__rms_one_db_spl": rms_one_db_spl for name in ("cochlearfilterbank", "powerlawcompression")}
+    stages = clone(STAGES).set_params(**scale).fit(X)
+    whole = clone(WHOLE).set_params(rms_one_db_spl=rms_one_db_spl).fit(X)
+    np.testing.assert_allclose(stages.transform(X), whole.transform(X), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(stages[:1].transform(X), whole.simulate(X, "cochlea").cochlea, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        stages[:2].transform(X), whole.simulate(X, "compressed").compressed, rtol=1e-9, atol=1e-12
+    )
+
+
+def test_a_sound_is_brought_to_the_rate_and_the_scale_of_the_filterbank():
+    x = 0.02 * np.sin(2 * np.pi * 1000 * np.arange(1600) / 16000)
+    bank = CochlearFilterbank(dtype="float64").fit()
+    wanted = bank.transform([x])[0]
+    np.testing.assert_allclose(bank.transform([Sound(x / 10, 16000, 113.98)])[0], wanted, rtol=1e-9, atol=1e-12)
+    slow = audio.resample(Sound(x, 16000), 32000)
+    found = bank.transform([slow])[0]
+    assert found.shape == wanted.shape
+    np.testing.assert_allclose(found[:, 400:1200], wanted[:, 400:1200], atol=0.01 * np.abs(wanted).max())
 
 
 def test_lists_of_clips_stay_lists():
