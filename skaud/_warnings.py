@@ -4,7 +4,7 @@ import sys
 import warnings
 
 # Whose pipelines, searches and callbacks call as well, and what these call through.
-_INSIDE = ("skaud", "sklearn", "joblib", "contextlib", "threadpoolctl")
+_INSIDE = ("skaud", "sklearn", "joblib", "contextlib", "threadpoolctl", "numba", "importlib")
 
 
 def warn_caller(message: str, category: type[Warning] = UserWarning) -> None:

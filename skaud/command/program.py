@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 
 import skaud
+from skaud.command.compiling import compilation_said
 from skaud.command.errors import FAILED, SIGNALLED, USAGE_ERROR, UsageError
 from skaud.command.interruption import Interrupted, signals_interrupt
 from skaud.command.terminal import drop_stream, open_closed_streams, say
 
-SUBCOMMANDS = ("demo", "features", "completion")  # modules of this folder; add_parser(subcommands) of each sets `run`
+SUBCOMMANDS = ("demo", "features", "warm-up", "completion")  # a module each; its add_parser(subcommands) sets `run`
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     name = f"skaud {options.command}"
     try:
-        with signals_interrupt():
+        with signals_interrupt(), compilation_said(quiet=getattr(options, "quiet", False)):
             return options.run(options)
     except UsageError as error:
         say(f"{name}: {error}")
@@ -58,5 +59,5 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"skaud {skaud.__version__}")
     subcommands = parser.add_subparsers(dest="command", required=True, metavar=f"{{{','.join(SUBCOMMANDS)}}}")
     for name in SUBCOMMANDS:
-        importlib.import_module(f"skaud.command.{name}").add_parser(subcommands)
+        importlib.import_module(f"skaud.command.{name.replace('-', '_')}").add_parser(subcommands)
     return parser

@@ -6,18 +6,31 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler_machinery import register_pass
+from numba.core.typed_passes import NativeLowering
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
+
+from skaud._warnings import warn_caller
+from skaud.kernels._cache import KernelCache, config
 
 # No "nnan", "ninf": a NaN must stay one. No "reassoc": a sum must not depend on how it was vectorised.
 ARITHMETIC: dict[str, Any] = {"fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
 
-# numba finds a cached kernel by its name and by the date of its own file; a step in another file may have changed.
+# A kernel is compiled anew where any of its sources changed, since its steps lie in several.
 _SOURCES = sorted(Path(__file__).parent.rglob("*.py"))
 FINGERPRINT = sha1(b"".join(path.read_bytes() for path in _SOURCES), usedforsecurity=False).hexdigest()[:12]
+
+if config.DISABLE_JIT:
+    warn_caller(
+        "NUMBA_DISABLE_JIT is set: kernels run as Python, thousands of times slower; unset it unless you debug them.",
+        RuntimeWarning,
+    )
 
 
 class _DistinctArrays(CompilerBase):
@@ -31,30 +44,97 @@ class _DistinctArrays(CompilerBase):
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
 
 
+class _LinkedCode(JITCodeLibrary):
+    """Code of a loop, for the kernels that link it in: optimised there, with all around it, and never run by itself.
+
+    Else numba optimises a loop, and makes machine code of it, for itself and in every loop that calls it.
+    """
+
+    def _optimize_final_module(self) -> None:
+        pass
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _LowerToLink(NativeLowering):
+    """Lowering of a loop to `_LinkedCode`."""
+
+    _name = "skaud_lower_to_link"
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _LinkedCode(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.flags.no_compile = True
+        super().run_pass(state)
+        # numba finds the code by the function that Python would call, any built-in one; nobody calls it.
+        nobody_calls: Any = {}.__contains__
+        state.targetctx.insert_user_function(nobody_calls, state.cr.fndesc, [state.library])
+        state.cr = state.cr._replace(cfunc=nobody_calls)
+        return True
+
+
+class _Linked(_DistinctArrays):
+    """Compiler of loops."""
+
+    def define_pipelines(self) -> list[Any]:
+        (pipeline,) = super().define_pipelines()
+        pipeline.passes = [(_LowerToLink if of is NativeLowering else of, name) for of, name in pipeline.passes]
+        return [pipeline]
+
+
+def _for_any_integer(dispatcher: Any) -> Any:
+    """Let it compile once for all integers: numba, which infers types, would compile for literal ones first."""
+    if config.DISABLE_JIT:
+        return dispatcher
+    find = dispatcher.get_call_template
+
+    def get_call_template(args: Any, kws: dict[str, Any]) -> Any:
+        return find(tuple(map(_without_value, args)), {name: _without_value(of) for name, of in kws.items()})
+
+    dispatcher.get_call_template = get_call_template
+    return dispatcher
+
+
+def _without_value(of: Any) -> Any:
+    return types.unliteral(of) if isinstance(of, types.IntegerLiteral) else of
+
+
 def step(function: Callable) -> Any:
     """Compile a scalar step; it is inlined into every kernel, CPU or GPU, that calls it."""
     return numba.njit(inline="always", **ARITHMETIC)(function)
 
 
 def loop(function: Callable) -> Any:
-    """Compile a loop over steps; LLVM copies it into the kernels that call it. Its arrays must not overlap."""
-    return numba.njit(forceinline=True, pipeline_class=_DistinctArrays, **ARITHMETIC)(function)
+    """Compile a loop over steps; LLVM copies it into the kernels that call it, and Python cannot. No arrays overlap."""
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **ARITHMETIC}
+    return _for_any_integer(numba.njit(forceinline=True, pipeline_class=_Linked, **options)(function))
 
 
 def kernel(function: Callable) -> Any:
-    """Compile a whole run: without the GIL, cached on disk where a cache folder can be written.
+    """Compile a whole run: without the GIL, kept on disk where a folder can be written.
 
     Its arrays must not overlap.
     """
-    function.__qualname__ += f"_{FINGERPRINT}"
-    options: dict[str, Any] = {"nogil": True, "pipeline_class": _DistinctArrays, **ARITHMETIC}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder it may write to
-        return numba.njit(**options)(function)
+    options: dict[str, Any] = {"no_cfunc_wrapper": True, **ARITHMETIC}
+    compiled: Any = numba.njit(nogil=True, pipeline_class=_DistinctArrays, **options)(function)
+    if not config.DISABLE_JIT:
+        compiled._cache = KernelCache(function, FINGERPRINT)
+    return _for_any_integer(compiled)
 
 
-@intrinsic
+def _intrinsic(in_python: Callable) -> Callable:
+    """Code that is generated for a call; in_python does the same where nothing is compiled."""
+    return lambda generator: in_python if config.DISABLE_JIT else intrinsic(generator)
+
+
+def _run_of(array: np.ndarray, index: tuple[int, ...], count: int) -> np.ndarray:
+    """View of so many values of an array, from an index on."""
+    return array.reshape(-1)[np.ravel_multi_index(index, array.shape) :][:count]
+
+
+@_intrinsic(lambda array: array)
 def borrowed(typing_context, array):
     """View of an array whose references numba does not count: every call in a loop would pay for counting.
 
@@ -76,7 +156,11 @@ def _pointer(context, builder, array_type, array, index_type, index):
     return cgutils.get_item_pointer(context, builder, array_type, view, entries, wraparound=False)
 
 
-@intrinsic
+def _copy_run(target, at, source, begin, count):
+    _run_of(target, at, count)[...] = _run_of(source, begin, count)
+
+
+@_intrinsic(_copy_run)
 def copy_run(typing_context, target, at, source, begin, count):
     """Copy so many values that follow each other, from entry begin of an array to entry at of another; both tuples.
 
@@ -98,7 +182,16 @@ def copy_run(typing_context, target, at, source, begin, count):
 SQUARE = 16  # rows and columns that `transpose_square` exchanges
 
 
-@intrinsic
+def _transpose_square(target, at, target_stride, n_written, source, begin, source_stride, n_read):
+    to, out_of = _run_of(target, at, target.size), _run_of(source, begin, source.size)
+    square = np.zeros((SQUARE, SQUARE), source.dtype)
+    for i in range(min(n_read, SQUARE)):
+        square[i] = out_of[i * source_stride :][:SQUARE]
+    for i in range(min(n_written, SQUARE)):
+        to[i * target_stride :][:SQUARE] = square[:, i]
+
+
+@_intrinsic(_transpose_square)
 def transpose_square(typing_context, target, at, target_stride, n_written, source, begin, source_stride, n_read):
     """Transpose a square of SQUARE rows, in registers.
 
@@ -147,7 +240,18 @@ def transpose_square(typing_context, target, at, target_stride, n_written, sourc
     return types.none(*into, *out_of), generate
 
 
-@intrinsic
+def _compose_down(entry, at, lines, slope, intercept):
+    entries, slopes, intercepts = (
+        _run_of(array, index, SQUARE) for array, index in ((entry, at), (lines, slope), (lines, intercept))
+    )
+    value = lines.dtype.type(0)
+    for l in reversed(range(SQUARE)):
+        entries[l] = value
+        value = slopes[l] * value + intercepts[l]
+    return value
+
+
+@_intrinsic(_compose_down)
 def compose_down(typing_context, entry, at, lines, slope, intercept):
     """Send a value, 0 at first, from the last of SQUARE lanes to the first: s -> slope * s + intercept, real numbers.
 
