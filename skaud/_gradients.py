@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 
 from skaud._fitted import as_designed
+from skaud._refused import refuse_masked
 from skaud._responses import check_responses, check_rows, check_value_bar, stack
 from skaud._sounds import Sounds
 from skaud.base import AudioTransformer
@@ -90,7 +91,7 @@ class DifferentiableTransformer(AudioTransformer):
         pooled = output == "features" and self.pooling is not None
         batches = self._equal_batches(sounds.clips)
         run = self._pooled_vjp_runner(len(batches)) if pooled else self._vjp_runner(len(batches))
-        n_jobs = 1 if len(batches) == 1 else self.n_jobs
+        n_jobs = min(effective_n_jobs(self.n_jobs), len(batches))
         jobs = (delayed(run)([sounds.clips[i] for i in b], source, frame_length, names) for b in batches)
         runs = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
         responses: list[Any] = [None] * len(sounds.clips)
@@ -104,6 +105,7 @@ class DifferentiableTransformer(AudioTransformer):
 
         def pullback(value_bar: Any) -> dict[str, Any]:
             check_value_bar(value_bar, value)
+            refuse_masked(value_bar, "value_bar")
             bars = [np.asarray(bar) for bar in value_bar]
             if any(np.iscomplexobj(bar) and not np.iscomplexobj(v) for bar, v in zip(bars, value)):
                 raise ValueError(f"value_bar is {bars[0].dtype} for a real value; pass its real part.")

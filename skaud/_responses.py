@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 
+from skaud._limits import changed, short
 from skaud._sounds import all_finite
 
 _LOUD = 1e4  # samples beyond which a response may leave the range of float32 and come back
@@ -52,9 +53,10 @@ def _too_much(estimator: Any, clip: np.ndarray) -> str:
         level = 20 * np.log10(peak) + 10 * np.log10(np.mean(np.square(clip / peak, dtype=np.float64)))
     else:
         level = peak or -np.inf
+    given = ", ".join(f"{name}={short(getattr(estimator, name))}" for name in changed(estimator))
     return (
         f"reaches {peak:.3g}, a level of {level:.0f} dB re an RMS of 1, beyond what {type(estimator).__name__} can "
-        f"compute in {dtype}; scale it to its level in dB SPL, or check the parameters."
+        f"compute in {dtype}; scale it to its level in dB SPL, or check the parameters{': ' * bool(given)}{given}."
     )
 
 

@@ -11,6 +11,7 @@ from sklearn.utils import InputTags
 from sklearn.utils.validation import check_array, validate_data
 
 from skaud._clips import Clip, as_list, take_apart
+from skaud._refused import refuse_text
 from skaud._warnings import warn_caller
 from skaud.audio import resampled_length
 from skaud.sound import Sound, check_ears, check_rate
@@ -106,6 +107,7 @@ def _check_matrix(estimator: Any, array: Any, sample_rate: Any, reset: bool, fix
     for dtype in dtypes:
         if dtype.kind != "O":  # scikit-learn tries to make numbers of objects
             _check_kind(dtype, "X")
+    refuse_text(array, "X")
     _warn_integers(dtypes)
     rates = _check_rates(sample_rate, len(array), estimator.sample_rate)
     _warn_short_rows(array.shape, min(rates))

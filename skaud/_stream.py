@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skaud._fitted import as_designed
+from skaud._refused import refuse_masked
 from skaud._responses import check_responses, stack
 from skaud._sounds import check_samples, warn_of_levels
 
@@ -39,6 +40,7 @@ class StreamState:
             )
         ears = () if self.n_ears is None else (self.n_ears,)
         shape = (self.n_signals, *ears, *channels)
+        refuse_masked(X, "X")
         X = np.asarray(X)
         if X.shape[:-1] != shape:
             raise ValueError(

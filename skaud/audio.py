@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skaud._clips import Clip, as_list, take_apart
+from skaud._refused import refuse_masked
 from skaud._warnings import warn_caller
 from skaud.sound import (
     MOST_EARS,
@@ -336,6 +337,7 @@ def from_pcm(x: npt.ArrayLike, dtype: npt.DTypeLike = "float32") -> np.ndarray:
     array([-1. ,  0. ,  0.5], dtype=float32)
     """
     dtype = _float_type(dtype)
+    refuse_masked(x, "x")
     x = np.asarray(x)
     if x.dtype.kind not in "iu":
         raise TypeError(

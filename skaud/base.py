@@ -7,7 +7,7 @@ from operator import methodcaller
 from typing import Any, Self
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Bunch, InputTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -15,11 +15,13 @@ from sklearn.utils.validation import _check_feature_names_in
 
 from skaud._array_api import on_gpu
 from skaud._fitted import as_designed, as_fitted, forget, remember_parameters, unfitted_on_failure
+from skaud._limits import design_within_limits
 from skaud._responses import as_container, check_responses, check_rows, stack
 from skaud._sounds import AudioInputTags, Sounds, check_sounds, count_ears, warn_of_levels
 from skaud._stream import Streaming
 from skaud._warnings import warn_caller
 from skaud.audio import resample_array
+from skaud.design.limits import LONGEST_FRAME, check_size
 from skaud.sound import check_rate, check_scale
 from skaud.stages._running import RunningPool, can_run
 from skaud.stages.pooling import TemporalPooling, pooled_names, resolve_statistics
@@ -103,7 +105,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
             else:
                 sounds = self._check_sounds(X, sample_rate, reset=True)
                 self.n_ears_in_, self._rates_told_ = sounds.n_ears, sounds.rates_told
-            self._design()
+            design_within_limits(self)
         return self
 
     def fit_transform(self, X: Any, y: Any = None, sample_rate: Any = None) -> Any:
@@ -341,7 +343,11 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
 
     def _frame_samples(self) -> int | None:
         """Samples of a frame, or None for every sample."""
-        return None if self.frame_length is None else max(1, round(self.frame_length * self.sample_rate))
+        if self.frame_length is None:
+            return None
+        samples = self.frame_length * self.sample_rate
+        check_size("frame_length", self.frame_length, samples, LONGEST_FRAME, "samples a frame", "lower it")
+        return max(1, round(samples))
 
     def _run_pooled(self, clips: list[np.ndarray], frame_length: int | None, **options: Any) -> list[RunningPool]:
         """Pools full of the frames of clips; those of a long one are not held, where its statistics allow it."""
@@ -418,7 +424,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
                 delayed(resample_array)(c, r, self.sample_rate, f"X[{i}]")
                 for i, (c, r) in enumerate(zip(sounds.clips, rates))
             )
-            clips = Parallel(n_jobs=1 if len(rates) == 1 else self.n_jobs, prefer="threads")(jobs)
+            clips = Parallel(n_jobs=min(effective_n_jobs(self.n_jobs), len(rates)), prefer="threads")(jobs)
             sounds = sounds._replace(clips=clips, is_array=sounds.is_array and len({c.shape for c in clips}) == 1)
         if not self._takes_channels:
             warn_of_levels(sounds.clips, [self._level_of_one(scale) for scale in sounds.scales])
@@ -459,7 +465,7 @@ class AudioTransformer(Streaming, TransformerMixin, BaseEstimator, ABC, auto_wra
 
     def _map(self, run: Any, finish: Any, sounds: Sounds, batches: list[list[int]], argument: Any) -> list[Any]:
         """The response of every clip, or finish(pool), to run(clips of a batch, argument), in threads."""
-        n_jobs = 1 if len(batches) == 1 else self.n_jobs
+        n_jobs = min(effective_n_jobs(self.n_jobs), len(batches))  # not a thread more than there is work for
         jobs = (delayed(self._run_batch)(run, finish, sounds, batch, argument) for batch in batches)
         done = (f(*a, **k) for f, a, k in jobs) if n_jobs == 1 else Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
         results: list[Any] = [None] * len(sounds.clips)

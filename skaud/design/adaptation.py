@@ -36,6 +36,8 @@ def design_adaptation(
     The parameters may take a complex step.
     """
     time_constants = np.asarray(time_constants_s)
+    if time_constants.dtype.kind not in "fc":  # whole numbers, however large
+        time_constants = time_constants.astype(float)
     floor = 10 ** ((minimum_level_db - FULL_SCALE_DB_SPL) / 20)
     start = floor**0.5 ** np.arange(1, len(time_constants) + 1)  # each divisor the root of the one before
     excess = (1 - start**2) * limit - 1 if limit is not None and is_limited(limit) else np.zeros(len(start))

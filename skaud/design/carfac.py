@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud.design.erb import erb_hz
+from skaud.design.limits import MOST_CHANNELS, SLOWEST_UPDATE, check_size
 
 IHC_STYLES = ("just_hwr", "one_cap", "two_cap", "two_cap_with_syn")
 
@@ -130,12 +131,23 @@ def pole_frequencies(
     pole_hz = first_pole_theta * sample_rate / (2 * np.pi)
     while pole_hz > min_pole_hz:
         poles.append(pole_hz)
+        if len(poles) > MOST_CHANNELS:
+            break
         pole_hz -= erb_per_step * erb_hz(pole_hz, erb_break_hz, erb_q)
+    check_size(
+        "erb_per_step",
+        erb_per_step,
+        len(poles),
+        MOST_CHANNELS,
+        "channels or more",
+        f"raise it, or lower erb_q={erb_q}, or raise min_pole_hz={min_pole_hz}",
+    )
     if len(poles) < 2:
         raise ValueError(
             f"min_pole_hz={min_pole_hz} leaves {len(poles)} channels below the first pole, "
-            f"{first_pole_theta * sample_rate / (2 * np.pi):.1f} Hz; the cascade needs 2: lower min_pole_hz or "
-            f"erb_per_step={erb_per_step}, or raise sample_rate={sample_rate}."
+            f"{first_pole_theta * sample_rate / (2 * np.pi):.1f} Hz; the cascade needs 2: lower min_pole_hz, "
+            f"erb_per_step={erb_per_step} or erb_break_hz={erb_break_hz}, or raise sample_rate={sample_rate}, "
+            f"first_pole_theta={first_pole_theta:g} or erb_q={erb_q:g}."
         )
     return np.array(poles)
 
@@ -300,6 +312,8 @@ def design_agc(
 
     That is the rule of CARFAC v2: a filter stays the one that was asked for, only computed more often.
     """
+    slowest = float(np.prod(np.asarray(agc_decimation, dtype=float)))
+    check_size("agc_decimation", agc_decimation, slowest, SLOWEST_UPDATE, "samples an update", "lower the product")
     decimation = np.array(agc_decimation, dtype=np.int64)
     tau_s = as_numbers(agc_time_constants_s)
     scale1, scale2 = np.asarray(agc1_scales, dtype=float), np.asarray(agc2_scales, dtype=float)

@@ -152,7 +152,8 @@ def check_coefficients(model: Any, coefficients: CARFACCoefficients) -> None:
         if getattr(hair_cell, rate, 0.0) >= 1:
             raise ValueError(
                 f"{name}={getattr(model, name)} is too short for sample_rate={model.sample_rate}: within a sample a "
-                f"capacitor would move {getattr(hair_cell, rate):.3g} of its charge; raise one or the other."
+                f"capacitor would move {getattr(hair_cell, rate):.3g} of its charge; raise one or the other"
+                + (f", or lower tau1_out={model.tau1_out} over tau1_in={model.tau1_in}." if name == "tau2_out" else ".")
             )
 
 

@@ -15,10 +15,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._array_api import array_namespace, is_foreign
 from skaud._fitted import as_fitted, remember_parameters
+from skaud._limits import design_within_limits
+from skaud._refused import refuse_masked
 from skaud._responses import finite
 from skaud._sounds import check_samples, check_sounds, warn_of_levels
 from skaud.audio import resample_array
 from skaud.design import cochlear as design
+from skaud.design.limits import HIGHEST_RATE_HZ, LONGEST_PERIOD, check_size
 from skaud.kernels import cochlear as kernel
 from skaud.kernels.fourier import FilterBank
 from skaud.kernels.leaky_integrator import integrate
@@ -52,7 +55,7 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output
         is_list = isinstance(X, (list, tuple)) and len(X) > 0
         rows = as_rows(X[0], "X[0]") if is_list else as_rows(X, "X", is_batch=True)
         self.n_channels_in_ = rows.shape[1]
-        self._design()
+        design_within_limits(self)
         return self
 
     @as_fitted
@@ -79,6 +82,7 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output
         return self._transform(X, "X", is_batch=True)
 
     def _transform(self, x: Any, name: str, *, is_batch: bool = False) -> Any:
+        refuse_masked(x, name)
         x = x if is_foreign(x) else np.asarray(x)
         rows = as_rows(x, name, is_batch=is_batch)
         if rows.shape[1] != self.n_channels_in_:
@@ -247,7 +251,9 @@ class PowerLawCompression(ResponseTransformer):
 
     def _respond(self, rows: Any) -> Any:
         gain = 10 ** ((level_of_one(self.rms_one_db_spl) - FULL_SCALE_DB_SPL) / 20)
-        return kernel.compress(rows if gain == 1 else rows * gain, self.compression_)
+        response = kernel.compress(rows if gain == 1 else rows * gain, self.compression_)
+        # X stays the caller's own.
+        return array_namespace(rows).asarray(rows, copy=True) if response is rows else response
 
 
 class LateralInhibition(ResponseTransformer):
@@ -325,6 +331,7 @@ def as_rows(x: Any, name: str, *, is_batch: bool = False) -> Any:
 
     Of a batch, the first axis is that of the signals: rows of features, (n_signals, n_features), are no response.
     """
+    refuse_masked(x, name)
     if not is_foreign(x):
         x = check_samples(np.asarray(x), name)
     if len(x.shape) < 2 or 0 in x.shape:
@@ -381,7 +388,10 @@ def frame_period(sample_rate: float, frame_rate_hz: float) -> int:
             f"frame_rate_hz={frame_rate_hz} must not exceed sample_rate={sample_rate}: a frame has a sample at least; "
             "lower it."
         )
-    return round(sample_rate / frame_rate_hz)
+    samples = sample_rate / frame_rate_hz
+    remedy = f"raise it, or lower sample_rate={sample_rate}"
+    check_size("frame_rate_hz", frame_rate_hz, samples, LONGEST_PERIOD, "samples a frame", remedy)
+    return round(samples)
 
 
 def design_filters(filters: Any, sample_rate: float, dtype: str) -> FilterBank:
@@ -392,6 +402,7 @@ def design_filters(filters: Any, sample_rate: float, dtype: str) -> FilterBank:
                 f"sample_rate={sample_rate} must be at least {design.SAMPLE_RATE:.0f} Hz for filters up to 7246 "
                 "Hz; raise it."
             )
+        check_size("sample_rate", sample_rate, sample_rate, HIGHEST_RATE_HZ, "Hz", "lower it")
         return _roex(float(sample_rate))
     if isinstance(filters, (str, Path)):
         if sample_rate != design.SAMPLE_RATE:

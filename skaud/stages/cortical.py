@@ -18,6 +18,7 @@ from skaud._responses import check_value_bar
 from skaud.base import N_JOBS
 from skaud.design import cortical as design
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
+from skaud.design.limits import MOST_STRFS, check_size
 from skaud.kernels import cortical as kernel
 from skaud.stages.cochlear import ResponseTransformer, as_numbers, as_rows
 
@@ -277,6 +278,7 @@ def design_strfs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scales and rates as they are given, or from the parameters n_strfs, init and random_state where they are None."""
     if scales is None and rates is None:
+        check_size("n_strfs", estimator.n_strfs, estimator.n_strfs, MOST_STRFS, "filters", "lower it")
         if estimator.init == "random":
             return design.random_init(estimator.n_strfs, check_random_state(estimator.random_state))
         if estimator.n_strfs % design.N_LOG_RATES:
@@ -292,6 +294,7 @@ def design_strfs(
             f"scales_cycles_per_octave and rates_hz have shapes {np.shape(scales)} and {np.shape(rates)}; give both, "
             "one number a filter, or leave both to init."
         )
+    check_size("rates_hz", rates, len(rates), MOST_STRFS, "filters", "pass fewer")
     limit = channels_per_octave / 2
     if not ((scales > 0) & (scales <= limit)).all():
         raise ValueError(

@@ -14,6 +14,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 from skaud._fitted import as_fitted, remember_parameters
+from skaud._refused import refuse_masked
+from skaud.design.limits import MOST_SEGMENTS
 
 Statistic = str | Callable[..., np.ndarray]
 
@@ -63,7 +65,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         "statistics": [str, callable, "array-like"],
-        "segments": [Interval(Integral, 1, None, closed="left")],
+        "segments": [Interval(Integral, 1, MOST_SEGMENTS, closed="both")],
     }
 
     def __init__(self, statistics: Statistic | Sequence[Statistic] = ("mean", "std"), segments: int = 1) -> None:
@@ -179,6 +181,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
 
 def _as_frames(frames: Any, i: int) -> np.ndarray:
     """Frames of one signal, in floats; an error where they are not real and finite."""
+    refuse_masked(frames, f"X[{i}]")
     frames = np.asarray(frames)
     if frames.ndim not in (1, 2, 3, 4) or frames.size == 0 or frames.dtype.kind not in "fiub":
         raise ValueError(

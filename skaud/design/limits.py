@@ -1,0 +1,18 @@
+"""How large a design may become: what asks for more is named before it takes memory or time."""
+
+from typing import Any
+
+MOST_CHANNELS = 10_000  # a hundred times those of the published models
+MOST_STRFS = 10_000
+MOST_SEGMENTS = 100_000  # of a signal, over which frames are pooled
+SLOWEST_UPDATE = 1_000_000  # samples from one update of a gain control to the next, half a minute
+LONGEST_FRAME = 1 << 40  # samples, months
+HIGHEST_RATE_HZ = 192_000  # of common recorders, and of the other models
+LONGEST_PERIOD = 1_000_000  # samples from one frame of a leaky integration to the next
+
+
+def check_size(name: str, value: Any, size: float, most: float, of: str, remedy: str) -> None:
+    """Refuse a parameter that asks for more than `most` of something."""
+    if not size <= most:  # also a NaN
+        given = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:80]}..."
+        raise ValueError(f"{name}={given} asks for {size:.4g} {of}, and {most:.4g} are the most; {remedy}.")

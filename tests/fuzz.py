@@ -1,0 +1,371 @@
+"""What fuzzing tries, and how it tells the outcomes apart; `python tests/fuzz.py` prints the counts for the docs."""
+
+import math
+import resource
+import signal
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+
+import skaud
+
+OUTCOMES = ("computed", "clear error", "wrong kind", "crash", "hang", "silently wrong")
+LIMIT_S = 20  # of one case
+MEMORY = 6 << 30  # bytes of address space
+
+MODELS = ("CARFAC", "Osses2021", "Dau1997", "AuditorySpectrogram", "BiomimeticFrontend")
+SOUND_STAGES = ("HeadphoneFilter", "MiddleEarFilter", "GammatoneFilterbank", "CochlearFilterbank")
+CHANNEL_STAGES = ("HairCellEnvelope", "AdaptationLoops", "ModulationFilterbank")
+RESPONSE_STAGES = ("PowerLawCompression", "LateralInhibition", "LeakyIntegrator", "CorticalSTRF", "TemporalPooling")
+IHC_STYLES = ("two_cap", "one_cap", "just_hwr", "two_cap_with_syn")
+ALL = (*MODELS, *SOUND_STAGES, *CHANNEL_STAGES, *RESPONSE_STAGES)
+
+NUMBERS = (0, -1, 1, 1e-300, 1e-30, 1e-12, 1e-6, 1e-3, 0.5, 2, 10, 1e3, 1e6, 1e9, 1e12, 1e30, 1e300, 10**40)
+NUMBERS += (np.inf, -np.inf, np.nan, -1e-300, 5e-324, 1.7e308, -1e30)
+# These change nothing that is computed here: learning, and where.
+LEFT_OUT = {"n_jobs", "verbose", "max_iter", "tol", "l2", "batch_size", "learning_rate", "validation_fraction"}
+LEFT_OUT |= {"n_iter_no_change", "early_stopping", "random_state", "learn", "solver", "audiogram", "explain_residual"}
+
+
+def sound_for(name: str, n_samples: int = 700) -> np.ndarray:
+    """Some noise that an estimator takes."""
+    rng = np.random.default_rng(1)
+    if name in RESPONSE_STAGES:
+        return rng.standard_normal((1, 4, n_samples)).astype(np.float32)
+    if name == "ModulationFilterbank":  # it wants the channels of a filterbank
+        return np.abs(rng.standard_normal((1, 31, n_samples))).astype(np.float32)
+    return (0.05 * rng.standard_normal((1, n_samples))).astype(np.float32)
+
+
+class Hang(Exception):
+    """A case took too long."""
+
+
+def outcome(run: Callable[[], Any], names: tuple[str, ...]) -> tuple[str, str]:
+    """What became of a case, and its error; a clear one names one of these."""
+
+    def interrupt(*_: Any) -> None:
+        raise Hang
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(LIMIT_S)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = run()
+    except Hang:
+        return "hang", f"more than {LIMIT_S} s"
+    except (ValueError, TypeError) as error:
+        is_clear = any(name in str(error) for name in names) and not isinstance(error, NotFittedError)
+        return ("clear error" if is_clear else "wrong kind"), f"{type(error).__name__}: {error}"
+    except Exception as error:
+        return "wrong kind", f"{type(error).__name__}: {error}"
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+    return ("computed" if finite(result) else "silently wrong"), ""
+
+
+def finite(result: Any) -> bool:
+    """Whether all numbers of a result are finite."""
+    arrays = result if isinstance(result, (list, tuple)) else [result]
+    return all(np.isfinite(np.asarray(array)).all() for array in arrays)
+
+
+def parameter_sets(n: int, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Estimators by name with one or two parameters at their limits, or beyond."""
+    rng = np.random.default_rng(seed)
+    numeric = {name: list(_numeric(getattr(skaud, name)())) for name in ALL}
+    for i in range(n):
+        name = ALL[i % len(ALL)] if rng.random() < 0.7 else "CARFAC"
+        if not numeric[name]:
+            continue
+        own = numeric[name]
+        chosen = rng.choice(len(own), size=min(len(own), 1 + (rng.random() < 0.3)), replace=False)
+        changed = {}
+        for which in chosen:
+            parameter, default = own[which]
+            changed[parameter] = _extreme(default, rng)
+        if name == "CARFAC" and rng.random() < 0.5:
+            changed["ihc_style"] = IHC_STYLES[rng.integers(4)]
+        yield name, changed
+
+
+def _numeric(estimator: Any) -> Iterator[tuple[str, Any]]:
+    for name, default in estimator.get_params(deep=False).items():
+        is_numbers = (
+            np.ndim(default) == 1 and not isinstance(default, str) and all(isinstance(v, Real) for v in default)
+        )
+        if name not in LEFT_OUT and ((isinstance(default, Real) and not isinstance(default, bool)) or is_numbers):
+            yield name, default
+        elif name in ("frame_length", "rms_one_db_spl", "high_hz", "hair_cell_corner_hz", "envelope_low_pass_hz"):
+            yield name, 1.0
+
+
+def _extreme(default: Any, rng: np.random.Generator) -> Any:
+    value = NUMBERS[rng.integers(len(NUMBERS))]
+    if rng.random() < 0.3:  # near the default
+        value = float(np.max(default)) * 10.0 ** rng.uniform(-4, 4)
+    if isinstance(default, Integral) and math.isfinite(value) and rng.random() < 0.7:
+        value = int(value)
+    if np.ndim(default):
+        values = list(default)
+        if rng.random() < 0.5:
+            return [value] * len(values)
+        values[rng.integers(len(values))] = value
+        return values
+    return value
+
+
+def run_parameters(name: str, changed: dict[str, Any]) -> Any:
+    """Fit and transform."""
+    x = sound_for(name)
+    return getattr(skaud, name)(**changed).fit(x).transform(x)
+
+
+def try_parameters(n: int = 1000, seed: int = 0, report: Callable[[str], Any] | None = None) -> Counter:
+    """Counts of outcomes, over parameter sets."""
+    counts: Counter = Counter()
+    for name, changed in parameter_sets(n, seed):
+        found, error = outcome(lambda: run_parameters(name, changed), tuple(changed))  # noqa: B023
+        counts["tried"] += 1
+        counts[found] += 1
+        if found in OUTCOMES[2:] and report:
+            report(f"{found}: {name}(**{changed}): {error[:300]}")
+    return counts
+
+
+def kinds_of_x() -> Iterator[tuple[str, Any, bool]]:
+    """What might be passed for X: what it is, X, and whether it is sound."""
+    rng = np.random.default_rng(2)
+    x = 0.05 * rng.standard_normal((2, 700))
+    for dtype in (
+        "f2",
+        "f4",
+        "f8",
+        "g",
+        "i1",
+        "i2",
+        "i4",
+        "i8",
+        "u1",
+        "u2",
+        "u4",
+        "u8",
+        "?",
+        ">f4",
+        "<f8",
+        ">f8",
+        ">i2",
+        ">u4",
+    ):
+        yield f"dtype {dtype}", _in_dtype(x, dtype), True
+        yield f"3-D {dtype}", _in_dtype(x, dtype).reshape(1, 2, 700), True
+        yield f"list of {dtype}", list(_in_dtype(x, dtype)), True
+    for dtype in ("c8", "c16", "S3", "U3", "M8[s]", "m8[s]", "V4", "O"):
+        for shape in ((2, 700), (1, 2, 700)):
+            yield f"dtype {dtype} of {shape}", np.zeros(shape, dtype), dtype == "O" and len(shape) == 2
+        yield f"list of dtype {dtype}", [np.zeros(700, dtype)], False
+    yield "structured", np.zeros((2, 700), [("a", "f4"), ("b", "f4")]), False
+    for value in (np.nan, np.inf, -np.inf):
+        for at in (0, 350, 699):
+            for dtype in ("f4", "f8"):
+                bad = x.astype(dtype)
+                bad[1, at] = value
+                yield f"{value} at {at}, {dtype}", bad, False
+                yield f"list, {value} at {at}, {dtype}", list(bad), False
+        yield f"all {value}", np.full((2, 700), value), False
+    for scale in (0, 5e-324, 1e-310, 1e-45, 1e-30, 1e-10, 1, 1e3, 1e6, 1e10, 1e20, 1e30, 1e38, 1e100, 1e200, 1e300):
+        for dtype in ("f4", "f8"):
+            with np.errstate(over="ignore", under="ignore"):
+                scaled = (x * scale).astype(dtype)
+            yield f"scaled by {scale}, {dtype}", scaled, bool(np.isfinite(scaled).all() and scale <= 1e3)
+    yield "constant", np.ones((2, 700)), True
+    yield "negative zeros", -np.zeros((2, 700)), True
+    for shape in (
+        (),
+        (0,),
+        (1,),
+        (700,),
+        (0, 0),
+        (0, 700),
+        (2, 0),
+        (1, 1),
+        (1, 2),
+        (700, 1),
+        (1, 0, 700),
+        (1, 2, 0),
+        (0, 2, 700),
+    ):
+        yield f"shape {shape}", np.zeros(shape), shape in ((1, 1), (1, 2), (700, 1))
+    for shape in ((1, 1, 1), (1, 1, 700), (1, 2, 3, 700), (1, 1, 1, 1, 4)):
+        yield f"shape {shape}", np.zeros(shape), len(shape) == 3
+    for name, view in {
+        "Fortran order": np.asfortranarray(x),
+        "columns reversed": x[:, ::-1],
+        "rows reversed": x[::-1],
+        "every other sample": x[:, ::2],
+        "transposed": np.ascontiguousarray(x.T).T,
+        "broadcast": np.broadcast_to(x[0], (3, 700)),
+        "diagonal": np.lib.stride_tricks.as_strided(x, (2, 300), (8, 8)),
+        "a row of a table": np.stack([x, x])[0],
+        "a field": np.zeros((2, 700), [("a", "f8"), ("b", "i1")])["a"],
+        "unaligned": np.frombuffer(b"\0" + x.tobytes(), "u1")[1:].view("f8").reshape(2, 700),
+        "a matrix": np.asmatrix(x),
+        "a recarray": np.rec.array(x),
+        "a memoryview": memoryview(np.ascontiguousarray(x)),
+        "a memoryview of floats": memoryview(x.astype("f4")),
+        "lists of lists": x.tolist(),
+        "tuples": tuple(map(tuple, x)),
+        "tuple of arrays": tuple(x),
+        "list of lists of one length": [list(row) for row in x],
+        "list of memoryviews": [memoryview(row) for row in x],
+        "array of arrays": _objects(list(x)),
+        "array of arrays of different lengths": _objects([x[0], x[1, :300]]),
+        "list of different lengths": [x[0], x[1, :300], x[0, :1]],
+        "list of clips with ears": [x, x[:, :300]],
+        "lists of different lengths": [[0.1, 0.2], [0.1]],
+    }.items():
+        yield name, view, True
+        if isinstance(view, np.ndarray) and view.dtype.kind == "f":
+            frozen = view.view()
+            frozen.flags.writeable = False
+            yield f"{name}, read-only", frozen, True
+    for mask in (False, True, x > 0):
+        masked = np.ma.array(x, mask=mask)
+        yield "masked", masked, False
+        yield "list of masked", list(masked), False
+        yield "masked, with ears", masked.reshape(1, 2, 700), False
+        yield "masked in float32", masked.astype("f4"), False
+    yield from _of_other_libraries(x)
+    for name, other in {
+        "None": [None],
+        "number": 3,
+        "float": 3.5,
+        "string": "a.wav",
+        "bytes": b"a.wav",
+        "list of strings": ["a.wav"],
+        "list of bytes": [b"a"],
+        "list of None": [None, None],
+        "list of numbers": [0.1, 0.2],
+        "empty list": [],
+        "empty tuple": (),
+        "list of empty": [np.zeros(0)],
+        "list of empty lists": [[]],
+        "list of 0-d": [np.zeros(())],
+        "list of 3-D": [np.zeros((1, 2, 3))],
+        "list with a complex": [x[0], x[0] + 0j],
+        "list of different ears": [x, x[0]],
+        "list with a string": [x[0], "a.wav"],
+        "dict": {"a": x},
+        "dict of lists": {0: [0.1]},
+        "set": {0.1, 0.2},
+        "generator": (row for row in x),
+        "iterator": iter(x),
+        "function": len,
+        "object": object(),
+        "class": int,
+        "module": np,
+        "nested objects": _objects([_objects([1, "a"])]),
+        "array of strings": np.array([["a", "b"]], dtype=object),
+        "pair of read": (x[0], 16000),
+        "list of pairs": [(x[0], 16000)],
+        "range": range(10),
+        "slice": slice(3),
+        "ellipsis": ...,
+        "bool": True,
+        "numpy float": np.float64(0.1),
+        "estimator": skaud.CARFAC(),
+    }.items():
+        yield name, other, False
+
+
+def _in_dtype(x: np.ndarray, dtype: str) -> np.ndarray:
+    kind = np.dtype(dtype).kind
+    return (x if kind == "f" else np.abs(30 * x) if kind in "ub" else 30 * x).astype(dtype)
+
+
+def _objects(items: list) -> np.ndarray:
+    array = np.empty(len(items), object)
+    array[:] = items
+    return array
+
+
+def _of_other_libraries(x: np.ndarray) -> Iterator[tuple[str, Any, bool]]:
+    import pandas as pd
+    from scipy import sparse
+
+    for kind in ("csr", "csc", "coo", "lil", "dok", "bsr", "dia"):
+        yield f"sparse {kind}", getattr(sparse, f"{kind}_matrix")(x), False
+        yield f"sparse array {kind}", getattr(sparse, f"{kind}_array")(x), False
+    yield "list of sparse", [sparse.csr_matrix(x)], False
+    frame = pd.DataFrame(x)
+    yield "data frame", frame, True
+    yield "data frame of strings", frame.astype(str), False
+    yield "data frame with a missing value", frame.mask(frame > 0.1), False
+    yield "data frame of clips", pd.DataFrame({"x": list(x)}), True
+    yield "series of clips", pd.Series(list(x)), True
+    yield "series of numbers", pd.Series(x[0]), False
+    yield "series of strings", pd.Series(["a", "b"]), False
+    yield "empty data frame", pd.DataFrame(), False
+    yield "empty series", pd.Series([], dtype=object), False
+    yield "data frame of integers", pd.DataFrame((30 * x).astype(int)), True
+    yield "data frame of nullable numbers", frame.astype("Float64"), True
+    yield "data frame of nullable numbers, one missing", frame.astype("Float64").mask(frame > 0.1), False
+    yield "data frame of categories", frame.astype("category"), True
+    yield "data frame of times", frame.apply(pd.to_datetime), False
+    yield "index", pd.Index(x[0]), False
+
+
+def run_x(X: Any, model: Any) -> Any:
+    """Fit and transform."""
+    return model.fit(X).transform(X)
+
+
+def try_kinds_of_x(make: Callable[[], Any], report: Callable[[str], Any] | None = None) -> Counter:
+    """Counts of outcomes, over kinds of X; what is no sound must not be computed, and what is must be."""
+    counts: Counter = Counter()
+    for kind, X, is_sound in kinds_of_x():
+        found, error = outcome(lambda: run_x(X, make()), ("X", "array", "Input", "input"))  # noqa: B023
+        if found == "computed" and not is_sound and not kind.startswith("scaled"):
+            found, error = "silently wrong", "computed, although it is no sound"
+        if found == "clear error" and is_sound and not kind.startswith("shape"):
+            found = "wrong kind"
+        counts["tried"] += 1
+        counts[found] += 1
+        if found in OUTCOMES[2:] and report:
+            report(f"{found}: X = {kind}: {error[:300]}")
+    return counts
+
+
+def compile_first() -> None:
+    """Compile what the cases run, so that none takes long for that."""
+    for style in IHC_STYLES:
+        run_parameters("CARFAC", {"ihc_style": style})
+    for name in ALL:
+        run_parameters(name, {})
+        if "dtype" in getattr(skaud, name)().get_params():
+            run_parameters(name, {"dtype": "float64"})
+
+
+def main() -> None:
+    """Print counts and what is wrong."""
+    compile_first()
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, most))
+    say = lambda text: print(text, flush=True)  # noqa: E731
+    if "x" in sys.argv[2:] or len(sys.argv) < 3:
+        for make in (skaud.CARFAC, lambda: skaud.Osses2021(output="filterbank"), skaud.AuditorySpectrogram):
+            say(dict(try_kinds_of_x(make, say)))
+    if "parameters" in sys.argv[2:] or len(sys.argv) < 3:
+        say(dict(try_parameters(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, report=say)))
+
+
+if __name__ == "__main__":
+    main()

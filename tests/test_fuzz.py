@@ -1,0 +1,20 @@
+"""Fuzzing with fixed seeds; the counts stand in docs/robustness.md. Each in a process of limited memory."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WRONG = ("wrong kind", "crash", "hang", "silently wrong")
+FUZZ = Path(__file__).with_name("fuzz.py")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "n_tried"), [("x", 3 * 280), ("parameters", 990)])
+def test_nothing_is_silently_wrong_hangs_or_crashes(what, n_tried):
+    done = subprocess.run([sys.executable, FUZZ, "1000", what], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr  # else it crashed
+    assert not any(line.startswith(WRONG) for line in done.stdout.splitlines()), done.stdout
+    assert sum(map(int, re.findall(r"'tried': (\d+)", done.stdout))) >= n_tried

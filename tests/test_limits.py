@@ -1,0 +1,54 @@
+"""Parameters beyond what can be computed are named, before they take memory or time."""
+
+import numpy as np
+import pytest
+from fuzz import sound_for
+
+import skaud
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "named"),
+    [
+        ("CARFAC", {"erb_per_step": 1e-12}, "erb_per_step=1e-12 asks for 1e.04 channels or more"),
+        ("CARFAC", {"erb_q": 1e12}, "erb_q=1"),
+        ("CARFAC", {"agc_decimation": [1e9, 2, 2, 2]}, "agc_decimation=.* samples an update"),
+        ("CARFAC", {"agc_decimation": [8, 2, 2, 2**62]}, "agc_decimation=.* samples an update"),
+        ("CARFAC", {"tau2_out": 1e-30}, "tau2_out=1e-30"),
+        ("CARFAC", {"zero_ratio": 1e300}, "zero_ratio=1e.300"),
+        ("CARFAC", {"frame_length": 1e30}, "frame_length=1e.30"),
+        ("CARFAC", {"rms_one_db_spl": 1e6}, "rms_one_db_spl"),
+        ("CARFAC", {"v_width": 1e300, "ihc_style": "two_cap_with_syn"}, "v_width=1e.300"),
+        ("CARFAC", {"pooling": skaud.TemporalPooling(segments=10**12)}, "segments"),
+        ("BiomimeticFrontend", {"n_strfs": 1_000_000}, "n_strfs=1000000 asks for 1e.06 filters"),
+        ("CorticalSTRF", {"n_strfs": 10**12}, "n_strfs"),
+        ("AuditorySpectrogram", {"sample_rate": 1e12}, "sample_rate"),
+        ("CochlearFilterbank", {"sample_rate": 1e9}, "sample_rate"),
+        ("PowerLawCompression", {"compression": 1e6}, "compression=1000000.0"),
+        ("AdaptationLoops", {"minimum_level_db": 1e6}, "minimum_level_db"),
+    ],
+)
+def test_parameter_beyond_its_limit_is_named(name, parameters, named):
+    x = sound_for(name)
+    with pytest.raises(ValueError, match=named):
+        getattr(skaud, name)(**parameters).fit(x).transform(x)
+
+
+def test_of_several_changed_parameters_the_one_at_fault_is_named():
+    model = skaud.CARFAC(zero_ratio=1e300, tau_lpf=1e-4, erb_per_step=1.0)
+    with pytest.raises(ValueError, match=r"^zero_ratio=1e\+300 cannot be computed") as raised:
+        model.fit(sound_for("CARFAC"))
+    assert "tau_lpf" not in str(raised.value)
+    assert not hasattr(model, "coefficients_")
+
+
+def test_pooled_feature_that_overflows_is_named():
+    x = (1e25 * sound_for("AuditorySpectrogram")).astype(np.float32)
+    with pytest.raises(ValueError, match=r"X\[0\] has no finite spectrogram_\d+hz_std"):
+        skaud.AuditorySpectrogram().fit_transform(x)
+
+
+def test_threads_are_as_many_as_there_is_work_for():
+    x = sound_for("AuditorySpectrogram")
+    wanted = skaud.AuditorySpectrogram().fit_transform(x)
+    np.testing.assert_array_equal(skaud.AuditorySpectrogram(n_jobs=10**9).fit_transform(x), wanted)
