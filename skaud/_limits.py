@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable
 from contextlib import suppress
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,9 @@ def _parameters(estimator: Any) -> dict[str, Any]:
 
 
 def _defaults(estimator: Any) -> dict[str, Any]:
-    return type(estimator)().get_params(deep=False)
+    parameters = signature(type(estimator).__init__).parameters.values()
+    own = estimator.get_params(deep=False)
+    return {p.name: p.default for p in parameters if p.default is not p.empty and p.name in own}
 
 
 def changed(estimator: Any) -> list[str]:
