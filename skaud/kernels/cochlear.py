@@ -11,6 +11,7 @@ import numpy as np
 
 from skaud._array_api import array_namespace, constant, to_numpy, zeros
 from skaud.kernels import fourier
+from skaud.kernels._memory import memory_used_again
 from skaud.kernels.leaky_integrator import decay_adjoint, integrate, integrate_adjoint
 
 OUTPUTS = ("cochlea", "compressed", "inhibited", "spectrogram")
@@ -102,6 +103,7 @@ def inhibit_adjoint(out_bar: Any, x: Any, out: Any, kernel: np.ndarray) -> tuple
 # --- runs ---
 
 
+@memory_used_again()
 def run(x: Any, cochlea: Cochlea, outputs: tuple[str, ...], n_threads: int = 1) -> dict[str, Any]:
     """Responses by name.
 
@@ -138,6 +140,7 @@ def run(x: Any, cochlea: Cochlea, outputs: tuple[str, ...], n_threads: int = 1) 
     return {name: _join(pieces[name], -1, xp)[..., :length] for name, length in zip(outputs, lengths)}
 
 
+@memory_used_again()
 def run_adjoint(
     out_bar: Any,
     output: str,

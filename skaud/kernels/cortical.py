@@ -12,6 +12,7 @@ import numpy as np
 import scipy.fft
 
 from skaud._array_api import array_namespace, constant, fft_namespace, to_numpy, zeros
+from skaud.kernels._memory import memory_used_again
 from skaud.kernels.fourier import threads
 
 
@@ -70,6 +71,7 @@ def run(spectrogram: Any, cortex: Cortex, *, real: bool, n_threads: int = 1) -> 
     return xp.stack(wholes, axis=1)
 
 
+@memory_used_again()
 def run_blocks(
     spectrogram: Any,
     cortex: Cortex,
@@ -129,6 +131,7 @@ def run_adjoint(response_bar: Any, spectrogram: Any, cortex: Cortex, *, n_thread
     return run_blocks_adjoint(bar_of, spectrogram, cortex, n_threads=n_threads)
 
 
+@memory_used_again()
 def run_blocks_adjoint(
     bar_of: Callable[[Block, int], Any],
     spectrogram: Any,

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from skaud.kernels import cortical as kernel
+from skaud.kernels._memory import memory_used_again
 from skaud.stages._running import RunningPool, can_run
 from skaud.stages.cortical import STRFs, through_design
 from skaud.stages.pooling import pool, pool_adjoint
@@ -13,6 +14,7 @@ from skaud.stages.pooling import pool, pool_adjoint
 STRFS_AT_ONCE = 4  # whose frames are held where they cannot be pooled block by block
 
 
+@memory_used_again()
 def respond_pooled(
     spectrogram: np.ndarray, strfs: STRFs, response: str, pooling: tuple[Any, int], n_threads: int
 ) -> np.ndarray:
@@ -54,6 +56,7 @@ def _in_order(rows: np.ndarray, n_rows: int, n_channels: int) -> np.ndarray:
     return np.moveaxis(rows.reshape(len(rows), -1, n_rows, n_channels), 0, 2).ravel()
 
 
+@memory_used_again()
 def pooled_vjp(
     spectrogram: np.ndarray, strfs: STRFs, response: str, pooling: tuple[Any, int], n_threads: int
 ) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[np.ndarray, dict[str, np.ndarray]]]]:
@@ -92,6 +95,7 @@ def pooled_vjp(
         )
         return {k: np.concatenate(parts, axis=-1) for k, parts in zip(some, zip(*pieces))}
 
+    @memory_used_again()
     def pullback(value_bar: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         parts = np.asarray(value_bar).reshape(-1, n_rows, n_strfs, n_channels)
         at_once = n_strfs if in_one_block else STRFS_AT_ONCE
