@@ -13,8 +13,7 @@ from sklearn.utils.validation import check_array, validate_data
 from skaud._clips import Clip, as_list, take_apart
 from skaud._refused import refuse_text
 from skaud._warnings import warn_caller
-from skaud.audio import resampled_length
-from skaud.sound import Sound, check_ears, check_rate
+from skaud.sound import Sound, all_finite, check_ears, check_rate, resampled_length
 
 HIGHEST_DB_SPL, LOWEST_DB_SPL = 130.0, 0.0  # of a clip: the threshold of pain is about 130, that of hearing about 0
 _MANY_ROWS, _SHORT_ROW_S = 200, 1e-3  # of what is perhaps a clip with its ears in columns
@@ -253,15 +252,6 @@ def warn_of_levels(clips: Sequence[np.ndarray], scales: Sequence[float], *, is_p
             f"X[{loudest}] is at {levels[loudest]:.0f} dB SPL and no clip is louder, so that no ear hears any. Either "
             f"they were scaled down; {remedy}"
         )
-
-
-def all_finite(x: np.ndarray) -> bool:
-    """Whether no element is NaN or infinite."""
-    if x.size < 4096:
-        return bool(np.isfinite(x).all())
-    # The sum is finite only if all elements are, or if they overflow it: cheap enough to try first.
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(x.sum()) or np.isfinite(x).all())
 
 
 def count_ears(n_ears: int | None) -> str:

@@ -27,6 +27,7 @@ from skaud.sound import (
     check_samples,
     check_scale,
     level_db,
+    resampled_length,
     rms,
 )
 
@@ -217,11 +218,6 @@ def _resample_row(x: np.ndarray, out: np.ndarray, sample_rate: float, new_sample
         out[done : done + len(block)] = block[: len(out) - done]
         done += len(block)
     out[done:] = 0
-
-
-def resampled_length(n_samples: int, sample_rate: float, new_sample_rate: float) -> int:
-    """Samples that so many samples become."""
-    return int(np.floor(n_samples * new_sample_rate / sample_rate + 0.5))
 
 
 def to_mono(x: Any) -> Any:

@@ -149,6 +149,20 @@ def rms(samples: np.ndarray, axis: Any = -1, keepdims: bool = False) -> Any:
     return peak * np.sqrt(np.mean(np.square(scaled, dtype=np.float64), axis=axis, keepdims=keepdims))
 
 
+def resampled_length(n_samples: int, sample_rate: float, new_sample_rate: float) -> int:
+    """Samples that so many samples become."""
+    return int(np.floor(n_samples * new_sample_rate / sample_rate + 0.5))
+
+
+def all_finite(x: np.ndarray) -> bool:
+    """Whether no element is NaN or infinite."""
+    if x.size < 4096:
+        return bool(np.isfinite(x).all())
+    # The sum is finite only if all elements are, or if they overflow it: cheap enough to try first.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(x.sum()) or np.isfinite(x).all())
+
+
 # --- checks, which all that takes sound shares ---
 
 
