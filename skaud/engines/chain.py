@@ -115,7 +115,8 @@ class Chain(Engine):
         """Scalars, loops, and rows of the channels and of the modulation filters."""
         plan, state = self.plan_to(self.outputs[-1]), self.start(1, 1)
         lines, cells = state.lines[0].reshape(-1, layout.GROUP), state.cells[0].reshape(-1, layout.CELL)
-        return plan.constants[: tapes.N_CONSTANTS], plan.loops[:, :4], lines, cells  # no parameter moves the gain
+        constants = np.array(plan.constants[: tapes.N_CONSTANTS])
+        return constants, plan.loops[:, :4], lines, cells  # no parameter moves the gain
 
     def _rows(self, x: np.ndarray) -> np.ndarray:
         """Rows as the kernel takes them, each a sound or a channel."""

@@ -20,18 +20,7 @@ from skaud.kernels.osses_layout import (
     LANES,
     MODULATION,
     SEGMENT,
-    Constants,
-    Sizes,
 )
-
-
-@loop
-def unfold(plan):
-    """Sizes and constants of a plan."""
-    s, v = plan.sizes, plan.constants
-    sizes = Sizes(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8])
-    taylor = (v[6], v[7], v[8], v[9], v[10], v[11], v[12], v[13], v[14])
-    return sizes, Constants(v[0], v[1], v[2], v[3], v[4], v[5], taylor)
 
 
 @loop
@@ -91,7 +80,7 @@ def run(x, state, plan, block, filterbank, hair_cell, adaptation, modulation):
 
     x is (n_rows, n_samples) for a run that begins with the filterbank, else (n_rows * n_channels, n_samples).
     """
-    p, c = unfold(plan)
+    p, c = plan.sizes, plan.constants
     lines, cells, block = borrowed(state.lines), borrowed(state.cells), borrowed(block)
     loops, groups, positions = borrowed(plan.loops), borrowed(plan.groups), borrowed(plan.positions)
     features_array = np.empty((SEGMENT, len(positions)), x.dtype)
@@ -116,7 +105,7 @@ def run(x, state, plan, block, filterbank, hair_cell, adaptation, modulation):
 @kernel
 def close_frame(state, plan, out, frame):
     """Write the mean of what the frame holds, and start a new one."""
-    p, _ = unfold(plan)
+    p = plan.sizes
     count = np.float32(state.filled[0])
     for row in range(len(state.sums)):
         if p.last == MODULATION:
@@ -137,7 +126,7 @@ def run_frames(x, state, plan, block, frame_length, out, n_frames):
 
     A frame that x leaves unfinished stays in the sums of state.
     """
-    p, c = unfold(plan)
+    p, c = plan.sizes, plan.constants
     lines, cells, sums, block = borrowed(state.lines), borrowed(state.cells), borrowed(state.sums), borrowed(block)
     loops, groups = borrowed(plan.loops), borrowed(plan.groups)
     unwanted = out[:0]

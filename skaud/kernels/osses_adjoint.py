@@ -7,7 +7,7 @@ know; then block after block goes backwards through the stages.
 from skaud.kernels._compile import borrowed, kernel, loop
 from skaud.kernels.modulation import filter_modulation
 from skaud.kernels.one_pole import ZERO
-from skaud.kernels.osses2021 import advance, unfold
+from skaud.kernels.osses2021 import advance
 from skaud.kernels.osses_layout import (
     ADAPTATION,
     CELL,
@@ -116,7 +116,7 @@ def reverse(x, segment, checkpoints, state, plan, value_bar, frame_length, bars,
     not means. bars come in as zeros and leave as those of the first state and, as far as wanted, of the coefficients.
     x_bar is shaped as x.
     """
-    p, c = unfold(plan)
+    p, c = plan.sizes, plan.constants
     n_rows, n_cells, n_samples = len(state.lines), len(plan.groups), x.shape[1]
     x, x_bar, frames = borrowed(x), borrowed(x_bar), work[3]
     block, seeds, states = borrowed(work[0]), borrowed(work[1]), borrowed(work[2])

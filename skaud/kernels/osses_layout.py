@@ -63,12 +63,12 @@ class Sizes(NamedTuple):
 class Plan(NamedTuple):
     """What a run reads and never changes.
 
-    sizes : `Sizes`, constants : `Constants`, loops : (n_loops, 5), groups : (n_cells,), group of a cell,
-    positions : (n_features,), where in the cells a feature's first row is.
+    loops : (n_loops, 5), groups : (n_cells,), group of a cell, positions : (n_features,), where in the cells a feature's
+    first row is.
     """
 
-    sizes: np.ndarray
-    constants: np.ndarray
+    sizes: Sizes
+    constants: Constants
     loops: np.ndarray
     groups: np.ndarray
     positions: np.ndarray
@@ -126,13 +126,15 @@ def make_plan(design: Any, first: int, last: int, dtype: Any) -> Plan:
         first=first,
         last=last,
     )
-    constants = (
-        hair_b,
-        hair_a,
-        envelope_b,
-        envelope_a,
-        *((0.0, 1.0) if adaptation is None else (adaptation.offset, adaptation.scale)),
-        *TAYLOR,
+    scalar = np.dtype(dtype).type
+    constants = Constants(
+        scalar(hair_b),
+        scalar(hair_a),
+        scalar(envelope_b),
+        scalar(envelope_a),
+        scalar(0 if adaptation is None else adaptation.offset),
+        scalar(1 if adaptation is None else adaptation.scale),
+        tuple(scalar(coefficient) for coefficient in TAYLOR),
     )
     loops = np.zeros((0, 5))
     if adaptation is not None:
@@ -141,8 +143,8 @@ def make_plan(design: Any, first: int, last: int, dtype: Any) -> Plan:
         gains = np.where(np.arange(len(slope)) == 0, adaptation.gain, 1)
         loops = np.stack([adaptation.smoothing, adaptation.range, slope, floors, gains], axis=1)
     return Plan(
-        np.array(sizes, np.int64),
-        np.array(constants, dtype),
+        sizes,
+        constants,
         np.ascontiguousarray(loops, dtype),
         np.array(groups, np.int64),
         positions,
@@ -187,8 +189,7 @@ def initial_state(design: Any, dtype: Any, n_rows: int) -> State:
 
 def workspace(plan: Plan) -> np.ndarray:
     """Block that a run needs besides its state."""
-    n_groups = int(plan.sizes[1])
-    return aligned_empty((SEGMENT * n_groups * LANES,), dtype=plan.constants.dtype)[0]
+    return aligned_empty((SEGMENT * plan.sizes.n_groups * LANES,), dtype=plan.loops.dtype)[0]
 
 
 def _cells(design: Any) -> list[tuple[int, int]]:

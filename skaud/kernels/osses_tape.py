@@ -23,7 +23,6 @@ from skaud.kernels.osses_layout import (
     TAPED_PASSES,
     TAPED_SECTIONS,
     Plan,
-    Sizes,
     State,
 )
 
@@ -97,7 +96,7 @@ def empty_checkpoints(state: State, n_segments: int) -> Checkpoints:
 
 def empty_tape(plan: Plan, n_samples: int) -> Tape:
     """Tape for a segment."""
-    p, n_cells = Sizes(*map(int, plan.sizes)), len(plan.groups)
+    p, n_cells = plan.sizes, len(plan.groups)
     runs = [p.first <= stage <= p.last for stage in range(4)]
     return Tape(
         *aligned_empty(
@@ -107,23 +106,23 @@ def empty_tape(plan: Plan, n_samples: int) -> Tape:
             (n_samples * p.n_groups * LANES * (runs[MODULATION] and p.envelope_low_pass),),
             (n_samples * p.n_groups * LANES * runs[MODULATION],),
             (ceil(n_samples / SEGMENT) * n_cells * 2 * LANES * runs[MODULATION],),
-            dtype=plan.constants.dtype,
+            dtype=plan.loops.dtype,
         )
     )
 
 
 def zero_bars(plan: Plan, n_rows: int) -> Bars:
     """Bars before a reverse run."""
-    width, n_cells = int(plan.sizes[1]) * BARS_GROUP, len(plan.groups)
-    lines, cells = aligned_empty((n_rows, width), (n_rows, n_cells * CELL), dtype=plan.constants.dtype)
+    width, n_cells = plan.sizes.n_groups * BARS_GROUP, len(plan.groups)
+    lines, cells = aligned_empty((n_rows, width), (n_rows, n_cells * CELL), dtype=plan.loops.dtype)
     lines[...], cells[...] = 0, 0
     return Bars(lines, cells, np.zeros(width), np.zeros(n_cells * CELL))
 
 
 def reverse_workspace(plan: Plan) -> tuple[np.ndarray, ...]:
     """A block; for its samples seeds of the modulation filters, frame by frame, states of one of them, the frames."""
-    width, n_cells = int(plan.sizes[1]) * LANES, len(plan.groups)
-    dtype: Any = plan.constants.dtype
+    width, n_cells = plan.sizes.n_groups * LANES, len(plan.groups)
+    dtype: Any = plan.loops.dtype
     block, seeds, states = aligned_empty(
         (SEGMENT * width,), (SEGMENT * n_cells * LANES,), ((SEGMENT + 1) * 2 * LANES,), dtype=dtype
     )
