@@ -63,8 +63,8 @@ class Sizes(NamedTuple):
 class Plan(NamedTuple):
     """What a run reads and never changes.
 
-    loops : (n_loops, 5), groups : (n_cells,), group of a cell, positions : (n_features,), where in the cells a feature's
-    first row is.
+    loops : (n_loops, 5), groups : (n_cells,), group of a cell, positions : (n_features,), where in the cells a
+    feature's first row is.
     """
 
     sizes: Sizes

@@ -79,7 +79,7 @@ def test_every_stage_equals_the_plain_one(low_hz, high_hz, dtype):
     assert error(channels[0], plain.gammatone(x[0], center_hz, RATE)) < tolerance
     envelopes = HairCellEnvelope(RATE, dtype=dtype).fit_transform(channels)
     assert error(envelopes[0], plain.hair_cell(channels[0].astype(float), RATE)) < tolerance
-    adapted = AdaptationLoops(RATE, dtype=dtype).fit_transform(envelopes)
+    adapted = AdaptationLoops(RATE, rms_one_db_spl=None, dtype=dtype).fit_transform(envelopes)
     assert error(adapted[0], plain.adaptation(envelopes[0].astype(float), RATE)) < 10 * tolerance
     filters = ModulationFilterbank(RATE, low_hz=low_hz, high_hz=high_hz, dtype=dtype)
     features = filters.fit_transform(adapted)
@@ -91,7 +91,8 @@ def test_every_stage_equals_the_plain_one(low_hz, high_hz, dtype):
 @pytest.mark.parametrize("limit", [10.0, None])
 def test_other_limits_equal_the_plain_ones(limit):
     x = np.abs(noise(1, 3, 2000))
-    loops = AdaptationLoops(RATE, adaptation_limit=limit, minimum_level_db=-10, dtype="float64")
+    level = {"minimum_level_db": -10, "rms_one_db_spl": None}
+    loops = AdaptationLoops(RATE, adaptation_limit=limit, **level, dtype="float64")
     wanted = plain.adaptation(x[0], RATE, limit or 0, minimum_level_db=-10)
     assert error(loops.fit_transform(x)[0], wanted) < 1e-11
 
