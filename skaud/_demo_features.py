@@ -17,9 +17,9 @@ N_COEFFICIENTS = 16
 # Receptor potential of CARFAC below which its logarithm is flat. Vowels at 60 dB SPL reach 0.08.
 POTENTIAL_FLOOR = 0.01
 # Of the adaptation loops: what is softer, such as noise between the harmonics, does not drive them.
-MINIMUM_LEVEL_DB = 20.0
+MINIMUM_LEVEL_DB = 27.0
 # Magnitude of a cortical response below which its logarithm is flat.
-CORTICAL_FLOOR = 1e-3
+CORTICAL_FLOOR = 2.2e-3
 N_CORTICAL_COEFFICIENTS = 6  # of each STRF
 
 Features = Callable[[list[Sound]], np.ndarray]
