@@ -87,7 +87,7 @@ class Notes:
         """Note Python's warnings, as of the file that the thread they come from is `about`."""
 
         def show(message: Warning | str, category: type[Warning], *more: Any) -> None:
-            text = str(message).replace("X[0]", "its sound").replace("with skaud.audio.set_level", "--level-db-spl")
+            text = str(message).replace("X[0]", "its sound").replace("skaud.audio.set_level", "--level-db-spl")
             # Warnings of one kind differ in their numbers.
             self.add(
                 f"{category.__name__} {re.sub(r'[-+0-9.e]+', '', text)}", self._thread.__dict__.get("name", "?"), text
