@@ -32,8 +32,8 @@ class Sounds(NamedTuple):
 
     clips : list of (n_ears, n_samples) arrays; has_ears : whether X had an axis of ears; is_array : whether all clips
     have one length because X was an array; index : the pandas index of X, or None; rates : of every clip, in Hz; scales
-    : level in dB SPL of an RMS of 1.0 in every clip, None where it does not know; rates_told : whether the rates came
-    with the sound, and are not just those of the model.
+    : level in dB SPL of an RMS of 1.0 in every clip, None where it does not know; rates_known : whether they came with
+    the sound, and are not just supposed to be the model's.
     """
 
     clips: list[np.ndarray]
@@ -42,7 +42,7 @@ class Sounds(NamedTuple):
     index: Any
     rates: list[float]
     scales: list[float | None]
-    rates_told: bool
+    rates_known: bool
 
     @property
     def n_ears(self) -> int | None:
@@ -207,12 +207,12 @@ def _check_clips(estimator: Any, items: list[Clip], sample_rate: Any, index: Any
     _warn_integers([clip.dtype for clip in clips])
     has_ears = clips[0].ndim == 2
     clips = [np.atleast_2d(_as_float(clip, f"X[{i}]")) for i, clip in enumerate(clips)]
-    rates, told = _rates_of_clips(items, sample_rate, estimator.sample_rate)
-    return Sounds(clips, has_ears, False, index, rates, [item.rms_one_db_spl for item in items], told)
+    rates, known = _rates_of_clips(items, sample_rate, estimator.sample_rate)
+    return Sounds(clips, has_ears, False, index, rates, [item.rms_one_db_spl for item in items], known)
 
 
 def _rates_of_clips(items: list[Clip], sample_rate: Any, model_rate: float) -> tuple[list[float], bool]:
-    """Rate of every clip, which it knows or was told; whether one was told, other than the model's by a clip itself."""
+    """Rate of every clip, which it knows or was told, or else is the model's; and whether they are known."""
     known = [item.sample_rate is not None for item in items]
     rates = _check_rates(sample_rate, len(items), model_rate)
     if not any(known):
@@ -228,7 +228,7 @@ def _rates_of_clips(items: list[Clip], sample_rate: Any, model_rate: float) -> t
             raise ValueError(
                 f"X[{i}] is at {rate:g} Hz and sample_rate={told:g}; leave sample_rate out where clips know their own."
             )
-    return own, any(rate != model_rate for rate in own)
+    return own, True
 
 
 def warn_of_levels(clips: Sequence[np.ndarray], scales: Sequence[float], *, is_part: bool = False) -> None:

@@ -290,6 +290,8 @@ def check_a_rate_lost_on_the_way_is_an_error(estimator):
         model.simulate(X)
     model.transform(X, sample_rate=2 * rate)
     model.transform([Sound(clip, 2 * rate) for clip in X])
+    dicts = [{"array": clip, "sampling_rate": 2 * rate} for clip in X]
+    assert_same(clone(estimator).fit(dicts).transform(dicts), model.transform(dicts), "clips that know a rate alone")
     told = clone(estimator).fit([Sound(clip, 2 * rate) for clip in X])
     with error(ValueError, "plain samples without a rate", "skaud.Sound"):
         told.transform(X)

@@ -1,0 +1,103 @@
+"""How a model hears clips: at its rate, at its level, with the axes that it takes."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+
+from skaud._sounds import Sounds, check_sounds, warn_of_levels
+from skaud._warnings import warn_caller
+from skaud.audio import resample_array
+
+_LONG_FRAME_S = 1.0
+
+
+class Listening:
+    """What brings the clips of an AudioTransformer to its rate and its level."""
+
+    sample_rate: float
+    rms_one_db_spl: float | None
+    dtype: str
+    n_jobs: int | None
+    _rates_told_: bool  # whether fit was told rates, which later plain samples would lack
+
+    _rms_one_db_spl: float = 100.0  # level in dB SPL that the published program takes an RMS of 1.0 for
+    _takes_channels = False  # whether an axis between signals and samples is one of channels, not of ears
+
+    def _check_sounds(self, X: Any, sample_rate: Any, **options: bool) -> Sounds:
+        """Clips of X, validated, with one axis or several between ears and samples; as `check_sounds`."""
+        return check_sounds(self, X, sample_rate, **options)
+
+    def _check_meant(self, y: Any) -> None:
+        """Refuse, or warn of, what is a number but hardly one that is meant."""
+        if isinstance(y, Real):
+            raise TypeError(f"y={y!r} is a number, not labels; if it is the rate of the clips, pass sample_rate={y!r}.")
+        seconds = getattr(self, "frame_length", None)  # some models have a frame rate
+        if seconds is not None and seconds > _LONG_FRAME_S:
+            warn_caller(
+                f"frame_length={seconds!r} is a frame of {seconds:g} s; it is in seconds, not in "
+                "samples or milliseconds: 10 ms are 0.010."
+            )
+
+    def _check_rate_of_device(self, sample_rate: Any) -> None:
+        if sample_rate is not None and np.any(np.asarray(sample_rate) != self.sample_rate):
+            raise TypeError(
+                f"sample_rate={sample_rate!r} is not the model's, {self.sample_rate} Hz, and X stays where it is, "
+                "where nothing resamples it; pass NumPy arrays, or skaud.audio.resample them first."
+            )
+
+    def _sounds(self, X: Any, sample_rate: Any, *, fixed_length: bool = False, at_model_rate: bool = False) -> Sounds:
+        """Clips at the model's rate, as they were given otherwise."""
+        sounds = self._check_sounds(X, sample_rate, fixed_length=fixed_length)
+        rates = sounds.rates
+        if at_model_rate:
+            for i, rate in enumerate(rates):
+                if rate != self.sample_rate:
+                    raise ValueError(
+                        f"X[{i}] is at {rate:g} Hz, and derivatives are those by samples at the model's rate, "
+                        f"{self.sample_rate:g} Hz; resample it first: skaud.audio.resample(x, {self.sample_rate:g})."
+                    )
+        elif self._rates_told_ and not sounds.rates_known:
+            raise ValueError(
+                f"X are plain samples without a rate, and in fit {type(self).__name__} was told one; taken at the "
+                f"model's rate, {self.sample_rate:g} Hz, they could be at the wrong pitch. Pass clips as "
+                "skaud.Sound(samples, sample_rate), which every scorer and search passes on, or sample_rate."
+            )
+        if any(rate != self.sample_rate for rate in rates):
+            jobs = (
+                delayed(resample_array)(c, r, self.sample_rate, f"X[{i}]")
+                for i, (c, r) in enumerate(zip(sounds.clips, rates))
+            )
+            clips = Parallel(n_jobs=min(effective_n_jobs(self.n_jobs), len(rates)), prefer="threads")(jobs)
+            sounds = sounds._replace(clips=clips, is_array=sounds.is_array and len({c.shape for c in clips}) == 1)
+        if not self._takes_channels:
+            warn_of_levels(sounds.clips, [self._level_of_one(scale) for scale in sounds.scales])
+        return sounds
+
+    def _at_level(self, sounds: Sounds) -> Sounds:
+        """Clips at the level that the kernel takes, in the model's dtype."""
+        return sounds._replace(clips=[self._to_level(*own) for own in zip(sounds.clips, sounds.scales)])
+
+    def _level_of_one(self, scale: float | None = None) -> float:
+        """Level in dB SPL of an RMS of 1.0 in clips, of which some know their own scale."""
+        if scale is not None:
+            return scale
+        return self._rms_one_db_spl if self.rms_one_db_spl is None else self.rms_one_db_spl
+
+    def _level_in_kernel(self) -> float:
+        """Level in dB SPL of an RMS of 1.0 in what the kernel takes."""
+        return self._rms_one_db_spl
+
+    def _gain(self, scale: float | None = None) -> float:
+        """Factor from the samples of a clip to those that the kernel takes."""
+        return 10 ** ((self._level_of_one(scale) - self._level_in_kernel()) / 20)
+
+    def _to_level(self, clip: np.ndarray, scale: float | None = None) -> np.ndarray:
+        """In the model's dtype, and scaled to the level that the kernel expects."""
+        # A kernel would compile anew for arrays that lie in memory in another way, or that it may not write to.
+        if clip.dtype != self.dtype or not clip.flags.carray:
+            with np.errstate(over="ignore"):  # found in the response
+                clip = np.require(clip, self.dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE", "ENSUREARRAY"])
+        gain = self._gain(scale)
+        return clip if gain == 1 else clip * np.dtype(self.dtype).type(gain)
