@@ -101,10 +101,8 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
             engines.append(Chain(merge(designs), dtype))
         return engines[0] if len(engines) == 1 else Series(engines)
 
-    def _initial_arrays(self, n_ears: int) -> Any:
-        for stage in self.stages_.values():
-            stage._check_chunks()
-        return super()._initial_arrays(n_ears)
+    def _why_no_chunks(self) -> str | None:
+        return next(filter(None, (stage._why_no_chunks() for stage in self.stages_.values())), None)
 
     # --- parameters that have a derivative, which the stages own ---
 

@@ -81,6 +81,8 @@ class Streaming(ABC):
         for name, value in (("n_signals", n_signals), ("n_ears", 1 if n_ears is None else n_ears)):
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
+        if reason := self._why_no_chunks():
+            raise ValueError(reason)
         arrays = [self._initial_arrays(1 if n_ears is None else int(n_ears)) for _ in range(n_signals)]
         return StreamState(self._stream_key(), int(n_signals), n_ears, arrays)
 
@@ -130,6 +132,10 @@ class Streaming(ABC):
             f"{type(self).__name__}({self.sample_rate:g} Hz, {self.output}, {self.dtype}, frames of "
             f"{self._frame_samples() or 1}, {self._fingerprint_})"
         )
+
+    def _why_no_chunks(self) -> str | None:
+        """Why the parameters do not allow it to go on with a sound chunk by chunk, and what does; None if they do."""
+        return None
 
     def _channels_in(self) -> tuple[int, ...]:
         """Length of the axis of channels between ears and samples, of X that has one."""

@@ -37,13 +37,6 @@ class Stage(EngineTransformer):
     def _design(self) -> None:
         self._start_engine()
 
-    def _check_chunks(self) -> None:
-        """Refuse to go on with a sound chunk by chunk where the parameters do not allow it."""
-
-    def _initial_arrays(self, n_ears: int) -> Any:
-        self._check_chunks()
-        return super()._initial_arrays(n_ears)
-
     def _names_after(self, names: list[str]) -> list[str]:
         """Names of the stage's outputs, from those of what it takes."""
         return self._channel_names()

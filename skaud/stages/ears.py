@@ -155,12 +155,13 @@ class EarStage(Stage):
             fir = self._filter(design.Table(table.frequencies_hz, gains)).fir
         return Fir(self.output, fir, self.filter_.advance, dtype)
 
-    def _check_chunks(self) -> None:
-        if self.phase != "minimum":
-            raise ValueError(
-                f"phase={self.phase!r} needs samples that a chunk does not hold yet, its ear filters look ahead; use "
-                "phase='minimum' for chunks, or transform the whole signal."
-            )
+    def _why_no_chunks(self) -> str | None:
+        if self.phase == "minimum":
+            return None
+        return (
+            f"phase={self.phase!r} needs samples that a chunk does not hold yet, its ear filters look ahead; use "
+            "phase='minimum' for chunks, or transform the whole signal."
+        )
 
     # --- derivatives ---
 

@@ -322,3 +322,12 @@ def test_long_clips_equal_their_blocks():
     wanted = full[..., : 20000 // n * n].reshape(1, -1, 20000 // n, n).mean(axis=-1)
     np.testing.assert_allclose(model.transform(X), wanted, atol=1e-5 * np.abs(wanted).max())
     assert_same(model.transform(X), model.transform(np.concatenate([X, X])[:1]), "the same signal again")
+
+
+@pytest.mark.parametrize("phase", ["zero", "amt"])
+def test_ears_that_look_ahead_can_be_fitted_and_cannot_stream(phase):
+    X = 0.05 * np.random.default_rng(0).standard_normal((1, 500))
+    model = Osses2021(phase=phase).fit(X)
+    assert model.transform(X).shape == (1, len(model.get_feature_names_out()))
+    with error(ValueError, f"phase={phase!r}", "use phase='minimum' for chunks"):
+        model.initial_state()
