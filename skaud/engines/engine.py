@@ -137,6 +137,7 @@ def respond_in_blocks(
     lengths, n_ears = [clip.shape[-1] for clip in clips], len(clips[0])
     state = engine.start(len(long), n_ears)
     hop = max(engine.frames_at_once * (frame_samples or 1), BLOCK) if hop is None else hop
+    pieces: dict[int, list[np.ndarray]] = {i: [] for i in long}
     begin, running = 0, long
     while running:
         # To the end of the block, or of the shortest clip that is left.
@@ -144,8 +145,12 @@ def respond_in_blocks(
         x = np.stack([clips[i][..., begin:end] for i in running])
         responses, state = engine.run(x, state, (output,), frame_samples)
         for i, response in zip(running, responses[output]):
-            if response.shape[-1]:
-                yield i, response
+            pieces[i].append(response)
+            # A block of a clip comes whole, whatever ends beside it: sums over blocks are then the same to the bit.
+            if end % hop == 0 or end == lengths[i]:
+                block, pieces[i] = join(pieces[i]), []
+                if block.shape[-1]:
+                    yield i, block
         begin = end
         n_ended = sum(lengths[i] == begin for i in running)
         if n_ended:

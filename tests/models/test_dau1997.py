@@ -46,7 +46,7 @@ def test_it_has_no_ears():
 
 def test_its_stages_are_the_published_ones():
     x = np.random.default_rng(0).standard_normal((1, 2000)) * 0.05
-    model = Dau1997(RATE, high_hz=4000, dtype="float64").fit(x)
+    model = Dau1997(RATE, high_hz=4000, rms_one_db_spl=None, dtype="float64").fit(x)
     found, center_hz = model.simulate(x), model.center_frequencies_hz_
     channels = plain.gammatone(x[0], center_hz, RATE)
     # Half-wave rectifier and low-pass of first order at 1 kHz, then loops that are limited to 10.

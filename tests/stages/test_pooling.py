@@ -182,8 +182,8 @@ def test_a_grid_search_takes_frames_of_different_lengths():
         ({"statistics": ("mean", "max", "mean")}, ("statistics has 'mean' 2 times", "leave one out")),
         ({"statistics": (np.mean, "mean")}, ("statistics has 'mean' 2 times", "different names")),
         ({"statistics": None}, ("'statistics'", "Got None")),
-        ({"segments": 0}, ("'segments'", "[1, inf)", "Got 0")),
-        ({"segments": 2.0}, ("'segments'", "[1, inf)", "Got 2.0")),
+        ({"segments": 0}, ("'segments'", "[1, 100000]", "Got 0")),
+        ({"segments": 2.0}, ("'segments'", "[1, 100000]", "Got 2.0")),
     ],
 )
 def test_bad_parameters_are_refused(parameters, words):
