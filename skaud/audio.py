@@ -436,7 +436,7 @@ def set_level(x: Any, db_spl: float, rms_one_db_spl: float = PASCALS_DB_SPL, axi
             scaled = samples * (_ratio(db_spl - _scale(clip, scale, name)) / rms_now)
         return _representable(scaled, samples.dtype, name, f"db_spl={db_spl}"), clip.sample_rate
 
-    return _apply(x, at_level)
+    return _apply(x, at_level, scale)
 
 
 def make_noise(
@@ -577,8 +577,13 @@ def _one(x: Any, name: str, function: Callable[[Clip, np.ndarray, str], Any]) ->
     return function(clip, samples, name)
 
 
-def _apply(x: Any, function: Callable[[Clip, np.ndarray, str], tuple[np.ndarray, float | None]]) -> Any:
-    """Sounds, or arrays where no rate is known, from what the function returns: samples, and their rate."""
+def _apply(
+    x: Any, function: Callable[[Clip, np.ndarray, str], tuple[np.ndarray, float | None]], scale: float = PASCALS_DB_SPL
+) -> Any:
+    """Sounds, or arrays where no rate is known, from what the function returns: samples, and their rate.
+
+    scale is the level in dB SPL of an RMS of 1.0 in clips that know their rate and not their level.
+    """
 
     def sound(clip: Clip, samples: np.ndarray, name: str) -> Any:
         changed, rate = function(clip, samples, name)
@@ -586,7 +591,7 @@ def _apply(x: Any, function: Callable[[Clip, np.ndarray, str], tuple[np.ndarray,
             return changed
         if changed is not samples:
             changed.flags.writeable = False  # nobody else has it: a Sound may have it without a copy
-        return Sound(changed, rate, PASCALS_DB_SPL if clip.rms_one_db_spl is None else clip.rms_one_db_spl)
+        return Sound(changed, rate, scale if clip.rms_one_db_spl is None else clip.rms_one_db_spl)
 
     return _each(x, sound)
 

@@ -418,6 +418,11 @@ def test_levels_of_a_list_are_a_list_each_by_its_own_scale():
     assert levels == [107, 93.98, 93.98]
 
 
+def test_the_level_is_set_in_the_scale_that_is_told_of_audio_without_one():
+    sound = audio.set_level({"array": tone(500, 8000, 0.1), "sampling_rate": 8000}, 60, rms_one_db_spl=120)
+    assert (sound.rms_one_db_spl, round(sound.db_spl, 6)) == (120, 60)
+
+
 def test_a_sound_keeps_its_scale_against_another_that_is_told():
     with error(ValueError, "x is a Sound", "107 dB SPL", "rms_one_db_spl=100"):
         audio.set_level(Sound(np.ones(9), 8000, 107), 60, rms_one_db_spl=100)
