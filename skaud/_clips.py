@@ -30,6 +30,8 @@ def as_list(X: Any) -> tuple[list[Any] | None, Any]:
     if module == "polars":
         return _of_polars(X), None
     if module == "pyarrow":
+        if getattr(X, "num_columns", 0) == 1:  # a table
+            X = X.column(0)
         return X.to_pylist(), None
     if isinstance(X, np.ndarray):
         return (list(X), None) if X.dtype.kind == "O" and X.ndim == 1 else (None, None)

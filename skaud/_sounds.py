@@ -69,7 +69,7 @@ def check_sounds(
     if isinstance(X, (Sound, Mapping)):
         raise TypeError(f"X is one clip, a {type(X).__name__}; models take several: pass a list, [x].")
     items, index = as_list(X)
-    if items is not None and not _is_table(items):
+    if items is not None and not (isinstance(X, (list, tuple)) and _is_table(items)):
         if len(items) == 0:
             raise ValueError(
                 "X is an empty list, Found array with 0 sample(s) while a minimum of 1 is required: pass at least one "

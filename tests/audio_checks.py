@@ -230,6 +230,7 @@ def check_columns_and_dicts_of_clips_are_lists(estimator):
         "Series of arrays": pd.Series(clips, dtype=object),
         "Arrow lists": pd.Series(lists, dtype=pd.ArrowDtype(pa.list_(pa.float64()))),
         "Arrow array": pa.array(lists),
+        "Arrow table of a column": pa.table({"audio": lists}),
         "polars objects": pl.Series(sounds, dtype=pl.Object),
         "polars lists": pl.Series(lists),
         "dicts": dicts,
@@ -245,6 +246,10 @@ def check_columns_and_dicts_of_clips_are_lists(estimator):
         assert_same(model.transform(columns[what].to_frame()), wanted, f"data frame with a column: {what}")
     for what in ("polars objects", "polars lists", "polars structs"):
         assert_same(model.transform(columns[what].to_frame()), wanted, f"data frame with a column: {what}")
+    equal = pd.Series([lists[0], lists[0]])  # of one length, and still no table of numbers
+    wanted = model.transform([clips[0], clips[0]])
+    for what, column in {"Series": equal, "frame": equal.to_frame(), "Arrow array": pa.array(equal.tolist())}.items():
+        assert_same(model.transform(column), wanted, f"{what} of lists of one length")
 
 
 class Decoder:
