@@ -41,8 +41,8 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
     _frames_at_once = 4096  # how many frames of a signal are held to be pooled: 41 s of 10 ms
 
     # fit and transform take the rate of the clips as metadata, and ask for it wherever they stand in a pipeline.
-    __metadata_request__fit = {"sample_rate": True}
-    __metadata_request__transform = {"sample_rate": True}
+    __metadata_request__fit: dict[str, bool | None] = {"sample_rate": True}
+    __metadata_request__transform: dict[str, bool | None] = {"sample_rate": True}
 
     _parameter_constraints: dict = {
         "sample_rate": [Interval(Real, 0, None, closed="neither")],

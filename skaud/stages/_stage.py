@@ -27,6 +27,11 @@ class Stage(EngineTransformer):
     rms_one_db_spl: float | None = None
     sample_rate: float
 
+    # Behind another stage the rate of the clips is not that of X, which would be resampled again: whoever routes a rate
+    # says to which stage.
+    __metadata_request__fit = {"sample_rate": None}
+    __metadata_request__transform = {"sample_rate": None}
+
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_rate(self.sample_rate)
@@ -82,6 +87,9 @@ class ChannelStage(Stage):
     n_channels_in_: int
     _has_channels_: bool  # whether X had an axis for them
     _takes_channels = True
+
+    __metadata_request__fit = {"sample_rate": False}  # of clips, and X are responses
+    __metadata_request__transform = {"sample_rate": False}
 
     def _design(self) -> None:
         if not hasattr(self, "n_channels_in_"):  # there was no X

@@ -4,8 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
+import sklearn
 from audio_checks import assert_near, assert_same, error
 from sklearn.base import clone
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -45,6 +47,22 @@ def tone(frequency_hz, seconds=0.3, sample_rate=RATE):
 
 
 # What every stage promises
+
+
+def test_a_rate_that_is_routed_is_taken_once_in_a_pipeline_of_stages():
+    x = noise(2, 1500)
+    known = make_pipeline(GammatoneFilterbank(), HairCellEnvelope()).fit_transform(
+        [Sound(clip, RATE / 2) for clip in x]
+    )
+    with sklearn.config_context(enable_metadata_routing=True):
+        first = GammatoneFilterbank().set_fit_request(sample_rate=True).set_transform_request(sample_rate=True)
+        routed = make_pipeline(first, HairCellEnvelope()).fit(x, sample_rate=RATE / 2)
+        assert_same(routed.transform(x, sample_rate=RATE / 2), np.stack(known), "rate routed to the first stage")
+        for stages in ((GammatoneFilterbank(),), (HeadphoneFilter(), GammatoneFilterbank())):
+            with pytest.raises(
+                UnsetMetadataPassedError, match="sample_rate"
+            ):  # which of them hears sound, it cannot know
+                make_pipeline(*stages, HairCellEnvelope()).fit(x, sample_rate=RATE / 2)
 
 
 @parametrize_with_checks(
