@@ -129,7 +129,8 @@ class Streaming(ABC):
 
     def _stream_key(self) -> str:
         return (
-            f"{type(self).__name__}({self.sample_rate:g} Hz, {self.output}, {self.dtype}, frames of "
+            f"{type(self).__name__}({self.sample_rate:g} Hz, {self._level_of_one():g} dB SPL, {self.output}, {self.dtype}, "
+            f"frames of "
             f"{self._frame_samples() or 1}, {self._fingerprint_})"
         )
 

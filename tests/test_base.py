@@ -415,6 +415,7 @@ def test_a_stream_refuses_the_state_of_another_model():
         {"agc_time_constants_s": (0.002, 0.008, 0.032, 0.129)},
         {"use_delay_buffer": True},
         {"ihc_style": "one_cap"},
+        {"rms_one_db_spl": None},
     ):
         other = CARFAC(pooling=None).set_params(**parameters).fit(X)
         with error(ValueError, "state belongs to 'CARFAC(", "this model is 'CARFAC(", "initial_state()"):
