@@ -129,9 +129,8 @@ class Streaming(ABC):
 
     def _stream_key(self) -> str:
         return (
-            f"{type(self).__name__}({self.sample_rate:g} Hz, {self._level_of_one():g} dB SPL, {self.output}, {self.dtype}, "
-            f"frames of "
-            f"{self._frame_samples() or 1}, {self._fingerprint_})"
+            f"{type(self).__name__}({self.sample_rate:g} Hz, 1.0 is {self._level_of_one():g} dB SPL, {self.output}, "
+            f"{self.dtype}, frames of {self._frame_samples() or 1}, {self._fingerprint_})"
         )
 
     def _why_no_chunks(self) -> str | None:

@@ -414,6 +414,8 @@ def test_a_stream_refuses_the_state_of_another_model():
         {"ohc_health": 0.99},
         {"agc_time_constants_s": (0.002, 0.008, 0.032, 0.129)},
         {"use_delay_buffer": True},
+        {"open_loop": True},
+        {"linear_car": True},
         {"ihc_style": "one_cap"},
         {"rms_one_db_spl": None},
     ):

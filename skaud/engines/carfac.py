@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 from math import ceil, sqrt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -180,6 +180,10 @@ class Cascade(Engine):
         """Scalars, the AGC's table, rows of every ear's channels, and its spikes a second at a release of 1."""
         channels = layout.rows_of_channels(self.rest.lines, layout.GROUP, self.n_channels)
         return self.plan.constants[: layout.N_CONSTANTS], self.plan.table, channels, self.spikes_per_release
+
+    def switches(self) -> tuple[Any, ...]:
+        """Hair cell, delay buffer, and whether the AGC's loop is closed."""
+        return self.style, self.delay, self.closed
 
     def _coefficient_bars(self, tape: CascadeTape, bar: np.ndarray, bars: layout.Bars) -> tuple[np.ndarray, ...]:
         """Bars shaped as the coefficients, from those of the rows."""

@@ -98,10 +98,14 @@ class Engine(ABC):
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """All numbers that responses depend on; parameters act through them alone."""
 
+    def switches(self) -> tuple[Any, ...]:
+        """What tells designs of equal coefficients apart."""
+        return ()
+
     @cached_property
     def fingerprint(self) -> str:
         """Text that tells one design from another."""
-        numbers = b"".join(array.tobytes() for array in self.coefficients())
+        numbers = repr(self.switches()).encode() + b"".join(array.tobytes() for array in self.coefficients())
         return sha1(numbers, usedforsecurity=False).hexdigest()[:10]
 
 
