@@ -62,6 +62,8 @@ def take_apart(item: Any, name: str) -> Clip:
                 f"{name}, a {type(item).__name__}, has no 'array' and 'sampling_rate'{has}; decode it first, or pass "
                 "skaud.Sound(samples, sample_rate)."
             ) from error
+        if rate is None:
+            raise ValueError(f"{name} has 'sampling_rate' None; fill in its rate in Hz, or pass the samples alone.")
         return Clip(_to_numpy(samples), rate)
     return Clip(_nested(item))
 

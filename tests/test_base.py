@@ -283,6 +283,7 @@ BAD_SOUNDS = {
     "sound and rate": ([(TONE, 22050)], ValueError, ("X[0] is a tuple", "skaud.Sound(samples, sample_rate)")),
     "one Sound": (Sound(TONE, 22050), TypeError, ("X is one clip, a Sound", "[x]")),
     "one dict": ({"array": TONE, "sampling_rate": 8000}, TypeError, ("X is one clip, a dict", "[x]")),
+    "rate missing": ([{"array": TONE, "sampling_rate": None}], ValueError, ("X[0] has", "None", "fill in its rate")),
     "missing clip": (pd.Series([TONE, None]), ValueError, ("X[1] is None", "missing", "leave it out")),
     "undecoded file": ([{"bytes": b"RIFF", "path": "a.wav"}], ValueError, ("X[0], a dict", "'array'", "decode")),
     "Sound and samples": ([TONE, Sound(TONE, 8000)], ValueError, ("X[1] knows its sample rate", "X[0] does not")),

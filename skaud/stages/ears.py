@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import StrOptions
 
+from skaud._clips import as_list, take_apart
 from skaud._fitted import as_designed, as_fitted
 from skaud._stream import StreamState
 from skaud.base import AudioTransformer
 from skaud.design import ears as design
 from skaud.engines.fir import Fir
+from skaud.sound import Sound
 from skaud.stages._stage import Stage
 
 
@@ -84,11 +86,17 @@ class EarStage(Stage):
 
         Returns
         -------
-        ndarray or list of ndarray
-            Sound, in the shape of X.
+        ndarray, list of ndarray or list of Sound
+            Sound, in the shape of X; Sounds where the clips of X know their rate, so that what follows knows it too.
         """
         response = super().transform(X, sample_rate=sample_rate)
-        return response[..., 0, :] if isinstance(response, np.ndarray) else [clip[..., 0, :] for clip in response]
+        if isinstance(response, np.ndarray):
+            return response[..., 0, :]
+        filtered = [clip[..., 0, :] for clip in response]
+        clips, _ = as_list(X)
+        if not clips or take_apart(clips[0], "X[0]").sample_rate is None:
+            return filtered
+        return [Sound(clip, self.sample_rate, self._level_of_one()) for clip in filtered]
 
     @as_designed
     def vjp(

@@ -49,6 +49,17 @@ def tone(frequency_hz, seconds=0.3, sample_rate=RATE):
 # What every stage promises
 
 
+def test_what_follows_an_ear_hears_a_sound_at_its_rate_and_level():
+    sound = Sound(tone(1000, 0.1), RATE, 60.0)
+    (heard,) = HeadphoneFilter(rms_one_db_spl=100.0).fit_transform([sound])
+    (known,) = HeadphoneFilter().fit_transform([sound])
+    assert (heard.sample_rate, heard.rms_one_db_spl) == (RATE, 100.0)
+    assert abs(heard.db_spl - known.db_spl) < 1e-3
+    two_rates = make_pipeline(HeadphoneFilter(), GammatoneFilterbank(sample_rate=RATE / 2)).fit_transform([sound])
+    assert two_rates[0].shape[-1] == sound.n_samples // 2
+    assert all(isinstance(clip, np.ndarray) for clip in HeadphoneFilter().fit_transform([sound.samples]))
+
+
 def test_a_rate_that_is_routed_is_taken_once_in_a_pipeline_of_stages():
     x = noise(2, 1500)
     known = make_pipeline(GammatoneFilterbank(), HairCellEnvelope()).fit_transform(
