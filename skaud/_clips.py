@@ -78,7 +78,12 @@ def _of_pandas(X: Any) -> tuple[list[Any] | None, Any]:
     if not hasattr(X, "iloc"):  # an array or an index
         return (list(X), None) if X.dtype.kind == "O" else (None, None)
     if X.ndim == 2:
-        if X.shape[1] != 1 or X.dtypes.iloc[0].kind != "O":
+        objects = [i for i, dtype in enumerate(X.dtypes) if dtype.kind == "O"]
+        if X.shape[1] != 1:
+            for i in objects if len(X) else ():
+                if isinstance(X.iat[0, i], (Sound, Mapping, np.ndarray, list)):
+                    raise _among_others(X.columns[i], X.shape[1])
+        if X.shape[1] != 1 or not objects:
             return None, X.index
         X = X.iloc[:, 0]
     return (list(X) if X.dtype.kind == "O" else None), X.index
@@ -88,7 +93,10 @@ def _of_polars(X: Any) -> list[Any] | None:
     if hasattr(X, "collect"):
         raise TypeError("X is a polars LazyFrame, whose clips are not there yet; pass X.collect().")
     if len(X.shape) == 2:
-        if X.shape[1] != 1 or not _holds_clips(X.dtypes[0]):
+        holds = [_holds_clips(dtype) for dtype in X.dtypes]
+        if X.shape[1] != 1 and any(holds):
+            raise _among_others(X.columns[holds.index(True)], X.shape[1])
+        if holds != [True]:
             return None
         X = X.to_series(0)
     if not _holds_clips(X.dtype):
@@ -96,6 +104,13 @@ def _of_polars(X: Any) -> list[Any] | None:
     if str(X.dtype).startswith("List(") and X.dtype.inner.is_numeric():
         return [None if row is None else row.to_numpy() for row in X]
     return X.to_list()
+
+
+def _among_others(column: Any, n_columns: int) -> TypeError:
+    return TypeError(
+        f"X is a data frame of {n_columns} columns, and {column!r} holds clips; pass that column alone, or say in a "
+        "ColumnTransformer what becomes of each."
+    )
 
 
 def _holds_clips(dtype: Any) -> bool:

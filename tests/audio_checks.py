@@ -246,6 +246,9 @@ def check_columns_and_dicts_of_clips_are_lists(estimator):
         assert_same(model.transform(columns[what].to_frame()), wanted, f"data frame with a column: {what}")
     for what in ("polars objects", "polars lists", "polars structs"):
         assert_same(model.transform(columns[what].to_frame()), wanted, f"data frame with a column: {what}")
+    for frame in (pd.DataFrame({"age": [1, 2], "clip": sounds}), pl.DataFrame({"age": [1, 2], "clip": lists})):
+        with error(TypeError, "2 columns", "'clip' holds clips", "ColumnTransformer"):
+            model.transform(frame)
     equal = pd.Series([lists[0], lists[0]])  # of one length, and still no table of numbers
     wanted = model.transform([clips[0], clips[0]])
     for what, column in {"Series": equal, "frame": equal.to_frame(), "Arrow array": pa.array(equal.tolist())}.items():
