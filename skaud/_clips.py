@@ -34,6 +34,8 @@ def as_list(X: Any) -> tuple[list[Any] | None, Any]:
             X = X.column(0)
         return X.to_pylist(), None
     if isinstance(X, np.ndarray):
+        if X.dtype.kind == "O" and X.ndim == 2 and X.shape[1] == 1 and len(X) and _is_clip(X[0, 0]):
+            X = X[:, 0]  # a data frame of one column, as an array
         return (list(X), None) if X.dtype.kind == "O" and X.ndim == 1 else (None, None)
     if not isinstance(X, Sequence) or isinstance(X, (range, memoryview)) or hasattr(X, "__array__"):
         return None, None
@@ -81,7 +83,7 @@ def _of_pandas(X: Any) -> tuple[list[Any] | None, Any]:
         objects = [i for i, dtype in enumerate(X.dtypes) if dtype.kind == "O"]
         if X.shape[1] != 1:
             for i in objects if len(X) else ():
-                if isinstance(X.iat[0, i], (Sound, Mapping, np.ndarray, list)):
+                if _is_clip(X.iat[0, i]):
                     raise _among_others(X.columns[i], X.shape[1])
         if X.shape[1] != 1 or not objects:
             return None, X.index
@@ -104,6 +106,11 @@ def _of_polars(X: Any) -> list[Any] | None:
     if str(X.dtype).startswith("List(") and X.dtype.inner.is_numeric():
         return [None if row is None else row.to_numpy() for row in X]
     return X.to_list()
+
+
+def _is_clip(item: Any) -> bool:
+    """Whether an item of a table is a clip, and no number or text."""
+    return isinstance(item, (Sound, Mapping, np.ndarray, list))
 
 
 def _among_others(column: Any, n_columns: int) -> TypeError:

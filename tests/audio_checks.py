@@ -226,6 +226,7 @@ def check_columns_and_dicts_of_clips_are_lists(estimator):
     columns = {
         "list of Sounds": sounds,
         "array of Sounds": objects,
+        "array of one column": objects[:, np.newaxis],
         "Series of Sounds": pd.Series(sounds),
         "Series of arrays": pd.Series(clips, dtype=object),
         "Arrow lists": pd.Series(lists, dtype=pd.ArrowDtype(pa.list_(pa.float64()))),
