@@ -238,7 +238,7 @@ LEARN = {
 def others(estimator, name):
     kind = type(estimator).__name__
     if name == "learn":
-        return {"learn": LEARN[kind], "max_iter": 2}
+        return {"learn": LEARN[kind], "max_iter": 2, "tol": 0.0}
     if name in ("scales_cycles_per_octave", "rates_hz"):
         return {key: OTHER[key] for key in ("scales_cycles_per_octave", "rates_hz")}
     return TOGETHER.get((kind, name), {name: OTHER[name]})

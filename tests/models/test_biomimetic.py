@@ -455,10 +455,11 @@ def test_arrays_of_another_library_are_pooled_by_it():
     X = RANDOM.standard_normal((2, 1500))
     model = small(pooling=("mean", "std", "max")).fit(X)
     np.testing.assert_allclose(np.asarray(model.transform(strict.asarray(X))), model.transform(X), atol=1e-12)
+    median = small(pooling="median").fit(X)
     with error(ValueError, "pooling='median'", "NumPy", "'mean'"):
-        model.set_params(pooling="median").transform(strict.asarray(X))
+        median.transform(strict.asarray(X))
     with error(ValueError, "pooling='median'", "NumPy"):
-        model.vjp(strict.asarray(X))
+        median.vjp(strict.asarray(X))
     with error(ValueError, "float64", "(3,)", "(n_signals, n_samples)"):
         model.transform(strict.asarray(X[0, :3]))
     with error(ValueError, "finite"):
