@@ -20,7 +20,7 @@ class Listening:
     rms_one_db_spl: float | None
     dtype: str
     n_jobs: int | None
-    _rates_told_: bool  # whether fit was told rates, which later plain samples would lack
+    _rates_told_ = False  # whether fit was told rates, which later plain samples would lack
 
     _rms_one_db_spl: float = 100.0  # level in dB SPL that the published program takes an RMS of 1.0 for
     _takes_channels = False  # whether an axis between signals and samples is one of channels, not of ears

@@ -47,7 +47,7 @@ WIDE_CLIPS, _ = make_bursts(rate=16000)
 def cochlea(**parameters):
     """A small CARFAC that learns its nonlinearity."""
     small = {"sample_rate": RATE, "erb_per_step": 1.0, "learn": "velocity_scale", "max_iter": 8, "l2": 0.01, "tol": 0.0}
-    return CARFAC(**small | parameters)
+    return CARFAC(**small | {"rms_one_db_spl": None} | parameters)  # the clips are at 66 dB SPL
 
 
 def front_end(**parameters):
