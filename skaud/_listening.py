@@ -100,4 +100,4 @@ class Listening:
             with np.errstate(over="ignore"):  # found in the response
                 clip = np.require(clip, self.dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE", "ENSUREARRAY"])
         gain = self._gain(scale)
-        return clip if gain == 1 else clip * np.dtype(self.dtype).type(gain)
+        return clip if gain == 1 else clip * gain  # a number of Python's leaves the dtype as it is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isfinite
 from numbers import Real
 from typing import Any
 
@@ -156,9 +157,9 @@ def resampled_length(n_samples: int, sample_rate: float, new_sample_rate: float)
 
 def all_finite(x: np.ndarray) -> bool:
     """Whether no element is NaN or infinite."""
-    if x.size < 4096:
-        return bool(np.isfinite(x).all())
-    # The sum is finite only if all elements are, or if they overflow it: cheap enough to try first.
+    # The sum of squares is finite only if all elements are, or if they overflow it: cheap enough to try first.
+    if x.size < 4096 and x.dtype.kind == "f":
+        return isfinite(np.vdot(x, x)) or bool(np.isfinite(x).all())
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(x.sum()) or np.isfinite(x).all())
 
@@ -228,4 +229,4 @@ def _frozen(samples: np.ndarray) -> np.ndarray:
     if samples.flags.writeable or samples.base is not None or type(samples) is not np.ndarray:
         samples = np.array(samples, order="C", subok=False)
         samples.flags.writeable = False
-    return samples
+    return samples.view()  # of what cannot be written to, nobody can make a view that can
