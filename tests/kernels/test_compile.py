@@ -43,7 +43,7 @@ def copy_package(folder: Path) -> Path:
 
 def test_works_where_no_cache_folder_can_be_made(tmp_path):
     folder = copy_package(tmp_path)
-    occupied = folder / "skaud" / "kernels" / "__pycache__"
+    occupied = folder / "skaud" / "kernels" / "carfac" / "__pycache__"
     occupied.write_text("a file, so that no folder of this name can be made")
     nowhere = str(occupied / "none")
     done = run(folder, HOME=nowhere, XDG_CACHE_HOME=nowhere, IPYTHONDIR=nowhere, strict=False)
@@ -54,7 +54,7 @@ def test_second_process_finds_the_compiled_kernel_until_a_step_changes(tmp_path)
     folder = copy_package(tmp_path)
     environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     first, second = (run(folder, **environment).split()[-1] for _ in range(2))
-    steps = folder / "skaud" / "kernels" / "carfac.py"
+    steps = folder / "skaud" / "kernels" / "carfac" / "steps.py"
     steps.write_text(steps.read_text() + "\n# changed\n")
     third = run(folder, **environment).split()[-1]
     assert (first, second, third) == ("0", "1", "0")

@@ -47,6 +47,7 @@ def test_lanes_agree_with_the_plain_loop(ihc_style, sample_rate, erb_per_step, n
     x = np.random.default_rng(0).standard_normal((1, n_ears, 300)) * 0.1
     model = CARFAC(
         sample_rate,
+        rms_one_db_spl=None,
         ihc_style=ihc_style,
         erb_per_step=erb_per_step,
         dtype="float64",
