@@ -43,10 +43,12 @@ class Channelwise(Engine):
         Of the response.
     values : ndarray
         Coefficients: all numbers that the kernel works with.
-    n_channels, n_filters : int
-        Channels, and outputs of each.
+    n_channels : int
+        Channels.
     dtype : str
         "float32", "float64" or "complex128".
+    n_filters : int
+        Outputs of each channel.
 
     Attributes
     ----------
