@@ -10,7 +10,7 @@ import numpy as np
 from skaud._fitted import as_designed
 from skaud._refused import refuse_masked
 from skaud._responses import check_responses, stack
-from skaud._sounds import check_samples, warn_of_levels
+from skaud._sounds import check_samples, is_bearable, warn_of_levels
 
 
 @dataclass
@@ -117,7 +117,7 @@ class Streaming(ABC):
                 f"state is {type(state).__name__}; it must be what initial_state or transform_chunk returned."
             )
         chunk = state.check_chunk(X, self._stream_key(), self._channels_in())
-        if not self._takes_channels:
+        if not (self._takes_channels or is_bearable(chunk, self._level_of_one())):
             warn_of_levels(list(chunk), [self._level_of_one()] * len(chunk), is_part=True)
         clips = self._to_level(chunk)
         frame_length = self._frame_samples()
