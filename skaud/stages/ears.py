@@ -232,7 +232,7 @@ class HeadphoneFilter(EarStage):
     >>> from skaud import HeadphoneFilter, datasets
     >>> X = datasets.make_tone([500, 2700], duration_s=0.2)
     >>> Y = HeadphoneFilter(sample_rate=44100).fit_transform(X)
-    >>> [round(float(y.std() / x.samples.std()), 1) for x, y in zip(X, Y)]
+    >>> [round(float(y.samples.std() / x.samples.std()), 1) for x, y in zip(X, Y)]
     [1.0, 2.7]
     """
 

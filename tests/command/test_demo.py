@@ -42,7 +42,8 @@ def demo(vowel_folder, tmp_path_factory):
         text=True,
         check=True,
     )
-    assert done.stderr == ""  # no bar where there is no terminal
+    said = [line for line in done.stderr.splitlines() if not line.startswith("skaud: compiling ")]
+    assert said == []  # no bar where there is no terminal
     return out, done.stdout
 
 
