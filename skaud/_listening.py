@@ -31,7 +31,7 @@ class Listening:
 
     def _check_meant(self, y: Any) -> None:
         """Refuse, or warn of, what is a number but hardly one that is meant."""
-        if isinstance(y, Real):
+        if isinstance(y, Real) or (isinstance(y, np.ndarray) and y.ndim == 0):
             raise TypeError(f"y={y!r} is a number, not labels; if it is the rate of the clips, pass sample_rate={y!r}.")
         seconds = getattr(self, "frame_length", None)  # some models have a frame rate
         if seconds is not None and seconds > _LONG_FRAME_S:

@@ -11,7 +11,7 @@ from sklearn.utils import InputTags
 from sklearn.utils.validation import check_array, validate_data
 
 from skaud._clips import Clip, as_list, take_apart
-from skaud._refused import refuse_text
+from skaud._refused import refuse_masked, refuse_text
 from skaud._warnings import warn_caller
 from skaud.sound import Sound, all_finite, check_ears, check_rate, resampled_length
 
@@ -79,8 +79,7 @@ def check_sounds(
         return _check_clips(
             estimator, [take_apart(item, f"X[{i}]") for i, item in enumerate(items)], sample_rate, index
         )
-    if isinstance(X, np.ma.MaskedArray):
-        raise TypeError("X is a masked array, and a sound has no gaps; cut them out, or fill them: X.filled(0).")
+    refuse_masked(X, "X")
     array = X if hasattr(X, "iloc") else np.asarray(X)
     if array.ndim == 1:
         raise ValueError(_one_axis(array.shape[0]))
@@ -184,8 +183,7 @@ def _check_clips(estimator: Any, items: list[Clip], sample_rate: Any, index: Any
     """Sounds of a list of clips, whose lengths may differ."""
     clips: list[np.ndarray] = []
     for i, (item, _, _) in enumerate(items):
-        if isinstance(item, np.ma.MaskedArray):
-            raise TypeError(f"X[{i}] is a masked array, and a sound has no gaps; cut them out, or x.filled(0).")
+        refuse_masked(item, f"X[{i}]")
         try:
             clip = np.asarray(item)
         except ValueError as error:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from skaud._refused import refuse_masked
+
 PASCALS_DB_SPL = 93.98  # level of an RMS of 1 Pa, 20 log10(1 / 20 µPa), to the two decimals of the AMT
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1e3, 1e6
 MOST_EARS = 16
@@ -169,8 +171,7 @@ def all_finite(x: np.ndarray) -> bool:
 
 def check_samples(samples: Any, name: str) -> np.ndarray:
     """Array of finite float32 or float64 with at least one sample; an error that names it otherwise."""
-    if isinstance(samples, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, and a sound has no gaps; cut them out, or fill them: x.filled(0).")
+    refuse_masked(samples, name)
     try:
         samples = np.asarray(samples)
     except ValueError:

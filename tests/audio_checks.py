@@ -212,6 +212,22 @@ def check_sounds_know_their_rate_and_level(estimator):
                     assert_near(a, b, 1e-4, f"Sounds in {what} and samples, rms_one_db_spl={given}")
 
 
+def check_derivatives_are_by_the_samples_of_a_sound(estimator):
+    rate = estimator.sample_rate
+    if not hasattr(estimator, "vjp"):
+        return
+    (clip,) = make_clips((0.02,), sample_rate=rate)
+    model = with_parameters(estimator, dtype="float64").fit([clip])
+    value, pullback = model.vjp([Sound(clip, rate, model._level_of_one())], wrt="X")
+    wanted = pullback(value)["X"][0]
+    # The same pressure in samples a tenth as large: its derivative by them is ten times as large.
+    softer, pullback = model.vjp([Sound(clip / 10, rate, model._level_of_one() + 20)], wrt="X")
+    assert_near(np.asarray(softer), np.asarray(value), 1e-9, "value of a Sound of another scale")
+    assert_near(pullback(softer)["X"][0], 10 * wanted, 1e-9, "derivative by the samples of a Sound of another scale")
+    with error(ValueError, "X[0] is at", "resample"):
+        model.vjp([Sound(clip, 2 * rate)])
+
+
 def check_columns_and_dicts_of_clips_are_lists(estimator):
     import polars as pl
     import pyarrow as pa
@@ -327,6 +343,8 @@ def check_a_rate_lost_on_the_way_is_an_error(estimator):
                 )
     with error(TypeError, "y=8000 is a number", "sample_rate=8000"):
         clone(estimator).fit(X, 8000)
+    with error(TypeError, "y=array(8000) is a number", "sample_rate="):
+        clone(estimator).fit(X, np.array(8000))
 
 
 def check_levels_that_no_sound_has_warn_once(estimator):
