@@ -5,7 +5,7 @@ import pytest
 from audio_checks import error
 from sklearn.exceptions import ConvergenceWarning
 
-from skaud import CARFAC, Audiogram, AuditorySpectrogram, BiomimeticFrontend, TemporalPooling
+from skaud import CARFAC, Audiogram, AuditorySpectrogram, BiomimeticFrontend, Sound, TemporalPooling
 from skaud.fitting import fit_response, predicted_audiogram
 
 RATE = 8000
@@ -114,6 +114,15 @@ def test_ears_are_fitted_together():
     target = respond(cochlea(velocity_scale=0.3), X, "bm")
     found = fit_response(cochlea(), X, target, learn="velocity_scale", output="bm")
     assert found.velocity_scale_ == pytest.approx(0.3, rel=1e-3)
+
+
+def test_sounds_are_fitted_at_their_own_level():
+    target = respond(cochlea(velocity_scale=0.3), SOUNDS, "features")
+    sounds = [Sound(sound / 10, RATE, 113.98) for sound in SOUNDS]
+    wanted = fit_response(cochlea(), SOUNDS, target, learn="velocity_scale")
+    found = fit_response(cochlea(), sounds, list(target), learn="velocity_scale")
+    assert found.velocity_scale_ == pytest.approx(wanted.velocity_scale_, rel=1e-5)
+    assert found.velocity_scale_ == pytest.approx(0.3, rel=0.01)
 
 
 @pytest.mark.parametrize("response", ["real", "complex"])
