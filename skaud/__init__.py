@@ -29,7 +29,7 @@ _HOME = {
     "LateralInhibition": "skaud.stages.cochlear",
     "LeakyIntegrator": "skaud.stages.cochlear",
     "PowerLawCompression": "skaud.stages.cochlear",
-    "TemporalPooling": "skaud.stages.pooling",
+    "TemporalPooling": "skaud.pooling.temporal",
 }
 _SUBMODULES = (
     "audio",
@@ -64,6 +64,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.models.dau1997 import Dau1997 as Dau1997
     from skaud.models.king2019 import King2019 as King2019
     from skaud.models.osses2021 import Osses2021 as Osses2021
+    from skaud.pooling.temporal import TemporalPooling as TemporalPooling
     from skaud.sound import Sound as Sound
     from skaud.stages.adaptation import AdaptationLoops as AdaptationLoops
     from skaud.stages.cochlear import CochlearFilterbank as CochlearFilterbank
@@ -79,7 +80,6 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.stages.king2019 import Compression as Compression
     from skaud.stages.king2019 import ModulationBandpass as ModulationBandpass
     from skaud.stages.modulation import ModulationFilterbank as ModulationFilterbank
-    from skaud.stages.pooling import TemporalPooling as TemporalPooling
 else:
 
     def __getattr__(name: str) -> Any:

@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skaud._clips import Clip, as_list, take_apart
-from skaud._refused import refuse_masked
 from skaud._warnings import warn_caller
 from skaud.sound import (
     MOST_EARS,
@@ -30,6 +28,8 @@ from skaud.sound import (
     resampled_length,
     rms,
 )
+from skaud.sound.clips import Clip, as_list, take_apart
+from skaud.sound.refused import refuse_masked
 
 __all__ = [
     "add_noise",
@@ -113,7 +113,7 @@ def read(
 
 
 def _read(path: Any, sample_rate: float | None, mono: bool, dtype: np.dtype, scale: float) -> Sound:
-    from skaud._sound_files import read_frames
+    from skaud.sound.files import read_frames
 
     name = str(getattr(path, "name", path)) if hasattr(path, "read") else os.fsdecode(path)
     frames, file_rate, missing = read_frames(path, dtype.name)

@@ -23,7 +23,7 @@ from sklearn.utils.fixes import parse_version
 
 from skaud import Sound
 from skaud.audio import resample
-from skaud.stages.pooling import TemporalPooling
+from skaud.pooling.temporal import TemporalPooling
 
 ROUNDING = {"float32": 1e-5, "float64": 1e-12}
 

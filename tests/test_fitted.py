@@ -35,7 +35,7 @@ from skaud import (
     PowerLawCompression,
     TemporalPooling,
 )
-from skaud.base import AudioTransformer
+from skaud.estimator.base import AudioTransformer
 from skaud.interop.torch import as_module
 
 SOUND = np.stack(make_clips((0.015, 0.015), sample_rate=16000))

@@ -33,15 +33,15 @@ def run(options: argparse.Namespace) -> int:
     """Run the subcommand; return the exit status."""
     if options.model not in MODELS:
         raise UsageError(f"--model {options.model} must be one of: {', '.join(MODELS)}.")
-    from skaud import _demo
-    from skaud._demo_features import CONTENDERS
+    from skaud.command import comparison
+    from skaud.command.contenders import CONTENDERS
 
     folder = Path(options.out)
     try:
-        clips = _demo.load(options.data)
-        folds, how = _demo.splits(clips.target, clips.groups)
+        clips = comparison.load(options.data)
+        folds, how = comparison.splits(clips.target, clips.groups)
         folder.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         raise UsageError(error) from error
-    _demo.run(CONTENDERS[options.model], clips, folds, how, folder)
+    comparison.run(CONTENDERS[options.model], clips, folds, how, folder)
     return ALL_FINE

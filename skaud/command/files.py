@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from skaud._sound_files import leaves_folder, sound_suffixes
 from skaud.command.errors import UsageError
+from skaud.sound.files import leaves_folder, sound_suffixes
 
 
 class File(NamedTuple):

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud import audio
-from skaud._sound_files import check_kind, read_frames
 from skaud.command.journal import Stamp
+from skaud.sound.files import check_kind, read_frames
 
 RATES_HZ = (1000, 1_000_000)  # what a recording's header may claim: below, nothing can be heard
 _CANCELLED = 0.01  # power of the mean of channels over the mean of their powers, at which they are said to cancel

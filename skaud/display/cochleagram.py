@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skaud._clips import take_apart
 from skaud._fitted import fitted_copy
 from skaud.display._axes import edges_hz, healthy_frequencies_hz, pyplot, scale_frequencies
 from skaud.sound import Sound
+from skaud.sound.clips import take_apart
 
 
 class CochleagramDisplay:

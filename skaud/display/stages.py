@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skaud._clips import take_apart
 from skaud._fitted import fitted_copy
 from skaud.display._axes import pyplot
 from skaud.display.cochleagram import CochleagramDisplay, frequencies_hz
 from skaud.sound import Sound
+from skaud.sound.clips import take_apart
 
 
 class StagesDisplay:

@@ -10,8 +10,8 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 
-from skaud._sounds import Sounds
 from skaud._warnings import warn_caller
+from skaud.estimator.sounds import Sounds
 from skaud.fitting.parameters import BoundedParameters
 
 SMALLEST_SCALE = 1e-9  # of a feature, over that of the largest

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from skaud._gradients import DifferentiableTransformer
-from skaud.base import AudioTransformer
+from skaud.estimator.base import AudioTransformer
+from skaud.estimator.vjp import DifferentiableTransformer
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import minimize_lbfgs, warn_unless_converged
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skaud._fitted import fitted_copy
-from skaud._gradients import DifferentiableTransformer
+from skaud.estimator.vjp import DifferentiableTransformer
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 
 

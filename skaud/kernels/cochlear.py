@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud._array_api import array_namespace, constant, to_numpy, zeros
 from skaud.kernels import fourier
 from skaud.kernels._memory import memory_used_again
+from skaud.kernels.array_api import array_namespace, constant, to_numpy, zeros
 from skaud.kernels.leaky_integrator import decay_adjoint, integrate, integrate_adjoint
 
 OUTPUTS = ("cochlea", "compressed", "inhibited", "spectrogram")

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.fft
 
-from skaud._array_api import array_namespace, constant, fft_namespace, to_numpy, zeros
 from skaud.kernels._memory import memory_used_again
+from skaud.kernels.array_api import array_namespace, constant, fft_namespace, to_numpy, zeros
 from skaud.kernels.fourier import threads
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud._array_api import array_namespace, constant, fft_namespace, is_foreign, zeros
+from skaud.kernels.array_api import array_namespace, constant, fft_namespace, is_foreign, zeros
 
 LONGEST_FFT = 32768
 CACHED_SPECTRA = 4

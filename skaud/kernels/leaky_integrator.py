@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import toeplitz
 
-from skaud._array_api import array_namespace, constant, zeros
+from skaud.kernels.array_api import array_namespace, constant, zeros
 
 # Side of the triangular matrix: products that BLAS does not spread over threads, which would wait for each other here.
 FRAMES_AT_ONCE = 64

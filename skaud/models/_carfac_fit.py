@@ -5,12 +5,12 @@ from typing import Any, Self
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
-from skaud._callbacks import FitProgress
-from skaud._engines import EngineTransformer
-from skaud._learning import LearningTransformer
-from skaud._sounds import count_ears
 from skaud._warnings import warn_caller
 from skaud.design.carfac import CARFACCoefficients, of_ears
+from skaud.estimator.callbacks import FitProgress
+from skaud.estimator.engine import EngineTransformer
+from skaud.estimator.learning import LearningTransformer
+from skaud.estimator.sounds import count_ears
 from skaud.fitting.audiogram import (
     MISSED_DB,
     EarFit,

@@ -14,16 +14,16 @@ from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
 
-from skaud._array_api import array_namespace, is_foreign
-from skaud._learning import LEARNING_CONSTRAINTS, LearningTransformer
-from skaud._responses import check_value_bar
-from skaud._sounds import Sounds
 from skaud.design import cochlear as design
 from skaud.engines.engine import STEP
+from skaud.estimator.learning import LEARNING_CONSTRAINTS, LearningTransformer
+from skaud.estimator.results import check_value_bar
+from skaud.estimator.sounds import Sounds
 from skaud.kernels import cochlear as kernel
+from skaud.kernels.array_api import array_namespace, is_foreign
 from skaud.models import _biomimetic_derivatives as derivatives
+from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.cochlear import check_exponents, check_inhibition, design_filters, frame_period
-from skaud.stages.pooling import TemporalPooling
 
 _FOREIGN_STATISTICS = ("mean", "std", "min", "max")
 

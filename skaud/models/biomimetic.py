@@ -14,15 +14,16 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in
 
-from skaud._callbacks import FitProgress
 from skaud._fitted import as_fitted
-from skaud._sounds import Sounds
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
+from skaud.estimator.callbacks import FitProgress
+from skaud.estimator.sounds import Sounds
 from skaud.fitting.classification import Labels
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
+from skaud.pooling.running import Pooled
+from skaud.pooling.temporal import TemporalPooling, pooled_names
 from skaud.stages._cortical_derivatives import of_cortical
 from skaud.stages._pooled_cortical import pooled_vjp, respond_pooled
-from skaud.stages._running import Pooled
 from skaud.stages.cortical import (
     RESPONSES,
     STRFs,
@@ -31,7 +32,6 @@ from skaud.stages.cortical import (
     respond,
     strf_names,
 )
-from skaud.stages.pooling import TemporalPooling, pooled_names
 
 SMALLEST_SCALE = 0.05  # cycles/octave, half of what 128 channels resolve: next to nothing passes a filter below
 

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skaud._fitted import as_designed, as_fitted, fitted_copy
-from skaud._learning import LEARNING_CONSTRAINTS
-from skaud._sounds import count_ears
-from skaud.base import AudioTransformer
 from skaud.design import carfac as design
 from skaud.design import carfac_response
 from skaud.design.carfac import of_ears
 from skaud.engines.carfac import LACKING, Cascade, along_channels
 from skaud.engines.engine import STEP
+from skaud.estimator.base import AudioTransformer
+from skaud.estimator.learning import LEARNING_CONSTRAINTS
+from skaud.estimator.sounds import count_ears
 from skaud.hearing.audiogram import Audiogram
 from skaud.kernels.carfac.layout import HEALTH, LANES, N_CLASSES
 from skaud.models._carfac_fit import CARFACFit
@@ -33,8 +33,8 @@ from skaud.models._carfac_limits import (
     resolve_n_fibers,
     resolve_ohc_health,
 )
-from skaud.stages._stage import check_frequencies
-from skaud.stages.pooling import TemporalPooling, pool
+from skaud.pooling.temporal import TemporalPooling, pool
+from skaud.stages.stage import check_frequencies
 
 
 class CARFAC(CARFACFit):

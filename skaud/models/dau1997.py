@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.modulation import LOWEST_HZ
 from skaud.models.osses2021 import Osses2021
-from skaud.stages.pooling import TemporalPooling
+from skaud.pooling.temporal import TemporalPooling
 
 
 class Dau1997(Osses2021):  # numpydoc ignore=PR02

@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skaud._learning import LEARNING_CONSTRAINTS
-from skaud._staged import StagedTransformer
 from skaud.design.king2019 import FULL_SCALE_DB
-from skaud.stages._stage import Stage
+from skaud.estimator.learning import LEARNING_CONSTRAINTS
+from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.gammatone import GammatoneFilterbank
 from skaud.stages.hair_cell import HairCellEnvelope
 from skaud.stages.king2019 import AdaptationHighPass, Compression, ModulationBandpass
-from skaud.stages.pooling import TemporalPooling
+from skaud.stages.stage import Stage
+from skaud.stages.staged import StagedTransformer
 
 
 class King2019(StagedTransformer):

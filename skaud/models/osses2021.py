@@ -11,19 +11,19 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skaud._learning import LEARNING_CONSTRAINTS
-from skaud._staged import StagedTransformer
 from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
 from skaud.design.modulation import LOWEST_HZ
 from skaud.design.osses2021 import merge
-from skaud.stages._stage import ChainStage, Stage
+from skaud.estimator.learning import LEARNING_CONSTRAINTS
+from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.adaptation import AdaptationLoops
 from skaud.stages.ears import HeadphoneFilter, MiddleEarFilter
 from skaud.stages.gammatone import GammatoneFilterbank
 from skaud.stages.hair_cell import HairCellEnvelope
 from skaud.stages.modulation import ModulationFilterbank
-from skaud.stages.pooling import TemporalPooling
+from skaud.stages.stage import ChainStage, Stage
+from skaud.stages.staged import StagedTransformer
 
 PRESETS: dict[str, dict[str, Any]] = {
     "osses2021": {},

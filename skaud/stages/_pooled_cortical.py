@@ -7,9 +7,9 @@ import numpy as np
 
 from skaud.kernels import cortical as kernel
 from skaud.kernels._memory import memory_used_again
-from skaud.stages._running import RunningPool, can_run
+from skaud.pooling.running import RunningPool, can_run
+from skaud.pooling.temporal import pool, pool_adjoint
 from skaud.stages.cortical import STRFs, through_design
-from skaud.stages.pooling import pool, pool_adjoint
 
 STRFS_AT_ONCE = 4  # whose frames are held where they cannot be pooled block by block
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skaud.base import AudioTransformer
 from skaud.design.adaptation import TIME_CONSTANTS_S, design_adaptation, is_limited, lowest_limit
 from skaud.design.osses2021 import Design
+from skaud.estimator.base import AudioTransformer
 from skaud.kernels.osses_layout import MAX_LOOPS
-from skaud.stages._stage import ChainStage, ChannelStage
-from skaud.stages.pooling import TemporalPooling
+from skaud.pooling.temporal import TemporalPooling
+from skaud.stages.stage import ChainStage, ChannelStage
 
 
 class AdaptationLoops(ChannelStage, ChainStage):

@@ -13,20 +13,20 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skaud._array_api import array_namespace, is_foreign
 from skaud._fitted import as_fitted, remember_parameters
-from skaud._limits import design_within_limits
-from skaud._refused import refuse_masked
-from skaud._responses import finite
-from skaud._sounds import check_samples, check_sounds, warn_of_levels
 from skaud.audio import resample_array
 from skaud.design import cochlear as design
 from skaud.design.limits import HIGHEST_RATE_HZ, LONGEST_PERIOD, check_size
+from skaud.estimator.limits import design_within_limits
+from skaud.estimator.results import finite
+from skaud.estimator.sounds import check_samples, check_sounds, warn_of_levels
 from skaud.kernels import cochlear as kernel
+from skaud.kernels.array_api import array_namespace, is_foreign
 from skaud.kernels.fourier import FilterBank
 from skaud.kernels.leaky_integrator import integrate
 from skaud.sound import check_rate as check_hz
 from skaud.sound import check_scale
+from skaud.sound.refused import refuse_masked
 
 FULL_SCALE_DB_SPL = 100.0  # of an RMS of 1.0 where the power law takes its power
 FloatOrArray = float | ArrayLike

@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skaud._array_api import array_namespace, is_foreign
 from skaud._fitted import as_fitted
-from skaud._responses import check_value_bar
-from skaud.base import N_JOBS
 from skaud.design import cortical as design
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.design.limits import MOST_STRFS, check_size
+from skaud.estimator.base import N_JOBS
+from skaud.estimator.results import check_value_bar
 from skaud.kernels import cortical as kernel
+from skaud.kernels.array_api import array_namespace, is_foreign
 from skaud.stages.cochlear import ResponseTransformer, as_numbers, as_rows
 
 RESPONSES = ("real", "magnitude", "complex")

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import StrOptions
 
-from skaud._clips import as_list, take_apart
 from skaud._fitted import as_designed, as_fitted
-from skaud._stream import StreamState
-from skaud.base import AudioTransformer
 from skaud.design import ears as design
 from skaud.engines.fir import Fir
+from skaud.estimator.base import AudioTransformer
+from skaud.estimator.streams import StreamState
 from skaud.sound import Sound
-from skaud.stages._stage import Stage
+from skaud.sound.clips import as_list, take_apart
+from skaud.stages.stage import Stage
 
 
 class EarStage(Stage):

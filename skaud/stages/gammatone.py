@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._fitted import as_designed
-from skaud.base import AudioTransformer
 from skaud.design import gammatone as design
 from skaud.design.osses2021 import Design
-from skaud.stages._stage import ChainStage, check_frequencies
-from skaud.stages.pooling import TemporalPooling
+from skaud.estimator.base import AudioTransformer
+from skaud.pooling.temporal import TemporalPooling
+from skaud.stages.stage import ChainStage, check_frequencies
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from sklearn.utils._param_validation import StrOptions
 
-from skaud.base import AudioTransformer
 from skaud.design.one_pole import HAIR_CELLS, low_pass
 from skaud.design.osses2021 import Design
-from skaud.stages._stage import ChainStage, ChannelStage, check_corner, corner_bounds
-from skaud.stages.pooling import TemporalPooling
+from skaud.estimator.base import AudioTransformer
+from skaud.pooling.temporal import TemporalPooling
+from skaud.stages.stage import ChainStage, ChannelStage, check_corner, corner_bounds
 
 
 class HairCellEnvelope(ChannelStage, ChainStage):

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skaud.base import AudioTransformer
 from skaud.design import king2019 as design
 from skaud.engines.channelwise import Channelwise
+from skaud.estimator.base import AudioTransformer
 from skaud.kernels import king2019 as kernels
-from skaud.stages._stage import ChannelStage, check_corner, corner_bounds
-from skaud.stages.pooling import TemporalPooling
+from skaud.pooling.temporal import TemporalPooling
+from skaud.stages.stage import ChannelStage, check_corner, corner_bounds
 
 
 class _Compress(Channelwise):

@@ -11,13 +11,13 @@ import pandas as pd
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from skaud.base import AudioTransformer
 from skaud.design import modulation as design
 from skaud.design.one_pole import low_pass
 from skaud.design.osses2021 import Design
-from skaud.stages._stage import ChainStage, ChannelStage, check_corner, corner_bounds
+from skaud.estimator.base import AudioTransformer
+from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.gammatone import GammatoneFilterbank, channels_of
-from skaud.stages.pooling import TemporalPooling
+from skaud.stages.stage import ChainStage, ChannelStage, check_corner, corner_bounds
 
 MAX_Q = 50  # already 250 filters a channel
 

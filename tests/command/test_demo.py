@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import soundfile
 
-from skaud import Sound, _demo, audio, datasets
-from skaud._demo_features import BASELINES, CONTENDERS
-from skaud.command import main
+from skaud import Sound, audio, datasets
+from skaud.command import comparison, main
+from skaud.command.contenders import BASELINES, CONTENDERS
 from skaud.command.demo import MODELS
 from skaud.command.models import MODELS as FEATURE_MODELS
 
@@ -135,8 +135,8 @@ def test_without_matplotlib_the_demo_goes_on_and_says_what_the_picture_takes(tmp
         if name.split(".")[0] == "matplotlib":
             monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    clips = _demo.Clips("tones", [Sound(np.ones(800, "float32"), 8000)] * 2, np.array(["a", "b"]), None, 8000)
-    said = _demo.picture(tmp_path / "x.png", CONTENDERS["carfac"], [clips.clips] * 3, clips)
+    clips = comparison.Clips("tones", [Sound(np.ones(800, "float32"), 8000)] * 2, np.array(["a", "b"]), None, 8000)
+    said = comparison.picture(tmp_path / "x.png", CONTENDERS["carfac"], [clips.clips] * 3, clips)
     assert "pip install 'skaud[plot]'" in said
     assert not (tmp_path / "x.png").exists()
 
@@ -144,14 +144,14 @@ def test_without_matplotlib_the_demo_goes_on_and_says_what_the_picture_takes(tmp
 def test_the_demo_shows_progress_on_a_terminal(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     clips = datasets.make_vowels(1, n_takes=1, random_state=0).clips
-    _demo.compute_features(CONTENDERS["carfac"], [clips] * 3, 22050)
+    comparison.compute_features(CONTENDERS["carfac"], [clips] * 3, 22050)
     assert "/30" in sys.stderr.getvalue()
 
 
 @pytest.mark.parametrize(("n_speakers", "n_folds"), [(3, 3), (10, 10), (11, 5)])
 def test_no_speaker_is_in_training_and_test(n_speakers, n_folds):
     groups = np.repeat([f"speaker{i}" for i in range(n_speakers)], 4)
-    folds, _ = _demo.splits(np.array(["a", "b", "a", "b"] * n_speakers), groups)
+    folds, _ = comparison.splits(np.array(["a", "b", "a", "b"] * n_speakers), groups)
     assert len(folds) == n_folds
     for train, test in folds:
         assert not set(groups[train]) & set(groups[test])
@@ -160,7 +160,7 @@ def test_no_speaker_is_in_training_and_test(n_speakers, n_folds):
 
 def test_where_speakers_are_unknown_every_fold_has_every_class():
     target = np.array(["a"] * 6 + ["b"] * 4)
-    folds, how = _demo.splits(target, None)
+    folds, how = comparison.splits(target, None)
     assert len(folds) == 4
     assert "unknown" in how
     for _, test in folds:
@@ -177,14 +177,14 @@ def louder(sound, gain):
 def test_features_do_not_depend_on_the_gain_of_the_recording():
     clips = datasets.make_vowels(1, n_takes=1, random_state=0).clips[:4]
     for make in MAKERS:
-        features = [make(22050)(_demo.present([louder(clip, gain) for clip in clips], 10)) for gain in (1, 0.01)]
+        features = [make(22050)(comparison.present([louder(clip, gain) for clip in clips], 10)) for gain in (1, 0.01)]
         np.testing.assert_allclose(features[0], features[1], rtol=1e-3, atol=1e-3)
 
 
 def test_every_clip_is_presented_at_60_db_spl_in_noise_of_its_own_and_silence_stays():
     vowel = datasets.make_vowels(1, n_takes=1, random_state=0).clips[0]
     clips = [vowel, louder(vowel, 0), vowel]
-    clean, noisy = _demo.present(clips, np.inf), _demo.present(clips, 0)
+    clean, noisy = comparison.present(clips, np.inf), comparison.present(clips, 0)
     for presented in (clean, noisy):
         assert audio.rms_db_spl(presented[0]) == pytest.approx(60, abs=1e-3)
         assert not presented[1].samples.any()
@@ -197,15 +197,15 @@ def test_every_clip_is_presented_at_60_db_spl_in_noise_of_its_own_and_silence_st
 
 def test_the_interval_is_students():
     # t(0.975, 3 degrees of freedom) = 3.182, Student 1908
-    assert _demo.interval(np.array([0.5, 0.6, 0.7, 0.8])) == pytest.approx(3.182 * np.sqrt(0.05 / 3) / 2, rel=1e-3)
+    assert comparison.interval(np.array([0.5, 0.6, 0.7, 0.8])) == pytest.approx(3.182 * np.sqrt(0.05 / 3) / 2, rel=1e-3)
 
 
 def test_scores_know_perfect_and_random_classifiers_and_missing_classes():
     target, groups = np.tile([0, 1, 2], 40), np.repeat([0, 1], 60)
     perfect = np.eye(4)[target]  # a fourth class that no clip has
-    score = _demo._score(perfect, target, groups)
+    score = comparison._score(perfect, target, groups)
     assert score.accuracy.tolist() == score.auc.tolist() == [1, 1]
-    guess = _demo._score(np.random.default_rng(0).dirichlet(np.ones(4), 120), target, groups)
+    guess = comparison._score(np.random.default_rng(0).dirichlet(np.ones(4), 120), target, groups)
     assert np.abs(guess.auc - 0.5).max() < 0.15
 
 
@@ -226,7 +226,7 @@ def test_recordings_of_several_rates_are_brought_to_the_lowest_which_is_said(tmp
     for label, rate in (("a", 8000), ("b", 16000)):
         (tmp_path / label).mkdir()
         soundfile.write(tmp_path / label / "1.wav", np.ones(rate), rate)
-    clips = _demo.load(str(tmp_path))
+    clips = comparison.load(str(tmp_path))
     assert "1 at 8000 Hz, 1 at 16000 Hz: all are resampled to 8000 Hz" in capsys.readouterr().out
     assert clips.sample_rate == 8000
     assert [clip.n_samples for clip in clips.clips] == [8000, 8000]

@@ -6,9 +6,9 @@ import sys
 import pytest
 import soundfile
 
-from skaud._sound_files import sound_suffixes
 from skaud.command.errors import UsageError
 from skaud.command.files import Search
+from skaud.sound.files import sound_suffixes
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_files_that_last_too_long_are_refused_before_they_are_read(tmp_path, cap
 
 
 def test_files_of_very_many_channels_are_refused_before_they_are_read(tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr("skaud._sound_files._MOST_SAMPLES", 50_000)
+    monkeypatch.setattr("skaud.sound.files._MOST_SAMPLES", 50_000)
     write(tmp_path / "x.wav", np.zeros((4000, 20), "float32"))
     assert skaud_features(tmp_path / "x.wav", "-o", tmp_path / "x.csv") == 1
     assert "x.wav left out: it has 8e+04 samples in 20 channels" in capfd.readouterr().err

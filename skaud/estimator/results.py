@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 
-from skaud._limits import changed, short
+from skaud.estimator.limits import changed, short
 from skaud.sound import all_finite
 
 _LOUD = 1e4  # samples beyond which a response may leave the range of float32 and come back

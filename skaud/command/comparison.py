@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from skaud import audio, datasets
-from skaud._demo_features import BASELINES, Contender
+from skaud.command.contenders import BASELINES, Contender
 from skaud.sound import Sound
 
 LEVEL_DB_SPL = 60.0  # of conversation; every clip, noise included, is presented at it

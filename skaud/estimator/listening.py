@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
-from skaud._sounds import Sounds, check_sounds, warn_of_levels
 from skaud._warnings import warn_caller
 from skaud.audio import resample_array
+from skaud.estimator.sounds import Sounds, check_sounds, warn_of_levels
 
 _LONG_FRAME_S = 1.0
 

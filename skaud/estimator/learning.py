@@ -11,10 +11,10 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples
 
-from skaud._callbacks import CallbackSupportMixin, FitProgress, with_callbacks
 from skaud._fitted import unfitted_on_failure
-from skaud._gradients import DifferentiableTransformer
-from skaud._sounds import Sounds
+from skaud.estimator.callbacks import CallbackSupportMixin, FitProgress, with_callbacks
+from skaud.estimator.sounds import Sounds
+from skaud.estimator.vjp import DifferentiableTransformer
 from skaud.fitting.classification import Labels, SoftmaxObjective, check_weights
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import Solution, minimize_adam, minimize_lbfgs, warn_unless_converged

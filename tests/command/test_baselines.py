@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.fft import idct
 
-from skaud._baselines import cepstrum, log_mel, mel_centres_hz, mel_weights
+from skaud.command.baselines import cepstrum, log_mel, mel_centres_hz, mel_weights
 
 
 def tone(frequency_hz, sample_rate=16000, seconds=0.5):

@@ -15,10 +15,10 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from skaud import audio
-from skaud._sound_files import leaves_folder, sound_suffixes
-from skaud._vowels import VOWEL_TABLE, make_vowels
 from skaud.audio import RandomState, draw_seed, generator
+from skaud.datasets.vowels import VOWEL_TABLE, make_vowels
 from skaud.sound import PASCALS_DB_SPL, Sound, check_rate
+from skaud.sound.files import leaves_folder, sound_suffixes
 
 __all__ = ["VOWEL_TABLE", "load_folder", "make_am_noise", "make_tone", "make_tone_complex", "make_vowels"]
 

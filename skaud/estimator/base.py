@@ -13,17 +13,17 @@ from sklearn.utils import Bunch, InputTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in
 
-from skaud._array_api import on_gpu
 from skaud._fitted import as_designed, as_fitted, forget, remember_parameters, unfitted_on_failure
-from skaud._limits import design_within_limits
-from skaud._listening import Listening
-from skaud._responses import as_container, check_responses, check_rows, stack
-from skaud._sounds import AudioInputTags, Sounds, count_ears
-from skaud._stream import Streaming
 from skaud.design.limits import LONGEST_FRAME, check_size
+from skaud.estimator.limits import design_within_limits
+from skaud.estimator.listening import Listening
+from skaud.estimator.results import as_container, check_responses, check_rows, stack
+from skaud.estimator.sounds import AudioInputTags, Sounds, count_ears
+from skaud.estimator.streams import Streaming
+from skaud.kernels.array_api import on_gpu
+from skaud.pooling.running import RunningPool, can_run
+from skaud.pooling.temporal import TemporalPooling, pooled_names, resolve_statistics
 from skaud.sound import check_rate, check_scale
-from skaud.stages._running import RunningPool, can_run
-from skaud.stages.pooling import TemporalPooling, pooled_names, resolve_statistics
 
 N_JOBS = [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None]  # not 0
 

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from skaud._engines import EngineTransformer
-from skaud._sounds import Sounds
 from skaud.design.osses2021 import Design
 from skaud.engines.chain import Chain
+from skaud.estimator.engine import EngineTransformer
+from skaud.estimator.sounds import Sounds
 
 MIN_RATE_HZ, MAX_RATE_HZ = 8000, 192000
 

@@ -14,7 +14,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import CARFAC, Sound, TemporalPooling, audio
-from skaud.base import AudioTransformer
+from skaud.estimator.base import AudioTransformer
 
 RATE = 22050
 
@@ -188,7 +188,7 @@ def test_clips_are_resampled_in_threads(monkeypatch):
 
     model = LeakyEnergy().fit(clips)
     wanted = model.transform(clips, sample_rate=8000)
-    monkeypatch.setattr("skaud._listening.resample_array", resample)
+    monkeypatch.setattr("skaud.estimator.listening.resample_array", resample)
     np.testing.assert_array_equal(model.set_params(n_jobs=2).transform(clips, sample_rate=8000), wanted)
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import clone
 
-from skaud._gradients import check_wrt
+from skaud.estimator.vjp import check_wrt
 
 
 def dot_test(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skaud._refused import refuse_masked
+from skaud.sound.refused import refuse_masked
 
 PASCALS_DB_SPL = 93.98  # level of an RMS of 1 Pa, 20 log10(1 / 20 µPa), to the two decimals of the AMT
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1e3, 1e6

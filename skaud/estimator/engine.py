@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from joblib import effective_n_jobs
 
-from skaud._gradients import DifferentiableTransformer
-from skaud._responses import stack
 from skaud.engines.engine import (
     STEP,
     Engine,
@@ -19,6 +17,8 @@ from skaud.engines.engine import (
     respond_in_blocks,
     respond_side_by_side,
 )
+from skaud.estimator.results import stack
+from skaud.estimator.vjp import DifferentiableTransformer
 
 
 class EngineTransformer(DifferentiableTransformer):

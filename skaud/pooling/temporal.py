@@ -14,8 +14,8 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 from skaud._fitted import as_fitted, remember_parameters
-from skaud._refused import refuse_masked
 from skaud.design.limits import MOST_SEGMENTS
+from skaud.sound.refused import refuse_masked
 
 Statistic = str | Callable[..., np.ndarray]
 

@@ -8,11 +8,11 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
 from skaud._fitted import as_designed
-from skaud._refused import refuse_masked
-from skaud._responses import check_responses, check_rows, check_value_bar, stack
-from skaud._sounds import Sounds
-from skaud.base import AudioTransformer
-from skaud.stages.pooling import pool, pool_adjoint
+from skaud.estimator.base import AudioTransformer
+from skaud.estimator.results import check_responses, check_rows, check_value_bar, stack
+from skaud.estimator.sounds import Sounds
+from skaud.pooling.temporal import pool, pool_adjoint
+from skaud.sound.refused import refuse_masked
 
 
 def check_wrt(estimator: Any, wrt: str | Sequence[str] | None, differentiable: tuple[str, ...]) -> tuple[str, ...]:

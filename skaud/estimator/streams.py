@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from skaud._fitted import as_designed
-from skaud._refused import refuse_masked
-from skaud._responses import check_responses, stack
-from skaud._sounds import check_samples, is_bearable, warn_of_levels
+from skaud.estimator.results import check_responses, stack
+from skaud.estimator.sounds import check_samples, is_bearable, warn_of_levels
+from skaud.sound.refused import refuse_masked
 
 
 @dataclass

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from skaud import CARFAC, GammatoneFilterbank, Osses2021, TemporalPooling
-from skaud.stages._running import RunningPool, can_run
-from skaud.stages.pooling import pool
+from skaud.pooling.running import RunningPool, can_run
+from skaud.pooling.temporal import pool
 
 RATE = 16000
 STATISTICS = ("mean", "std", "min", "max", "delta_mean", "delta_std", "delta_min", "delta_max", "delta_delta_std")

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from skaud._containers import Corrected, missing_part, unclosed_samples
 from skaud.sound import all_finite
+from skaud.sound.containers import Corrected, missing_part, unclosed_samples
 
 # Of libsndfile's formats, those whose files are seldom sound, or do not say themselves how they are to be read.
 _NOT_SOUGHT = {"RAW", "MAT4", "MAT5", "SD2", "WAVEX", "MPC2K"}

@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud._baselines import cepstrum, log_mel
+from skaud.command.baselines import cepstrum, log_mel
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
 from skaud.models.biomimetic import BiomimeticFrontend
 from skaud.models.carfac import CARFAC
 from skaud.models.osses2021 import Osses2021
+from skaud.pooling.temporal import pool
 from skaud.sound import Sound
-from skaud.stages.pooling import pool
 
 N_COEFFICIENTS = 16
 # Receptor potential of CARFAC below which its logarithm is flat. Vowels at 60 dB SPL reach 0.08.

@@ -19,7 +19,7 @@ from skaud import (
     PowerLawCompression,
     TemporalPooling,
 )
-from skaud._responses import stack
+from skaud.estimator.results import stack
 
 
 def test_arrays_that_lie_one_behind_the_other_are_stacked_without_a_copy():

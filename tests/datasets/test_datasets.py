@@ -13,7 +13,7 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
 from skaud import audio
 from skaud.datasets import VOWEL_TABLE, load_folder, make_am_noise, make_tone, make_tone_complex, make_vowels
 
-DIGITS = Path(__file__).parents[2] / "shared" / "data" / "digits"
+DIGITS = Path(__file__).parents[3] / "shared" / "data" / "digits"
 
 
 def error(kind, *words):

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from skaud.stages.pooling import Statistic, part_slices, pool, resolve_statistics
+from skaud.pooling.temporal import Statistic, part_slices, pool, resolve_statistics
 
 
 class RunningPool:

@@ -10,10 +10,10 @@ from scipy import sparse
 from sklearn.utils import InputTags
 from sklearn.utils.validation import check_array, validate_data
 
-from skaud._clips import Clip, as_list, take_apart
-from skaud._refused import refuse_masked, refuse_text
 from skaud._warnings import warn_caller
 from skaud.sound import Sound, all_finite, check_ears, check_rate, resampled_length
+from skaud.sound.clips import Clip, as_list, take_apart
+from skaud.sound.refused import refuse_masked, refuse_text
 
 HIGHEST_DB_SPL, LOWEST_DB_SPL = 130.0, 0.0  # of a clip: the threshold of pain is about 130, that of hearing about 0
 _MANY_ROWS, _SHORT_ROW_S = 200, 1e-3  # of what is perhaps a clip with its ears in columns

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skaud.stages.pooling import pool, pool_adjoint
+from skaud.pooling.temporal import pool, pool_adjoint
 
 
 @pytest.mark.parametrize("segments", [1, 3])

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from skaud._engines import EngineTransformer
 from skaud._fitted import remember_parameters
-from skaud._learning import LearningTransformer
 from skaud.design.osses2021 import Design, merge
 from skaud.engines.chain import Chain
 from skaud.engines.engine import Engine
 from skaud.engines.series import Series
-from skaud.stages._stage import ChainStage, ChannelStage, Stage, check_rate
+from skaud.estimator.engine import EngineTransformer
+from skaud.estimator.learning import LearningTransformer
+from skaud.stages.stage import ChainStage, ChannelStage, Stage, check_rate
 
 
 class StagedTransformer(EngineTransformer, LearningTransformer):

@@ -1,0 +1,1 @@
+"""What every estimator of the package inherits: sounds in, results out, streams, derivatives, learning."""

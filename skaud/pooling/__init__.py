@@ -1,0 +1,1 @@
+"""Statistics over time: of all frames at once or accumulated, and their adjoints."""
