@@ -104,7 +104,7 @@ for name in ("cortical", "full"):
     axes[0].plot(np.arange(1, arguments.iterations + 1), models[name].loss_curve_, label=f"learn={name!r}")
 axes[0].set(xlabel="Pass over the clips", ylabel="Cross-entropy", ylim=(0, None))
 axes[0].legend()
-axes[1].semilogx(full.center_frequencies_hz_, full.compression_)
+axes[1].semilogx(full.channel_frequencies_hz_, full.compression_[:-1])
 axes[1].axhline(1, color="0.7", lw=0.8)
 axes[1].set(xlabel="Frequency (Hz)", ylabel="Exponent of the compression")
 axes[1].set_xticks([200, 500, 1000, 2000, 5000], ["200", "500", "1000", "2000", "5000"])

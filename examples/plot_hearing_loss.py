@@ -46,7 +46,7 @@ figure, axes = plt.subplots(1, 3, figsize=(15, 4), layout="constrained")
 for ax, response, name in zip(axes, responses, ("healthy ear", "left ear, S1", "right ear, N2")):
     CochleagramDisplay.from_response(
         response,
-        frequencies_hz=healthy.characteristic_frequencies_hz_,  # of the same places in all ears
+        frequencies_hz=healthy.channel_frequencies_hz_,  # of the same places in all ears
         frame_rate_hz=healthy.frame_rate_hz_,
         response_name="Neural activity",
         ax=ax,

@@ -262,7 +262,7 @@ METHODS = {
     "simulate": lambda model, X: list(model.simulate(X).items()),
     "get_feature_names_out": lambda model, X: model.get_feature_names_out(),
     "frame_rate_hz_": lambda model, X: model.frame_rate_hz_,
-    "characteristic_frequencies_hz_": lambda model, X: model.characteristic_frequencies_hz_,
+    "channel_frequencies_hz_": lambda model, X: model.channel_frequencies_hz_,
     "transfer_function": lambda model, X: model.transfer_function([500.0, 1000.0]),
     "initial_state": lambda model, X: model.initial_state(2).model,
     "transform_chunk": lambda model, X: model.transform_chunk(X[..., :100], model.initial_state(2))[0],
@@ -527,7 +527,7 @@ def test_a_model_that_is_not_fitted_designs_itself_and_stays_unfitted(estimator)
         with pytest.raises(NotFittedError):
             method(*arguments)
     assert not hasattr(model, "frame_rate_hz_")
-    assert not hasattr(model, "characteristic_frequencies_hz_")
+    assert not hasattr(model, "channel_frequencies_hz_")
 
 
 @pytest.mark.parametrize("stage", [HairCellEnvelope(8000), AdaptationLoops(8000)], ids=str)

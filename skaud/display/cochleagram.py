@@ -222,9 +222,7 @@ def frequencies_hz(model: Any) -> np.ndarray:
     """Frequency of every channel of a fitted model; in a healthy ear, so that pictures of impaired ones compare."""
     if hasattr(model, "ohc_health_"):
         return healthy_frequencies_hz(model)
-    if hasattr(model, "characteristic_frequencies_hz_"):
-        return model.characteristic_frequencies_hz_
-    return model.center_frequencies_hz_[: model.n_channels_]  # some have one filter more than channels
+    return model.channel_frequencies_hz_
 
 
 _RESPONSE_NAMES = {

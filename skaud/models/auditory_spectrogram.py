@@ -85,8 +85,8 @@ class AuditorySpectrogram(LearningTransformer):
     ----------
     n_channels_ : int
         Number of channels of the spectrogram, 128.
-    center_frequencies_hz_ : ndarray of shape (129,)
-        Centre frequencies of the cochlear filters; all but the last name the channels.
+    channel_frequencies_hz_ : ndarray of shape (n_channels_,)
+        Centre frequencies of the cochlear filters, but for the highest, which only inhibits its neighbour.
     impulse_responses_ : ndarray of shape (129, n_taps)
         Cochlear filters.
     compression_ : ndarray of shape (129,)
@@ -120,7 +120,7 @@ class AuditorySpectrogram(LearningTransformer):
     >>> features = model.transform(X)
     >>> features.shape
     (3, 128)
-    >>> model.center_frequencies_hz_[features.argmax(axis=1)].round(-1)
+    >>> model.channel_frequencies_hz_[features.argmax(axis=1)].round(-1)
     array([ 240.,  960., 3840.])
     """
 
@@ -209,7 +209,7 @@ class AuditorySpectrogram(LearningTransformer):
 
     def _design(self) -> None:
         self._design_runs()
-        self.center_frequencies_hz_ = design.centre_frequencies_hz()
+        self.channel_frequencies_hz_ = design.centre_frequencies_hz()[:-1]
         self.n_channels_ = design.N_CHANNELS - 1
         self._filter_bank_ = design_filters(self.filters, self.sample_rate, self.dtype)
         self.impulse_responses_ = self._filter_bank_.response
@@ -231,7 +231,7 @@ class AuditorySpectrogram(LearningTransformer):
         )
 
     def _channel_names(self) -> list[str]:
-        return [f"{hz:.0f}hz" for hz in self.center_frequencies_hz_[:-1]]
+        return [f"{hz:.0f}hz" for hz in self.channel_frequencies_hz_]
 
     def _frame_samples(self) -> int:
         return frame_period(self.sample_rate, self.frame_rate_hz)

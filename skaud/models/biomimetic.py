@@ -105,8 +105,8 @@ class BiomimeticFrontend(AuditorySpectrogram):
     ----------
     n_channels_ : int
         Number of channels of the spectrogram, 128.
-    center_frequencies_hz_ : ndarray of shape (129,)
-        Centre frequencies of the cochlear filters; all but the last name the channels.
+    channel_frequencies_hz_ : ndarray of shape (n_channels_,)
+        Centre frequencies of the cochlear filters, but for the highest, which only inhibits its neighbour.
     impulse_responses_ : ndarray of shape (129, n_taps)
         Cochlear filters.
     compression_ : ndarray of shape (129,)

@@ -166,13 +166,13 @@ class CARFAC(CARFACFit):
         Number of channels, base to apex.
     pole_frequencies_hz_ : ndarray of shape (n_channels_,)
         Pole frequencies; they name the channels.
-    characteristic_frequencies_hz_, characteristic_gains_db_ : ndarray of shape (n_channels_,)
+    channel_frequencies_hz_, characteristic_gains_db_ : ndarray of shape (n_channels_,)
         Peak of every channel's transfer function.
     bandwidths_hz_, q_ : ndarray of shape (n_channels_,)
         3 dB bandwidth around the peak, and frequency over bandwidth; NaN where the response does not fall by 3 dB.
     coefficients_ : CARFACCoefficients, or tuple of them
         All coefficients, in float64; a tuple, one an ear, where the fit found a health for each. The attributes from
-        `characteristic_frequencies_hz_` to `n_fibers_` then have an axis of ears in front.
+        `channel_frequencies_hz_` to `n_fibers_` then have an axis of ears in front.
     ohc_health_ : ndarray of shape (n_channels_,)
         Health of the outer hair cells, as given or as the fit to `audiogram` found it.
     n_fibers_ : ndarray of shape (n_channels_, 3) or None
@@ -229,7 +229,7 @@ class CARFAC(CARFACFit):
     >>> features = model.transform(X)
     >>> features.shape
     (3, 71)
-    >>> model.characteristic_frequencies_hz_[features.argmax(axis=1)].round(-1)
+    >>> model.channel_frequencies_hz_[features.argmax(axis=1)].round(-1)
     array([ 260., 1030., 4060.])
     """
 
@@ -494,7 +494,7 @@ class CARFAC(CARFACFit):
     # --- what of the design is computed when asked ---
 
     @property
-    def characteristic_frequencies_hz_(self) -> np.ndarray:
+    def channel_frequencies_hz_(self) -> np.ndarray:
         """Frequency of the peak of every channel's transfer function."""
         return of_ears([ear.frequency_hz for ear in self._find_peaks()])
 

@@ -104,7 +104,7 @@ class King2019(StagedTransformer):
         The fitted stages by name, in order.
     n_channels_ : int
         Number of channels, low to high.
-    center_frequencies_hz_ : ndarray of shape (n_channels_,)
+    channel_frequencies_hz_ : ndarray of shape (n_channels_,)
         Centre frequencies.
     modulation_index_ : pandas.MultiIndex
         Centre frequency and modulation frequency of every feature of "modulation".
@@ -245,11 +245,11 @@ class King2019(StagedTransformer):
     def _design(self) -> None:
         super()._design()
         self.n_channels_ = self.stages_.filterbank.n_channels_
-        self.center_frequencies_hz_ = self.stages_.filterbank.center_frequencies_hz_
+        self.channel_frequencies_hz_ = self.stages_.filterbank.channel_frequencies_hz_
 
     @property
     def modulation_index_(self) -> pd.MultiIndex:
         """Centre frequency and modulation frequency of every feature of "modulation", in Hz."""
         check_is_fitted(self)
-        axes = [self.center_frequencies_hz_.round(6), self.stages_.modulation.modulation_frequencies_hz_]
+        axes = [self.channel_frequencies_hz_.round(6), self.stages_.modulation.modulation_frequencies_hz_]
         return pd.MultiIndex.from_product(axes, names=["center_hz", "modulation_hz"])

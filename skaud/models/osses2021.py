@@ -140,7 +140,7 @@ class Osses2021(StagedTransformer):
         The fitted stages by name, in order.
     n_channels_ : int
         Number of channels, low to high.
-    center_frequencies_hz_ : ndarray of shape (n_channels_,)
+    channel_frequencies_hz_ : ndarray of shape (n_channels_,)
         Centre frequencies.
     modulation_index_ : pandas.MultiIndex
         Centre frequency and modulation frequency of every feature of "modulation", where the model has it.
@@ -181,7 +181,7 @@ class Osses2021(StagedTransformer):
     >>> features = model.transform(X)
     >>> features.shape
     (3, 31)
-    >>> model.center_frequencies_hz_[features.argmax(axis=1)].round(-1)
+    >>> model.channel_frequencies_hz_[features.argmax(axis=1)].round(-1)
     array([ 250., 1050., 4040.])
     """
 
@@ -331,7 +331,7 @@ class Osses2021(StagedTransformer):
     def _design(self) -> None:
         super()._design()
         self.n_channels_ = self.stages_.filterbank.n_channels_
-        self.center_frequencies_hz_ = self.stages_.filterbank.center_frequencies_hz_
+        self.channel_frequencies_hz_ = self.stages_.filterbank.channel_frequencies_hz_
         self.coefficients_ = merge([s.coefficients_ for s in self.stages_.values() if isinstance(s, ChainStage)])
 
     @property

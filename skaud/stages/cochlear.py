@@ -125,7 +125,7 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
 
     Attributes
     ----------
-    center_frequencies_hz_ : ndarray of shape (129,)
+    channel_frequencies_hz_ : ndarray of shape (129,)
         Centre frequencies.
     impulse_responses_ : ndarray of shape (129, n_taps)
         The filters.
@@ -185,7 +185,7 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
         self._validate_params()
         remember_parameters(self)
         check_hz("sample_rate", self.sample_rate)
-        self.center_frequencies_hz_ = design.centre_frequencies_hz()
+        self.channel_frequencies_hz_ = design.centre_frequencies_hz()
         self._filter_bank_ = design_filters(self.filters, self.sample_rate, self.dtype)
         self.impulse_responses_ = self._filter_bank_.response
         return self

@@ -52,7 +52,7 @@ class GammatoneFilterbank(ChainStage):
     ----------
     n_channels_ : int
         Number of channels, low to high.
-    center_frequencies_hz_ : ndarray of shape (n_channels_,)
+    channel_frequencies_hz_ : ndarray of shape (n_channels_,)
         Centre frequencies; they name the channels.
     coefficients_ : Design
         Coefficients, in float64.
@@ -112,12 +112,12 @@ class GammatoneFilterbank(ChainStage):
         channels_of(self)
 
     def _design(self) -> None:
-        self.center_frequencies_hz_ = channels_of(self)
-        self.n_channels_ = len(self.center_frequencies_hz_)
+        self.channel_frequencies_hz_ = channels_of(self)
+        self.n_channels_ = len(self.channel_frequencies_hz_)
         super()._design()
 
     def _make_design(self, parameters: dict[str, Any]) -> Design:
-        center_hz = self.center_frequencies_hz_
+        center_hz = self.channel_frequencies_hz_
         factor = parameters["bandwidth_factor"]
         return Design(len(center_hz), design.design_gammatone(center_hz, self.sample_rate, factor))
 
@@ -151,7 +151,7 @@ class GammatoneFilterbank(ChainStage):
         return {"bandwidth_factor": (0.2, 5.0)}
 
     def _channel_names(self) -> list[str]:
-        return channel_names(self.center_frequencies_hz_)
+        return channel_names(self.channel_frequencies_hz_)
 
 
 def channels_of(stage: Any) -> np.ndarray:

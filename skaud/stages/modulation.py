@@ -57,7 +57,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
 
     Attributes
     ----------
-    center_frequencies_hz_ : ndarray of shape (n_channels_in_,)
+    channel_frequencies_hz_ : ndarray of shape (n_channels_in_,)
         Centre frequencies of the channels.
     modulation_index_ : pandas.MultiIndex
         Centre frequency and modulation frequency of every feature, in Hz.
@@ -148,7 +148,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         check_corner("envelope_low_pass_hz", self.envelope_low_pass_hz, self.sample_rate)
 
     def _design(self) -> None:
-        self.center_frequencies_hz_ = channels_of(self)
+        self.channel_frequencies_hz_ = channels_of(self)
         super()._design()
 
     @property
@@ -157,7 +157,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         check_is_fitted(self)
         bank = self.coefficients_.modulation
         assert bank is not None
-        counted = zip(self.center_frequencies_hz_.round(6), self.coefficients_.n_filters)
+        counted = zip(self.channel_frequencies_hz_.round(6), self.coefficients_.n_filters)
         pairs = [(fc, mf) for fc, n in counted for mf in bank.center_hz[:n]]
         return pd.MultiIndex.from_tuples(pairs, names=["center_hz", "modulation_hz"])
 
@@ -172,7 +172,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         return parameters | {name: value for name, value in published.items() if parameters[name] is None}
 
     def _make_design(self, parameters: dict[str, Any]) -> Design:
-        center_hz = self.center_frequencies_hz_
+        center_hz = self.channel_frequencies_hz_
         if len(center_hz) != self.n_channels_in_:
             raise ValueError(
                 f"X has {self.n_channels_in_} channels, and low_hz={self.low_hz}, high_hz={self.high_hz}, spacing="

@@ -70,7 +70,7 @@ def test_the_picture_is_what_transform_returns_without_pooling(model):
     np.testing.assert_array_equal(colours(display)[0], frames[::-1])  # CARFAC begins at the base
     assert model.pooling == ("mean", "std")
     again = CochleagramDisplay.from_response(
-        frames, frequencies_hz=model.characteristic_frequencies_hz_, frame_rate_hz=model.frame_rate_hz_
+        frames, frequencies_hz=model.channel_frequencies_hz_, frame_rate_hz=model.frame_rate_hz_
     )
     np.testing.assert_array_equal(colours(again)[0], colours(display)[0])
 
@@ -115,7 +115,7 @@ def test_one_signal_at_a_time(model):
 def test_channels_of_an_impaired_ear_stand_where_they_stand_in_a_healthy_one(model):
     health = np.random.default_rng(0).random(model.n_channels_)  # peaks are then out of order
     impaired = CARFAC(16000, frame_length=0.005, ohc_health=health).fit([np.zeros(100)])
-    assert (np.diff(impaired.characteristic_frequencies_hz_) > 0).any()
+    assert (np.diff(impaired.channel_frequencies_hz_) > 0).any()
     edges = [colours(CochleagramDisplay.from_estimator(m, np.zeros(400)))[1] for m in (model, impaired)]
     np.testing.assert_array_equal(*edges)
 

@@ -24,7 +24,7 @@ def test_health_is_drawn_over_the_frequencies_of_a_healthy_ear():
     display = OHCHealthDisplay.from_estimator(model)
     (line,) = display.lines_
     np.testing.assert_array_equal(line.get_ydata(), model.ohc_health_)
-    np.testing.assert_array_equal(line.get_xdata(), healthy.characteristic_frequencies_hz_)
+    np.testing.assert_array_equal(line.get_xdata(), healthy.channel_frequencies_hz_)
     ax = display.ax_
     bottom, top = ax.get_ylim()
     assert bottom < 0 < 1 < top
@@ -33,7 +33,7 @@ def test_health_is_drawn_over_the_frequencies_of_a_healthy_ear():
     ticks = dict(zip(ax.get_xticks(), (label.get_text() for label in ax.get_xticklabels())))
     assert ticks[500] == "0.5"
     assert "kHz" in ax.get_xlabel()
-    x = ax.transData.transform([(hz, 0) for hz in healthy.characteristic_frequencies_hz_])[:, 0]
+    x = ax.transData.transform([(hz, 0) for hz in healthy.channel_frequencies_hz_])[:, 0]
     assert np.diff(x).min() / np.diff(x).max() > 0.5  # channels about equally far apart
     assert ax.get_legend() is None
 

@@ -140,7 +140,7 @@ def test_everything_after_the_fit_has_the_fitted_health():
     np.testing.assert_array_equal(fitted.transform(X), given.transform(X))
     np.testing.assert_array_equal(fitted.simulate(X, "bm").bm, given.simulate(X, "bm").bm)
     np.testing.assert_array_equal(fitted.transfer_function([500, 1000]), given.transfer_function([500, 1000]))
-    np.testing.assert_array_equal(fitted.characteristic_frequencies_hz_, given.characteristic_frequencies_hz_)
+    np.testing.assert_array_equal(fitted.channel_frequencies_hz_, given.channel_frequencies_hz_)
     chunk, _ = fitted.transform_chunk(X, fitted.initial_state(2))
     np.testing.assert_array_equal(chunk, given.transform_chunk(X, given.initial_state(2))[0])
     grads = [model.vjp(X, "ohc_health")[1](fitted.transform(X))["ohc_health"] for model in (fitted, given)]
@@ -448,7 +448,7 @@ def test_each_ear_has_the_health_that_its_audiogram_alone_gives():
     uncoupled = {"agc_mix_coeff": 0.0, "pooling": None}
     both = coarse(audiogram=[MILD, SLOPING], **uncoupled).fit(X)
     assert both.ohc_health_.shape == (2, both.n_channels_)
-    assert both.characteristic_frequencies_hz_.shape == (2, both.n_channels_)
+    assert both.channel_frequencies_hz_.shape == (2, both.n_channels_)
     response, sensitivity = both.transform(X), both.transfer_function([1000, 2000])
     for ear, audiogram in enumerate((MILD, SLOPING)):
         alone = coarse(audiogram=audiogram, **uncoupled).fit(X[:, ear])

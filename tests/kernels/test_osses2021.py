@@ -75,7 +75,7 @@ def test_every_stage_equals_the_plain_one(low_hz, high_hz, dtype):
     bank = GammatoneFilterbank(RATE, low_hz=low_hz, high_hz=high_hz, dtype=dtype)
     channels = bank.fit_transform(x)
     tolerance = {"float64": 1e-10, "float32": 1e-5}[dtype]
-    center_hz = bank.center_frequencies_hz_
+    center_hz = bank.channel_frequencies_hz_
     assert error(channels[0], plain.gammatone(x[0], center_hz, RATE)) < tolerance
     envelopes = HairCellEnvelope(RATE, dtype=dtype).fit_transform(channels)
     assert error(envelopes[0], plain.hair_cell(channels[0].astype(float), RATE)) < tolerance

@@ -128,7 +128,7 @@ def test_a_tone_peaks_just_below_its_frequency():
     frequencies_hz = np.array([300, 1000, 4000])
     X = np.sin(2 * np.pi * frequencies_hz[:, np.newaxis] * np.arange(8000) / RATE)
     model = AuditorySpectrogram(pooling="mean").fit(X)
-    peak_hz = model.center_frequencies_hz_[model.transform(X).argmax(axis=1)]
+    peak_hz = model.channel_frequencies_hz_[model.transform(X).argmax(axis=1)]
     assert (np.abs(np.log2(peak_hz / frequencies_hz) + 1 / 24) < 1 / 24).all()
 
 

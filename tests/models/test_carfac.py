@@ -53,7 +53,7 @@ def double(sample_rate=RATE, **parameters):
 
 
 def channel_at(model, frequency_hz):
-    return np.abs(model.characteristic_frequencies_hz_ - frequency_hz).argmin()
+    return np.abs(model.channel_frequencies_hz_ - frequency_hz).argmin()
 
 
 def amplitude_at(responses, frequency_hz, sample_rate=RATE):
@@ -190,7 +190,7 @@ def linear():
     [(20, 3245, 55.61, 429.8, 7.6), (40, 965, 59.18, 138.7, 7.0), (60, 195, 38.98, 37.5, 5.2)],
 )
 def test_channels_are_tuned_as_published(channel, peak_hz, gain_db, bandwidth_hz, q, linear):
-    assert linear.characteristic_frequencies_hz_[channel] == pytest.approx(peak_hz, abs=0.5)
+    assert linear.channel_frequencies_hz_[channel] == pytest.approx(peak_hz, abs=0.5)
     assert linear.characteristic_gains_db_[channel] == pytest.approx(gain_db, abs=0.01)
     assert linear.bandwidths_hz_[channel] == pytest.approx(bandwidth_hz, rel=3e-3)
     assert linear.q_[channel] == pytest.approx(q, abs=0.07)
@@ -202,7 +202,7 @@ def test_peaks_are_searched_for_when_asked_and_once_a_design(monkeypatch):
     model = double()
     assert not calls
     healthy = model.characteristic_gains_db_
-    assert model.q_.shape == model.bandwidths_hz_.shape == model.characteristic_frequencies_hz_.shape == healthy.shape
+    assert model.q_.shape == model.bandwidths_hz_.shape == model.channel_frequencies_hz_.shape == healthy.shape
     assert calls == [1]
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).characteristic_gains_db_, healthy)
     assert calls == [1]
@@ -210,7 +210,7 @@ def test_peaks_are_searched_for_when_asked_and_once_a_design(monkeypatch):
     assert (model.characteristic_gains_db_ < healthy - 3).any()
     with pytest.raises(NotFittedError):
         _ = clone(model).q_
-    assert {"q_", "bandwidths_hz_", "characteristic_frequencies_hz_", "characteristic_gains_db_"} <= set(dir(model))
+    assert {"q_", "bandwidths_hz_", "channel_frequencies_hz_", "characteristic_gains_db_"} <= set(dir(model))
 
 
 def test_a_channel_too_flat_for_a_bandwidth_has_none():
@@ -266,7 +266,7 @@ def test_bm_has_no_dc():
 def test_at_every_rate_a_soft_tone_excites_the_channels_of_its_frequency(sample_rate):
     model = double(sample_rate)
     bm = model.simulate(tone(1000, 1e-5, 0.06, sample_rate), "bm").bm[0, :, sample_rate // 25 :]
-    assert model.characteristic_frequencies_hz_[bm.std(axis=1).argmax()] == pytest.approx(1000, rel=0.08)
+    assert model.channel_frequencies_hz_[bm.std(axis=1).argmax()] == pytest.approx(1000, rel=0.08)
 
 
 def test_delay_buffer_delays_every_stage_by_one_sample(linear):

@@ -47,7 +47,7 @@ def test_it_has_no_ears():
 def test_its_stages_are_the_published_ones():
     x = np.random.default_rng(0).standard_normal((1, 2000)) * 0.05
     model = Dau1997(RATE, high_hz=4000, rms_one_db_spl=None, dtype="float64").fit(x)
-    found, center_hz = model.simulate(x), model.center_frequencies_hz_
+    found, center_hz = model.simulate(x), model.channel_frequencies_hz_
     channels = plain.gammatone(x[0], center_hz, RATE)
     # Half-wave rectifier and low-pass of first order at 1 kHz, then loops that are limited to 10.
     envelopes = signal.lfilter(*signal.butter(1, 1000, fs=RATE), np.maximum(channels, 0))

@@ -23,7 +23,7 @@ def golden_numbers(golden):
 @pytest.fixture(scope="module", name="simulated")
 def responses(amt):
     model = King2019(phase="signed", dtype="float64").fit(amt["x"][np.newaxis])
-    np.testing.assert_allclose(model.center_frequencies_hz_, amt["fc"], rtol=1e-12)
+    np.testing.assert_allclose(model.channel_frequencies_hz_, amt["fc"], rtol=1e-12)
     np.testing.assert_allclose(model.stages_.modulation.modulation_frequencies_hz_, amt["mfc"], rtol=1e-12)
     return {name: response[0] for name, response in model.simulate(amt["x"][np.newaxis]).items()}
 

@@ -351,25 +351,25 @@ def test_modulation_is_passed_best_by_the_filter_at_its_frequency():
 @pytest.mark.parametrize("model", [Osses2021, Dau1997, GammatoneFilterbank])
 def test_channels_are_the_published_ones_below_half_the_rate(model, sample_rate):
     X = noise(2, 400)
-    published_hz = model().fit(X).center_frequencies_hz_
+    published_hz = model().fit(X).channel_frequencies_hz_
     low_rate = model(sample_rate).fit(X)
-    assert_same(low_rate.center_frequencies_hz_, published_hz[published_hz < sample_rate / 2 - 1e-6], "channels")
-    assert len(low_rate.center_frequencies_hz_) < 31 or model is Dau1997
+    assert_same(low_rate.channel_frequencies_hz_, published_hz[published_hz < sample_rate / 2 - 1e-6], "channels")
+    assert len(low_rate.channel_frequencies_hz_) < 31 or model is Dau1997
     assert np.isfinite(low_rate.transform(X)).all()
 
 
 @pytest.mark.parametrize("high_hz", [None, 8000])
 def test_at_16_khz_the_centred_channels_are_those_of_the_toolbox(high_hz, golden):
     model = Osses2021.preset("amt", sample_rate=16000, high_hz=high_hz).fit(noise(1, 100))
-    np.testing.assert_allclose(model.center_frequencies_hz_, golden("osses2021_amt.npz")["jepsen2008_44100/fc"])
-    assert model.center_frequencies_hz_[-1] == pytest.approx(7819.2, abs=0.05)
+    np.testing.assert_allclose(model.channel_frequencies_hz_, golden("osses2021_amt.npz")["jepsen2008_44100/fc"])
+    assert model.channel_frequencies_hz_[-1] == pytest.approx(7819.2, abs=0.05)
 
 
 @pytest.mark.parametrize("spacing", ["endpoints", "centered"])
 @pytest.mark.parametrize("model", [Osses2021, Dau1997, GammatoneFilterbank])
 def test_a_range_from_a_frequency_to_itself_is_one_channel_there(model, spacing):
     bank = model(low_hz=1234.5, high_hz=1234.5, spacing=spacing).fit(noise(1, 100))
-    assert list(bank.center_frequencies_hz_) == [1234.5]
+    assert list(bank.channel_frequencies_hz_) == [1234.5]
     assert np.isfinite(bank.transform(noise(1, 100))).all()
 
 
@@ -377,7 +377,7 @@ def test_a_modulation_filterbank_has_the_channels_of_the_filterbank_at_every_rat
     for sample_rate in (8000, 16000, 44100):
         bank = GammatoneFilterbank(sample_rate).fit(noise(1, 100))
         filters = ModulationFilterbank(sample_rate).fit(noise(1, bank.n_channels_, 100))
-        assert_same(filters.center_frequencies_hz_, bank.center_frequencies_hz_, f"channels at {sample_rate} Hz")
+        assert_same(filters.channel_frequencies_hz_, bank.channel_frequencies_hz_, f"channels at {sample_rate} Hz")
 
 
 @pytest.mark.parametrize("sample_rate", [8000, 16000])
@@ -403,7 +403,7 @@ def test_the_transfer_function_is_the_spectrum_of_the_impulse_response():
     assert found.shape == (bank.n_channels_, 8001)
     np.testing.assert_allclose(found, np.fft.rfft(bank.transform(click)[0]), atol=1e-12)
     peak_hz = np.abs(found).argmax(axis=1)
-    np.testing.assert_allclose(peak_hz[:-2], bank.center_frequencies_hz_[:-2], rtol=0.01)
+    np.testing.assert_allclose(peak_hz[:-2], bank.channel_frequencies_hz_[:-2], rtol=0.01)
     for hz in ([-1.0], [8000.1], [[1.0]]):
         with error(ValueError, "frequencies_hz=", "from 0 to half the sample rate, 8000.0 Hz"):
             bank.transfer_function(hz)
