@@ -10,7 +10,7 @@ from skaud.models.auditory_spectrogram import AuditorySpectrogram
 from skaud.models.biomimetic import BiomimeticFrontend
 from skaud.models.carfac import CARFAC
 from skaud.models.osses2021 import Osses2021
-from skaud.pooling.temporal import pool
+from skaud.pooling.statistics import pool
 from skaud.sound import Sound
 
 N_COEFFICIENTS = 16

@@ -1,9 +1,8 @@
 """AudioTransformer: what every auditory model inherits."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral, Real
-from operator import methodcaller
 from typing import Any, Self
 
 import numpy as np
@@ -22,7 +21,8 @@ from skaud.estimator.sounds import AudioInputTags, Sounds, count_ears
 from skaud.estimator.streams import Streaming
 from skaud.kernels.array_api import on_gpu
 from skaud.pooling.running import RunningPool, can_run
-from skaud.pooling.temporal import TemporalPooling, pooled_names, resolve_statistics
+from skaud.pooling.statistics import pooled_names, resolve_statistics
+from skaud.pooling.temporal import TemporalPooling
 from skaud.sound import check_rate, check_scale
 
 N_JOBS = [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None]  # not 0
@@ -157,9 +157,9 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             )
         batches = self._batches(sounds.clips)
         if self.pooling is not None:
-            rows = self._map(self._run_pooled, methodcaller("result"), sounds, batches, frame_length)
+            rows = self._map(self._run_pooled, sounds, batches, frame_length, pools=True)
             return as_container(self, stack(rows), sounds.index)
-        results = self._map(self._run_frames, None, sounds, batches, frame_length)
+        results = self._map(self._run_frames, sounds, batches, frame_length, pools=False)
         frames = results if sounds.has_ears else [frames[0] for frames in results]
         return stack(frames) if sounds.is_array else frames
 
@@ -245,7 +245,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             self._check_rate_of_device(sample_rate)
             return Bunch(**{name: self._simulate_on_gpu(X, name) for name in names})
         sounds = self._sounds(X, sample_rate)
-        responses = self._map(self._run_full, None, sounds, [[i] for i in range(len(sounds.clips))], names)
+        responses = self._map(self._run_full, sounds, [[i] for i in range(len(sounds.clips))], names, pools=False)
         bunch = Bunch()
         for k, name in enumerate(names):
             arrays = [response[k] if sounds.has_ears else response[k][0] for response in responses]
@@ -346,8 +346,17 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         check_size("frame_length", self.frame_length, samples, LONGEST_FRAME, "samples a frame", "lower it")
         return max(1, round(samples))
 
-    def _run_pooled(self, clips: list[np.ndarray], frame_length: int | None, **options: Any) -> list[RunningPool]:
-        """Pools full of the frames of clips; those of a long one are not held, where its statistics allow it."""
+    def _run_pooled(
+        self,
+        clips: list[np.ndarray],
+        frame_length: int | None,
+        check: Callable[[int, np.ndarray], None],
+        **options: Any,
+    ) -> list[np.ndarray]:
+        """Pooled features of every clip; frames of a long one are not held, where its statistics allow it.
+
+        check(i, frames) : refuses frames of clip i that are not finite
+        """
         statistics, segments = self._pooling()
         n_frames = [max(1, clip.shape[-1] // (frame_length or 1)) for clip in clips]
         blocks = None
@@ -357,9 +366,11 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             whole = self._run_frames(clips, frame_length, **options)
             n_frames, blocks = [frames.shape[-1] for frames in whole], enumerate(whole)
         pools = [RunningPool(n, statistics, segments) for n in n_frames]
-        for i, frames in blocks:
-            pools[i].add(frames)
-        return pools
+        with np.errstate(over="ignore", invalid="ignore"):  # named by the check of the rows
+            for i, frames in blocks:
+                check(i, frames)
+                pools[i].add(frames)
+            return [pool.result() for pool in pools]
 
     def _pooling(self) -> tuple[Any, int]:
         if isinstance(self.pooling, TemporalPooling):
@@ -383,10 +394,10 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         size = max(1, self._signals_at_once // clips[0].shape[0])
         return [order[i : i + size] for i in range(0, len(order), size)]
 
-    def _map(self, run: Any, finish: Any, sounds: Sounds, batches: list[list[int]], argument: Any) -> list[Any]:
-        """The response of every clip, or finish(pool), to run(clips of a batch, argument), in threads."""
+    def _map(self, run: Any, sounds: Sounds, batches: list[list[int]], argument: Any, *, pools: bool) -> list[Any]:
+        """The response of every clip, or its row of features if run pools, to run(clips of a batch, argument)."""
         n_jobs = min(effective_n_jobs(self.n_jobs), len(batches))  # not a thread more than there is work for
-        jobs = (delayed(self._run_batch)(run, finish, sounds, batch, argument) for batch in batches)
+        jobs = (delayed(self._run_batch)(run, sounds, batch, argument, pools) for batch in batches)
         done = (f(*a, **k) for f, a, k in jobs) if n_jobs == 1 else Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
         results: list[Any] = [None] * len(sounds.clips)
         for batch, responses in zip(batches, done):
@@ -394,15 +405,19 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
                 results[i] = response
         return results
 
-    def _run_batch(self, run: Any, finish: Any, sounds: Sounds, indices: list[int], argument: Any) -> list[Any]:
-        """A job of `_map`: no more than its own clips, at their level, and frames are held, if finish pools them."""
+    def _run_batch(self, run: Any, sounds: Sounds, indices: list[int], argument: Any, pools: bool) -> list[Any]:
+        """A job of `_map`: no more than its own clips, at their level, are held."""
         clips = [sounds.clips[i] for i in indices]
-        responses = run([self._to_level(sounds.clips[i], sounds.scales[i]) for i in indices], argument)
-        check_responses(self, responses if finish is None else [pool.last for pool in responses], clips, indices)
-        if finish is None:
+        heard = [self._to_level(sounds.clips[i], sounds.scales[i]) for i in indices]
+        if not pools:
+            responses = run(heard, argument)
+            check_responses(self, responses, clips, indices)
             return responses
-        with np.errstate(over="ignore", invalid="ignore"):  # named by the check
-            rows = [finish(pool) for pool in responses]
+
+        def check(k: int, frames: np.ndarray) -> None:
+            check_responses(self, [frames], [clips[k]], [indices[k]])
+
+        rows = run(heard, argument, check)
         check_rows(self, rows, clips, indices)
         return rows
 

@@ -11,7 +11,8 @@ from skaud._fitted import as_designed
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.results import check_responses, check_rows, check_value_bar, stack
 from skaud.estimator.sounds import Sounds
-from skaud.pooling.temporal import pool, pool_adjoint
+from skaud.pooling.adjoint import pool_adjoint
+from skaud.pooling.statistics import pool
 from skaud.sound.refused import refuse_masked
 
 

@@ -326,9 +326,9 @@ class AuditorySpectrogram(LearningTransformer):
         found = found / gain if output == "cochlea" else found
         return found.real, found.imag / STEP
 
-    def _map(self, run: Any, finish: Any, sounds: Sounds, batches: list[list[int]], argument: Any) -> list[Any]:
+    def _map(self, run: Any, sounds: Sounds, batches: list[list[int]], argument: Any, *, pools: bool) -> list[Any]:
         n_threads = max(1, effective_n_jobs(self.n_jobs) // len(batches))
-        return super()._map(partial(run, n_threads=n_threads), finish, sounds, batches, argument)
+        return super()._map(partial(run, n_threads=n_threads), sounds, batches, argument, pools=pools)
 
     def _run_frames(self, clips: list[np.ndarray], frame_length: int | None, n_threads: int = 1) -> list[np.ndarray]:
         return [self._respond(clip, (self.output,), n_threads)[self.output] for clip in clips]

@@ -20,8 +20,8 @@ from skaud.estimator.callbacks import FitProgress
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.classification import Labels
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
-from skaud.pooling.running import Pooled
-from skaud.pooling.temporal import TemporalPooling, pooled_names
+from skaud.pooling.statistics import pooled_names
+from skaud.pooling.temporal import TemporalPooling
 from skaud.stages._cortical_derivatives import of_cortical
 from skaud.stages._pooled_cortical import pooled_vjp, respond_pooled
 from skaud.stages.cortical import (
@@ -297,13 +297,18 @@ class BiomimeticFrontend(AuditorySpectrogram):
         return responses
 
     def _run_pooled(
-        self, clips: list[np.ndarray], frame_length: int | None, n_threads: int = 1, **options: Any
-    ) -> list[Any]:
+        self,
+        clips: list[np.ndarray],
+        frame_length: int | None,
+        check: Callable[[int, np.ndarray], None],
+        n_threads: int = 1,
+        **options: Any,
+    ) -> list[np.ndarray]:
         if self.output != "cortical":
-            return super()._run_pooled(clips, frame_length, n_threads=n_threads, **options)
+            return super()._run_pooled(clips, frame_length, check, n_threads=n_threads, **options)
         spectrograms = [self._spectrogram(clip, n_threads) for clip in clips]
         settings = self._strfs(), self.response, self._pooling(), n_threads
-        return [Pooled(respond_pooled(spectrogram, *settings)) for spectrogram in spectrograms]
+        return [respond_pooled(spectrogram, *settings) for spectrogram in spectrograms]
 
     def _pooled_vjp_runner(self, n_batches: int) -> Callable:
         if self.output != "cortical":

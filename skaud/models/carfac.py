@@ -33,7 +33,8 @@ from skaud.models._carfac_limits import (
     resolve_n_fibers,
     resolve_ohc_health,
 )
-from skaud.pooling.temporal import TemporalPooling, pool
+from skaud.pooling.statistics import pool
+from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.stage import check_frequencies
 
 

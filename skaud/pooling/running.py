@@ -1,33 +1,34 @@
 """Pooling of frames that come block by block, in memory that does not grow with their number."""
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
-from skaud.pooling.temporal import Statistic, part_slices, pool, resolve_statistics
+from skaud.pooling.statistics import Statistics, part_slices, pool, resolve_statistics, several
 
 
 class RunningPool:
     """`pool` of one signal whose n_frames frames (..., n) come in order, in blocks.
 
-    A signal that comes in one block is pooled by `pool` itself, whatever the statistics. Of one in several blocks
-    nothing is kept but sums, which takes statistics that `can_run` accepts.
+    A signal that comes in one block is pooled by `pool` as it comes, whatever the statistics. Of one in several blocks
+    nothing is kept but sums, which takes statistics that `can_run` accepts. No frames are held.
     """
 
-    def __init__(self, n_frames: int, statistics: Statistic | Sequence[Statistic], segments: int = 1) -> None:
+    def __init__(self, n_frames: int, statistics: Statistics, segments: int = 1) -> None:
         self._n_frames, self._statistics, self._segments = n_frames, statistics, segments
         self._done = 0
         self._parts: list[tuple[slice, list[Running]]] = []
-        self.last: Any = None  # the last block that came; its frames are those that came last
+        self._row: np.ndarray | None = None
+        self._dtype: np.dtype | None = None
 
-    def add(self, frames: Any) -> None:
+    def add(self, frames: np.ndarray) -> None:
         """Take the next frames (..., n)."""
         begin, self._done = self._done, self._done + frames.shape[-1]
-        self.last = frames
         if frames.shape[-1] == self._n_frames:
+            self._row = pool(frames, self._statistics, self._segments)
             return
         if not self._parts:
+            self._dtype = frames.dtype
             names = [name for name, _ in resolve_statistics(self._statistics)]
             parts = part_slices(self._n_frames, self._segments)
             self._parts = [(part, [_make(name) for name in names]) for part in parts]
@@ -39,33 +40,18 @@ class RunningPool:
 
     def result(self) -> np.ndarray:
         """What `pool` makes of all frames, in the dtype of the frames."""
-        if self.last.shape[-1] == self._n_frames:
-            return pool(self.last, self._statistics, self._segments)
+        if self._row is not None:
+            return self._row
         pooled = [np.ravel(running.result()) for _, runnings in self._parts for running in runnings]
-        return np.concatenate(pooled).astype(self.last.dtype)
+        return np.concatenate(pooled).astype(self._dtype)
 
 
-class Pooled:
-    """What a `RunningPool` would give, of features that a model has pooled already."""
-
-    def __init__(self, features: np.ndarray) -> None:
-        self.features = features
-
-    @property
-    def last(self) -> np.ndarray:
-        """Not finite where a feature is not."""
-        return self.features.sum(dtype=float, keepdims=True)
-
-    def result(self) -> np.ndarray:
-        """The features."""
-        return self.features
-
-
-def can_run(statistics: Statistic | Sequence[Statistic]) -> bool:
+def can_run(statistics: Statistics) -> bool:
     """Whether all statistics can be computed without holding the frames: order statistics and callables cannot."""
-    if isinstance(statistics, str) or callable(statistics):
-        statistics = (statistics,)
-    return all(isinstance(s, str) and s.split("delta_")[-1] in ("mean", "std", "min", "max") for s in statistics)
+    return all(
+        isinstance(statistic, str) and statistic.split("delta_")[-1] in ("mean", "std", "min", "max")
+        for statistic in several(statistics)
+    )
 
 
 class Running(Protocol):

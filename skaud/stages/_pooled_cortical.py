@@ -7,8 +7,9 @@ import numpy as np
 
 from skaud.kernels import cortical as kernel
 from skaud.kernels._memory import memory_used_again
+from skaud.pooling.adjoint import pool_adjoint
 from skaud.pooling.running import RunningPool, can_run
-from skaud.pooling.temporal import pool, pool_adjoint
+from skaud.pooling.statistics import pool
 from skaud.stages.cortical import STRFs, through_design
 
 STRFS_AT_ONCE = 4  # whose frames are held where they cannot be pooled block by block
@@ -34,7 +35,6 @@ def respond_pooled(
             kept[k].append(frames)
         else:
             pools[k].add(frames)
-            pools[k].last = frames[..., -1:].copy()
 
     # Order statistics need all frames of a filter: those of a few filters at a time.
     keeps = not in_one_block and not can_run(pooling[0])

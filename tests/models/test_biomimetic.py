@@ -13,7 +13,7 @@ from skaud import AuditorySpectrogram, BiomimeticFrontend, CorticalSTRF, Tempora
 from skaud.design.cortical import rate_filters, scale_filters
 from skaud.kernels.cortical import Cortex
 from skaud.kernels.cortical import run as run_cortex
-from skaud.pooling.temporal import pool_adjoint
+from skaud.pooling.adjoint import pool_adjoint
 from skaud.testing import dot_test
 
 RATE = 16000

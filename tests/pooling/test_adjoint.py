@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from skaud.pooling.temporal import pool, pool_adjoint
+from skaud.pooling.adjoint import pool_adjoint
+from skaud.pooling.statistics import pool
 
 
 @pytest.mark.parametrize("segments", [1, 3])

@@ -1,6 +1,7 @@
 """Pooling block by block against pooling at once."""
 
 import itertools
+import weakref
 from unittest import mock
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from skaud import CARFAC, GammatoneFilterbank, Osses2021, TemporalPooling
 from skaud.pooling.running import RunningPool, can_run
-from skaud.pooling.temporal import pool
+from skaud.pooling.statistics import pool
 
 RATE = 16000
 STATISTICS = ("mean", "std", "min", "max", "delta_mean", "delta_std", "delta_min", "delta_max", "delta_delta_std")
@@ -47,6 +48,15 @@ def test_a_block_that_is_the_whole_is_pooled_by_any_statistic_and_to_the_bit():
     frames = np.random.default_rng(0).standard_normal((3, 50)).astype(np.float32)
     for statistics in (STATISTICS, ("median", np.ptp)):
         np.testing.assert_array_equal(run(frames, statistics, 2), pool(frames, statistics, 2))
+
+
+def test_a_block_that_is_the_whole_is_not_held():
+    frames = np.random.default_rng(0).standard_normal((3, 50))
+    held, running = weakref.ref(frames), RunningPool(50, "median")
+    running.add(frames)
+    del frames
+    assert held() is None
+    assert running.result().shape == (3,)
 
 
 def test_frames_that_are_not_numbers_are_not_hidden():
@@ -122,3 +132,13 @@ def test_a_long_clip_that_leaves_the_range_of_the_dtype_is_refused(monkeypatch):
     monkeypatch.setattr(Osses2021, "_frames_at_once", 20)
     with pytest.raises(ValueError, match=r"X\[0\] reaches 1e\+39"):
         Osses2021(**BANK).fit(np.zeros((1, 20000))).transform(np.full((1, 20000), 1e39))
+
+
+def of_numbers(frames, axis):
+    return np.nanmean(frames, axis=axis)
+
+
+def test_a_statistic_that_passes_over_what_is_no_number_hides_no_overflow():
+    model = Osses2021(**BANK, pooling=of_numbers).fit(np.zeros((1, 20000)))
+    with pytest.raises(ValueError, match=r"X\[0\] reaches 1e\+39"):
+        model.transform(np.full((1, 20000), 1e39))

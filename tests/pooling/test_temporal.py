@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import TemporalPooling
-from skaud.pooling.temporal import pool
+from skaud.pooling.statistics import pool
 
 FRAMES = np.array([[3.0, 1.0, 4.0, 1.0, 5.0, 9.0], [2.0, 7.0, 1.0, 8.0, 2.0, 8.0]])  # two channels, six frames
 

@@ -1,0 +1,52 @@
+"""Adjoints of the statistics over time."""
+
+import numpy as np
+
+from skaud.pooling.statistics import NAMED, Statistics, part_slices, resolve_statistics, several
+
+_PERCENT_OF = {"min": 0.0, "median": 50.0, "max": 100.0}
+
+
+def pool_adjoint(pooled_bar: np.ndarray, frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.ndarray:
+    """Derivative of an objective with respect to frames (..., n_frames), from that with respect to pool(frames)."""
+    resolved = resolve_statistics(statistics)
+    for statistic in several(statistics):
+        if callable(statistic) and statistic not in NAMED.values():
+            raise ValueError(
+                f"pooling has the callable {statistic!r}, whose derivative is not known; name a statistic instead, or "
+                "set pooling=None and differentiate the frames."
+            )
+    frames_bar = np.zeros(frames.shape)
+    bars = iter(np.reshape(pooled_bar, (segments * len(resolved), *frames.shape[:-1], 1)))
+    for part in part_slices(frames.shape[-1], segments):
+        for name, _ in resolved:
+            # pooled.append(np.ravel(function(frames[..., part], axis=-1)))
+            frames_bar[..., part] += _statistic_adjoint(next(bars), name, frames[..., part].astype(float))
+    return frames_bar
+
+
+def _statistic_adjoint(bar: np.ndarray, name: str, frames: np.ndarray) -> np.ndarray:
+    """Derivative with respect to frames (..., n_frames) of a statistic whose own is bar (..., 1)."""
+    frames_bar, n_frames = np.zeros(frames.shape), frames.shape[-1]
+    if name.startswith("delta_"):
+        if n_frames > 1:
+            # np.diff(frames)
+            difference_bar = _statistic_adjoint(bar, name.removeprefix("delta_"), np.diff(frames, axis=-1))
+            frames_bar[..., 1:] += difference_bar
+            frames_bar[..., :-1] -= difference_bar
+    elif name == "mean":
+        frames_bar += bar / n_frames
+    elif name == "std":
+        spread = np.std(frames, axis=-1, keepdims=True)
+        deviation = frames - np.mean(frames, axis=-1, keepdims=True)
+        np.divide(bar * deviation, n_frames * spread, out=frames_bar, where=spread > 0)
+    else:
+        percent = _PERCENT_OF[name] if name in _PERCENT_OF else float(name.removeprefix("p"))
+        rank = percent / 100 * (n_frames - 1)
+        below = min(int(rank), max(n_frames - 2, 0))
+        order = np.argsort(frames, axis=-1)
+        # frames[below] * (1 - (rank - below)) + frames[below + 1] * (rank - below), of the sorted frames
+        np.put_along_axis(frames_bar, order[..., below : below + 1], bar * (1 - (rank - below)), axis=-1)
+        if rank > below:
+            np.put_along_axis(frames_bar, order[..., below + 1 : below + 2], bar * (rank - below), axis=-1)
+    return frames_bar
