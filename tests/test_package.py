@@ -39,7 +39,7 @@ def in_folder(folder):
 def test_the_reader_of_imports_sees_them():
     assert "skaud.models._carfac_fit.CARFACFit" in imports("models/carfac.py")
     assert "sklearn.base.BaseEstimator" in imports("estimator/base.py")
-    assert {"numpy", "re"} <= imports("pooling/temporal.py")
+    assert {"numpy", "re"} <= imports("pooling/statistics.py")
     assert names_package("estimator/results.py", "pandas") == {"pandas"}  # within a function
 
 
