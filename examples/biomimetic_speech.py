@@ -29,7 +29,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skaud import AuditorySpectrogram, BiomimeticFrontend, TemporalPooling, audio, datasets
+from skaud import AuditorySpectrogram, BiomimeticFrontend, Learn, TemporalPooling, audio, datasets
 
 RATE = 16000
 LEVEL_DB_SPL = 60.0
@@ -39,9 +39,7 @@ N_STRFS = 40
 WINDOW, HOP = 256, 80  # of the mask
 
 ARMS = {
-    f"{learn or 'frozen'}, {init}": {"learn": learn, "init": init}
-    for init in ("log", "random")
-    for learn in ("full", "cortical", None)
+    f"{learn or 'frozen'}, {init}": (learn, init) for init in ("log", "random") for learn in ("full", "cortical", None)
 }
 OTHERS = ("convolution", "spectrogram")
 
@@ -55,16 +53,17 @@ def make_arm(name, arguments, seed, pooling=POOLING):
         return Convolution(pooling, arguments, seed)
     if name == "spectrogram":
         return AuditorySpectrogram(pooling=pooling, n_jobs=arguments.jobs)
-    return BiomimeticFrontend(
-        n_strfs=N_STRFS,
-        pooling=pooling,
+    names, init = ARMS[name]
+    learn = Learn(
+        names,
         max_iter=arguments.iterations,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         l2=L2,
         random_state=seed,
-        n_jobs=arguments.jobs,
-        **ARMS[name],
+    )
+    return BiomimeticFrontend(
+        n_strfs=N_STRFS, pooling=pooling, init=init, learn=learn, random_state=seed, n_jobs=arguments.jobs
     )
 
 

@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skaud import BiomimeticFrontend, audio, datasets
+from skaud import BiomimeticFrontend, Learn, audio, datasets
 from skaud.display import STRFDisplay
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
@@ -64,17 +64,11 @@ print(f"{len(train)} clips to learn from, {len(test)} to test on, {len(set(y))} 
 # Learning, through a softmax head on the spread of every response over time.
 warnings.simplefilter("ignore", ConvergenceWarning)  # it takes the passes that it is given
 models = {}
-for learn in (None, "cortical", "full"):
-    model = BiomimeticFrontend(
-        learn=learn,
-        init=arguments.init,
-        pooling="std",
-        max_iter=arguments.iterations,
-        batch_size=8,
-        learning_rate=0.005,
-        random_state=arguments.random_state,
-    )
-    models[learn or "frozen"] = model.fit(clips, y)
+for names in (None, "cortical", "full"):
+    seed = arguments.random_state
+    learn = Learn(names, max_iter=arguments.iterations, batch_size=8, learning_rate=0.005, random_state=seed)
+    model = BiomimeticFrontend(learn=learn, init=arguments.init, pooling="std", random_state=seed)
+    models[names or "frozen"] = model.fit(clips, y)
 
 # %%
 # The same classifier on the features of each.

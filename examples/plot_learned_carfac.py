@@ -18,7 +18,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skaud import CARFAC, datasets
+from skaud import CARFAC, Learn, datasets
 
 warnings.simplefilter("ignore", ConvergenceWarning)  # 8 iterations are enough to see what learning gains
 L2 = 0.02
@@ -32,7 +32,7 @@ vowels = datasets.make_vowels(
 X, y = np.array(vowels.clips, dtype=object), vowels.target
 models = {
     "fixed": CARFAC(8000, n_jobs=-1),
-    "learned": CARFAC(8000, learn=LEARN, l2=L2, max_iter=8, batch_size=120, n_jobs=-1),
+    "learned": CARFAC(8000, learn=Learn(LEARN, l2=L2, max_iter=8, batch_size=120), n_jobs=-1),
 }
 
 # %%

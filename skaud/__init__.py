@@ -8,6 +8,7 @@ __version__ = "0.1.0"
 # Public name -> module that defines it; imported when first asked for.
 _HOME = {
     "Sound": "skaud.sound",
+    "Learn": "skaud.fitting.learn",
     "AuditorySpectrogram": "skaud.models.auditory_spectrogram",
     "BiomimeticFrontend": "skaud.models.biomimetic",
     "CARFAC": "skaud.models.carfac",
@@ -57,6 +58,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud import models as models
     from skaud import stages as stages
     from skaud import testing as testing
+    from skaud.fitting.learn import Learn as Learn
     from skaud.hearing.audiogram import Audiogram as Audiogram
     from skaud.models.auditory_spectrogram import AuditorySpectrogram as AuditorySpectrogram
     from skaud.models.biomimetic import BiomimeticFrontend as BiomimeticFrontend

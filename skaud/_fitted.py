@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from sklearn.base import clone
 from sklearn.utils.validation import _is_fitted, check_is_fitted
 
-AT_ONCE = ("n_jobs", "verbose")  # they change no result, and need not wait for a fit
+AT_ONCE = ("n_jobs",)  # it changes no result, and need not wait for a fit
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 

@@ -29,8 +29,7 @@ ALL = (*MODELS, *SOUND_STAGES, *CHANNEL_STAGES, *RESPONSE_STAGES)
 NUMBERS = (0, -1, 1, 1e-300, 1e-30, 1e-12, 1e-6, 1e-3, 0.5, 2, 10, 1e3, 1e6, 1e9, 1e12, 1e30, 1e300, 10**40)
 NUMBERS += (np.inf, -np.inf, np.nan, -1e-300, 5e-324, 1.7e308, -1e30)
 # These change nothing that is computed here: learning, and where.
-LEFT_OUT = {"n_jobs", "verbose", "max_iter", "tol", "l2", "batch_size", "learning_rate", "validation_fraction"}
-LEFT_OUT |= {"n_iter_no_change", "early_stopping", "random_state", "learn", "solver", "audiogram", "explain_residual"}
+LEFT_OUT = {"n_jobs", "random_state", "learn", "audiogram", "explain_residual"}
 
 
 def sound_for(name: str, n_samples: int = 700) -> np.ndarray:

@@ -66,6 +66,7 @@ GOOD = {
     "Dau1997": "8000, high_hz=None",
     "BiomimeticFrontend": "rates_hz=[4.0], scales_cycles_per_octave=(1,)",
     "Audiogram": "[500, 1000], [10, 20]",
+    "Learn": '"velocity_scale", solver="adam"',
     "TemporalPooling": '("mean", "p90"), segments=3',
 }
 MORE = [

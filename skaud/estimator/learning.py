@@ -1,14 +1,12 @@
 """Learning: parameters of a model, trained on labels."""
 
 from collections.abc import Sequence
-from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples
 
 from skaud._fitted import unfitted_on_failure
@@ -16,44 +14,25 @@ from skaud.estimator.callbacks import CallbackSupportMixin, FitProgress, with_ca
 from skaud.estimator.sounds import Sounds
 from skaud.estimator.vjp import DifferentiableTransformer
 from skaud.fitting.classification import Labels, SoftmaxObjective, check_weights
+from skaud.fitting.learn import Learn
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import Solution, minimize_adam, minimize_lbfgs, warn_unless_converged
-
-LEARNING_CONSTRAINTS: dict = {
-    "learn": [str, "array-like", None],
-    "solver": [StrOptions({"lbfgs", "adam"})],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "l2": [Interval(Real, 0, None, closed="left")],
-    "batch_size": [Interval(Integral, 1, None, closed="left")],
-    "learning_rate": [Interval(Real, 0, None, closed="neither")],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-    "random_state": ["random_state"],
-    "verbose": ["verbose"],
-}
 
 
 class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
     """Base of the models whose parameters `fit` can learn from labels."""
 
-    learn: str | Sequence[str] | None
-    solver: str
-    max_iter: int
-    tol: float
-    l2: float
-    batch_size: int
-    learning_rate: float
-    early_stopping: bool
-    validation_fraction: float
-    n_iter_no_change: int
-    random_state: Any
-    verbose: int
+    learn: str | Sequence[str] | Learn | None
     loss_curve_: Any
 
     # Words for several parameters at once.
     _learn_sets: dict[str, tuple[str, ...]] = {}
+    _solver = "lbfgs"  # where `learn` names none
+
+    _parameter_constraints: dict = {
+        **DifferentiableTransformer._parameter_constraints,
+        "learn": [str, "array-like", Learn, None],
+    }
 
     @with_callbacks
     def fit(self, X: Any = None, y: Any = None, sample_rate: Any = None, sample_weight: Any = None) -> Self:
@@ -90,7 +69,8 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             If learning reached `max_iter`.
         """
         with unfitted_on_failure(self):
-            progress = FitProgress(self, X, y, verbose=self.verbose, max_iter=self._most_iterations())
+            verbose = self._how_to_learn().verbose
+            progress = FitProgress(self, X, y, verbose=verbose, max_iter=self._most_iterations())
             super().fit(X, y, sample_rate)
             self.n_iter_ = 1  # a model that learns nothing is designed once
             learns = len(self._names_to_learn()) > 0
@@ -133,20 +113,29 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         fitted = self.fit(X, y, sample_rate=sample_rate, sample_weight=sample_weight)
         return fitted.transform(X, sample_rate=sample_rate)
 
+    def _how_to_learn(self) -> Learn:
+        """What `learn` asks for, with the defaults where it names parameters alone."""
+        return self.learn if isinstance(self.learn, Learn) else Learn(self.learn)
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        self._how_to_learn()._validate_params()
+
     def _most_iterations(self) -> int | None:
         """Iterations that fit may take, 0 if it only designs; None where their number is not known."""
-        return 0 if self.learn is None else self.max_iter
+        how = self._how_to_learn()
+        return 0 if how.names is None else how.max_iter
 
     def _learn(self, sounds: Sounds, labels: Labels, progress: FitProgress) -> None:
         """Train the parameters that `learn` names through a softmax head."""
-        names = self._names_to_learn()
-        random_state = check_random_state(self.random_state)
+        names, how = self._names_to_learn(), self._how_to_learn()
+        random_state = check_random_state(how.random_state)
         held_out: np.ndarray | None = None
         indices = labels.counted()
-        if self.early_stopping:
-            indices, held_out = self._split_off(labels, random_state)
+        if how.early_stopping:
+            indices, held_out = _split_off(labels, how.validation_fraction, random_state)
         objective = SoftmaxObjective(
-            self, BoundedParameters(self, names), sounds, labels, l2=self.l2, signals_at_once=self.batch_size
+            self, BoundedParameters(self, names), sounds, labels, l2=how.l2, signals_at_once=how.batch_size
         )
         start = objective.begin(indices)
         best = (-np.inf, -np.inf), start
@@ -164,17 +153,17 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
                     best = (accuracy, -held_out_loss), x.copy()
                 more = f", accuracy on what was held out {accuracy:.3f}"
             stop = progress.iteration(loss, lambda: self._set_learned(objective, x), more)
-            return stop or n_without >= self.n_iter_no_change
+            return stop or n_without >= how.n_iter_no_change
 
         low, high = objective.parameters.low, objective.parameters.high
         solution: Solution
-        if self.solver == "lbfgs":
+        if (how.solver or self._solver) == "lbfgs":
             solution = minimize_lbfgs(
                 lambda u: objective.projected(u, indices),
                 start,
                 (low, high),
-                max_iter=self.max_iter,
-                tol=self.tol,
+                max_iter=how.max_iter,
+                tol=how.tol,
                 watch=lambda u, loss: watch(objective.with_head(u, indices), loss),
             )
         else:
@@ -184,11 +173,11 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
                 np.append(start, np.zeros(objective.n_head)),
                 (np.append(low, -free), np.append(high, free)),
                 n_samples=len(indices),
-                batch_size=self.batch_size,
-                learning_rate=self.learning_rate,
-                max_iter=self.max_iter,
-                tol=self.tol,
-                n_iter_no_change=self.n_iter_no_change,
+                batch_size=how.batch_size,
+                learning_rate=how.learning_rate,
+                max_iter=how.max_iter,
+                tol=how.tol,
+                n_iter_no_change=how.n_iter_no_change,
                 random_state=random_state,
                 watch=watch,
             )
@@ -205,42 +194,44 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         return self._set_found(found)
 
     def _designed_for(self, X: Any) -> Self:
-        if self.learn is not None:
+        if self._how_to_learn().names is not None:
             raise NotFittedError(
                 f"{type(self).__name__} has learn={self.learn!r} and is not fitted: what it learns is not known yet. "
                 "Call fit(X, y) first, or set learn=None for the parameters as they are given."
             )
         return super()._designed_for(X)
 
-    def _split_off(self, labels: Labels, random_state: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
-        """Indices of clips to train on and of those held out: as many of each class, if labels are a clip each."""
-        counted = labels.counted()
-        n_signals = len(counted)
-        n_held_out = int(np.ceil(self.validation_fraction * n_signals))
-        of_clips = None if labels.of_frames else np.concatenate(labels.codes)[counted]
-        needed = 1 if of_clips is None else len(labels.classes)
-        if n_held_out < needed or n_signals - n_held_out < needed:
-            raise ValueError(
-                f"validation_fraction={self.validation_fraction} holds out {n_held_out} of {n_signals} signals, and "
-                f"both parts need at least {needed}, one a class; change it, pass more signals, or set "
-                "early_stopping=False."
-            )
-        if of_clips is not None and np.bincount(of_clips).min() < 2:
-            rare = labels.classes[np.bincount(of_clips).argmin()]
-            raise ValueError(
-                f"y has one clip of class {rare!r}, and early_stopping=True needs 2 to hold one out; pass more, or set "
-                "early_stopping=False."
-            )
-        parts = train_test_split(counted, test_size=n_held_out, random_state=random_state, stratify=of_clips)
-        return np.sort(parts[0]), np.sort(parts[1])
-
     def _names_to_learn(self) -> tuple[str, ...]:
         """Parameters that `learn` names; an error if the output does not depend on one of them."""
-        if self.learn is None:
-            return ()
-        return names_to_learn(self, self.learn, self._learnable_names())
+        names = self._how_to_learn().names
+        return () if names is None else names_to_learn(self, names, self._learnable_names())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = getattr(self, "learn", None) is not None
+        tags.target_tags.required = self._how_to_learn().names is not None
         return tags
+
+
+def _split_off(
+    labels: Labels, validation_fraction: float, random_state: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of clips to train on and of those held out: as many of each class, if labels are a clip each."""
+    counted = labels.counted()
+    n_signals = len(counted)
+    n_held_out = int(np.ceil(validation_fraction * n_signals))
+    of_clips = None if labels.of_frames else np.concatenate(labels.codes)[counted]
+    needed = 1 if of_clips is None else len(labels.classes)
+    if n_held_out < needed or n_signals - n_held_out < needed:
+        raise ValueError(
+            f"validation_fraction={validation_fraction} holds out {n_held_out} of {n_signals} signals, and "
+            f"both parts need at least {needed}, one a class; change it, pass more signals, or set "
+            "early_stopping=False."
+        )
+    if of_clips is not None and np.bincount(of_clips).min() < 2:
+        rare = labels.classes[np.bincount(of_clips).argmin()]
+        raise ValueError(
+            f"y has one clip of class {rare!r}, and early_stopping=True needs 2 to hold one out; pass more, or set "
+            "early_stopping=False."
+        )
+    parts = train_test_split(counted, test_size=n_held_out, random_state=random_state, stratify=of_clips)
+    return np.sort(parts[0]), np.sort(parts[1])

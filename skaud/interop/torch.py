@@ -93,7 +93,7 @@ def as_module(
 def _names(estimator: Any, learn: str | Sequence[str] | None) -> tuple[str, ...]:
     """Parameters that `learn` names."""
     if learn is None:
-        return estimator._names_to_learn() if getattr(estimator, "learn", None) is not None else ()
+        return estimator._names_to_learn() if hasattr(estimator, "learn") else ()
     known = [name for name in estimator._differentiable() if name not in estimator._unlearnable()]
     return names_to_learn(estimator, learn, known, may_be_none=True)
 

@@ -70,7 +70,8 @@ class CARFACFit(EngineTransformer, LearningTransformer):
             return progress is not None and progress.iteration(loss, dict)
 
         how: dict[str, Any] = {"ohc_share": self.ohc_share, "explain": explain}
-        how |= {"max_iter": self.max_iter, "tol": self.tol, "watch": watch}
+        solver = self._how_to_learn()
+        how |= {"max_iter": solver.max_iter, "tol": solver.tol, "watch": watch}
         ears = [healthy_ear(self) if own is None else fit_ear(self, own, self.n_fibers_, **how) for own in audiograms]
         found: dict[str, Any] = {"ohc_health": of_ears([ear.ohc_health for ear in ears])}
         if explain:

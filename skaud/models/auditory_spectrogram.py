@@ -16,9 +16,10 @@ from sklearn.utils._param_validation import Interval
 
 from skaud.design import cochlear as design
 from skaud.engines.engine import STEP
-from skaud.estimator.learning import LEARNING_CONSTRAINTS, LearningTransformer
+from skaud.estimator.learning import LearningTransformer
 from skaud.estimator.results import check_value_bar
 from skaud.estimator.sounds import Sounds
+from skaud.fitting.learn import Learn
 from skaud.kernels import cochlear as kernel
 from skaud.kernels.array_api import array_namespace, is_foreign
 from skaud.models import _biomimetic_derivatives as derivatives
@@ -57,25 +58,9 @@ class AuditorySpectrogram(LearningTransformer):
     rms_one_db_spl : float or None, default=93.98
         Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the
         published program, 100. A `Sound` knows its own.
-    learn : str, sequence of str, or None, default=None
+    learn : str, sequence of str, Learn, or None, default=None
         Parameters for `fit` to learn from labels, through a softmax head on the features: "compression" (one exponent a
-        channel), "lateral_inhibition", "integration_s", or "full" for all.
-    solver : {"lbfgs", "adam"}, default="adam"
-        L-BFGS-B over all clips, or Adam over random batches of them.
-    max_iter, tol : int, float, default=200, 1e-5
-        Most iterations of learning, with Adam passes over all clips; it ends earlier where one lowers the loss by less
-        than ``tol * max(1, loss)``, with Adam where `n_iter_no_change` do not lower it by tol.
-    l2 : float, default=1e-4
-        Penalty on the squared weights of the softmax head.
-    batch_size, learning_rate : int, float, default=32, 0.01
-        Clips that are differentiated at a time; step of Adam, as a part of the range between a parameter's bounds.
-    early_stopping, validation_fraction, n_iter_no_change : bool, float, int, default=False, 0.1, 10
-        Hold out a fraction of the clips, stop after so many iterations that bring no better accuracy on them, and keep
-        the best.
-    random_state : int, RandomState or None, default=None
-        Seed of the batches of learning and of what is held out.
-    verbose : int, default=0
-        Print the loss of every iteration of learning.
+        channel), "lateral_inhibition", "integration_s", or "full" for all; a `Learn` of them says how.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -128,10 +113,10 @@ class AuditorySpectrogram(LearningTransformer):
     _outputs: tuple[str, ...] = kernel.OUTPUTS
     _learnable: tuple[str, ...] = ("compression", "lateral_inhibition", "integration_s")
     _learn_sets = {"full": _learnable}
+    _solver = "adam"
 
     _parameter_constraints: dict = {
         **{k: v for k, v in LearningTransformer._parameter_constraints.items() if k not in ("output", "frame_length")},
-        **LEARNING_CONSTRAINTS,
         "filters": [str, Path, "array-like"],
         "compression": [Real, "array-like"],
         "lateral_inhibition": ["array-like"],
@@ -150,18 +135,7 @@ class AuditorySpectrogram(LearningTransformer):
         frame_rate_hz: float = 200,
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
         rms_one_db_spl: float | None = 93.98,
-        learn: str | Sequence[str] | None = None,
-        solver: str = "adam",
-        max_iter: int = 200,
-        tol: float = 1e-5,
-        l2: float = 1e-4,
-        batch_size: int = 32,
-        learning_rate: float = 0.01,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        random_state: Any = None,
-        verbose: int = 0,
+        learn: str | Sequence[str] | Learn | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -174,17 +148,6 @@ class AuditorySpectrogram(LearningTransformer):
         self.pooling = pooling
         self.rms_one_db_spl = rms_one_db_spl
         self.learn = learn
-        self.solver = solver
-        self.max_iter = max_iter
-        self.tol = tol
-        self.l2 = l2
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.random_state = random_state
-        self.verbose = verbose
         self.dtype = dtype
         self.n_jobs = n_jobs
 

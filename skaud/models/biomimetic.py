@@ -19,6 +19,7 @@ from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.estimator.callbacks import FitProgress
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.classification import Labels
+from skaud.fitting.learn import Learn
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
 from skaud.pooling.statistics import pooled_names
 from skaud.pooling.temporal import TemporalPooling
@@ -78,24 +79,10 @@ class BiomimeticFrontend(AuditorySpectrogram):
         Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the
         published program, 100. A `Sound` knows its own.
     random_state : int, RandomState or None, default=None
-        For ``init="random"``; seed of the batches of learning and of what is held out.
-    learn : str, sequence of str, or None, default=None
+        For ``init="random"``.
+    learn : str, sequence of str, Learn, or None, default=None
         Parameters for `fit` to learn from labels, through a softmax head on the features: "full" for all, "cortical"
-        for scales and rates, or names of some. A rate keeps its sign.
-    solver : {"lbfgs", "adam"}, default="adam"
-        L-BFGS-B over all clips, or Adam over random batches of them.
-    max_iter, tol : int, float, default=200, 1e-5
-        Most iterations of learning, with Adam passes over all clips; it ends earlier where one lowers the loss by less
-        than ``tol * max(1, loss)``, with Adam where `n_iter_no_change` do not lower it by tol.
-    l2 : float, default=1e-4
-        Penalty on the squared weights of the softmax head.
-    batch_size, learning_rate : int, float, default=32, 0.01
-        Clips that are differentiated at a time; step of Adam, as a part of the range between a parameter's bounds.
-    early_stopping, validation_fraction, n_iter_no_change : bool, float, int, default=False, 0.1, 10
-        Hold out a fraction of the clips, stop after so many iterations that bring no better accuracy on them, and keep
-        the best.
-    verbose : int, default=0
-        Print the loss of every iteration of learning.
+        for scales and rates, or names of some; a `Learn` of them says how. A rate keeps its sign.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -184,17 +171,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
         rms_one_db_spl: float | None = 93.98,
         random_state: Any = None,
-        learn: str | Sequence[str] | None = None,
-        solver: str = "adam",
-        max_iter: int = 200,
-        tol: float = 1e-5,
-        l2: float = 1e-4,
-        batch_size: int = 32,
-        learning_rate: float = 0.01,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        verbose: int = 0,
+        learn: str | Sequence[str] | Learn | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -208,22 +185,12 @@ class BiomimeticFrontend(AuditorySpectrogram):
             pooling=pooling,
             rms_one_db_spl=rms_one_db_spl,
             learn=learn,
-            solver=solver,
-            max_iter=max_iter,
-            tol=tol,
-            l2=l2,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            random_state=random_state,
-            verbose=verbose,
             dtype=dtype,
             n_jobs=n_jobs,
         )
         self.n_strfs = n_strfs
         self.init = init
+        self.random_state = random_state
         self.scales_cycles_per_octave = scales_cycles_per_octave
         self.rates_hz = rates_hz
         self.response = response

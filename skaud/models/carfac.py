@@ -14,9 +14,8 @@ from skaud.design import carfac_response
 from skaud.design.carfac import of_ears
 from skaud.engines.carfac import LACKING, Cascade, along_channels
 from skaud.engines.engine import STEP
-from skaud.estimator.base import AudioTransformer
-from skaud.estimator.learning import LEARNING_CONSTRAINTS
 from skaud.estimator.sounds import count_ears
+from skaud.fitting.learn import Learn
 from skaud.hearing.audiogram import Audiogram
 from skaud.kernels.carfac.layout import HEALTH, LANES, N_CLASSES
 from skaud.models._carfac_fit import CARFACFit
@@ -136,26 +135,10 @@ class CARFAC(CARFACFit):
     explain_residual : {"synapse"} or None, default=None
         What explains the loss that outer hair cells do not: "synapse", fewer fibres, with the synapse; None leaves it
         to `residual_loss_db_`, and to a warning where it is beyond their reach.
-    learn : str, sequence of str, or None, default=None
-        Parameters for `fit` to learn from labels, through a softmax head on the features: those that `vjp` knows. A
-        number stays one number; give `ohc_health` as an array, or a callable, to learn an entry a channel.
-    solver : {"lbfgs", "adam"}, default="lbfgs"
-        L-BFGS-B over all clips, or Adam over random batches of them.
-    max_iter, tol : int, float, default=200, 1e-5
-        Most iterations of learning, with Adam passes over all clips, or of the fit to an audiogram; it ends earlier
-        where one lowers the loss by less than ``tol * max(1, loss)``, with Adam where `n_iter_no_change` do not lower
-        it by tol.
-    l2 : float, default=1e-4
-        Penalty on the squared weights of the softmax head.
-    batch_size, learning_rate : int, float, default=32, 0.01
-        Clips that are differentiated at a time; step of Adam, as a part of the range between a parameter's bounds.
-    early_stopping, validation_fraction, n_iter_no_change : bool, float, int, default=False, 0.1, 10
-        Hold out a fraction of the clips, stop after so many iterations that bring no better accuracy on them, and keep
-        the best.
-    random_state : int, RandomState or None, default=None
-        Seed of the batches of learning and of what is held out.
-    verbose : int, default=0
-        Print the loss of every iteration.
+    learn : str, sequence of str, Learn, or None, default=None
+        Parameters for `fit` to learn from labels, through a softmax head on the features: those that `vjp` knows; a
+        `Learn` of them says how. A number stays one number; give `ohc_health` as an array, or a callable, to learn an
+        entry a channel.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -234,7 +217,7 @@ class CARFAC(CARFACFit):
     array([ 260., 1030., 4060.])
     """
 
-    _parameter_constraints = AudioTransformer._parameter_constraints | LEARNING_CONSTRAINTS | PARAMETER_CONSTRAINTS
+    _parameter_constraints = CARFACFit._parameter_constraints | PARAMETER_CONSTRAINTS
 
     def __init__(
         self,
@@ -287,18 +270,7 @@ class CARFAC(CARFACFit):
         audiogram: Audiogram | Sequence[Audiogram | None] | None = None,
         ohc_share: float = 1.0,
         explain_residual: str | None = None,
-        learn: str | Sequence[str] | None = None,
-        solver: str = "lbfgs",
-        max_iter: int = 200,
-        tol: float = 1e-5,
-        l2: float = 1e-4,
-        batch_size: int = 32,
-        learning_rate: float = 0.01,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        random_state: Any = None,
-        verbose: int = 0,
+        learn: str | Sequence[str] | Learn | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -351,17 +323,6 @@ class CARFAC(CARFACFit):
         self.ohc_share = ohc_share
         self.explain_residual = explain_residual
         self.learn = learn
-        self.solver = solver
-        self.max_iter = max_iter
-        self.tol = tol
-        self.l2 = l2
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.random_state = random_state
-        self.verbose = verbose
         self.dtype = dtype
         self.n_jobs = n_jobs
 

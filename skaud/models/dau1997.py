@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.modulation import LOWEST_HZ
+from skaud.fitting.learn import Learn
 from skaud.models.osses2021 import Osses2021
 from skaud.pooling.temporal import TemporalPooling
 
@@ -74,18 +75,7 @@ class Dau1997(Osses2021):  # numpydoc ignore=PR02
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
         frame_length: float | None = 0.010,
         rms_one_db_spl: float | None = 93.98,
-        learn: str | Sequence[str] | None = None,
-        solver: str = "lbfgs",
-        max_iter: int = 200,
-        tol: float = 1e-5,
-        l2: float = 1e-4,
-        batch_size: int = 32,
-        learning_rate: float = 0.01,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        random_state: Any = None,
-        verbose: int = 0,
+        learn: str | Sequence[str] | Learn | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -113,17 +103,6 @@ class Dau1997(Osses2021):  # numpydoc ignore=PR02
             frame_length=frame_length,
             rms_one_db_spl=rms_one_db_spl,
             learn=learn,
-            solver=solver,
-            max_iter=max_iter,
-            tol=tol,
-            l2=l2,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            random_state=random_state,
-            verbose=verbose,
             dtype=dtype,
             n_jobs=n_jobs,
         )

@@ -15,7 +15,7 @@ from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
 from skaud.design.modulation import LOWEST_HZ
 from skaud.design.osses2021 import merge
-from skaud.estimator.learning import LEARNING_CONSTRAINTS
+from skaud.fitting.learn import Learn
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.adaptation import AdaptationLoops
 from skaud.stages.ears import HeadphoneFilter, MiddleEarFilter
@@ -102,33 +102,9 @@ class Osses2021(StagedTransformer):
     rms_one_db_spl : float or None, default=93.98
         Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the
         published program, 100. A `Sound` knows its own.
-    learn : str, sequence of str, or None, default=None
+    learn : str, sequence of str, Learn, or None, default=None
         Parameters for `fit` to learn from labels, through a softmax head on the features: those that `vjp` knows
-        and the output depends on.
-    solver : {"lbfgs", "adam"}, default="lbfgs"
-        L-BFGS-B over all clips, or Adam over random batches of them.
-    max_iter : int, default=200
-        Iterations of learning; with Adam, passes over all clips.
-    tol : float, default=1e-5
-        Learning ends where an iteration lowers the loss by less than ``tol * max(1, loss)``, or no entry of the
-        gradient exceeds tol; with Adam, after `n_iter_no_change` iterations that do not lower the loss by tol.
-    l2 : float, default=1e-4
-        Penalty on the squared weights of the softmax head.
-    batch_size : int, default=32
-        Clips of a batch of Adam; L-BFGS, too, differentiates no more at a time, which bounds the memory.
-    learning_rate : float, default=0.01
-        Step of Adam, as a part of the range between a parameter's bounds.
-    early_stopping : bool, default=False
-        Hold out clips, stop after `n_iter_no_change` iterations whose accuracy on them is no better, and keep what was
-        learned when it was best.
-    validation_fraction : float, default=0.1
-        Part of the clips to hold out.
-    n_iter_no_change : int, default=10
-        Iterations without progress to stop after.
-    random_state : int, RandomState or None, default=None
-        Seed of the batches and of what is held out.
-    verbose : int, default=0
-        Print the loss of every iteration of learning.
+        and the output depends on; a `Learn` of them says how.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
     n_jobs : int or None, default=None
@@ -191,7 +167,7 @@ class Osses2021(StagedTransformer):
         **HairCellEnvelope._parameter_constraints,
         **AdaptationLoops._parameter_constraints,
         **ModulationFilterbank._parameter_constraints,
-        **LEARNING_CONSTRAINTS,
+        **StagedTransformer._parameter_constraints,
         "headphone": ["boolean"],
         "headphone_gains_db": ["array-like", None],
         "middle_ear_gains_db": ["array-like", None],
@@ -228,18 +204,7 @@ class Osses2021(StagedTransformer):
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
         frame_length: float | None = 0.010,
         rms_one_db_spl: float | None = 93.98,
-        learn: str | Sequence[str] | None = None,
-        solver: str = "lbfgs",
-        max_iter: int = 200,
-        tol: float = 1e-5,
-        l2: float = 1e-4,
-        batch_size: int = 32,
-        learning_rate: float = 0.01,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        random_state: Any = None,
-        verbose: int = 0,
+        learn: str | Sequence[str] | Learn | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
@@ -269,17 +234,6 @@ class Osses2021(StagedTransformer):
         self.frame_length = frame_length
         self.rms_one_db_spl = rms_one_db_spl
         self.learn = learn
-        self.solver = solver
-        self.max_iter = max_iter
-        self.tol = tol
-        self.l2 = l2
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.random_state = random_state
-        self.verbose = verbose
         self.dtype = dtype
         self.n_jobs = n_jobs
 

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from skaud import BiomimeticFrontend, CorticalSTRF, TemporalPooling
+from skaud import BiomimeticFrontend, CorticalSTRF, Learn, TemporalPooling
 from skaud.display import STRFDisplay
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -84,7 +84,7 @@ def test_fields_come_from_models_of_both_kinds():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_a_model_that_has_learned_shows_where_it_began():
     X = np.random.default_rng(0).standard_normal((4, 1600))
-    model = BiomimeticFrontend(n_strfs=8, learn="cortical", max_iter=1, init="random", random_state=0)
+    model = BiomimeticFrontend(n_strfs=8, learn=Learn("cortical", max_iter=1), init="random", random_state=0)
     display = STRFDisplay.from_estimator(model.fit(X, [0, 1, 0, 1]))
     began = np.column_stack([model.initial_rates_hz_, model.initial_scales_cycles_per_octave_])
     np.testing.assert_allclose(display.initial_points_.get_offsets(), began)

@@ -4,6 +4,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skaud
-from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, audio
+from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, Learn, audio
 from skaud.fitting.classification import Labels, SoftmaxObjective
 from skaud.fitting.parameters import BoundedParameters
 
@@ -44,16 +46,21 @@ CLIPS, Y = make_bursts()
 WIDE_CLIPS, _ = make_bursts(rate=16000)
 
 
-def cochlea(**parameters):
+def learner(kind, learn, parameters):
+    """A model that learns, with the settings of `Learn` that stand among its parameters."""
+    settings = {name: parameters.pop(name) for name in Learn().get_params() if name in parameters}
+    return kind(learn=None if learn is None else Learn(learn, **settings), **parameters)
+
+
+def cochlea(learn="velocity_scale", **parameters):
     """A small CARFAC that learns its nonlinearity."""
-    small = {"sample_rate": RATE, "erb_per_step": 1.0, "learn": "velocity_scale", "max_iter": 8, "l2": 0.01, "tol": 0.0}
-    return CARFAC(**small | {"rms_one_db_spl": None} | parameters)  # the clips are at 66 dB SPL
+    small = {"sample_rate": RATE, "erb_per_step": 1.0, "rms_one_db_spl": None}  # the clips are at 66 dB SPL
+    return learner(CARFAC, learn, small | {"max_iter": 8, "l2": 0.01, "tol": 0.0} | parameters)
 
 
-def front_end(**parameters):
-    return BiomimeticFrontend(
-        **{"n_strfs": 8, "learn": "full", "max_iter": 3, "random_state": 0, "tol": 0.0} | parameters
-    )
+def front_end(learn="full", *, init="log", drawn=0, **parameters):
+    front = partial(BiomimeticFrontend, init=init, random_state=drawn)
+    return learner(front, learn, {"n_strfs": 8, "max_iter": 3, "random_state": 0, "tol": 0.0} | parameters)
 
 
 @parametrize_with_checks([cochlea(erb_per_step=2.0, max_iter=2)])
@@ -154,9 +161,9 @@ def test_learning_begins_at_the_loss_of_the_best_head_on_the_given_model(batch_s
     y = np.arange(12) % 3
     learned = cochlea(dtype="float64", max_iter=1, batch_size=batch_size).fit(CLIPS, y)
     z = StandardScaler().fit_transform(cochlea(dtype="float64", learn=None).fit_transform(CLIPS))
-    head = LogisticRegression(C=1 / (learned.l2 * len(z)), tol=1e-9, max_iter=5000).fit(z, y)
+    head = LogisticRegression(C=1 / (learned.learn.l2 * len(z)), tol=1e-9, max_iter=5000).fit(z, y)
     cross_entropy = -np.log(head.predict_proba(z)[np.arange(12), y]).mean()
-    penalty = learned.l2 / 2 * (head.coef_**2).sum()
+    penalty = learned.learn.l2 / 2 * (head.coef_**2).sum()
     assert learned.loss_curve_[0] == pytest.approx(cross_entropy + penalty, rel=1e-5)
 
 
@@ -188,7 +195,7 @@ def test_the_derivative_of_the_loss_follows_differences(solver):
 )
 def test_what_is_learned_is_fitted_and_within_its_bounds(model, solver):
     clips = CLIPS if isinstance(model, CARFAC) else WIDE_CLIPS
-    model = clone(model).set_params(solver=solver, max_iter=3, learning_rate=0.1).fit(clips, Y)
+    model = clone(model).set_params(learn__solver=solver, learn__max_iter=3, learn__learning_rate=0.1).fit(clips, Y)
     before = clone(model).set_params(learn=None).fit(clips)
     for name in model._names_to_learn():
         low, high = model._bounds()[name]
@@ -204,7 +211,7 @@ def test_what_is_learned_is_fitted_and_within_its_bounds(model, solver):
 def test_full_is_all_212_parameters_and_cortical_80():
     sizes = {}
     for learn in ("full", "cortical"):
-        model = BiomimeticFrontend(learn=learn, max_iter=1).fit(WIDE_CLIPS[:2], Y[:2])
+        model = BiomimeticFrontend(learn=Learn(learn, max_iter=1)).fit(WIDE_CLIPS[:2], Y[:2])
         sizes[learn] = sum(np.size(getattr(model, f"{name}_")) for name in model._names_to_learn())
     assert sizes == {"full": 212, "cortical": 80}
 
@@ -225,7 +232,7 @@ def test_rates_keep_their_sign():
 
 
 def test_strfs_that_are_drawn_are_drawn_once():
-    model = front_end(init="random", random_state=None, learn="integration_s").fit(WIDE_CLIPS, Y)
+    model = front_end(init="random", drawn=None, learn="integration_s").fit(WIDE_CLIPS, Y)
     drawn = model.rates_hz_.copy()
     model._design()
     np.testing.assert_array_equal(model.rates_hz_, drawn)
@@ -299,7 +306,7 @@ def test_strfs_cannot_be_learned_where_the_output_is_the_spectrogram():
 @pytest.mark.parametrize("model", [cochlea(batch_size=5), front_end(batch_size=5)])
 def test_a_seed_gives_the_same_for_any_number_of_jobs(model, solver):
     clips = CLIPS if isinstance(model, CARFAC) else WIDE_CLIPS
-    model = clone(model).set_params(solver=solver, random_state=3, max_iter=2)
+    model = clone(model).set_params(learn__solver=solver, learn__random_state=3, learn__max_iter=2)
     fits = [clone(model).set_params(n_jobs=n_jobs).fit(clips, Y) for n_jobs in (None, 1, 3)]
     for other in fits[1:]:
         assert other.loss_curve_ == fits[0].loss_curve_
@@ -381,6 +388,51 @@ def test_it_is_searched_and_validated_in_a_pipeline():
     assert len(search.fit(CLIPS, Y).cv_results_["mean_test_score"]) == 3
 
 
+def test_a_search_reaches_what_learn_says():
+    pipeline = make_pipeline(cochlea(), StandardScaler(), LogisticRegression())
+    grid = {"carfac__learn__max_iter": [1, 3], "carfac__learn__names": ["velocity_scale", ("v_offset", "max_zeta")]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(CLIPS, Y)
+    found = search.best_estimator_[0]
+    assert found.n_iter_ <= found.learn.max_iter == search.best_params_["carfac__learn__max_iter"]
+    assert found._names_to_learn() == tuple(np.atleast_1d(search.best_params_["carfac__learn__names"]))
+
+
+def test_names_alone_learn_with_the_settings_that_learn_has_by_default():
+    for names in ("velocity_scale", ["velocity_scale"], ("velocity_scale",)):
+        plain = CARFAC(RATE, erb_per_step=2.0, learn=names).fit(CLIPS[:6], Y[:6])
+        spelled = CARFAC(RATE, erb_per_step=2.0, learn=Learn(names)).fit(CLIPS[:6], Y[:6])
+        assert plain.loss_curve_ == spelled.loss_curve_
+        assert plain.velocity_scale_ == spelled.velocity_scale_
+
+
+@pytest.mark.parametrize(("kind", "solver"), [(cochlea, "lbfgs"), (front_end, "adam")])
+def test_every_model_has_a_solver_of_its_own(kind, solver):
+    clips = CLIPS if kind is cochlea else WIDE_CLIPS
+    own, given, other = (
+        kind(max_iter=2, solver=name).fit(clips, Y).loss_curve_
+        for name in (None, solver, "adam" if solver == "lbfgs" else "lbfgs")
+    )
+    assert own == given != other
+
+
+def test_learn_without_names_learns_nothing():
+    model = CARFAC(RATE, erb_per_step=1.0, learn=Learn(max_iter=3)).fit(CLIPS)
+    assert model.n_iter_ == 1
+    np.testing.assert_array_equal(model.transform(CLIPS), CARFAC(RATE, erb_per_step=1.0).fit_transform(CLIPS))
+    assert not get_tags(model).target_tags.required
+
+
+def test_what_learn_holds_is_copied_compared_and_shown():
+    model = cochlea(max_iter=1).fit(CLIPS, Y)
+    copy = clone(model)
+    assert copy.learn is not model.learn
+    assert copy.get_params()["learn__max_iter"] == 1
+    model.set_params(learn__names="v_offset")
+    assert copy.learn.names == "velocity_scale"
+    assert pickle.loads(pickle.dumps(model)).velocity_scale_ == model.velocity_scale_  # the fit knew the old name
+    assert "Learn(" in repr(model)
+
+
 def test_clips_at_another_rate_are_resampled():
     found = cochlea(max_iter=2).fit(CLIPS, Y, sample_rate=2 * RATE)
     resampled = [audio.resample(clip, RATE, sample_rate=2 * RATE) for clip in CLIPS]
@@ -394,7 +446,7 @@ def test_ears_are_learned_from_together():
 
 
 def test_the_spectrogram_alone_learns():
-    model = AuditorySpectrogram(learn="full", max_iter=2).fit(WIDE_CLIPS, Y)
+    model = AuditorySpectrogram(learn=Learn("full", max_iter=2)).fit(WIDE_CLIPS, Y)
     assert model.compression_.shape == (129,)
     assert model._found_.keys() == {"compression", "lateral_inhibition", "integration_s"}
 
@@ -434,9 +486,9 @@ def test_scikit_learn_without_callbacks_learns_as_well():
 import sys, sklearn.linear_model, sklearn.preprocessing, sklearn.model_selection
 sys.modules["sklearn.callback"] = None  # as before 1.9
 import numpy as np
-from skaud import AuditorySpectrogram
+from skaud import AuditorySpectrogram, Learn
 X = np.random.default_rng(0).standard_normal((4, 800))
-model = AuditorySpectrogram(learn="integration_s", max_iter=2).fit(X, [0, 1, 0, 1])
+model = AuditorySpectrogram(learn=Learn("integration_s", max_iter=2)).fit(X, [0, 1, 0, 1])
 print(model.n_iter_, hasattr(model, "set_callbacks"))
 """
     root = Path(skaud.__file__).parent.parent
@@ -462,12 +514,13 @@ def test_arrays_of_another_library_do_not_teach():
         ({"learn": "tau"}, Y),
         ({"sample_rate": 1}, Y),
         ({"ac_corner_hz": 5000}, Y),
-        ({"early_stopping": True, "validation_fraction": 0.01}, Y),
+        ({"learn__early_stopping": True, "learn__validation_fraction": 0.01}, Y),
+        ({"learn__max_iter": 0}, Y),
     ],
 )
 def test_a_model_whose_fit_failed_is_not_fitted(changes, y):
     fresh, fitted = cochlea(max_iter=1), cochlea(max_iter=1, learn=None).fit(CLIPS)
-    fitted.set_params(learn="velocity_scale")
+    fitted.set_params(learn=Learn("velocity_scale", max_iter=1))
     for model in (fresh, fitted):
         with error(ValueError):
             model.set_params(**changes).fit(CLIPS, y)

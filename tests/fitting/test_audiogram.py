@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skaud import CARFAC, Audiogram, Osses2021
+from skaud import CARFAC, Audiogram, Learn, Osses2021
 from skaud.fitting import predicted_audiogram
 from skaud.fitting.audiogram import fit_health, matching_levels, remaining_fibers, residual_of
 from skaud.hearing import hl_to_spl
@@ -429,12 +429,12 @@ def test_a_loss_that_the_model_overdoes_until_it_hears_nothing_is_a_miss():
 
 def test_a_fit_that_is_cut_short_says_so():
     with pytest.warns(ConvergenceWarning, match=r"^CARFAC did not converge: after 2 iterations .*gradient is [\d.]+"):
-        model = coarse(audiogram=MILD, max_iter=2).fit(SILENCE)
+        model = coarse(audiogram=MILD, learn=Learn(max_iter=2)).fit(SILENCE)
     assert model.n_iter_ == 2
 
 
 def test_verbose_prints_every_iteration(capsys):
-    model = coarse(audiogram=SLOPING, verbose=1).fit(SILENCE)
+    model = coarse(audiogram=SLOPING, learn=Learn(verbose=1)).fit(SILENCE)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == model.n_iter_
     assert f"{model.loss_curve_[-1]:.6g}" in lines[-1]
@@ -517,7 +517,7 @@ def test_labels_teach_a_healthy_ear_as_well():
     X, y = np.random.default_rng(0).normal(0, 1e-2, (4, 2, 200)), [0, 1, 0, 1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = coarse(audiogram=[None, SLOPING], learn="velocity_scale", max_iter=2).fit(X, y)
+        model = coarse(audiogram=[None, SLOPING], learn=Learn("velocity_scale", max_iter=2)).fit(X, y)
     assert model.velocity_scale_ != 0.1
     assert model.predicted_audiogram_[0] is model.residual_loss_db_[0] is None
     measured = predicted_audiogram(model, SLOPING.frequencies_hz)[1].thresholds_db_hl
@@ -706,11 +706,11 @@ def test_labels_teach_other_parameters_to_the_fitted_ear():
     y = np.arange(8) % 2
     tones = np.sin(2 * np.pi * np.array([1000, 3000])[y, np.newaxis] * np.arange(400) / 16000)
     X = 0.01 * tones + rng.normal(0, 0.01, (8, 400))
-    model = coarse(audiogram=SLOPING, learn="velocity_scale", max_iter=3, tol=1e-9)
+    model = coarse(audiogram=SLOPING, learn=Learn("velocity_scale", max_iter=3, tol=1e-9))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, y)
-        fitted = coarse(audiogram=SLOPING, max_iter=3, tol=1e-9).fit(X)
+        fitted = coarse(audiogram=SLOPING, learn=Learn(max_iter=3, tol=1e-9)).fit(X)
     np.testing.assert_array_equal(model.ohc_health_, fitted.ohc_health_)
     assert model.velocity_scale_ != 0.1
     predicted = model.predicted_audiogram_

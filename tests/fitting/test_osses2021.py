@@ -9,6 +9,7 @@ from skaud import (
     GammatoneFilterbank,
     HairCellEnvelope,
     HeadphoneFilter,
+    Learn,
     ModulationFilterbank,
     Osses2021,
 )
@@ -92,7 +93,9 @@ def labelled_noise():
 
 def test_it_learns_from_labels():
     X, y = labelled_noise()
-    model = small(pooling=("mean", "std"), learn=("adaptation_limit", "modulation_q"), l2=0.1, max_iter=4).fit(X, y)
+    model = small(pooling=("mean", "std"), learn=Learn(("adaptation_limit", "modulation_q"), l2=0.1, max_iter=4)).fit(
+        X, y
+    )
     assert (np.diff(model.loss_curve_) <= 0).all()
     assert model.loss_curve_[-1] < model.loss_curve_[0]
     assert model.adaptation_limit_ != 5.0
@@ -102,7 +105,7 @@ def test_it_learns_from_labels():
 def test_all_that_the_model_does_is_done_with_what_was_learned():
     X, y = labelled_noise()
     names = ("middle_ear_gains_db", "bandwidth_factor", "adaptation_limit", "adaptation_time_constants_s")
-    learned = small(pooling="mean", learn=names, l2=0.1, max_iter=2).fit(X, y)
+    learned = small(pooling="mean", learn=Learn(names, l2=0.1, max_iter=2)).fit(X, y)
     made = small(pooling="mean", **{name: getattr(learned, f"{name}_") for name in names}).fit(X)
     given = small(pooling="mean").fit(X)
 
@@ -145,12 +148,14 @@ def test_limit_and_floor_are_learned_together(random_state):
         high_hz=1500,
         adaptation_limit=3.0,
         minimum_level_db=30,
-        learn=("adaptation_limit", "minimum_level_db"),
-        solver="adam",
-        learning_rate=1.0,  # steps from bound to bound
-        batch_size=2,
-        max_iter=12,
-        random_state=random_state,
+        learn=Learn(
+            ("adaptation_limit", "minimum_level_db"),
+            solver="adam",
+            learning_rate=1.0,  # steps from bound to bound
+            batch_size=2,
+            max_iter=12,
+            random_state=random_state,
+        ),
     ).fit(X / 10, y)
     assert np.isfinite(model.loss_curve_).all()
     assert (model.adaptation_limit_, model.minimum_level_db_) != (3.0, 30)

@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skaud import BiomimeticFrontend
+from skaud import BiomimeticFrontend, Learn
 from skaud.kernels import cochlear
 from skaud.models import auditory_spectrogram
 
@@ -35,10 +35,10 @@ def make_trills(n_signals=12, seed=0):
 CLIPS, Y = make_trills()
 
 
-def front_end(**parameters):
-    return BiomimeticFrontend(
-        **{"n_strfs": 8, "learn": "full", "max_iter": 3, "random_state": 0, "tol": 0, "batch_size": 6} | parameters
-    )
+def front_end(learn="full", *, drawn=0, **parameters):
+    settings = {"max_iter": 3, "random_state": 0, "tol": 0, "batch_size": 6}
+    settings |= {name: parameters.pop(name) for name in Learn().get_params() if name in parameters}
+    return BiomimeticFrontend(**{"n_strfs": 8, "random_state": drawn, "learn": Learn(learn, **settings)} | parameters)
 
 
 @pytest.mark.parametrize("init", ["log", "random"])
@@ -110,7 +110,7 @@ def test_what_learning_began_with_is_kept():
     model = front_end(learn="cortical", max_iter=2, **given).fit(CLIPS, Y)
     np.testing.assert_array_equal(model.initial_rates_hz_, given["rates_hz"])
     np.testing.assert_array_equal(model.initial_scales_cycles_per_octave_, given["scales_cycles_per_octave"])
-    drawn = front_end(learn="cortical", init="random", random_state=5, max_iter=2).fit(CLIPS, Y)
+    drawn = front_end(learn="cortical", init="random", drawn=5, max_iter=2).fit(CLIPS, Y)
     frozen = clone(drawn).set_params(learn=None).fit(CLIPS)
     np.testing.assert_array_equal(drawn.initial_rates_hz_, frozen.rates_hz_)
     np.testing.assert_array_equal(frozen.initial_rates_hz_, frozen.rates_hz_)
@@ -152,7 +152,7 @@ def test_what_was_learned_is_pickled_cloned_and_searched():
     assert not hasattr(twin, "rates_hz_")
     np.testing.assert_array_equal(twin.fit(CLIPS[:6], Y[:6]).rates_hz_, model.rates_hz_)
     pipeline = make_pipeline(front_end(max_iter=1, pooling="std"), StandardScaler(), LogisticRegression())
-    grid = {"biomimeticfrontend__learn": [None, "cortical"], "biomimeticfrontend__init": ["log", "random"]}
+    grid = {"biomimeticfrontend__learn__names": [None, "cortical"], "biomimeticfrontend__init": ["log", "random"]}
     search = GridSearchCV(pipeline, grid, cv=2).fit(CLIPS, Y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_score_ > 0.75  # chance is 0.5

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from skaud import Compression, HairCellEnvelope, King2019, ModulationBandpass
+from skaud import Compression, HairCellEnvelope, King2019, Learn, ModulationBandpass
 from skaud.testing import dot_test
 
 RATE = 44100
@@ -204,7 +204,8 @@ def test_what_holds_for_all_models(check):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_learning_moves_the_exponent():
     X = np.concatenate([_noise(6, 2000), 8 * _noise(6, 2000, seed=1)])
-    model = King2019(RATE, **SMALL, learn="compression_exponent", max_iter=5, pooling="mean", output="adaptation")
+    learn = Learn("compression_exponent", max_iter=5)
+    model = King2019(RATE, **SMALL, learn=learn, pooling="mean", output="adaptation")
     model.fit(X, np.repeat([0, 1], 6))
     assert model.compression_exponent_ != 0.3
     assert model.loss_curve_[-1] < model.loss_curve_[0]
