@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
-from skaud.display._axes import edges_hz, pyplot, scale_frequencies
+from skaud._pyplot import pyplot
+from skaud.display.frequency_axis import edges_hz, scale_frequencies
 from skaud.sound import Sound
 from skaud.sound.clips import take_apart
 

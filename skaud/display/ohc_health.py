@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
-from skaud.display._axes import ear_style, healthy_frequencies_hz, pyplot, scale_frequencies
+from skaud._pyplot import pyplot
+from skaud.display.frequency_axis import healthy_frequencies_hz, scale_frequencies
 from skaud.fitting.audiogram import labels_of_ears
+from skaud.hearing.form import ear_style
 
 
 class OHCHealthDisplay:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
-from skaud.display._axes import pyplot
+from skaud._pyplot import pyplot
 from skaud.display.cochleagram import CochleagramDisplay, frequencies_hz
 from skaud.sound import Sound
 from skaud.sound.clips import take_apart

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
+from skaud._pyplot import pyplot
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
-from skaud.display._axes import pyplot
 from skaud.stages.cortical import STRFs, respond, strf_names
 
 FALLING, RISING = "tab:red", "tab:blue"  # of sweeps: rates above 0, below 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from skaud.hearing import _reading
+from skaud.hearing import reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,13 +110,13 @@ class Audiogram:
         ear: str | None = None,
         no_response: npt.ArrayLike | None = None,
     ):
-        frequency = _reading.numbers("frequencies_hz", frequencies_hz)
-        threshold = _reading.numbers("thresholds_db_hl", thresholds_db_hl)
-        _reading.check_frequencies(frequency)
-        _reading.check_thresholds(threshold, frequency)
+        frequency = reading.numbers("frequencies_hz", frequencies_hz)
+        threshold = reading.numbers("thresholds_db_hl", thresholds_db_hl)
+        reading.check_frequencies(frequency)
+        reading.check_thresholds(threshold, frequency)
         if ear not in (None, "left", "right"):
             raise ValueError(f"ear={ear!r} must be 'left', 'right' or None; an audiogram is of one ear, make two.")
-        unheard = _reading.mask_of_no_response(no_response, frequency, threshold)
+        unheard = reading.mask_of_no_response(no_response, frequency, threshold)
         self._set(frequencies_hz=frequency, thresholds_db_hl=threshold, ear=ear, no_response=unheard, columns=None)
 
     def _set(self, **fields: Any) -> Audiogram:
@@ -193,7 +193,7 @@ class Audiogram:
         >>> Audiogram.from_dict({"500 Hz": 10, "1k": 20, 250: 5}, ear="left")
         Audiogram([250, 500, 1000], [5, 10, 20], ear='left')
         """
-        found = _reading.points(_reading.items_of(thresholds_db_hl), no_response)
+        found = reading.points(reading.items_of(thresholds_db_hl), no_response)
         return cls(found.frequencies_hz, found.thresholds_db_hl, ear, found.no_response)
 
     @classmethod
@@ -226,7 +226,7 @@ class Audiogram:
         >>> Audiogram.from_series(pd.Series({500: 10.0, 1000: 20.0}))
         Audiogram([500, 1000], [10, 20])
         """
-        found = _reading.points(series.items(), no_response)
+        found = reading.points(series.items(), no_response)
         return cls(found.frequencies_hz, found.thresholds_db_hl, ear, found.no_response)
 
     @classmethod
@@ -273,13 +273,13 @@ class Audiogram:
         >>> Audiogram.from_row(frame.loc[0], columns={"1k": 1000, "R4000": 4000}, ear="right")
         Audiogram([1000, 4000], [35, 60], ear='right')
         """
-        taken = _reading.columns_of_row(row, columns)
+        taken = reading.columns_of_row(row, columns)
         items = [(name, value) for name, value in row.items() if name in taken]
-        found = _reading.points(items, no_response, taken)
+        found = reading.points(items, no_response, taken)
         try:
             audiogram = cls(found.frequencies_hz, found.thresholds_db_hl, ear, found.no_response)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{error} The columns taken were {_reading.in_words(found)}.") from None
+            raise type(error)(f"{error} The columns taken were {reading.in_words(found)}.") from None
         return audiogram._set(columns=tuple(found.labels))
 
     @property
@@ -444,9 +444,11 @@ class Audiogram:
         >>> ax = Audiogram.standard("N3", ear="right").plot()
         >>> ax = Audiogram.standard("S2", ear="left").plot(ax)
         """
-        from skaud.display.audiogram import AudiogramDisplay
+        from skaud.hearing.form import draw, new_axes
 
-        return AudiogramDisplay(self).plot(ax).ax_
+        ax = new_axes("Audiogram.plot") if ax is None else ax
+        draw(ax, [self])
+        return ax
 
     def __sub__(self, other: Audiogram) -> pd.Series:
         return self.difference(other) if isinstance(other, Audiogram) else NotImplemented

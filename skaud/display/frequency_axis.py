@@ -1,4 +1,4 @@
-"""What the displays share: matplotlib, and an axis of frequency."""
+"""What the displays share: an axis of frequency."""
 
 from typing import Any
 
@@ -8,16 +8,6 @@ from skaud.design.carfac_response import characteristics
 from skaud.design.erb import erb_number, erb_number_to_hz
 
 TICKS_HZ = (100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000)
-
-# Colour, marker and label: ASHA 1990, "Guidelines for audiometric symbols"
-_EARS = {"right": ("#c8102e", "o", "right ear"), "left": ("#0033a0", "x", "left ear")}
-
-
-def ear_style(ear: str | None, number: int = 0, n_ears: int = 1) -> tuple[str, str, str]:
-    """Colour, marker and label of an ear; where it is not stated, none of the clinic's symbols."""
-    if ear is not None:
-        return _EARS[ear]
-    return ("black", "0.55")[number % 2], ".", "ear not stated" if n_ears == 1 else f"ear {number}"
 
 
 def healthy_frequencies_hz(model: Any) -> np.ndarray:
@@ -45,12 +35,3 @@ def scale_frequencies(ax: Any, axis: str, low_hz: float, high_hz: float) -> None
     set_ticks = getattr(ax, f"set_{axis}ticks")
     set_ticks(ticks, [f"{hz / 1000:g}" for hz in ticks])
     set_ticks([], minor=True)
-
-
-def pyplot(display: str) -> Any:
-    """Module matplotlib.pyplot, or an error that says how to install it."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(f"{display} needs matplotlib; install it with: pip install 'skaud[plot]'") from error
-    return plt

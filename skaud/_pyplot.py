@@ -1,0 +1,12 @@
+"""matplotlib, which is not needed to be installed."""
+
+from typing import Any
+
+
+def pyplot(display: str) -> Any:
+    """Module matplotlib.pyplot, or an error that says how to install it."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(f"{display} needs matplotlib; install it with: pip install 'skaud[plot]'") from error
+    return plt
