@@ -149,7 +149,7 @@ def resample(x: Any, new_sample_rate: float, *, sample_rate: float | None = None
     -------
     Sound or ndarray, or list of these
         As `x`; ``n_new_samples = floor(n_samples * new_sample_rate / sample_rate + 0.5)``. Where the rates are equal,
-        `x` itself.
+        the same samples.
 
     Raises
     ------
@@ -587,8 +587,8 @@ def _apply(
 
     def sound(clip: Clip, samples: np.ndarray, name: str) -> Any:
         changed, rate = function(clip, samples, name)
-        if clip.sample_rate is None or rate is None:
-            return changed
+        if clip.sample_rate is None or rate is None:  # whoever works in place on it does not change x
+            return changed.copy() if np.may_share_memory(changed, samples) else changed
         if changed is not samples:
             changed.flags.writeable = False  # nobody else has it: a Sound may have it without a copy
         return Sound(changed, rate, scale if clip.rms_one_db_spl is None else clip.rms_one_db_spl)

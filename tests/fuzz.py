@@ -19,9 +19,10 @@ OUTCOMES = ("computed", "clear error", "wrong kind", "crash", "hang", "silently 
 LIMIT_S = 20  # of one case
 MEMORY = 6 << 30  # bytes of address space
 
-MODELS = ("CARFAC", "Osses2021", "Dau1997", "AuditorySpectrogram", "BiomimeticFrontend")
+MODELS = ("CARFAC", "Osses2021", "Dau1997", "King2019", "AuditorySpectrogram", "BiomimeticFrontend")
 SOUND_STAGES = ("HeadphoneFilter", "MiddleEarFilter", "GammatoneFilterbank", "CochlearFilterbank")
 CHANNEL_STAGES = ("HairCellEnvelope", "AdaptationLoops", "ModulationFilterbank")
+CHANNEL_STAGES += ("Compression", "AdaptationHighPass", "ModulationBandpass")
 RESPONSE_STAGES = ("PowerLawCompression", "LateralInhibition", "LeakyIntegrator", "CorticalSTRF", "TemporalPooling")
 IHC_STYLES = ("two_cap", "one_cap", "just_hwr", "two_cap_with_syn")
 ALL = (*MODELS, *SOUND_STAGES, *CHANNEL_STAGES, *RESPONSE_STAGES)
@@ -30,6 +31,27 @@ NUMBERS = (0, -1, 1, 1e-300, 1e-30, 1e-12, 1e-6, 1e-3, 0.5, 2, 10, 1e3, 1e6, 1e9
 NUMBERS += (np.inf, -np.inf, np.nan, -1e-300, 5e-324, 1.7e308, -1e30)
 # These change nothing that is computed here: learning, and where.
 LEFT_OUT = {"n_jobs", "random_state", "learn", "audiogram", "explain_residual"}
+# What is None by default, and numbers where it is given; of the lists, the first alone makes no sense.
+NONE_STANDS_FOR: dict[str, Any] = {
+    "frame_length": 0.01,
+    "rms_one_db_spl": 100.0,
+    "high_hz": 8000.0,
+    "hair_cell_corner_hz": 1000.0,
+    "envelope_low_pass_hz": 150.0,
+    "envelope_attenuation": 1.0,
+    "max_modulation_hz": 150.0,
+    "modulation_low_pass_hz": 150.0,
+    "modulation_n_filters": 3,
+    "n_fibers": [50, 35, 25],
+    "frequencies_hz": [100.0, 1000.0, 8000.0],
+    "gains_db": [0.0, 3.0, -3.0],
+    "headphone_gains_db": [0.0] * len(skaud.HeadphoneFilter().fit().frequencies_hz_),
+    "middle_ear_gains_db": [0.0] * len(skaud.MiddleEarFilter().fit().frequencies_hz_),
+    "scales_cycles_per_octave": [0.5] * 40,
+    "rates_hz": [4.0] * 40,
+}
+PAIRS = ({"frequencies_hz", "gains_db"}, {"scales_cycles_per_octave", "rates_hz"})
+NO_NUMBERS = ("", "1", b"1", True, None, [], [[]], [[1.0], [2.0, 3.0]], {}, 1j, "nan", np.array("1"), (None,), ["1"])
 
 
 def sound_for(name: str, n_samples: int = 700) -> np.ndarray:
@@ -80,40 +102,47 @@ def finite(result: Any) -> bool:
 def parameter_sets(n: int, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Estimators by name with one or two parameters at their limits, or beyond."""
     rng = np.random.default_rng(seed)
-    numeric = {name: list(_numeric(getattr(skaud, name)())) for name in ALL}
+    every = {name: getattr(skaud, name)().get_params(deep=False) for name in ALL}
+    numeric = {name: list(_numeric(every[name])) for name in ALL}
     for i in range(n):
         name = ALL[i % len(ALL)] if rng.random() < 0.7 else "CARFAC"
-        if not numeric[name]:
-            continue
-        own = numeric[name]
+        own = numeric[name] or [("dtype", "float32")]
         chosen = rng.choice(len(own), size=min(len(own), 1 + (rng.random() < 0.3)), replace=False)
         changed = {}
         for which in chosen:
             parameter, default = own[which]
             changed[parameter] = _extreme(default, rng)
+        if rng.random() < 0.1:
+            others = [parameter for parameter in every[name] if parameter not in LEFT_OUT]
+            changed[others[rng.integers(len(others))]] = NO_NUMBERS[rng.integers(len(NO_NUMBERS))]
+        for pair in PAIRS:
+            if pair & set(changed) and pair <= set(every[name]):
+                changed = {parameter: NONE_STANDS_FOR[parameter] for parameter in pair} | changed
         if name == "CARFAC" and rng.random() < 0.5:
             changed["ihc_style"] = IHC_STYLES[rng.integers(4)]
         yield name, changed
 
 
-def _numeric(estimator: Any) -> Iterator[tuple[str, Any]]:
-    for name, default in estimator.get_params(deep=False).items():
+def _numeric(parameters: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, default in parameters.items():
         is_numbers = (
             np.ndim(default) == 1 and not isinstance(default, str) and all(isinstance(v, Real) for v in default)
         )
         if name not in LEFT_OUT and ((isinstance(default, Real) and not isinstance(default, bool)) or is_numbers):
             yield name, default
-        elif name in ("frame_length", "rms_one_db_spl", "high_hz", "hair_cell_corner_hz", "envelope_low_pass_hz"):
-            yield name, 1.0
+        elif default is None and name in NONE_STANDS_FOR:
+            yield name, NONE_STANDS_FOR[name]
 
 
 def _extreme(default: Any, rng: np.random.Generator) -> Any:
     value = NUMBERS[rng.integers(len(NUMBERS))]
     if rng.random() < 0.3:  # near the default
         value = float(np.max(default)) * 10.0 ** rng.uniform(-4, 4)
-    if isinstance(default, Integral) and math.isfinite(value) and rng.random() < 0.7:
+    if isinstance(np.ravel(default)[0].item(), Integral) and math.isfinite(value) and rng.random() < 0.7:
         value = int(value)
-    if np.ndim(default):
+    if not isinstance(default, Real):
+        if isinstance(default, str):  # of an estimator without numbers
+            return NO_NUMBERS[rng.integers(len(NO_NUMBERS))]
         values = list(default)
         if rng.random() < 0.5:
             return [value] * len(values)
@@ -363,7 +392,8 @@ def main() -> None:
         for make in (skaud.CARFAC, lambda: skaud.Osses2021(output="filterbank"), skaud.AuditorySpectrogram):
             say(dict(try_kinds_of_x(make, say)))
     if "parameters" in sys.argv[2:] or len(sys.argv) < 3:
-        say(dict(try_parameters(int(sys.argv[1]) if len(sys.argv) > 1 else 1000, report=say)))
+        n, seed = (int(word) for word in (*sys.argv[1:2], "1000")[:1] + (*sys.argv[3:4], "0")[:1])
+        say(dict(try_parameters(n, seed, report=say)))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skaud.design.limits import as_numbers
+
 FULL_SCALE_DB_SPL = 100.0  # of an input of 1 to the loops, which leaves them at 100 model units
 TIME_CONSTANTS_S = (0.005, 0.050, 0.129, 0.253, 0.500)
 
@@ -35,9 +37,7 @@ def design_adaptation(
 
     The parameters may take a complex step.
     """
-    time_constants = np.asarray(time_constants_s)
-    if time_constants.dtype.kind not in "fc":  # whole numbers, however large
-        time_constants = time_constants.astype(float)
+    time_constants = as_numbers(time_constants_s)
     floor = 10 ** ((minimum_level_db - FULL_SCALE_DB_SPL) / 20)
     start = floor**0.5 ** np.arange(1, len(time_constants) + 1)  # each divisor the root of the one before
     excess = (1 - start**2) * limit - 1 if limit is not None and is_limited(limit) else np.zeros(len(start))

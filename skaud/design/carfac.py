@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud.design.erb import erb_hz
-from skaud.design.limits import MOST_CHANNELS, SLOWEST_UPDATE, check_size
+from skaud.design.limits import MOST_CHANNELS, SLOWEST_UPDATE, as_numbers, check_size
 
 IHC_STYLES = ("just_hwr", "one_cap", "two_cap", "two_cap_with_syn")
 
@@ -111,11 +111,6 @@ def of_ears(values: Sequence[Any]) -> Any:
     if len(values) == 1:
         return values[0]
     return np.stack(values) if isinstance(values[0], np.ndarray) else tuple(values)
-
-
-def as_numbers(values: Any) -> np.ndarray:
-    """Float64 array; complex128 where a complex step asks for a derivative."""
-    return np.asarray(values, dtype=np.result_type(np.asarray(values).dtype, np.float64))
 
 
 def pole_frequencies(
@@ -335,7 +330,7 @@ def design_agc(
                 f"agc1_scales[{stage}]={scale1[stage]:.4g} and agc2_scales[{stage}]={scale2[stage]:.4g} at "
                 f"sample_rate={sample_rate}, even at a first decimation of 1 (taps {basal[stage]:.3f}, "
                 f"{middle[stage]:.3f}, {apical[stage]:.3f}; the middle one must be at least 0.25, none negative); "
-                "raise the time constant or the sample rate, or lower the scales."
+                f"raise the time constant or the sample rate, or lower the scales, or agc_decimation={agc_decimation}."
             )
         decimation[0] -= 1
     mix = agc_mix_coeff / n_times

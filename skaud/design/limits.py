@@ -1,9 +1,13 @@
-"""How large a design may become: what asks for more is named before it takes memory or time."""
+"""How large a design may become: what asks for more is named before it takes memory or time; numbers of any size."""
 
 from typing import Any
 
+import numpy as np
+
 MOST_CHANNELS = 10_000  # a hundred times those of the published models
 MOST_STRFS = 10_000
+MOST_FILTERS = 256  # of modulation, a channel
+MOST_OCTAVES = 40  # of modulation filters: the published ones are 6
 MOST_SEGMENTS = 100_000  # of a signal, over which frames are pooled
 SLOWEST_UPDATE = 1_000_000  # samples from one update of a gain control to the next, half a minute
 LONGEST_FRAME = 1 << 40  # samples, months
@@ -16,3 +20,9 @@ def check_size(name: str, value: Any, size: float, most: float, of: str, remedy:
     if not size <= most:  # also a NaN
         given = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:80]}..."
         raise ValueError(f"{name}={given} asks for {size:.4g} {of}, and {most:.4g} are the most; {remedy}.")
+
+
+def as_numbers(values: Any) -> np.ndarray:
+    """Float64 array, also of whole numbers beyond 64 bits; complex128 where a complex step asks for a derivative."""
+    array = np.asarray(values)
+    return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)

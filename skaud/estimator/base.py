@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in
 
 from skaud._fitted import as_designed, as_fitted, forget, remember_parameters, unfitted_on_failure
+from skaud._warnings import each_once
 from skaud.design.limits import LONGEST_FRAME, check_size
 from skaud.estimator.limits import design_within_limits
 from skaud.estimator.listening import Listening
@@ -122,7 +123,8 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         ndarray, list of ndarray, or data frame
             As `transform` returns it.
         """
-        return self.fit(X, y, sample_rate=sample_rate).transform(X, sample_rate=sample_rate)
+        with each_once():
+            return self.fit(X, y, sample_rate=sample_rate).transform(X, sample_rate=sample_rate)
 
     @as_fitted
     def transform(self, X: Any, sample_rate: Any = None) -> Any:
@@ -272,7 +274,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         if isinstance(self.pooling, TemporalPooling):
             self.pooling._validate_params()
         if self.pooling is not None:
-            resolve_statistics(self._pooling()[0])
+            resolve_statistics(self._pooling()[0], "pooling")
 
     @abstractmethod
     def _design(self) -> None:

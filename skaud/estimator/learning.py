@@ -10,6 +10,7 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import _num_samples
 
 from skaud._fitted import unfitted_on_failure
+from skaud._warnings import each_once
 from skaud.estimator.callbacks import CallbackSupportMixin, FitProgress, with_callbacks
 from skaud.estimator.sounds import Sounds
 from skaud.estimator.vjp import DifferentiableTransformer
@@ -68,7 +69,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         ConvergenceWarning
             If learning reached `max_iter`.
         """
-        with unfitted_on_failure(self):
+        with unfitted_on_failure(self), each_once():
             verbose = self._how_to_learn().verbose
             progress = FitProgress(self, X, y, verbose=verbose, max_iter=self._most_iterations())
             super().fit(X, y, sample_rate)
@@ -110,8 +111,9 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         ndarray, list of ndarray, or data frame
             As `transform` returns it.
         """
-        fitted = self.fit(X, y, sample_rate=sample_rate, sample_weight=sample_weight)
-        return fitted.transform(X, sample_rate=sample_rate)
+        with each_once():
+            fitted = self.fit(X, y, sample_rate=sample_rate, sample_weight=sample_weight)
+            return fitted.transform(X, sample_rate=sample_rate)
 
     def _how_to_learn(self) -> Learn:
         """What `learn` asks for, with the defaults where it names parameters alone."""

@@ -128,7 +128,7 @@ def check_coefficients(model: Any, coefficients: CARFACCoefficients) -> None:
     car, hair_cell = coefficients.car, coefficients.hair_cell
     for name, wrong, remedy in (
         ("max_zeta", car.r1 <= -1, "lower it, or first_pole_theta, or raise high_f_damping_compression"),
-        ("max_zeta", car.zr <= 0, "raise it, or lower min_zeta or erb_break_hz, or raise min_pole_hz"),
+        ("max_zeta", car.zr <= 0, "raise it, or erb_q or min_pole_hz, or lower min_zeta or erb_break_hz"),
     ):
         if wrong.any():
             raise ValueError(

@@ -179,3 +179,144 @@ def _as_frames(frames: Any, i: int) -> np.ndarray:
     if not np.isfinite(frames).all():
         raise ValueError(f"X[{i}] has features that are NaN or infinite; every feature must be finite.")
     return frames if frames.dtype in (np.float32, np.float64) else frames.astype(np.float64)
+<<<<<<< HEAD
+=======
+
+
+def resolve_statistics(
+    statistics: Statistic | Sequence[Statistic], parameter: str = "statistics"
+) -> list[tuple[str, Callable[..., np.ndarray]]]:
+    """Names and functions ``f(frames, axis=-1)`` of the statistics; an error that names the parameter for others."""
+    if isinstance(statistics, np.ndarray):
+        statistics = statistics.tolist()  # of an array without axes, the name itself
+    if isinstance(statistics, str) or callable(statistics):
+        statistics = (statistics,)
+    if not len(statistics):
+        raise ValueError(
+            f"{parameter}={statistics!r} is empty; name at least one statistic, such as 'mean', or use pooling=None "
+            "for frames."
+        )
+    resolved = [_resolve(statistic, parameter) for statistic in statistics]
+    names = [name for name, _ in resolved]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(
+                f"{parameter} has {name!r} {names.count(name)} times, and features need names of their own; leave one "
+                "out, or give the functions different names, f.__name__."
+            )
+    return resolved
+
+
+def pool(frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segments: int = 1) -> np.ndarray:
+    """Pool one signal, (..., n_frames), into (segments * n_statistics * ...,)."""
+    n_frames, resolved = frames.shape[-1], resolve_statistics(statistics)
+    pooled = []
+    for part in part_slices(n_frames, segments):
+        for name, function in resolved:
+            value = function(frames[..., part], axis=-1)
+            shape = getattr(value, "shape", ())  # without NumPy: the frames may be cupy's
+            if shape != frames.shape[:-1]:
+                raise ValueError(
+                    f"the statistic {name!r} made shape {shape} of frames {frames[..., part].shape}; it must "
+                    "reduce the last axis, f(frames, axis=-1), and no other."
+                )
+            pooled.append(np.ravel(value))
+    return np.concatenate(pooled)
+
+
+def pool_adjoint(
+    pooled_bar: np.ndarray, frames: np.ndarray, statistics: Statistic | Sequence[Statistic], segments: int = 1
+) -> np.ndarray:
+    """Derivative of an objective with respect to frames (..., n_frames), from that with respect to pool(frames)."""
+    resolved = resolve_statistics(statistics)
+    for statistic in (statistics,) if isinstance(statistics, str) or callable(statistics) else statistics:
+        if callable(statistic) and statistic not in _NAMED.values():
+            raise ValueError(
+                f"pooling has the callable {statistic!r}, whose derivative is not known; name a statistic instead, or "
+                "set pooling=None and differentiate the frames."
+            )
+    frames_bar = np.zeros(frames.shape)
+    bars = iter(np.reshape(pooled_bar, (segments * len(resolved), *frames.shape[:-1], 1)))
+    for part in part_slices(frames.shape[-1], segments):
+        for name, _ in resolved:
+            # pooled.append(np.ravel(function(frames[..., part], axis=-1)))
+            frames_bar[..., part] += _statistic_adjoint(next(bars), name, frames[..., part].astype(float))
+    return frames_bar
+
+
+def _statistic_adjoint(bar: np.ndarray, name: str, frames: np.ndarray) -> np.ndarray:
+    """Derivative with respect to frames (..., n_frames) of a statistic whose own is bar (..., 1)."""
+    frames_bar, n_frames = np.zeros(frames.shape), frames.shape[-1]
+    if name.startswith("delta_"):
+        if n_frames > 1:
+            # np.diff(frames)
+            difference_bar = _statistic_adjoint(bar, name.removeprefix("delta_"), np.diff(frames, axis=-1))
+            frames_bar[..., 1:] += difference_bar
+            frames_bar[..., :-1] -= difference_bar
+    elif name == "mean":
+        frames_bar += bar / n_frames
+    elif name == "std":
+        spread = np.std(frames, axis=-1, keepdims=True)
+        deviation = frames - np.mean(frames, axis=-1, keepdims=True)
+        np.divide(bar * deviation, n_frames * spread, out=frames_bar, where=spread > 0)
+    else:
+        percent = _PERCENT_OF[name] if name in _PERCENT_OF else float(name.removeprefix("p"))
+        rank = percent / 100 * (n_frames - 1)
+        below = min(int(rank), max(n_frames - 2, 0))
+        order = np.argsort(frames, axis=-1)
+        # frames[below] * (1 - (rank - below)) + frames[below + 1] * (rank - below), of the sorted frames
+        np.put_along_axis(frames_bar, order[..., below : below + 1], bar * (1 - (rank - below)), axis=-1)
+        if rank > below:
+            np.put_along_axis(frames_bar, order[..., below + 1 : below + 2], bar * (rank - below), axis=-1)
+    return frames_bar
+
+
+def part_slices(n_frames: int, segments: int) -> list[slice]:
+    """Frames of every part, at least one."""
+    starts = [min(part * n_frames // segments, n_frames - 1) for part in range(segments)]
+    return [slice(start, max((part + 1) * n_frames // segments, start + 1)) for part, start in enumerate(starts)]
+
+
+def pooled_names(channels: Sequence[str], statistics: Statistic | Sequence[Statistic], segments: int = 1) -> np.ndarray:
+    """Names in the order of `pool`."""
+    names = [
+        f"{channel}_{name}" + (f"_part{part + 1}of{segments}" if segments > 1 else "")
+        for part in range(segments)
+        for name, _ in resolve_statistics(statistics)
+        for channel in channels
+    ]
+    return np.asarray(names, dtype=object)
+
+
+def _resolve(statistic: Any, parameter: str) -> tuple[str, Callable[..., np.ndarray]]:
+    if callable(statistic):
+        return getattr(statistic, "__name__", type(statistic).__name__.lower()), statistic
+    if isinstance(statistic, str):
+        if statistic.startswith("delta_"):
+            name, function = _resolve(statistic.removeprefix("delta_"), parameter)
+            return f"delta_{name}", _of_differences(function)
+        if statistic in _NAMED:
+            return statistic, _NAMED[statistic]
+        if match := _PERCENTILE.fullmatch(statistic):
+            return statistic, _percentile(float(match[1]))
+    raise ValueError(
+        f"{parameter} has {statistic!r}; it must be one of {sorted(_NAMED)}, a percentile such as 'p95', one of these "
+        "after 'delta_', or a callable f(frames, axis=-1)."
+    )
+
+
+def _percentile(percent: float) -> Callable[..., np.ndarray]:
+    def percentile(frames: np.ndarray, axis: int = -1) -> np.ndarray:
+        return np.percentile(frames, percent, axis=axis).astype(frames.dtype)
+
+    return percentile
+
+
+def _of_differences(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    def of_differences(frames: np.ndarray, axis: int = -1) -> np.ndarray:
+        if frames.shape[axis] == 1:  # nothing changes within a single frame
+            return function(np.zeros_like(frames), axis=axis)
+        return function(np.diff(frames, axis=axis), axis=axis)
+
+    return of_differences
+>>>>>>> b32dc23 (Fuzz every public estimator; name parameters that were not, warn once in fit_transform, give arrays of audio apart from what went in)

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._fitted import as_fitted, remember_parameters
+from skaud._warnings import each_once
 from skaud.audio import resample_array
 from skaud.design import cochlear as design
 from skaud.design.limits import HIGHEST_RATE_HZ, LONGEST_PERIOD, check_size
@@ -58,6 +59,24 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output
         design_within_limits(self)
         return self
 
+    def fit_transform(self, X: Any, y: Any = None) -> Any:
+        """Fit, then transform the same responses.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, [n_ears,] n_channels, n_samples), or list of arrays that differ in n_samples
+            Response of the stage before.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        array or list of arrays
+            As `transform` returns it.
+        """
+        with each_once():
+            return self.fit(X, y).transform(X)
+
     @as_fitted
     def transform(self, X: Any) -> Any:
         """Response of this stage.
@@ -78,7 +97,8 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output
             If X has other channels than that of fit, no axis of time, or values that are not finite.
         """
         if isinstance(X, (list, tuple)):
-            return [self._transform(clip, f"X[{i}]") for i, clip in enumerate(X)]
+            with each_once():
+                return [self._transform(clip, f"X[{i}]") for i, clip in enumerate(X)]
         return self._transform(X, "X", is_batch=True)
 
     def _transform(self, x: Any, name: str, *, is_batch: bool = False) -> Any:

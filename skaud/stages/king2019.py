@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud.design import king2019 as design
+from skaud.design.limits import MOST_FILTERS, MOST_OCTAVES, check_size
 from skaud.engines.channelwise import Channelwise
 from skaud.estimator.base import AudioTransformer
 from skaud.kernels import king2019 as kernels
@@ -280,8 +281,8 @@ class ModulationBandpass(ChannelStage):
         **AudioTransformer._parameter_constraints,
         "modulation_low_hz": POSITIVE,
         "modulation_high_hz": POSITIVE,
-        "modulation_q": [Interval(Real, 0, 20, closed="neither")],
-        "modulation_n_filters": [Interval(Integral, 1, 256, closed="both"), None],
+        "modulation_q": [Interval(Real, 1e-3, 20, closed="both")],
+        "modulation_n_filters": [Interval(Integral, 1, MOST_FILTERS, closed="both"), None],
         "modulation_low_pass_hz": [Real, None],
         "phase": [StrOptions({"insensitive", "signed"})],
     }
@@ -321,6 +322,9 @@ class ModulationBandpass(ChannelStage):
                 f"modulation_low_hz={self.modulation_low_hz} must not exceed modulation_high_hz="
                 f"{self.modulation_high_hz}; lower it."
             )
+        octaves = np.log2(float(self.modulation_high_hz)) - np.log2(float(self.modulation_low_hz))
+        remedy = f"raise it, or lower modulation_high_hz={self.modulation_high_hz}"
+        check_size("modulation_low_hz", self.modulation_low_hz, octaves, MOST_OCTAVES, "octaves of filters", remedy)
         edge_hz = design.upper_edge(self._frequencies(self.get_params(deep=False))[-1], self.modulation_q)
         if edge_hz >= self.sample_rate / 2:
             raise ValueError(
