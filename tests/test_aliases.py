@@ -10,7 +10,8 @@ CASES = [
     *((name, {}) for name in ALL),
     ("PowerLawCompression", {"compression": 0.3}),
     *((name, {"dtype": "float64"}) for name in ALL if "dtype" in getattr(skaud, name)().get_params()),
-    *((name, {"pooling": None, "frame_length": None}) for name in ("CARFAC", "Osses2021")),
+    *((name, {"pooling": None, "frame_length": None}) for name in ("CARFAC", "Osses2021", "King2019")),
+    ("Compression", {"compression_exponent": 1.0}),
     ("AuditorySpectrogram", {"pooling": None}),
     ("BiomimeticFrontend", {"pooling": None}),
     ("BiomimeticFrontend", {"pooling": None, "output": "spectrogram"}),
@@ -67,7 +68,7 @@ def test_results_share_no_memory(name, parameters):
         assert_apart(grads, (x, bar, value, wanted))
 
 
-@pytest.mark.parametrize("name", ["CARFAC", "Osses2021", "Dau1997", *SOUND_STAGES[:3], *CHANNEL_STAGES])
+@pytest.mark.parametrize("name", ["CARFAC", "Osses2021", "Dau1997", "King2019", *SOUND_STAGES[:3], *CHANNEL_STAGES])
 def test_streams_share_no_memory(name):
     model = getattr(skaud, name)()
     if "pooling" in model.get_params():

@@ -3,6 +3,7 @@
 import argparse
 import multiprocessing
 import os
+import warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any
@@ -31,11 +32,28 @@ def _differentiate_health(model: Any, x: Any) -> None:
     _differentiate(model, x, wrt=("X", "ohc_health"))
 
 
-# Class, and calls that compile each a kernel of its own: a process compiles one at a time. The stages of Osses2021, and
-# Dau1997, run on its kernels; the biomimetic models have none that are compiled.
-JOBS: dict[str, tuple[str, tuple[Callable, ...]]] = {
-    "carfac": ("CARFAC", (_differentiate, _differentiate_health, _transform, _simulate)),
-    "osses2021": ("Osses2021", (_differentiate, _transform, _simulate)),
+def _learn(model: Any, x: Any) -> None:
+    model.set_params(learn="velocity_scale", max_iter=1, tol=1e30).fit([x[0], x[0]], [0, 1])
+
+
+def _fit_audiogram(model: Any, x: Any) -> None:
+    from skaud import Audiogram
+
+    model.set_params(audiogram=Audiogram([1000.0, 2000.0], [10.0, 10.0])).fit(x)
+
+
+# Class and call, which compile a kernel or more of their own: a process compiles one at a time.
+_OSSES2021 = tuple(("Osses2021", call) for call in (_differentiate, _transform, _simulate))
+_KING2019 = ("ModulationBandpass", "AdaptationHighPass", "Compression")
+JOBS: dict[str, tuple[tuple[str, Callable], ...]] = {
+    "carfac": tuple(
+        ("CARFAC", call)
+        for call in (_differentiate, _differentiate_health, _learn, _fit_audiogram, _transform, _simulate)
+    ),
+    "osses2021": _OSSES2021,
+    "dau1997": _OSSES2021,  # whose kernels it runs on
+    "king2019": (*_OSSES2021, *((stage, _differentiate) for stage in _KING2019)),
+    "biomimetic": (),  # which has no kernels that are compiled
 }
 
 
@@ -67,29 +85,42 @@ def run(options: argparse.Namespace) -> int:
     n_processes = (os.cpu_count() or 1) if options.jobs is None else options.jobs
     if n_processes < 1:
         raise UsageError(f"--jobs {n_processes} must be at least 1.")
-    n_failed = 0
+    jobs = dict.fromkeys(job for model in options.models for job in JOBS[model])
+    dtypes, n_failed = dict.fromkeys(options.dtypes), 0
+    if not jobs:
+        say(f"skaud warm-up: {', '.join(options.models)} has no kernels that are compiled.")
+        return ALL_FINE
     # Not forked, which copies the locks of threads that do not run on.
     with ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn")) as executor:
         running: dict[str, Future] = {
             f"{name} {dtype} {call.__name__.strip('_')}": executor.submit(compile_for, name, call, dtype)
-            for name in dict.fromkeys(options.models)
-            for dtype in dict.fromkeys(options.dtypes)
-            for call in JOBS[name][1]
+            for dtype in dtypes
+            for name, call in jobs
         }
-        for job, future in running.items():
-            if error := future.exception():
-                n_failed += 1
-                say(f"skaud warm-up: {job} failed: {error}")
+        try:
+            for job, future in running.items():
+                if error := future.exception():
+                    n_failed += 1
+                    say(f"skaud warm-up: {job} failed: {error}")
+        except BaseException:  # an interruption, which is not to wait for what takes a minute
+            executor.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
     say(f"skaud warm-up: {len(running) - n_failed} of {len(running)} calls compiled.")
     return FAILED if n_failed else ALL_FINE
 
 
 def compile_for(name: str, call: Callable, dtype: str) -> None:
-    """Compile what one call of one model needs."""
+    """Compile what one call of one model or stage needs."""
     import numpy as np
 
     import skaud
+    from skaud.kernels import _cache
 
     x = np.zeros((1, 512), dtype)
-    with compilation_said():
-        call(getattr(skaud, JOBS[name][0])(dtype=dtype).fit(x), x)
+    _cache._warned = False  # a job of its own, in a process that had others
+    with compilation_said(), warnings.catch_warnings():
+        # Elsewhere a cache that keeps nothing is no fault; here it is all that is wanted.
+        warnings.filterwarnings("error", ".*cannot be (written|made)", RuntimeWarning)
+        call(getattr(skaud, name)(dtype=dtype).fit(x), x)

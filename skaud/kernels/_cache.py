@@ -108,8 +108,8 @@ class KernelCache(caching._Cache):
 def _folders(function: Callable) -> list[Path]:
     """Folders that compiled kernels may lie in: the one that NUMBA_CACHE_DIR names, or numba's usual ones."""
     source = inspect.getfile(function)
-    usual = (caching.InTreeCacheLocator, caching.UserWideCacheLocator)
-    locators = (caching.UserProvidedCacheLocator,) if config.CACHE_DIR else usual
+    names = ("UserProvidedCacheLocator",) if config.CACHE_DIR else ("InTreeCacheLocator", "UserWideCacheLocator")
+    locators = [getattr(caching, name, None) or getattr(caching, f"_{name}") for name in names]  # numba 0.60 has _
     return [Path(locator(function, source).get_cache_path()) for locator in locators]
 
 

@@ -29,6 +29,17 @@ import skaud
         ("AuditorySpectrogram", {"frame_rate_hz": 1e-30}, "frame_rate_hz=1e-30"),
         ("PowerLawCompression", {"compression": 1e6}, "compression=1000000.0"),
         ("AdaptationLoops", {"minimum_level_db": 1e6}, "minimum_level_db"),
+        ("CochlearFilterbank", {"sample_rate": 224863}, "sample_rate=224863 asks for 2.249e.05 Hz"),
+        ("King2019", {"modulation_low_hz": 5e-324, "modulation_high_hz": 4.0}, "modulation_low_hz=5e-324 asks for"),
+        ("ModulationBandpass", {"modulation_high_hz": 1e300}, r"modulation_high_hz=1e\+300"),
+        ("ModulationBandpass", {"modulation_q": 5e-324}, "modulation_q"),
+        ("King2019", {"modulation_q": 1e-300}, "modulation_q"),
+        ("CARFAC", {"agc_decimation": [21, 21, 21, 21]}, r"agc_decimation=\[21, 21, 21, 21\]"),
+        ("CARFAC", {"erb_q": 2}, "erb_q"),
+        ("HairCellEnvelope", {"pooling": np.array("1")}, "pooling has '1'"),
+        ("King2019", {"pooling": [[1.0], [2.0, 3.0]]}, r"pooling has \[1.0\]"),
+        ("CARFAC", {"pooling": []}, r"pooling=\[\] is empty"),
+        ("TemporalPooling", {"statistics": "1"}, "statistics has '1'"),
     ],
 )
 def test_parameter_beyond_its_limit_is_named(name, parameters, named):
@@ -48,6 +59,23 @@ def test_of_several_changed_parameters_the_one_at_fault_is_named():
 def test_parameter_that_takes_a_response_out_of_range_is_named():
     with pytest.raises(ValueError, match=r"check the parameters: tau2_in=1000.0\.$"):
         skaud.CARFAC(tau2_in=1000.0).fit_transform(sound_for("CARFAC"))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "n"),
+    [
+        ("AdaptationLoops", "adaptation_time_constants_s", 5),
+        ("Osses2021", "adaptation_time_constants_s", 5),
+        ("CARFAC", "agc_time_constants_s", 4),
+    ],
+)
+def test_whole_numbers_beyond_64_bits_are_the_numbers_that_they_are(name, parameter, n):
+    x = sound_for(name)
+    huge, same = ([value] * n for value in (10**40, 1e40))
+    np.testing.assert_array_equal(
+        getattr(skaud, name)(**{parameter: huge}).fit_transform(x),
+        getattr(skaud, name)(**{parameter: same}).fit_transform(x),
+    )
 
 
 def test_threads_are_as_many_as_there_is_work_for():

@@ -178,6 +178,18 @@ def test_folder_that_may_only_be_read_serves(kept, monkeypatch):
         assert run() == "cache"
 
 
+@pytest.mark.parametrize("is_given", [True, False])
+def test_numbas_older_names_of_its_folders_serve(is_given, folder, monkeypatch):
+    monkeypatch.setattr(config, "CACHE_DIR", str(folder) if is_given else "")
+    wanted = _cache._folders(run)
+    for name in ("UserProvidedCacheLocator", "InTreeCacheLocator", "UserWideCacheLocator"):
+        if hasattr(_cache.caching, name):  # numba 0.60 calls them _UserProvidedCacheLocator
+            monkeypatch.setattr(_cache.caching, f"_{name}", getattr(_cache.caching, name), raising=False)
+            monkeypatch.delattr(_cache.caching, name)
+    assert _cache._folders(run) == wanted
+    assert len(wanted) == (1 if is_given else 2)
+
+
 def test_kernels_that_close_over_different_values_are_kept_apart(folder):
     def times(factor):
         def scale(x, out):
