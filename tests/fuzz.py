@@ -29,9 +29,10 @@ ALL = (*MODELS, *SOUND_STAGES, *CHANNEL_STAGES, *RESPONSE_STAGES)
 
 NUMBERS = (0, -1, 1, 1e-300, 1e-30, 1e-12, 1e-6, 1e-3, 0.5, 2, 10, 1e3, 1e6, 1e9, 1e12, 1e30, 1e300, 10**40)
 NUMBERS += (np.inf, -np.inf, np.nan, -1e-300, 5e-324, 1.7e308, -1e30)
-# These change nothing that is computed here: learning, and where.
-LEFT_OUT = {"n_jobs", "random_state", "learn", "audiogram", "explain_residual"}
-# What is None by default, and numbers where it is given; of the lists, the first alone makes no sense.
+SETTINGS = ("Learn",)  # of an estimator, and no estimator of sound
+# These change nothing that is computed here, or only for how long.
+LEFT_OUT = {"n_jobs", "random_state", "learn", "audiogram", "explain_residual", "names", "max_iter", "verbose"}
+# What is None by default, and numbers where it is given.
 NONE_STANDS_FOR: dict[str, Any] = {
     "frame_length": 0.01,
     "rms_one_db_spl": 100.0,
@@ -102,10 +103,11 @@ def finite(result: Any) -> bool:
 def parameter_sets(n: int, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Estimators by name with one or two parameters at their limits, or beyond."""
     rng = np.random.default_rng(seed)
-    every = {name: getattr(skaud, name)().get_params(deep=False) for name in ALL}
-    numeric = {name: list(_numeric(every[name])) for name in ALL}
+    names = (*ALL, *SETTINGS)
+    every = {name: getattr(skaud, name)().get_params(deep=False) for name in names}
+    numeric = {name: list(_numeric(every[name])) for name in names}
     for i in range(n):
-        name = ALL[i % len(ALL)] if rng.random() < 0.7 else "CARFAC"
+        name = names[i % len(names)] if rng.random() < 0.7 else "CARFAC"
         own = numeric[name] or [("dtype", "float32")]
         chosen = rng.choice(len(own), size=min(len(own), 1 + (rng.random() < 0.3)), replace=False)
         changed = {}
@@ -120,6 +122,8 @@ def parameter_sets(n: int, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
                 changed = {parameter: NONE_STANDS_FOR[parameter] for parameter in pair} | changed
         if name == "CARFAC" and rng.random() < 0.5:
             changed["ihc_style"] = IHC_STYLES[rng.integers(4)]
+        if name == "Learn":
+            changed = {"solver": ("lbfgs", "adam")[rng.integers(2)], "early_stopping": rng.random() < 0.5} | changed
         yield name, changed
 
 
@@ -153,6 +157,10 @@ def _extreme(default: Any, rng: np.random.Generator) -> Any:
 
 def run_parameters(name: str, changed: dict[str, Any]) -> Any:
     """Fit and transform."""
+    if name == "Learn":
+        x, learn = sound_for("AuditorySpectrogram", 6 * 2000).reshape(6, -1), skaud.Learn("compression", max_iter=2)
+        model = skaud.AuditorySpectrogram(learn=learn.set_params(**changed))
+        return model.fit(x, [0, 1] * 3).transform(x)
     x = sound_for(name)
     return getattr(skaud, name)(**changed).fit(x).transform(x)
 

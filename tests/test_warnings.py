@@ -72,7 +72,7 @@ def test_fit_and_transform_that_are_called_apart_both_warn():
 
 def test_learning_warns_of_integers_once():
     x = (100 * sound_for("CARFAC")).astype("int16")
-    model = CARFAC(learn="velocity_scale", max_iter=1, tol=1e30)
+    model = CARFAC(learn=skaud.Learn("velocity_scale", max_iter=1, tol=1e30))
     for method in (model.fit, model.fit_transform):
         said = warnings_of(lambda: method([x[0], x[0, ::-1]], [0, 1]))  # noqa: B023
         assert sum("int16" in words for words in said) == 1

@@ -33,7 +33,9 @@ def _differentiate_health(model: Any, x: Any) -> None:
 
 
 def _learn(model: Any, x: Any) -> None:
-    model.set_params(learn="velocity_scale", max_iter=1, tol=1e30).fit([x[0], x[0]], [0, 1])
+    from skaud import Learn
+
+    model.set_params(learn=Learn("velocity_scale", max_iter=1, tol=1e30)).fit([x[0], x[0]], [0, 1])
 
 
 def _fit_audiogram(model: Any, x: Any) -> None:

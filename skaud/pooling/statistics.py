@@ -21,19 +21,26 @@ _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
 
 def several(statistics: Statistics) -> Sequence[Statistic]:
     """Statistics, of which one may stand alone."""
+    if isinstance(statistics, np.ndarray):
+        statistics = statistics.tolist()  # of an array without axes, the name itself
     return (statistics,) if isinstance(statistics, str) or callable(statistics) else statistics
 
 
-def resolve_statistics(statistics: Statistics) -> list[tuple[str, Callable[..., np.ndarray]]]:
-    """Names and functions ``f(frames, axis=-1)`` of the statistics; ValueError for an unknown one."""
+def resolve_statistics(
+    statistics: Statistics, parameter: str = "statistics"
+) -> list[tuple[str, Callable[..., np.ndarray]]]:
+    """Names and functions ``f(frames, axis=-1)`` of the statistics; an error that names the parameter for others."""
     if not len(statistics := several(statistics)):
-        raise ValueError("statistics=() is empty; name at least one, such as 'mean', or use pooling=None for frames.")
-    resolved = [_resolve(statistic) for statistic in statistics]
+        raise ValueError(
+            f"{parameter}={statistics!r} is empty; name at least one statistic, such as 'mean', or use pooling=None "
+            "for frames."
+        )
+    resolved = [_resolve(statistic, parameter) for statistic in statistics]
     names = [name for name, _ in resolved]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(
-                f"statistics has {name!r} {names.count(name)} times, and features need names of their own; leave one "
+                f"{parameter} has {name!r} {names.count(name)} times, and features need names of their own; leave one "
                 "out, or give the functions different names, f.__name__."
             )
     return resolved
@@ -73,19 +80,19 @@ def pooled_names(channels: Sequence[str], statistics: Statistics, segments: int 
     return np.asarray(names, dtype=object)
 
 
-def _resolve(statistic: Any) -> tuple[str, Callable[..., np.ndarray]]:
+def _resolve(statistic: Any, parameter: str) -> tuple[str, Callable[..., np.ndarray]]:
     if callable(statistic):
         return getattr(statistic, "__name__", type(statistic).__name__.lower()), statistic
     if isinstance(statistic, str):
         if statistic.startswith("delta_"):
-            name, function = _resolve(statistic.removeprefix("delta_"))
+            name, function = _resolve(statistic.removeprefix("delta_"), parameter)
             return f"delta_{name}", _of_differences(function)
         if statistic in NAMED:
             return statistic, NAMED[statistic]
         if match := _PERCENTILE.fullmatch(statistic):
             return statistic, _percentile(float(match[1]))
     raise ValueError(
-        f"statistics has {statistic!r}; it must be one of {sorted(NAMED)}, a percentile such as 'p95', one of these "
+        f"{parameter} has {statistic!r}; it must be one of {sorted(NAMED)}, a percentile such as 'p95', one of these "
         "after 'delta_', or a callable f(frames, axis=-1)."
     )
 
