@@ -363,7 +363,7 @@ INERT = {
 def test_every_method_of_a_fitted_estimator_goes_by_its_fit():
     """Or is one of those below."""
     setters = {"fit", "fit_transform", "get_params", "set_params", "set_output", "get_metadata_routing", "preset"}
-    setters |= {"set_callbacks", "set_fit_request", "set_transform_request"}
+    setters |= {"movable", "set_callbacks", "set_fit_request", "set_transform_request"}
     for estimator in ESTIMATORS:
         public = {name for name in dir(type(estimator)) if not name.startswith("_")} - setters
         methods = {name for name in public if callable(getattr(type(estimator), name))}

@@ -1,23 +1,23 @@
 """Learning: parameters of a model, trained on labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
-import numpy as np
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import train_test_split
-from sklearn.utils import Tags, check_random_state
+from sklearn.utils import Tags
 from sklearn.utils.validation import _num_samples
 
 from skaud._fitted import unfitted_on_failure
 from skaud._warnings import each_once
 from skaud.estimator.callbacks import CallbackSupportMixin, FitProgress, with_callbacks
+from skaud.estimator.movable import MovableModel
 from skaud.estimator.sounds import Sounds
 from skaud.estimator.vjp import DifferentiableTransformer
-from skaud.fitting.classification import Labels, SoftmaxObjective, check_weights
+from skaud.fitting.classification import Labels, check_weights
 from skaud.fitting.learn import Learn
-from skaud.fitting.parameters import BoundedParameters, names_to_learn
-from skaud.fitting.solvers import Solution, minimize_adam, minimize_lbfgs, warn_unless_converged
+from skaud.fitting.parameters import names_to_learn
+from skaud.fitting.solvers import warn_unless_converged
+from skaud.fitting.training import train
 
 
 class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
@@ -130,70 +130,17 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
 
     def _learn(self, sounds: Sounds, labels: Labels, progress: FitProgress) -> None:
         """Train the parameters that `learn` names through a softmax head."""
-        names, how = self._names_to_learn(), self._how_to_learn()
-        random_state = check_random_state(how.random_state)
-        held_out: np.ndarray | None = None
-        indices = labels.counted()
-        if how.early_stopping:
-            indices, held_out = _split_off(labels, how.validation_fraction, random_state)
-        objective = SoftmaxObjective(
-            self, BoundedParameters(self, names), sounds, labels, l2=how.l2, signals_at_once=how.batch_size
-        )
-        start = objective.begin(indices)
-        best = (-np.inf, -np.inf), start
-        scores: list[float] = []
-        n_without = 0
+        model, how = MovableModel(self, sounds), self._how_to_learn()
 
-        def watch(x: np.ndarray, loss: float) -> bool:
-            nonlocal best, n_without
-            more = ""
-            if held_out is not None:
-                accuracy, held_out_loss = objective.score(x, held_out)
-                scores.append(accuracy)
-                n_without = 0 if accuracy > best[0][0] else n_without + 1
-                if (accuracy, -held_out_loss) > best[0]:
-                    best = (accuracy, -held_out_loss), x.copy()
-                more = f", accuracy on what was held out {accuracy:.3f}"
-            stop = progress.iteration(loss, lambda: self._set_learned(objective, x), more)
-            return stop or n_without >= how.n_iter_no_change
+        def tell(loss: float, found: Callable[[], dict[str, Any]], more: str) -> bool:
+            return progress.iteration(loss, lambda: model.settle(found()), more)
 
-        low, high = objective.parameters.low, objective.parameters.high
-        solution: Solution
-        if (how.solver or self._solver) == "lbfgs":
-            solution = minimize_lbfgs(
-                lambda u: objective.projected(u, indices),
-                start,
-                (low, high),
-                max_iter=how.max_iter,
-                tol=how.tol,
-                watch=lambda u, loss: watch(objective.with_head(u, indices), loss),
-            )
-        else:
-            free = np.full(objective.n_head, np.inf)
-            solution = minimize_adam(
-                lambda x, some: objective.joint(x, indices[some]),
-                np.append(start, np.zeros(objective.n_head)),
-                (np.append(low, -free), np.append(high, free)),
-                n_samples=len(indices),
-                batch_size=how.batch_size,
-                learning_rate=how.learning_rate,
-                max_iter=how.max_iter,
-                tol=how.tol,
-                n_iter_no_change=how.n_iter_no_change,
-                random_state=random_state,
-                watch=watch,
-            )
-        self._set_learned(objective, solution.x if held_out is None else best[1])
-        self.n_iter_, self.loss_curve_ = max(solution.n_iter, 1), solution.loss_curve
-        if held_out is not None:
-            self.validation_scores_ = scores
-        warn_unless_converged(self, solution)
-
-    def _set_learned(self, objective: SoftmaxObjective, x: np.ndarray) -> dict[str, Any]:
-        """Design with what was learned; the fitted attributes that hold it."""
-        found = objective.found(x)
-        self._redesign(objective.fixed | found)
-        return self._set_found(found)
+        trained = train(model, self._names_to_learn(), how, how.solver or self._solver, labels, tell)
+        model.settle(trained.found)
+        self.n_iter_, self.loss_curve_ = max(trained.solution.n_iter, 1), trained.solution.loss_curve
+        if trained.scores is not None:
+            self.validation_scores_ = trained.scores
+        warn_unless_converged(model.name, trained.solution)
 
     def _designed_for(self, X: Any) -> Self:
         if self._how_to_learn().names is not None:
@@ -206,34 +153,9 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
     def _names_to_learn(self) -> tuple[str, ...]:
         """Parameters that `learn` names; an error if the output does not depend on one of them."""
         names = self._how_to_learn().names
-        return () if names is None else names_to_learn(self, names, self._learnable_names())
+        return () if names is None else names_to_learn(MovableModel(self), names, self._learnable_names())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.target_tags.required = self._how_to_learn().names is not None
         return tags
-
-
-def _split_off(
-    labels: Labels, validation_fraction: float, random_state: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of clips to train on and of those held out: as many of each class, if labels are a clip each."""
-    counted = labels.counted()
-    n_signals = len(counted)
-    n_held_out = int(np.ceil(validation_fraction * n_signals))
-    of_clips = None if labels.of_frames else np.concatenate(labels.codes)[counted]
-    needed = 1 if of_clips is None else len(labels.classes)
-    if n_held_out < needed or n_signals - n_held_out < needed:
-        raise ValueError(
-            f"validation_fraction={validation_fraction} holds out {n_held_out} of {n_signals} signals, and "
-            f"both parts need at least {needed}, one a class; change it, pass more signals, or set "
-            "early_stopping=False."
-        )
-    if of_clips is not None and np.bincount(of_clips).min() < 2:
-        rare = labels.classes[np.bincount(of_clips).argmin()]
-        raise ValueError(
-            f"y has one clip of class {rare!r}, and early_stopping=True needs 2 to hold one out; pass more, or set "
-            "early_stopping=False."
-        )
-    parts = train_test_split(counted, test_size=n_held_out, random_state=random_state, stratify=of_clips)
-    return np.sort(parts[0]), np.sort(parts[1])

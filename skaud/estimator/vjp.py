@@ -1,14 +1,16 @@
 """Vector-Jacobian products of models: the adjoint of transform and simulate."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
+from sklearn.base import clone
 
 from skaud._fitted import as_designed
 from skaud.estimator.base import AudioTransformer
+from skaud.estimator.movable import MovableModel
 from skaud.estimator.results import check_responses, check_rows, check_value_bar, stack
 from skaud.estimator.sounds import Sounds
 from skaud.pooling.adjoint import pool_adjoint
@@ -83,6 +85,36 @@ class DifferentiableTransformer(AudioTransformer):
             return self._vjp_where_it_is(X, names, output)
         sounds = self._at_level(self._sounds(X, None, at_model_rate=True))
         return self._vjp_of_sounds(sounds, names, output)
+
+    def movable(self, X: Any, sample_rate: Any = None, *, fixed: Mapping[str, Any] | None = None) -> MovableModel:
+        """Give a fitted clone whose parameters a fit can move, with X for it to hear.
+
+        What the model's own fit would learn from labels it does not learn; what it finds without, as in an audiogram,
+        it finds. It serves `skaud.fitting.fit_response`.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+            Sound.
+        sample_rate : float or sequence of float, default=None
+            Rate of the clips in Hz, as for `fit`.
+        fixed : dict, default=None
+            Values that another clone found without labels; they are not found again.
+
+        Returns
+        -------
+        MovableModel
+            Its attribute `model` is the clone.
+        """
+        model = clone(self)
+        if model._stays_where_it_is(X):
+            raise TypeError(f"X is {type(X).__name__}, and the fit runs on the CPU; pass a NumPy array.")
+        AudioTransformer.fit(model, X, sample_rate=sample_rate)
+        if fixed is None:
+            model._find()
+        else:
+            model._redesign(fixed)
+        return MovableModel(model, model._at_level(model._sounds(X, sample_rate)))
 
     def _vjp_of_sounds(
         self, sounds: Sounds, names: tuple[str, ...], output: str = "features"

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 
 from skaud._warnings import warn_caller
-from skaud.estimator.sounds import Sounds
+from skaud.fitting.movable import Movable
 from skaud.fitting.parameters import BoundedParameters
 
 SMALLEST_SCALE = 1e-9  # of a feature, over that of the largest
@@ -103,17 +103,15 @@ class SoftmaxObjective:
 
     def __init__(
         self,
-        model: Any,
+        model: Movable,
         parameters: BoundedParameters,
-        sounds: Sounds,
         labels: Labels,
         *,
         l2: float,
         signals_at_once: int,
     ) -> None:
-        self.model, self.parameters, self.sounds, self.labels = model, parameters, sounds, labels
+        self.model, self.parameters, self.labels = model, parameters, labels
         self.l2, self.signals_at_once = l2, signals_at_once
-        self.fixed = dict(model._found_)
         self.n_classes = len(labels.classes)
         self._solved: tuple[np.ndarray, np.ndarray] | None = None
 
@@ -246,8 +244,7 @@ class SoftmaxObjective:
         return head[: -self.n_classes].reshape(-1, self.n_classes), head[-self.n_classes :]
 
     def _design(self, u: np.ndarray) -> None:
-        self.model._found_ = self.fixed | self.parameters.unpack(u)
-        self.model._design_runs()
+        self.model.move(self.parameters.unpack(u))
 
     def _parts(self, indices: Sequence[int] | np.ndarray) -> Iterator[list[int]]:
         """Indices of clips whose gradient is computed at a time: what bounds the memory."""
@@ -255,9 +252,7 @@ class SoftmaxObjective:
             yield [int(i) for i in indices[begin : begin + self.signals_at_once]]
 
     def _vjp(self, part: list[int], names: tuple[str, ...]) -> tuple[Any, Any]:
-        clips, scales = [self.sounds.clips[i] for i in part], [self.sounds.scales[i] for i in part]
-        some = self.sounds._replace(clips=clips, scales=scales, is_array=False)
-        return self.model._vjp_of_sounds(some, names)
+        return self.model.vjp(names, some=part)
 
     def _rows(self, value: np.ndarray) -> np.ndarray:
         """Features (n_rows, n_features) of a clip: pooled ones are a row, frames a row each."""

@@ -5,27 +5,29 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skaud.fitting.movable import Movable
+
 WIDE = 8.0  # high / low from which the logarithm of a parameter is what moves
 
 
 def names_to_learn(
-    model: Any, learn: str | Sequence[str], known: Sequence[str], *, may_be_none: bool = False
+    model: Movable, learn: str | Sequence[str], known: Sequence[str], *, may_be_none: bool = False
 ) -> tuple[str, ...]:
     """Parameters that `learn` names, alone or as a set; an error where one is not among those that are known."""
     if not isinstance(learn, Iterable):
         raise TypeError(
             f"learn={learn!r} is {type(learn).__name__}; pass the name of a parameter, or several in a tuple."
         )
-    sets = getattr(model, "_learn_sets", {})
+    sets = model.sets
     words = (learn,) if isinstance(learn, str) else tuple(learn)
     names = tuple(dict.fromkeys(name for word in words for name in sets.get(word, (word,))))
     wrong = [name for name in names if name not in known]
     if wrong or not (names or may_be_none):
         all_sets = f" or {tuple(sets)}" if sets else ""
-        reason = model._unlearnable().get(wrong[0]) if wrong else None
+        reason = model.why_not(wrong[0]) if wrong else None
         fault = f"has {wrong[0]!r}{f', but {reason}' if reason else ''}" if wrong else "names nothing to learn"
         raise ValueError(
-            f"learn={learn!r} {fault}; with these parameters {type(model).__name__} can learn "
+            f"learn={learn!r} {fault}; with these parameters {model.name} can learn "
             f"{tuple(known)}{all_sets}, choose among them."
         )
     return names
@@ -51,15 +53,17 @@ class Entry(NamedTuple):
 class BoundedParameters:
     """Named parameters of a fitted model, their bounds, and the way between them and a vector."""
 
-    def __init__(self, model: Any, names: Sequence[str], bounds: Mapping[str, tuple[Any, Any]] | None = None) -> None:
+    def __init__(
+        self, model: Movable, names: Sequence[str], bounds: Mapping[str, tuple[Any, Any]] | None = None
+    ) -> None:
         stray = [name for name in bounds or {} if name not in names]
         if stray:
             raise ValueError(
                 f"bounds has {stray[0]!r}, and learn has {tuple(names)}; leave it out, or add it to what is learned."
             )
-        known = model._joint_bounds(tuple(names)) | dict(bounds or {})
+        known = model.bounds(tuple(names)) | dict(bounds or {})
         self.names = tuple(names)
-        self.entries = {name: _entry(name, model._differentiated(name), known.get(name)) for name in self.names}
+        self.entries = {name: _entry(name, model.value(name), known.get(name)) for name in self.names}
         sizes = [entry.low.size for entry in self.entries.values()]
         ends = np.cumsum(sizes)
         self.slices = {name: slice(end - size, end) for name, size, end in zip(self.names, sizes, ends)}

@@ -8,8 +8,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from skaud.estimator.base import AudioTransformer
-from skaud.estimator.vjp import DifferentiableTransformer
+from skaud.fitting.movable import Movable
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import minimize_lbfgs, warn_unless_converged
 
@@ -108,57 +107,45 @@ def fit_response(
         "verbose": verbose,
     }
     validate_parameter_constraints(CONSTRAINTS, given, caller_name="fit_response")
-    if not isinstance(estimator, DifferentiableTransformer):
+    if not hasattr(estimator, "movable"):
         raise TypeError(f"estimator is {type(estimator).__name__}, which has no vjp; pass a model that has, CARFAC().")
-    model = clone(estimator).set_params(dtype="float64")
-    if model._stays_where_it_is(X):
-        raise TypeError(f"X is {type(X).__name__}, and the fit runs on the CPU; pass a NumPy array.")
-    AudioTransformer.fit(model, X, sample_rate=sample_rate)  # whatever the estimator's own fit would learn from labels
-    model._find()
-    known = [name for name in model._differentiable() if name not in model._unlearnable()]
-    names = names_to_learn(model, learn, known)
-    if output != "features":
-        model._check_outputs((output,))
+    model = clone(estimator).set_params(dtype="float64").movable(X, sample_rate)
+    names = names_to_learn(model, learn, model.known())
     parameters = BoundedParameters(model, names, bounds)
-    sounds = model._at_level(model._sounds(X, sample_rate))
-    objective = _ResponseObjective(model, parameters, sounds, target, output, prior_weight)
+    objective = _ResponseObjective(model, parameters, target, output, prior_weight)
 
     def watch(u: np.ndarray, loss: float) -> bool:
         if verbose:
-            print(f"{type(model).__name__}: loss {loss:.6g}")
+            print(f"{model.name}: loss {loss:.6g}")
         return False
 
     solution = minimize_lbfgs(
         objective, parameters.start(), (parameters.low, parameters.high), max_iter=max_iter, tol=tol, watch=watch
     )
-    fitted, found = clone(estimator), parameters.unpack(solution.x)
-    AudioTransformer.fit(fitted, X, sample_rate=sample_rate)
-    fitted._redesign(objective.fixed | found)
-    fitted._set_found(found)
-    fitted._measure()
-    fitted.n_iter_, fitted.loss_curve_ = solution.n_iter, solution.loss_curve
-    warn_unless_converged(fitted, solution)
-    return fitted
+    fitted = estimator.movable(X, sample_rate, fixed=model.fixed)
+    fitted.settle(parameters.unpack(solution.x))
+    fitted.measure()
+    fitted.model.n_iter_, fitted.model.loss_curve_ = solution.n_iter, solution.loss_curve
+    warn_unless_converged(model.name, solution)
+    return fitted.model
 
 
 class _ResponseObjective:
     """Mean squared error of a response, relative to the target's levels, as a function of the parameters' vector."""
 
     def __init__(
-        self, model: Any, parameters: BoundedParameters, sounds: Any, target: Any, output: str, prior_weight: float
+        self, model: Movable, parameters: BoundedParameters, target: Any, output: str, prior_weight: float
     ) -> None:
-        self.model, self.parameters, self.sounds, self.output = model, parameters, sounds, output
+        self.model, self.parameters, self.output = model, parameters, output
         self.prior_weight, self.start = prior_weight, parameters.start()
-        self.fixed = dict(model._found_)
-        value, _ = model._vjp_of_sounds(sounds, (), output)
+        value, _ = model.vjp((), output)
         self.target = _check_target(target, value)
         self.scales = _scales(self.target)
         self.size = sum(response.size for response in self.target)
 
     def __call__(self, u: np.ndarray) -> tuple[float, np.ndarray]:
-        self.model._found_ = self.fixed | self.parameters.unpack(u)
-        self.model._design_runs()
-        value, pullback = self.model._vjp_of_sounds(self.sounds, self.parameters.names, self.output)
+        self.model.move(self.parameters.unpack(u))
+        value, pullback = self.model.vjp(self.parameters.names, self.output)
         errors = [(v - t) / scale for v, t, scale in zip(value, self.target, self.scales)]
         loss = sum(float((np.abs(error) ** 2).sum()) for error in errors) / self.size
         # loss = sum(|(value - target) / scale|^2) / size

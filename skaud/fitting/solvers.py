@@ -1,7 +1,7 @@
 """Minimisers: L-BFGS-B over all signals, and Adam over batches of them."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import optimize
@@ -139,11 +139,11 @@ def minimize_adam(
     return Solution(x, len(curve), curve, norm, converged, "the number of iterations reached max_iter")
 
 
-def warn_unless_converged(model: Any, solution: Solution) -> None:
-    """ConvergenceWarning with the model's name, its iterations and the norm of its gradient."""
+def warn_unless_converged(name: str, solution: Solution) -> None:
+    """ConvergenceWarning with a model's name, its iterations and the norm of its gradient."""
     if not solution.converged:
         warn_caller(
-            f"{type(model).__name__} did not converge: after {solution.n_iter} iterations the largest entry of the "
+            f"{name} did not converge: after {solution.n_iter} iterations the largest entry of the "
             f"gradient is {solution.gradient_norm:.3g} ({solution.reason}). Raise max_iter, or tol.",
             ConvergenceWarning,
         )

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skaud._fitted import fitted_copy
+from skaud.estimator.movable import MovableModel
 from skaud.estimator.vjp import DifferentiableTransformer
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 
@@ -94,8 +95,8 @@ def _names(estimator: Any, learn: str | Sequence[str] | None) -> tuple[str, ...]
     """Parameters that `learn` names."""
     if learn is None:
         return estimator._names_to_learn() if hasattr(estimator, "learn") else ()
-    known = [name for name in estimator._differentiable() if name not in estimator._unlearnable()]
-    return names_to_learn(estimator, learn, known, may_be_none=True)
+    model = MovableModel(estimator)
+    return names_to_learn(model, learn, model.known(), may_be_none=True)
 
 
 def _import_torch() -> Any:
@@ -117,10 +118,9 @@ def __getattr__(name: str) -> Any:
 class _Run:
     """A model with the parameters of one run, which stays as it is until the run is taken back."""
 
-    def __init__(self, estimator: Any, fixed: dict[str, Any], bounded: BoundedParameters, u: np.ndarray) -> None:
+    def __init__(self, estimator: Any, bounded: BoundedParameters, u: np.ndarray) -> None:
         self.model, self.bounded, self.u = copy.copy(estimator), bounded, u.copy()
-        self.model._found_ = fixed | bounded.unpack(u)
-        self.model._design_runs()
+        MovableModel(self.model).move(bounded.unpack(u))
 
     def respond(self, signals: np.ndarray, wrt: tuple[str, ...], output: str) -> tuple[np.ndarray, Any]:
         """Response to signals, and its pullback; None where nothing asks for it."""
@@ -177,8 +177,7 @@ def _module_class() -> type:
         def __init__(self, estimator: Any, names: tuple[str, ...], output: str, bounds: Any) -> None:
             super().__init__()
             self.estimator, self.output = copy.copy(estimator), output
-            self._fixed = dict(estimator._found_)
-            self._bounded = BoundedParameters(estimator, names, bounds)
+            self._bounded = BoundedParameters(MovableModel(estimator), names, bounds)
             start = torch.as_tensor(self._bounded.start(), dtype=getattr(torch, estimator.dtype))
             parts = {name: start[part].clone() for name, part in self._bounded.slices.items()}
             self.positions = torch.nn.ParameterDict({name: torch.nn.Parameter(part) for name, part in parts.items()})
@@ -201,13 +200,10 @@ def _module_class() -> type:
 
         def to_estimator(self) -> Any:
             """Fitted copy of the estimator that has the values of the parameters."""
-            model, values = copy.deepcopy(self.estimator), self.values()
-            model._redesign(self._fixed | values)
-            for name, value in values.items():
-                setattr(model, f"{name}_", value)
-            model._learned_ = tuple({*getattr(model, "_learned_", ()), *(f"{name}_" for name in values)})
-            model._measure()
-            return model
+            model = MovableModel(copy.deepcopy(self.estimator))
+            model.settle(self.values())
+            model.measure()
+            return model.model
 
         def extra_repr(self) -> str:
             """Model, output and learned parameters."""
@@ -227,7 +223,7 @@ def _module_class() -> type:
         def _run(self) -> _Run:
             u = self._vector()
             if self._last is None or not np.array_equal(self._last.u, u):
-                self._last = _Run(self.estimator, self._fixed, self._bounded, u)
+                self._last = _Run(self.estimator, self._bounded, u)
             return self._last
 
         def __getstate__(self) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class CARFACFit(EngineTransformer, LearningTransformer):
             if audiogram is None:
                 continue
             for solution in ear.solutions:
-                warn_unless_converged(self, solution)
+                warn_unless_converged(type(self).__name__, solution)
             name = f"audiogram[{number}]" if several else "audiogram"
             name += f" ({audiogram.ear} ear)" if audiogram.ear else ""
             _warn_of_fit(name, audiogram, ear, explain=explain, fibers_given=self.n_fibers is not None)

@@ -22,6 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skaud
 from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, Learn, audio
+from skaud.estimator.movable import MovableModel
 from skaud.fitting.classification import Labels, SoftmaxObjective
 from skaud.fitting.parameters import BoundedParameters
 
@@ -101,8 +102,9 @@ def test_clips_of_weight_0_are_as_good_as_left_out(solver):
 def test_the_derivative_of_the_weighted_loss_follows_differences(solver):
     model = cochlea(dtype="float64", learn=None).fit(CLIPS)
     labels = Labels(Y, 12, a_frame=False, weights=np.linspace(0.1, 2, 12))
-    parameters, indices = BoundedParameters(model, ("max_zeta",)), np.arange(12)
-    objective = SoftmaxObjective(model, parameters, model._sounds(CLIPS, None), labels, l2=0.1, signals_at_once=5)
+    movable, indices = MovableModel(model, model._sounds(CLIPS, None)), np.arange(12)
+    parameters = BoundedParameters(movable, ("max_zeta",))
+    objective = SoftmaxObjective(movable, parameters, labels, l2=0.1, signals_at_once=5)
     x, evaluate = objective.begin(indices), objective.projected
     if solver == "adam":
         x = np.append(x, np.random.default_rng(1).standard_normal(objective.n_head))
@@ -176,9 +178,10 @@ def test_adam_begins_with_a_head_that_knows_nothing():
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 def test_the_derivative_of_the_loss_follows_differences(solver):
     model = cochlea(dtype="float64", pooling=("mean", "max"), learn=None).fit(CLIPS)
-    parameters = BoundedParameters(model, ("max_zeta", "agc_time_constants_s"))
+    movable = MovableModel(model, model._sounds(CLIPS, None))
+    parameters = BoundedParameters(movable, ("max_zeta", "agc_time_constants_s"))
     labels, indices = Labels(Y, 12, a_frame=False), np.arange(12)
-    objective = SoftmaxObjective(model, parameters, model._sounds(CLIPS, None), labels, l2=0.1, signals_at_once=5)
+    objective = SoftmaxObjective(movable, parameters, labels, l2=0.1, signals_at_once=5)
     x = objective.begin(indices)
     random = np.random.default_rng(1)
     evaluate = objective.projected

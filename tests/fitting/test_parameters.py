@@ -14,18 +14,15 @@ class Model:
         "free": np.array([[5.0, -0.5]]),
     }
 
-    def _differentiated(self, name):
+    def value(self, name):
         return np.asarray(self.values[name], dtype=float)
 
-    def _bounds(self):
+    def bounds(self, names=()):
         return {
             "linear": (0.0, 2.0),
             "wide": (1e-3, 10.0),
             "negative": (np.array([-100.0, 0.05]), np.array([-0.05, 100.0])),
         }
-
-    def _joint_bounds(self, names):
-        return self._bounds()
 
 
 def test_a_vector_gives_the_values_that_it_was_made_from():
@@ -39,7 +36,7 @@ def test_a_vector_gives_the_values_that_it_was_made_from():
 def test_the_ends_of_the_vector_are_the_bounds():
     parameters = BoundedParameters(Model(), ("linear", "wide", "negative"))
     low, high = parameters.unpack(parameters.low), parameters.unpack(parameters.high)
-    for name, (lowest, highest) in Model()._bounds().items():
+    for name, (lowest, highest) in Model().bounds().items():
         np.testing.assert_allclose(low[name], lowest)
         np.testing.assert_allclose(high[name], highest)
     half = parameters.unpack(np.full(parameters.size, 0.5))

@@ -15,6 +15,7 @@ from skaud import (
     MiddleEarFilter,
     ModulationFilterbank,
 )
+from skaud.estimator.movable import MovableModel
 from skaud.fitting.parameters import BoundedParameters
 from skaud.kernels import adaptation, modulation, one_pole
 from skaud.kernels.osses_layout import Constants
@@ -266,7 +267,7 @@ def test_limit_and_floor_can_be_designed_wherever_they_move_together(limit, floo
     X = np.abs(noise(1, 3, 50))
     fitted = AdaptationLoops(RATE, adaptation_limit=limit, minimum_level_db=floor_db).fit(X)
     names = "adaptation_limit", "minimum_level_db"
-    parameters = BoundedParameters(fitted, names)
+    parameters = BoundedParameters(MovableModel(fitted), names)
     for u in ((0, 0), (0, 1), (1, 0), (1, 1), parameters.start()):
         fitted._redesign(parameters.unpack(np.array(u, float)))
         assert np.isfinite(fitted.transform(X)).all()

@@ -1,0 +1,83 @@
+"""A model as fits see it: parameters that move between bounds, and what moves with them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from skaud.estimator.sounds import Sounds
+
+
+class MovableModel:
+    """A designed model whose parameters a fit moves; it is changed in place.
+
+    Parameters
+    ----------
+    model : DifferentiableTransformer
+        Model, designed.
+    sounds : Sounds or None, default=None
+        What its response is to, at its rate and level; None where a fit asks for no response.
+
+    Attributes
+    ----------
+    fixed : dict
+        What was found before, by name; it stays.
+    """
+
+    def __init__(self, model: Any, sounds: Sounds | None = None) -> None:
+        self.model, self._sounds = model, sounds
+        self.fixed: dict[str, Any] = dict(model._found_)
+
+    @property
+    def name(self) -> str:
+        """Name of the model's class."""
+        return type(self.model).__name__
+
+    @property
+    def sets(self) -> Mapping[str, tuple[str, ...]]:
+        """Words for several parameters at once."""
+        return getattr(self.model, "_learn_sets", {})
+
+    def known(self) -> tuple[str, ...]:
+        """Parameters that may be moved."""
+        reasons = self.model._unlearnable()
+        return tuple(name for name in self.model._differentiable() if name not in reasons)
+
+    def why_not(self, name: str) -> str | None:
+        """Why a parameter that has a derivative may not be moved, where there is a reason."""
+        return self.model._unlearnable().get(name)
+
+    def bounds(self, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
+        """Lowest and highest values of parameters that move together."""
+        return self.model._joint_bounds(names)
+
+    def value(self, name: str) -> np.ndarray:
+        """Value of a parameter, shaped as its derivative."""
+        return self.model._differentiated(name)
+
+    def move(self, values: Mapping[str, Any]) -> None:
+        """Design as much as responses need, with these values of parameters."""
+        self.model._found_ = self.fixed | dict(values)
+        self.model._design_runs()
+
+    def settle(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Design wholly, with these values; the fitted attributes that show them."""
+        self.model._redesign(self.fixed | dict(values))
+        return self.model._set_found(dict(values))
+
+    def measure(self) -> None:
+        """Measure what is known of the model anew."""
+        self.model._measure()
+
+    def vjp(
+        self, names: tuple[str, ...], output: str = "features", *, some: Sequence[int] | None = None
+    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+        """Response to all clips, or to some, and its pullback, as `vjp` of the model has them."""
+        assert self._sounds is not None
+        if output != "features":
+            self.model._check_outputs((output,))
+        sounds = self._sounds
+        if some is not None:
+            clips, scales = [sounds.clips[i] for i in some], [sounds.scales[i] for i in some]
+            sounds = sounds._replace(clips=clips, scales=scales, is_array=False)
+        return self.model._vjp_of_sounds(sounds, names, output)

@@ -1,0 +1,46 @@
+"""What fits know of models."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class Movable(Protocol):
+    """A designed model as fits see it, see `skaud.estimator.movable`."""
+
+    fixed: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Name of the model's class."""
+
+    @property
+    def sets(self) -> Mapping[str, tuple[str, ...]]:
+        """Words for several parameters at once."""
+
+    def known(self) -> tuple[str, ...]:
+        """Parameters that may be moved."""
+
+    def why_not(self, name: str) -> str | None:
+        """Why a parameter may not be moved."""
+
+    def bounds(self, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
+        """Lowest and highest values of parameters that move together."""
+
+    def value(self, name: str) -> np.ndarray:
+        """Value of a parameter."""
+
+    def move(self, values: Mapping[str, Any]) -> None:
+        """Design as much as responses need."""
+
+    def settle(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Design wholly, and show the values."""
+
+    def measure(self) -> None:
+        """Measure what is known of the model anew."""
+
+    def vjp(
+        self, names: tuple[str, ...], output: str = "features", *, some: Sequence[int] | None = None
+    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+        """Response to the clips, and its pullback."""
