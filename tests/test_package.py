@@ -46,6 +46,42 @@ def test_the_reader_of_imports_sees_them():
 # Which way imports point: models -> stages -> design, kernels
 
 
+@pytest.fixture(scope="module")
+def below():
+    """Folders, and modules beside them, that each imports from, wherever in a file it does so."""
+    graph = {}
+    for file in set(FILES) - {"__init__.py", "__main__.py"}:
+        own = Path(file).with_suffix("").parts[0]
+        others = {name.split(".")[1] for name in names_package(file, "skaud") if "." in name}
+        graph.setdefault(own, set()).update(others - {own})
+    return {own: others & graph.keys() for own, others in graph.items()}
+
+
+def floors(graph):
+    """Number of the floor of every node of a graph, 1 where it stands on nothing; an error where there is a circle."""
+    found = {}
+
+    def floor(node, path):
+        assert node not in path, f"imports go round: {' -> '.join((*path[path.index(node) :], node))}"
+        if node not in found:
+            found[node] = 1 + max((floor(other, (*path, node)) for other in sorted(graph[node])), default=0)
+        return found[node]
+
+    return {node: floor(node, ()) for node in sorted(graph)}
+
+
+def test_imports_between_folders_go_one_way(below):
+    house = floors(below)
+    assert max(house.values()) <= 8, house
+    assert house["kernels"] < house["engines"] < house["estimator"] < house["stages"] < house["models"]
+    assert max(house, key=house.get) == "command"
+
+
+def test_a_circle_of_imports_is_named():
+    with pytest.raises(AssertionError, match="imports go round: b -> c -> b"):
+        floors({"a": {"b"}, "b": {"c"}, "c": {"b"}})
+
+
 @pytest.mark.parametrize("file", in_folder("kernels"))
 def test_kernels_import_kernels_alone(file):
     assert {
