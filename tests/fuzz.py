@@ -16,7 +16,7 @@ from sklearn.exceptions import NotFittedError
 import skaud
 
 OUTCOMES = ("computed", "clear error", "wrong kind", "crash", "hang", "silently wrong")
-LIMIT_S = 20  # of one case
+LIMIT_S, LONGEST_WAIT_S = 20, 200  # of one case
 MEMORY = 6 << 30  # bytes of address space
 
 MODELS = ("CARFAC", "Osses2021", "Dau1997", "King2019", "AuditorySpectrogram", "BiomimeticFrontend")
@@ -30,6 +30,7 @@ ALL = (*MODELS, *SOUND_STAGES, *CHANNEL_STAGES, *RESPONSE_STAGES)
 NUMBERS = (0, -1, 1, 1e-300, 1e-30, 1e-12, 1e-6, 1e-3, 0.5, 2, 10, 1e3, 1e6, 1e9, 1e12, 1e30, 1e300, 10**40)
 NUMBERS += (np.inf, -np.inf, np.nan, -1e-300, 5e-324, 1.7e308, -1e30)
 SETTINGS = ("Learn",)  # of an estimator, and no estimator of sound
+METHODS = ("fit_transform", "transform", "simulate", "vjp")
 # These change nothing that is computed here, or only for how long.
 LEFT_OUT = {"n_jobs", "random_state", "learn", "audiogram", "explain_residual", "names", "max_iter", "verbose"}
 # What is None by default, and numbers where it is given.
@@ -52,7 +53,9 @@ NONE_STANDS_FOR: dict[str, Any] = {
     "rates_hz": [4.0] * 40,
 }
 PAIRS = ({"frequencies_hz", "gains_db"}, {"scales_cycles_per_octave", "rates_hz"})
-NO_NUMBERS = ("", "1", b"1", True, None, [], [[]], [[1.0], [2.0, 3.0]], {}, 1j, "nan", np.array("1"), (None,), ["1"])
+NO_NUMBERS = ("", "1", b"1", True, None, [], [[]], [[1.0], [2.0, 3.0]], {}, {1, 2}, 1j, "nan", (None,), object())
+NO_NUMBERS += (np.array("1"), np.datetime64(1, "s"), ["1"], ["0.5"] * 3, ["a"] * 4, ["0.5"] * 5, [1j] * 4, [True] * 4)
+NO_NUMBERS += (np.ma.array([0.5] * 4, mask=[0, 0, 0, 1]), np.zeros((2, 2)), range(3), {"a": 1})
 
 
 def sound_for(name: str, n_samples: int = 700) -> np.ndarray:
@@ -75,22 +78,25 @@ def outcome(run: Callable[[], Any], names: tuple[str, ...]) -> tuple[str, str]:
     def interrupt(*_: Any) -> None:
         raise Hang
 
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.alarm(LIMIT_S)
+    before = [signal.signal(number, interrupt) for number in (signal.SIGPROF, signal.SIGALRM)]
+    signal.setitimer(signal.ITIMER_PROF, LIMIT_S)  # of the processor, which others may share
+    signal.alarm(LONGEST_WAIT_S)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             result = run()
     except Hang:
-        return "hang", f"more than {LIMIT_S} s"
+        return "hang", f"more than {LIMIT_S} s of the processor, or {LONGEST_WAIT_S} s"
     except (ValueError, TypeError) as error:
         is_clear = any(name in str(error) for name in names) and not isinstance(error, NotFittedError)
         return ("clear error" if is_clear else "wrong kind"), f"{type(error).__name__}: {error}"
     except Exception as error:
         return "wrong kind", f"{type(error).__name__}: {error}"
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in zip((signal.SIGPROF, signal.SIGALRM), before):
+            signal.signal(number, handler)
     return ("computed" if finite(result) else "silently wrong"), ""
 
 
@@ -165,11 +171,22 @@ def run_parameters(name: str, changed: dict[str, Any]) -> Any:
     return getattr(skaud, name)(**changed).fit(x).transform(x)
 
 
-def try_parameters(n: int = 1000, seed: int = 0, report: Callable[[str], Any] | None = None) -> Counter:
+def no_number_sets() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Estimators by name, and every parameter in turn as something that is no number."""
+    for name in (*ALL, *SETTINGS):
+        every = getattr(skaud, name)().get_params(deep=False)
+        for parameter in every:
+            for value in NO_NUMBERS:
+                pair = next((pair for pair in PAIRS if parameter in pair and pair <= set(every)), ())
+                yield name, {other: NONE_STANDS_FOR[other] for other in pair} | {parameter: value}
+
+
+def try_parameters(sets: Iterator[tuple[str, dict[str, Any]]], report: Callable[[str], Any] | None = None) -> Counter:
     """Counts of outcomes, over parameter sets."""
     counts: Counter = Counter()
-    for name, changed in parameter_sets(n, seed):
-        found, error = outcome(lambda: run_parameters(name, changed), tuple(changed))  # noqa: B023
+    for name, changed in sets:
+        named = (*changed, "learn") if name == "Learn" else tuple(changed)
+        found, error = outcome(lambda: run_parameters(name, changed), named)  # noqa: B023
         counts["tried"] += 1
         counts[found] += 1
         if found in OUTCOMES[2:] and report:
@@ -280,6 +297,7 @@ def kinds_of_x() -> Iterator[tuple[str, Any, bool]]:
         yield "masked, with ears", masked.reshape(1, 2, 700), False
         yield "masked in float32", masked.astype("f4"), False
     yield from _of_other_libraries(x)
+    yield from _that_know_their_rate(x)
     for name, other in {
         "None": [None],
         "number": 3,
@@ -359,24 +377,76 @@ def _of_other_libraries(x: np.ndarray) -> Iterator[tuple[str, Any, bool]]:
     yield "index", pd.Index(x[0]), False
 
 
-def run_x(X: Any, model: Any) -> Any:
-    """Fit and transform."""
-    return model.fit(X).transform(X)
+def _that_know_their_rate(x: np.ndarray) -> Iterator[tuple[str, Any, bool]]:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    sound = skaud.Sound(x[0], 16000)
+    decoded = {"array": x[0], "sampling_rate": 16000}
+    arrow = pa.array([{"array": row.tolist(), "sampling_rate": 16000} for row in x])
+    for name, X in {
+        "Sounds": [sound, skaud.Sound(x[1, :300], 44100)],
+        "Sounds with ears": [skaud.Sound(x, 16000, 100.0)],
+        "array of Sounds": _objects([sound, sound]),
+        "column of Sounds": pd.Series([sound, sound]),
+        "data frame of Sounds": pd.DataFrame({"sound": [sound, sound]}),
+        "polars column of Sounds": pl.Series([sound, sound], dtype=pl.Object),
+        "decoded": [decoded, decoded],
+        "column of decoded": pd.Series([decoded, decoded]),
+        "polars lists": pl.Series(x.tolist()),
+        "polars frame of numbers": pl.DataFrame(x),
+        "arrow structs": arrow,
+        "arrow table": pa.table({"audio": arrow}),
+    }.items():
+        yield name, X, True
+    for name, X in {
+        "one Sound": sound,
+        "one decoded": decoded,
+        "Sounds and arrays": [sound, x[0]],
+        "Sounds of other ears": [sound, skaud.Sound(x, 16000)],
+        "decoded without a rate": [decoded | {"sampling_rate": None}],
+        "decoded in kHz": [decoded | {"sampling_rate": 16}],
+        "decoded without samples": [{"path": "a.wav", "bytes": None}],
+        "decoded with a path alone": [decoded | {"array": None}],
+        "decoded, one not finite": [decoded, decoded | {"array": [np.nan]}],
+        "arrow nulls": pa.array([None, None], pa.list_(pa.float32())),
+        "arrow text": pa.array(["a.wav"]),
+        "polars text": pl.Series(["a.wav"]),
+        "polars lazy frame": pl.DataFrame(x).lazy(),
+        "Sounds beside labels": pd.DataFrame({"sound": [sound, sound], "label": [0, 1]}),
+        "a Sound missing": [sound, None],
+        "a Sound in a list": [[sound], [sound]],
+    }.items():
+        yield name, X, False
+
+
+def run_x(X: Any, model: Any, method: str) -> Any:
+    """Fit and transform; or call a method of a model that was fitted without sound, and takes any."""
+    if method == "fit_transform":
+        return model.fit_transform(X)
+    if method == "vjp":
+        value, pullback = model.vjp(X, wrt="X")
+        return [*(value if isinstance(value, list) else [value]), *pullback(value)["X"]]
+    result = getattr(model.fit(), method)(X)
+    return [array for arrays in result.values() for array in arrays] if method == "simulate" else result
 
 
 def try_kinds_of_x(make: Callable[[], Any], report: Callable[[str], Any] | None = None) -> Counter:
-    """Counts of outcomes, over kinds of X; what is no sound must not be computed, and what is must be."""
+    """Counts of outcomes, over kinds of X and methods; what is no sound must not be computed, and what is must be."""
     counts: Counter = Counter()
-    for kind, X, is_sound in kinds_of_x():
-        found, error = outcome(lambda: run_x(X, make()), ("X", "array", "Input", "input"))  # noqa: B023
-        if found == "computed" and not is_sound and not kind.startswith("scaled"):
-            found, error = "silently wrong", "computed, although it is no sound"
-        if found == "clear error" and is_sound and not kind.startswith("shape"):
-            found = "wrong kind"
-        counts["tried"] += 1
-        counts[found] += 1
-        if found in OUTCOMES[2:] and report:
-            report(f"{found}: X = {kind}: {error[:300]}")
+    for method in METHODS:
+        for kind, X, is_sound in kinds_of_x():
+            found, error = outcome(lambda: run_x(X, make(), method), ("X", "array", "Input", "input"))  # noqa: B023
+            if found == "computed" and not is_sound and not kind.startswith("scaled"):
+                found, error = "silently wrong", "computed, although it is no sound"
+            is_meant = kind.startswith("shape") or (method == "vjp" and "derivatives are those by" in error)
+            if found == "clear error" and is_sound and not is_meant:
+                found = "wrong kind"
+            counts["tried"] += 1
+            counts[found] += 1
+            if found in OUTCOMES[2:] and report:
+                report(f"{found}: {type(make()).__name__}.{method}, X = {kind}: {error[:300]}")
     return counts
 
 
@@ -397,11 +467,14 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, most))
     say = lambda text: print(text, flush=True)  # noqa: E731
     if "x" in sys.argv[2:] or len(sys.argv) < 3:
-        for make in (skaud.CARFAC, lambda: skaud.Osses2021(output="filterbank"), skaud.AuditorySpectrogram):
+        filterbank = lambda: skaud.Osses2021(output="filterbank")  # noqa: E731
+        for make in (skaud.CARFAC, filterbank, skaud.King2019, skaud.AuditorySpectrogram):
             say(dict(try_kinds_of_x(make, say)))
     if "parameters" in sys.argv[2:] or len(sys.argv) < 3:
         n, seed = (int(word) for word in (*sys.argv[1:2], "1000")[:1] + (*sys.argv[3:4], "0")[:1])
-        say(dict(try_parameters(n, seed, report=say)))
+        say(dict(try_parameters(parameter_sets(n, seed), say)))
+    if "kinds" in sys.argv[2:] or len(sys.argv) < 3:
+        say(dict(try_parameters(no_number_sets(), say)))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def test_every_public_estimator_is_fuzzed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("what", "n_tried"), [("x", 3 * 280), ("parameters", 990)])
+@pytest.mark.parametrize(("what", "n_tried"), [("x", 4 * 4 * 300), ("parameters", 1000), ("kinds", 5000)])
 def test_nothing_is_silently_wrong_hangs_or_crashes(what, n_tried):
     done = subprocess.run([sys.executable, FUZZ, "1000", what], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr  # else it crashed

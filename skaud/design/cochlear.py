@@ -43,14 +43,17 @@ def roex_filters(sample_rate: float) -> np.ndarray:
     n_taps = round(ROEX_LENGTH_S * sample_rate)
     frequency_hz = fft.rfftfreq(n_fft, 1 / sample_rate)
     octaves = np.log2(np.maximum(frequency_hz, frequency_hz[1] / 2))
-    cutoff = np.log2(centre_frequencies_hz()) + ROEX_CUTOFF_OCTAVES
-    below = np.maximum(cutoff[:, np.newaxis] - octaves, 0) / ROEX_UNIT_OCTAVES  # x_h - x
+    cutoffs = np.log2(centre_frequencies_hz()) + ROEX_CUTOFF_OCTAVES
     peak = ROEX_ALPHA / ROEX_BETA
-    magnitude = (below / peak) ** ROEX_ALPHA * np.exp(ROEX_ALPHA - ROEX_BETA * below)
-    log_magnitude = 0.5 * np.log(magnitude**2 + 10 ** (ROEX_FLOOR_DB / 10))
-    response = minimum_phase_response(log_magnitude, n_fft)[:, :n_taps]
-    response *= np.cos(np.pi / 2 * np.arange(n_taps) / n_taps) ** 2
-    return response / np.abs(fft.rfft(response, n_fft)).max(axis=1, keepdims=True)
+    window = np.cos(np.pi / 2 * np.arange(n_taps) / n_taps) ** 2
+    responses = np.empty((N_CHANNELS, n_taps))
+    for cutoff, response in zip(cutoffs, responses):  # all at once would take gigabytes at high rates
+        below = np.maximum(cutoff - octaves, 0) / ROEX_UNIT_OCTAVES  # x_h - x
+        magnitude = (below / peak) ** ROEX_ALPHA * np.exp(ROEX_ALPHA - ROEX_BETA * below)
+        log_magnitude = 0.5 * np.log(magnitude**2 + 10 ** (ROEX_FLOOR_DB / 10))
+        response[:] = minimum_phase_response(log_magnitude, n_fft)[:n_taps] * window
+        response /= np.abs(fft.rfft(response, n_fft)).max()
+    return responses
 
 
 def rational_filters(numerator: np.ndarray, denominator: np.ndarray, tolerance: float) -> np.ndarray:

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in
 from skaud._fitted import as_designed, as_fitted, forget, remember_parameters, unfitted_on_failure
 from skaud._warnings import each_once
 from skaud.design.limits import LONGEST_FRAME, check_size
-from skaud.estimator.limits import design_within_limits
+from skaud.estimator.limits import check_constraints, design_within_limits
 from skaud.estimator.listening import Listening
 from skaud.estimator.results import as_container, check_responses, check_rows, stack
 from skaud.estimator.sounds import AudioInputTags, Sounds, count_ears
@@ -85,7 +85,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             If a parameter or X is not what the model can work with; the message says what to change.
         """
         with unfitted_on_failure(self):
-            self._validate_params()
+            check_constraints(self)
             forget(self)
             remember_parameters(self)
             self._found_: dict[str, Any] = {}

@@ -4,9 +4,35 @@ import copy
 from collections.abc import Iterable
 from contextlib import suppress
 from inspect import signature
+from numbers import Real
 from typing import Any
 
 import numpy as np
+
+
+def check_constraints(estimator: Any) -> None:
+    """Refuse parameters that are not as `_parameter_constraints` says, and lists that hold anything but numbers."""
+    estimator._validate_params()
+    for name, value in estimator.get_params(deep=False).items():
+        constraints = estimator._parameter_constraints.get(name)
+        holds_numbers = isinstance(constraints, list) and "array-like" in constraints and str not in constraints
+        if holds_numbers and value is not None and not callable(value):
+            _check_numbers(name, value)
+
+
+def _check_numbers(name: str, value: Any) -> None:
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, and every number counts; pass one without a mask.")
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind == "O":  # such as whole numbers beyond 64 bits
+            others = [entry for entry in array.flat if not isinstance(entry, Real) or isinstance(entry, bool)]
+        else:
+            others = [] if array.dtype.kind in "iuf" else array.ravel()[:1].tolist()
+    except ValueError as error:  # rows of different lengths
+        raise ValueError(f"{name}={short(value)} is not an array of numbers ({error}); pass those alone.") from error
+    if others:
+        raise TypeError(f"{name}={short(value)} must hold real numbers, and has {others[0]!r}; pass those alone.")
 
 
 def design_within_limits(estimator: Any) -> None:

@@ -101,6 +101,12 @@ def check_sounds(
 
 def _check_matrix(estimator: Any, array: Any, sample_rate: Any, reset: bool, fixed_length: bool) -> Sounds:
     """Sounds of X (n_signals, n_samples): an array, nested lists or a data frame of numbers."""
+    if 0 in array.shape:  # in the words of scikit-learn, which has other ones for data frames
+        what = "sample(s)" if len(array) == 0 else "feature(s)"
+        raise ValueError(
+            f"Found array with 0 {what} (shape={array.shape}) while a minimum of 1 is required by "
+            f"{type(estimator).__name__}; X is (n_signals, n_samples): pass at least one sample of one signal."
+        )
     dtypes = list(array.dtypes) if hasattr(array, "iloc") else [array.dtype]
     for dtype in dtypes:
         if dtype.kind != "O":  # scikit-learn tries to make numbers of objects

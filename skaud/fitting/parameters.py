@@ -1,6 +1,6 @@
 """Bounded parameters of a model as one vector for an optimiser."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,12 +14,12 @@ def names_to_learn(
     model: Movable, learn: str | Sequence[str], known: Sequence[str], *, may_be_none: bool = False
 ) -> tuple[str, ...]:
     """Parameters that `learn` names, alone or as a set; an error where one is not among those that are known."""
-    if not isinstance(learn, Iterable):
+    words = (learn,) if isinstance(learn, str) else tuple(learn) if np.iterable(learn) else (learn,)
+    if not all(isinstance(word, str) for word in words):
         raise TypeError(
             f"learn={learn!r} is {type(learn).__name__}; pass the name of a parameter, or several in a tuple."
         )
     sets = model.sets
-    words = (learn,) if isinstance(learn, str) else tuple(learn)
     names = tuple(dict.fromkeys(name for word in words for name in sets.get(word, (word,))))
     wrong = [name for name in names if name not in known]
     if wrong or not (names or may_be_none):

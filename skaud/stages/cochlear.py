@@ -18,7 +18,7 @@ from skaud._warnings import each_once
 from skaud.audio import resample_array
 from skaud.design import cochlear as design
 from skaud.design.limits import HIGHEST_RATE_HZ, LONGEST_PERIOD, check_size
-from skaud.estimator.limits import design_within_limits
+from skaud.estimator.limits import check_constraints, design_within_limits
 from skaud.estimator.results import finite
 from skaud.estimator.sounds import check_samples, check_sounds, warn_of_levels
 from skaud.kernels import cochlear as kernel
@@ -51,7 +51,7 @@ class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output
         ResponseTransformer
             The fitted stage.
         """
-        self._validate_params()
+        check_constraints(self)
         remember_parameters(self)
         is_list = isinstance(X, (list, tuple)) and len(X) > 0
         rows = as_rows(X[0], "X[0]") if is_list else as_rows(X, "X", is_batch=True)
@@ -202,7 +202,7 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
         CochlearFilterbank
             The fitted filterbank.
         """
-        self._validate_params()
+        check_constraints(self)
         remember_parameters(self)
         check_hz("sample_rate", self.sample_rate)
         self.channel_frequencies_hz_ = design.centre_frequencies_hz()
@@ -431,6 +431,8 @@ def design_filters(filters: Any, sample_rate: float, dtype: str) -> FilterBank:
                 "set it to 16000, or filters='roex'."
             )
         filters = design.read_nsl(filters)
+    if isinstance(filters, np.ndarray):
+        filters = list(filters) if filters.ndim else ()
     if len(filters) != 2:
         raise ValueError(f"filters has {len(filters)} parts; it must be 'roex', a path, or the pair of arrays (B, A).")
     # What is cut off lies below the rounding of the dtype.

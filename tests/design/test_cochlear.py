@@ -1,3 +1,4 @@
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +147,11 @@ def test_other_files_are_refused(tmp_path):
         design.read_nsl(tmp_path / "other.mat")
     with error(ValueError, "missing.mat", "path"):
         design.read_nsl(tmp_path / "missing.mat")
+
+
+def test_filters_of_a_high_rate_are_designed_one_after_the_other():
+    tracemalloc.start()
+    design.roex_filters(48000)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 50e6  # bytes; all channels at once take a gigabyte, and four at 192 kHz

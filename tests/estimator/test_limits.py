@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from fuzz import sound_for
+from fuzz import ALL, sound_for
 
 import skaud
 
@@ -76,6 +76,44 @@ def test_whole_numbers_beyond_64_bits_are_the_numbers_that_they_are(name, parame
         getattr(skaud, name)(**{parameter: huge}).fit_transform(x),
         getattr(skaud, name)(**{parameter: same}).fit_transform(x),
     )
+
+
+LISTS = [
+    (name, parameter)
+    for name in ALL
+    for parameter in getattr(skaud, name)().get_params(deep=False)
+    for constraints in [getattr(skaud, name)._parameter_constraints[parameter]]
+    if isinstance(constraints, list) and "array-like" in constraints and str not in constraints
+]
+NO_NUMBERS = {
+    "rows of different lengths": [[1.0], [2.0, 3.0]],
+    "text": ["0.5"] * 4,
+    "text alone": np.array("1"),
+    "truth": [True] * 4,
+    "complex": [1j] * 4,
+    "a set": {1, 2},
+    "a dict": {},
+    "masked": np.ma.array([0.5] * 4, mask=[0, 0, 0, 1]),
+}
+
+
+@pytest.mark.parametrize("kind", NO_NUMBERS)
+@pytest.mark.parametrize(("name", "parameter"), LISTS)
+def test_a_list_that_holds_no_numbers_is_named(name, parameter, kind):
+    with pytest.raises((ValueError, TypeError), match=f"{parameter}"):
+        getattr(skaud, name)(**{parameter: NO_NUMBERS[kind]}).fit(sound_for(name))
+
+
+@pytest.mark.parametrize("learn", [[["velocity_scale"]], np.array("velocity_scale"), [None], [1.0], {}])
+def test_what_names_no_parameters_to_learn_is_named(learn):
+    x = sound_for("CARFAC")
+    with pytest.raises((ValueError, TypeError), match="learn="):
+        skaud.CARFAC(learn=learn).fit([x[0], x[0]], [0, 1])
+
+
+def test_filters_without_axes_are_named():
+    with pytest.raises(ValueError, match="filters has 0 parts"):
+        skaud.CochlearFilterbank(filters=np.array("roex")).fit()
 
 
 def test_threads_are_as_many_as_there_is_work_for():
