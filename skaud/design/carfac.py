@@ -19,6 +19,9 @@ IHC_OFFSET = 0.175
 IHC_KNEE = 0.1
 
 
+FULL_SCALE_DB_SPL = 107.0  # of the published program: what it takes an RMS of 1.0 for
+
+
 class CARCoefficients(NamedTuple):
     """Cascade of asymmetric resonators; arrays are (n_channels,), base to apex."""
 

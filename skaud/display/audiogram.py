@@ -82,9 +82,9 @@ class AudiogramDisplay:
         AudiogramDisplay
             The plotted display.
         """
-        from skaud.fitting import predicted_audiogram
+        from skaud.fitting.audiogram import hears_in_quiet, predicted_audiogram
 
-        if hasattr(model, "_quiet_ear"):  # of another, predicted_audiogram says what is wrong
+        if hears_in_quiet(model):  # of another, predicted_audiogram says what is wrong
             model = fitted_copy(model)
         given, fitted = getattr(model, "audiogram", None), getattr(model, "predicted_audiogram_", None)
         predicted: Any

@@ -1,6 +1,6 @@
 """CARFAC as an engine: cascade, hair cells and AGC of a design, or of one an ear, forwards and backwards."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from math import ceil, sqrt
 from typing import Any, NamedTuple
@@ -233,6 +233,24 @@ def taps_of(outputs: tuple[str, ...]) -> tuple[np.ndarray, int]:
     """Rows that the kernel must tap for outputs, and the number of the first source that belongs to them."""
     taps = [row for name in outputs for row in ROWS[name]]
     return np.array(taps, np.int64), 0 if "nap" in outputs else 1
+
+
+def health_bar(bars: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Bar of the health of every channel, from those of the coefficients, among which it stands, in closed loop."""
+    return bars[2][0, :, layout.HEALTH // layout.LANES]
+
+
+def channels_bar(
+    bars: tuple[np.ndarray, ...], value: np.ndarray, engine: Callable[[np.ndarray], Cascade]
+) -> np.ndarray:
+    """Bar of what every channel has of its own, (n_channels,) or (n_channels, n): a step for all channels at once.
+
+    engine : with another value, which is complex
+    """
+    if value.ndim == 1:
+        return along_channels(bars, engine(value + STEP * 1j))
+    units = np.eye(value.shape[1])
+    return np.stack([along_channels(bars, engine(value + STEP * 1j * unit)) for unit in units], axis=1)
 
 
 def along_channels(bars: tuple[np.ndarray, ...], engine: Cascade) -> np.ndarray:

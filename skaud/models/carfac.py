@@ -3,41 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._fitted import as_designed, as_fitted, fitted_copy
 from skaud.design import carfac as design
 from skaud.design import carfac_response
-from skaud.design.carfac import of_ears
-from skaud.engines.carfac import LACKING, Cascade, along_channels
-from skaud.engines.engine import STEP
+from skaud.design.carfac import FULL_SCALE_DB_SPL, IHC_STYLES, of_ears
+from skaud.design.carfac_limits import check_coefficients, check_parameters, resolve_n_fibers, resolve_ohc_health
+from skaud.engines.carfac import LACKING, Cascade, channels_bar, health_bar
+from skaud.engines.carfac_cuda import COMPUTED, run_on_gpu
+from skaud.estimator.callbacks import FitProgress
+from skaud.estimator.engine import EngineTransformer
+from skaud.estimator.learning import LearningTransformer
 from skaud.estimator.sounds import count_ears
-from skaud.fitting.learn import Learn
-from skaud.hearing.audiogram import Audiogram
-from skaud.kernels.carfac.layout import HEALTH, LANES, N_CLASSES
-from skaud.models._carfac_fit import CARFACFit
-from skaud.models._carfac_limits import (
+from skaud.fitting.audiograms import audiograms_of, check_audiograms, fit_audiograms, measure_audiograms, n_ears_of
+from skaud.fitting.carfac import (
     CHANNELWISE,
-    PARAMETER_CONSTRAINTS,
-    check_coefficients,
-    check_on_gpu,
-    check_parameters,
     learning_bounds,
     names_of_each_ear,
     names_of_one_ear,
     reasons_for_no_effect,
-    resolve_n_fibers,
-    resolve_ohc_health,
 )
+from skaud.fitting.learn import Learn
+from skaud.hearing.audiogram import Audiogram
+from skaud.kernels.carfac.layout import N_CLASSES
 from skaud.pooling.statistics import pool
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.stage import check_frequencies
 
+POSITIVE = [Interval(Real, 0, None, closed="neither")]
+NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
+SEVERAL = ["array-like"]
 
-class CARFAC(CARFACFit):
+
+class CARFAC(EngineTransformer, LearningTransformer):
     """Cochlear model CARFAC v2, with the synapse of v3.
 
     A cascade of asymmetric resonators (basilar membrane and outer hair cells), inner hair cells, and an automatic gain
@@ -217,7 +222,36 @@ class CARFAC(CARFACFit):
     array([ 260., 1030., 4060.])
     """
 
-    _parameter_constraints = CARFACFit._parameter_constraints | PARAMETER_CONSTRAINTS
+    _parameter_constraints: dict = LearningTransformer._parameter_constraints | {
+        "ihc_style": [StrOptions(set(IHC_STYLES))],
+        "ohc_health": [Real, callable, "array-like"],
+        "n_fibers": ["array-like", callable, None],
+        "use_delay_buffer": ["boolean"],
+        "linear_car": ["boolean"],
+        "open_loop": ["boolean"],
+        "velocity_scale": NOT_NEGATIVE,
+        "v_offset": [Interval(Real, None, None, closed="neither")],
+        "min_zeta": POSITIVE,
+        "max_zeta": [Interval(Real, 0, 1, closed="neither")],
+        "first_pole_theta": [Interval(Real, 0, np.pi, closed="neither")],
+        "zero_ratio": [Interval(Real, 1, None, closed="neither")],
+        "high_f_damping_compression": [Interval(Real, 0, 1, closed="left")],
+        "erb_per_step": POSITIVE,
+        "min_pole_hz": POSITIVE,
+        "erb_break_hz": NOT_NEGATIVE,
+        "erb_q": POSITIVE,
+        "ac_corner_hz": POSITIVE,
+        **dict.fromkeys(("tau_lpf", "tau_out", "tau_in", "tau1_out", "tau1_in", "tau2_out", "tau2_in"), POSITIVE),
+        **dict.fromkeys(("healthy_n_fibers", "spont_rates", "agc_weights"), SEVERAL),
+        **dict.fromkeys(("ihcs_per_channel", "saturated_rate", "v_width", "reservoir_tau", "syn_tau_lpf"), POSITIVE),
+        "sat_reservoir": [Interval(Real, 0, 1, closed="neither")],
+        **dict.fromkeys(("agc_time_constants_s", "agc_decimation", "agc1_scales", "agc2_scales"), SEVERAL),
+        "agc_stage_gain": POSITIVE,
+        "agc_mix_coeff": NOT_NEGATIVE,
+        "audiogram": "no_validation",  # by check_audiograms, which knows the remedy
+        "ohc_share": [Interval(Real, 0, 1, closed="both")],
+        "explain_residual": [StrOptions({"synapse"}), None],
+    }
 
     def __init__(
         self,
@@ -327,13 +361,14 @@ class CARFAC(CARFACFit):
         self.n_jobs = n_jobs
 
     _outputs = ("nap", "bm", "receptor_potential", "agc", "ohc", "spikes_per_s")
-    _rms_one_db_spl = 107.0
+    _rms_one_db_spl = FULL_SCALE_DB_SPL
 
     # --- parameters to coefficients ---
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
         check_parameters(self)
+        check_audiograms(self.audiogram)
 
     def _available_outputs(self) -> tuple[str, ...]:
         return tuple(name for name in self._outputs if name not in LACKING[self.ihc_style])
@@ -424,6 +459,15 @@ class CARFAC(CARFACFit):
     def _without_effect(self) -> tuple[str, ...]:
         return tuple(reasons_for_no_effect(self))
 
+    def _unlearnable(self) -> dict[str, str]:
+        reasons = reasons_for_no_effect(self)
+        if self.audiogram is None:
+            return reasons
+        if len(audiograms_of(self.audiogram)) > 1:
+            reasons |= dict.fromkeys(names_of_each_ear(self), "it has no derivative where each ear has its own health")
+        taken = ("ohc_health", "n_fibers") if self.explain_residual else ("ohc_health",)
+        return reasons | dict.fromkeys(taken, "the fit to the audiogram finds it")
+
     def _bounds(self) -> dict[str, tuple[Any, Any]]:
         return learning_bounds(self, self._parameters())
 
@@ -440,18 +484,58 @@ class CARFAC(CARFACFit):
         if name not in CHANNELWISE:
             return super()._parameter_bar(name, bars)
         # A channel's own acts on that channel's coefficients only: one step for all of them, a channel's product each.
-        resolved = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0]
-        if name == "n_fibers":
-            steps = [STEP * 1j * unit for unit in np.eye(N_CLASSES)]
-            moved = [self._engine({name: resolved[name] + step}, "complex128") for step in steps]
-            bar = np.stack([along_channels(bars, engine) for engine in moved], axis=1)
-        elif self.open_loop:
-            bar = along_channels(bars, self._engine({name: resolved[name] + STEP * 1j}, "complex128"))
-        else:  # it stands among the coefficients as it is
-            bar = bars[2][0, :, HEALTH // LANES]
+        if name == "ohc_health" and not self.open_loop:
+            bar = health_bar(bars)
+        else:
+            value = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0][name]
+            bar = channels_bar(bars, value, lambda moved: self._engine({name: moved}, "complex128"))
         given = self._found_.get(name, getattr(self, name))
         one_for_all = given is not None and not callable(given) and np.ndim(given) < bar.ndim
         return bar.sum(axis=0) if one_for_all else bar
+
+    # --- audiograms ---
+
+    def _n_ears_without_sound(self) -> int | None:
+        return n_ears_of(self.audiogram)
+
+    def _suits_any_ears(self) -> bool:
+        labelled = isinstance(self.audiogram, Audiogram) and self.audiogram.ear is not None
+        return super()._suits_any_ears() and not labelled
+
+    def _designed_for(self, X: Any) -> Self:
+        if self.audiogram is not None:
+            raise NotFittedError(
+                f"{type(self).__name__} has an audiogram and is not fitted: what explains it is not known yet. Call "
+                "fit first, which needs no sound for it, or set audiogram=None."
+            )
+        return super()._designed_for(X)
+
+    def _most_iterations(self) -> int | None:
+        return super()._most_iterations() if self.audiogram is None else None
+
+    def _find(self, progress: FitProgress | None = None) -> None:
+        if self.audiogram is None:
+            return
+
+        def watch(_: np.ndarray, loss: float) -> bool:
+            # Until the fit ends, the model is the healthy ear.
+            return progress is not None and progress.iteration(loss, dict)
+
+        how = self._how_to_learn()
+        fit = fit_audiograms(self, max_iter=how.max_iter, tol=how.tol, watch=watch)
+        self._redesign(self._found_ | fit.found)
+        self._show(fit.attributes())
+        self.loss_curve_, self.n_iter_ = fit.loss_curve, fit.n_iter
+        fit.warn(type(self).__name__, fibers_given=self.n_fibers is not None)
+
+    def _measure(self) -> None:
+        # Other parameters were learned since the fit to the audiogram: they move the thresholds too.
+        if self.audiogram is not None:
+            self._show(measure_audiograms(self))
+
+    def _show(self, attributes: dict[str, Any]) -> None:
+        for name, value in attributes.items():
+            setattr(self, name, value)
 
     # --- what of the design is computed when asked ---
 
@@ -536,7 +620,5 @@ class CARFAC(CARFACFit):
 
     def _run_on_gpu(self, X: Any, output: str, frame_samples: int) -> Any:
         """Frames of signals X (n_signals, n_samples) on a device."""
-        from skaud.kernels.carfac.cuda import run_two_cap
-
-        check_on_gpu(self, X, output)
-        return run_two_cap(X, self._ears_[0], min(frame_samples, X.shape[1]), self.dtype, self._gain())
+        parameters = {name: getattr(self, name) for name in COMPUTED} | {"output": output}
+        return run_on_gpu(X, self._ears_, parameters, frame_samples=frame_samples, dtype=self.dtype, gain=self._gain())

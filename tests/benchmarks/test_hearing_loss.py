@@ -11,7 +11,8 @@ import pytest
 
 from skaud import CARFAC, Audiogram
 from skaud.fitting import predicted_audiogram
-from skaud.fitting.audiogram import fit_health
+from skaud.fitting.ear import fit_health
+from skaud.fitting.quiet_ear import Cochlea, QuietEar
 
 SILENCE = np.zeros((1, 100))
 STEP = np.sqrt(np.finfo(float).eps)  # SciPy's, for numbers up to 1
@@ -75,7 +76,7 @@ class DifferencedEar:
 def test_adjoint_against_finite_differences(record, name, sample_rate):
     """The same fit from the same start by the same solver; only the gradient is found by forward differences."""
     model, audiogram = CARFAC(sample_rate).fit(SILENCE), Audiogram.standard(name)
-    ear = model._quiet_ear(audiogram.frequencies_hz, steady=False)
+    ear = QuietEar(Cochlea.of(model), audiogram.frequencies_hz, steady=False)
     loss_db = np.minimum(audiogram.thresholds_db_hl, ear.thresholds_db_hl(np.zeros(model.n_channels_)))
 
     def fit(ear):

@@ -11,7 +11,9 @@ from sklearn.pipeline import make_pipeline
 
 from skaud import CARFAC, Audiogram, Learn, Osses2021
 from skaud.fitting import predicted_audiogram
-from skaud.fitting.audiogram import fit_health, matching_levels, remaining_fibers, residual_of
+from skaud.fitting.audiogram import residual_of
+from skaud.fitting.ear import fit_health, remaining_fibers
+from skaud.fitting.quiet_ear import Cochlea, QuietEar, matching_levels
 from skaud.hearing import hl_to_spl
 from skaud.testing import dot_test
 
@@ -194,11 +196,11 @@ def test_other_models_are_fitted_as_well(parameters):
 
 def test_the_gradient_of_the_fit_is_that_of_finite_differences():
     model = coarse(ihc_style="two_cap_with_syn").fit(SILENCE)
-    ear = model._quiet_ear(np.array([500.0, 1000, 2000, 3000, 4000]), steady=False)
+    ear = QuietEar(Cochlea.of(model), np.array([500.0, 1000, 2000, 3000, 4000]), steady=False)
     rng = np.random.default_rng(0)
     level, bar = rng.uniform(10, 30, 5), rng.standard_normal(5)
     point = {"ohc_health": rng.uniform(0.2, 0.8, model.n_channels_)}
-    point["n_fibers"] = remaining_fibers(rng.uniform(0, 1, model.n_channels_), ear.healthy_fibers)
+    point["n_fibers"] = remaining_fibers(rng.uniform(0, 1, model.n_channels_), ear)
     for name, value in point.items():
         gradient = ear.vjp(level, wrt=(name,), **point)[1](bar)[name]
         direction = rng.standard_normal(value.shape)
@@ -694,7 +696,7 @@ def test_models_without_an_audiogram_are_refused():
 def test_the_fit_takes_its_start_from_a_prior_near_the_audiogram():
     model = CARFAC().fit(SILENCE)
     audiogram = Audiogram.standard("N2")
-    ear = model._quiet_ear(audiogram.frequencies_hz[:8], steady=False)
+    ear = QuietEar(Cochlea.of(model), audiogram.frequencies_hz[:8], steady=False)
     solution = fit_health(ear, audiogram.thresholds_db_hl[:8], None, max_iter=100, tol=1e-5)
     healthy = 0.5 * np.mean(audiogram.thresholds_db_hl[:8] ** 2)
     assert solution.loss_curve[0] < 0.1 * healthy
