@@ -32,9 +32,8 @@ def _check_numbers(name: str, value: Any) -> None:
     except ValueError as error:  # rows of different lengths
         raise ValueError(f"{name}={short(value)} is not an array of numbers ({error}); pass those alone.") from error
     if others:
-        raise ValueError(
-            f"{name}={short(value)} must hold real numbers, and has {others[0]!r}, {type(others[0]).__name__}; pass those."
-        )
+        kind = type(others[0]).__name__
+        raise ValueError(f"{name}={short(value)} must hold real numbers, and has {others[0]!r}, {kind}; pass those.")
 
 
 def design_within_limits(estimator: Any) -> None:
