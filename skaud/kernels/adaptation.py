@@ -6,7 +6,7 @@ Symbols are those of T. Dau et al. (1996), JASA 99:3615.
 from skaud.kernels._compile import loop, step
 from skaud.kernels.one_pole import ONE, TINY, ZERO, smoothing_step
 from skaud.kernels.osses_layout import DIVISORS, GROUP, LANES, TAPED_LOOP
-from skaud.kernels.pointwise import HALF, exponential, exponential_slope
+from skaud.kernels.pointwise import HALF, exponential
 
 
 @step
@@ -36,7 +36,7 @@ def limit_step_adjoint(y_bar, x, y, excess, slope, c):
     # y = ONE + excess * (ONE - e) / (ONE + e) if x > ONE else x
     ratio = (ONE - y) * (HALF * slope)  # (ONE - e) / (ONE + e), as 1 / M is - slope / 2
     # e = exponential(slope * (x - ONE))
-    exponent_bar = -HALF * y_bar * excess * (ONE - ratio * ratio) * exponential_slope(slope * (x - ONE), c.taylor)
+    exponent_bar = -HALF * y_bar * excess * (ONE - ratio * ratio)
     limited = x > ONE
     return (
         exponent_bar * slope if limited else y_bar,

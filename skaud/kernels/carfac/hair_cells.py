@@ -6,7 +6,7 @@ import numpy as np
 
 from skaud.kernels._compile import step
 from skaud.kernels.one_pole import ONE, TWO, ZERO, smoothing_step, smoothing_step_adjoint
-from skaud.kernels.pointwise import exponential, exponential_slope, rectify_step, rectify_step_adjoint
+from skaud.kernels.pointwise import exponential, rectify_step, rectify_step_adjoint
 
 JUST_HWR, ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN = range(4)
 THREE = np.float32(3)
@@ -170,13 +170,13 @@ def sigmoid(x, taylor):
 
 
 @step
-def sigmoid_adjoint(y_bar, x, taylor):
-    """Adjoint of sigmoid."""
-    # y = 1 / (1 + exponential(x)), or exponential(-x) / (1 + exponential(-x))
+def sigmoid_with_slope(x, taylor):
+    """Sigmoid and its derivative, with one exponential and one division."""
     falling = x if x.real < ZERO else -x
     e = exponential(falling, taylor)
     per_sum = ONE / (ONE + e)
-    return -y_bar * per_sum * (per_sum * e) * exponential_slope(falling, taylor)
+    y = per_sum if x.real < ZERO else e * per_sum
+    return y, -per_sum * (per_sum * e)
 
 
 @step
@@ -189,7 +189,7 @@ def synapse_step(v, reservoir, release, v_half, a1, a2, c):
 @step
 def synapse_step_adjoint(reservoir_next_bar, release_next_bar, v, reservoir, v_half, a1, a2, c):
     """Adjoint of synapse_step: bars of v, reservoir, release."""
-    s = sigmoid((v_half - v) * c.syn_per_width, c.taylor)
+    s, slope = sigmoid_with_slope((v_half - v) * c.syn_per_width, c.taylor)
     # reservoir_next = smoothing_step(reservoir, a1 * r, c.syn_res)
     kept_bar, into_bar, _ = smoothing_step_adjoint(reservoir_next_bar, ZERO, ZERO, c.syn_res)
     # release_next = smoothing_step(release, a2 * r, c.syn_lpf)
@@ -198,7 +198,7 @@ def synapse_step_adjoint(reservoir_next_bar, release_next_bar, v, reservoir, v_h
     r_bar = into_bar * a1 + out_of_bar * a2
     s_bar = r_bar * (ONE - reservoir)
     # s = sigmoid((v_half - v) * c.syn_per_width, c.taylor)
-    v_bar = -sigmoid_adjoint(s_bar, (v_half - v) * c.syn_per_width, c.taylor) * c.syn_per_width
+    v_bar = -s_bar * slope * c.syn_per_width
     return v_bar, kept_bar - r_bar * s, release_bar
 
 

@@ -179,7 +179,7 @@ def release_transmitter(lines, row, scratch, t, n_groups, c):
             i = k * GROUP + l + GROUP
             v, nap = c.cap1_rest - lines[row, i + at.CAP1], -c.spont_sub
             for f in range(N_CLASSES):
-                j = i + f * LANES
+                j = k * GROUP + l + f * LANES + GROUP  # not i + f * LANES: of that LLVM knows no sign
                 nap, reservoir, release = fibers_output(
                     nap,
                     v,

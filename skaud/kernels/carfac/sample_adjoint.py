@@ -7,7 +7,7 @@ applies it.
 samples is the tape, with `taped` values a group: what a sample t began with is entry t, what it left entry t + 1.
 """
 
-from skaud.kernels._compile import compose_down, loop
+from skaud.kernels._compile import compose_down, loop, loop_of_known_stride
 from skaud.kernels.carfac import layout as at
 from skaud.kernels.carfac.hair_cells import (
     CellBars,
@@ -21,17 +21,20 @@ from skaud.kernels.carfac.steps import StageBars, ripple_step_adjoint, stage_ste
 from skaud.kernels.one_pole import ZERO
 
 
-@loop
+@loop_of_known_stride
 def release_transmitter_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, n_groups, c):
     """Adjoint of release_transmitter."""
     for k in range(n_groups):
         for l in range(LANES):
-            i, j, q = k * GROUP + l + GROUP, k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
+            j, q = k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
             v = c.cap1_rest - samples[row, t + 1, q + (at.CAP1 - Z1)]
             nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
             potential_bar = nap_bar - nap_bar
             for f in range(N_CLASSES):
-                i_f, j_f, q_f = i + f * LANES, j + f * LANES, q + f * LANES
+                # From k, l and f, not from i, j and q: only of those LLVM knows that they are not below 0.
+                i_f = k * GROUP + l + f * LANES + GROUP
+                j_f = k * BARS_GROUP + l + f * LANES + BARS_GROUP
+                q_f = k * taped + l + f * LANES + taped
                 # nap, reservoir, release = fibers_output(nap, v, lines[RESERVOIR], lines[RELEASE], ...)
                 v_bar, reservoir_bar, release_bar, n_fibers_bar = fibers_output_adjoint(
                     nap_bar,
@@ -87,7 +90,7 @@ def adder(bars_type):
 add_stage_bars, add_cell_bars = adder(StageBars), adder(CellBars)
 
 
-@loop
+@loop_of_known_stride
 def leave_just_hwr_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c):
     """Adjoint of leave_just_hwr."""
     for turn in range(p.n_groups):
@@ -103,7 +106,7 @@ def leave_just_hwr_adjoint(bars, lines, samples, taped, seeds, frame, pending_ba
             leave_adjoint(out_bar, bars, lines, row, k, l, elapsed)
 
 
-@loop
+@loop_of_known_stride
 def leave_one_cap_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c, constants):
     """Adjoint of leave_one_cap; constants: also their bars."""
     for turn in range(p.n_groups):
@@ -133,7 +136,7 @@ def leave_one_cap_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar
             leave_adjoint(out_bar, bars, lines, row, k, l, elapsed)
 
 
-@loop
+@loop_of_known_stride
 def leave_two_cap_adjoint(
     bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c, synapse, constants
 ):
@@ -190,7 +193,7 @@ def enter_delayed_adjoint(bars, row, entry, n_groups):
     return bars[row, at.INTERCEPT]
 
 
-@loop
+@loop_of_known_stride
 def resonate_adjoint(bars, lines, samples, taped, entry, row, t, n_groups, elapsed, c, delay, constants):
     """Adjoint of resonate, or of resonate_delayed; constants: also the bars of what does not change."""
     for k in range(n_groups):

@@ -89,10 +89,11 @@ import numba
 import numpy as np
 from numba import cuda
 from skaud.kernels.carfac.steps import Constants
+from skaud.kernels.pointwise import TAYLOR
 from skaud.kernels.carfac.cuda import search_kernel, two_cap_kernel
 
 for real, scalar in ((numba.float32, np.float32), (numba.float64, np.float64)):
-    constants = Constants(*[scalar(0)] * (len(Constants._fields) - 1), taylor=(scalar(0),) * 9)
+    constants = Constants(*[scalar(0)] * (len(Constants._fields) - 1), taylor=(scalar(0),) * len(TAYLOR))
     arrays = real[:, :], real[:, :], real[:, :], real[:]
     signature = numba.void(*arrays, numba.typeof(constants), numba.int64, real[:, :, :])
     print(cuda.compile(search_kernel, numba.void(real[:, :], numba.int32[:]), cc=(8, 0), output="ptx")[0])
