@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
+from functools import cache, wraps
 from inspect import signature
 from typing import Any, TypeVar, cast
 
@@ -12,6 +12,12 @@ from sklearn.utils.validation import _is_fitted, check_is_fitted
 AT_ONCE = ("n_jobs",)  # it changes no result, and need not wait for a fit
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+@cache
+def parameter_names(kind: type) -> tuple[str, ...]:
+    """Names that get_params gives; it reads them from the constructor's signature, at every call."""
+    return tuple(kind._get_param_names())  # type: ignore[attr-defined]
 
 
 def remember_parameters(estimator: Any) -> None:
@@ -48,9 +54,10 @@ def fitted_copy(estimator: Any, **changed: Any) -> Any:
     own = vars(estimator)
     at_fit = own.get("_at_fit_", {})
     fitted = object.__new__(type(estimator))  # copy.copy takes ten times as long
-    fitted.__dict__ = own | at_fit | changed
+    fitted.__dict__ = own | at_fit
     if changed:
-        fitted._at_fit_ = {**at_fit, **changed}
+        fitted.__dict__ |= changed
+        fitted._at_fit_ = at_fit | changed
     return fitted
 
 

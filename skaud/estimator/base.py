@@ -12,7 +12,7 @@ from sklearn.utils import Bunch, InputTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in
 
-from skaud._fitted import as_designed, as_fitted, forget, remember_parameters, unfitted_on_failure
+from skaud._fitted import as_designed, as_fitted, forget, parameter_names, remember_parameters, unfitted_on_failure
 from skaud._warnings import each_once
 from skaud.design.limits import LONGEST_FRAME, check_size
 from skaud.estimator.limits import check_constraints, design_within_limits
@@ -321,7 +321,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
 
     def _parameters(self) -> dict[str, Any]:
         """Parameters, with what fit has found in place of what was given."""
-        return self.get_params(deep=False) | self._found_
+        return {name: getattr(self, name) for name in parameter_names(type(self))} | self._found_
 
     def _designed_for(self, X: Any) -> Self:
         """A copy that is designed, for a call that takes X or, with None, nothing."""

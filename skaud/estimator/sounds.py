@@ -236,7 +236,10 @@ def _rates_of_clips(items: list[Clip], sample_rate: Any, model_rate: float) -> t
 
 
 def is_bearable(clips: np.ndarray, scale: float) -> bool:
-    """Whether no clip (n, ..., n_samples) can be above what ears bear, told by the energy of all: streams ask often."""
+    """Whether all samples of clips (n, ..., n_samples) are finite, and no clip can be above what ears bear.
+
+    Told by the energy of all, for streams, which ask often; what is not told to be so may yet be.
+    """
     return float(np.vdot(clips, clips)) <= clips.shape[-1] * 10 ** ((HIGHEST_DB_SPL - scale) / 10)
 
 
@@ -270,9 +273,16 @@ def count_ears(n_ears: int | None) -> str:
 
 def check_samples(X: np.ndarray, name: str) -> np.ndarray:
     """Samples of any shape as floats; an error where they are not real and finite."""
+    return check_finite(check_real(X, name), name)
+
+
+def check_real(X: np.ndarray, name: str) -> np.ndarray:
+    """Samples of any shape in float64, or float32 where they were; an error where they are not real numbers."""
+    if X.dtype.char in "fd" and X.dtype.isnative:  # streams ask often
+        return X
     _check_kind(X.dtype, name)
     _warn_integers([X.dtype])
-    return _as_float(X, name)
+    return X.astype(np.float64)
 
 
 def _check_kind(dtype: Any, name: str) -> None:
@@ -289,8 +299,12 @@ def _check_kind(dtype: Any, name: str) -> None:
 
 def _as_float(samples: np.ndarray, name: str) -> np.ndarray:
     """Samples in float64, or float32 where they were; an error where one is not finite."""
-    if samples.dtype not in (np.float32, np.float64):
-        samples = samples.astype(np.float64)
+    is_float = samples.dtype in (np.float32, np.float64)
+    return check_finite(samples if is_float else samples.astype(np.float64), name)
+
+
+def check_finite(samples: np.ndarray, name: str) -> np.ndarray:
+    """The samples, of floats; an error where one is not finite."""
     if not all_finite(samples):
         bad = np.argwhere(~np.isfinite(samples))
         raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 
 from skaud._fitted import as_designed
 from skaud.estimator.results import check_responses, stack
-from skaud.estimator.sounds import check_samples, is_bearable, warn_of_levels
+from skaud.estimator.sounds import check_finite, check_real, is_bearable, warn_of_levels
 from skaud.sound.refused import refuse_masked
 
 
@@ -33,7 +33,7 @@ class StreamState:
     arrays: list[Any]
 
     def check_chunk(self, X: Any, model: str, channels: tuple[int, ...] = ()) -> np.ndarray:
-        """Samples (n_signals, n_ears, [n_channels,] n_samples) with which that model may go on from here."""
+        """Samples (n_signals, n_ears, [n_channels,] n_samples) with which that model may go on, if they are finite."""
         if self.model != model:
             raise ValueError(
                 f"state belongs to {self.model!r}, this model is {model!r}; begin a new stream with initial_state()."
@@ -47,7 +47,7 @@ class StreamState:
                 f"X has shape {X.shape}; this stream takes chunks of shape {(*shape, 'n_samples')}, as initial_state "
                 "was told."
             )
-        return check_samples(X, "X").reshape(self.n_signals, self.n_ears or 1, *channels, X.shape[-1])
+        return check_real(X, "X").reshape(self.n_signals, self.n_ears or 1, *channels, X.shape[-1])
 
 
 class Streaming(ABC):
@@ -117,8 +117,10 @@ class Streaming(ABC):
                 f"state is {type(state).__name__}; it must be what initial_state or transform_chunk returned."
             )
         chunk = state.check_chunk(X, self._stream_key(), self._channels_in())
-        if not (self._takes_channels or is_bearable(chunk, self._level_of_one())):
-            warn_of_levels(list(chunk), [self._level_of_one()] * len(chunk), is_part=True)
+        if self._takes_channels or not is_bearable(chunk, self._level_of_one()):
+            check_finite(chunk, "X")
+            if not self._takes_channels:
+                warn_of_levels(list(chunk), [self._level_of_one()] * len(chunk), is_part=True)
         clips = self._to_level(chunk)
         frame_length = self._frame_samples()
         results = [self._run_chunk(clip, arrays, frame_length) for clip, arrays in zip(clips, state.arrays)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -9,24 +10,42 @@ import numpy as np
 LANES = 16  # channels side by side in a SIMD operation: one or two vectors of float32, four of float64
 SEGMENT = 64  # samples between two visits to the output arrays
 CACHE_LINE = 64  # bytes
+SCRATCH_KEPT = 2**16  # values of scratch that a thread keeps
+
+_of_thread = local()
 
 
 def aligned_empty(*shapes: tuple[int, ...], dtype: Any) -> list[np.ndarray]:
     """Uninitialised arrays that begin at cache lines, so that no SIMD access straddles two; in one allocation."""
     item = np.dtype(dtype).itemsize
-    sizes = [-(-prod(shape) * item // CACHE_LINE) * CACHE_LINE for shape in shapes]
-    raw = np.empty(sum(sizes) + CACHE_LINE, np.uint8)
-    begin = -raw.__array_interface__["data"][0] % CACHE_LINE
-    arrays = []
-    for shape, size in zip(shapes, sizes):
-        arrays.append(np.ndarray(shape, dtype, raw, begin))
-        begin += size
-    return arrays
+    return _laid_out(shapes, [dtype] * len(shapes), [prod(shape) * item for shape in shapes])
 
 
 def aligned_copies(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Copies that begin at cache lines, of arrays of one dtype."""
-    copies = aligned_empty(*(array.shape for array in arrays), dtype=arrays[0].dtype)
-    for copy, array in zip(copies, arrays):
-        copy[...] = array
+    """Copies that begin at cache lines."""
+    copies = _laid_out([own.shape for own in arrays], [own.dtype for own in arrays], [own.nbytes for own in arrays])
+    for copy, own in zip(copies, arrays):
+        copy[...] = own
     return copies
+
+
+def _laid_out(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any], n_bytes: Sequence[int]) -> list[np.ndarray]:
+    """Arrays one behind the other, each from a cache line on."""
+    raw = np.empty(sum(n_bytes) + CACHE_LINE * len(n_bytes), np.uint8)
+    begin = -raw.__array_interface__["data"][0] % CACHE_LINE
+    arrays = []
+    for shape, dtype, size in zip(shapes, dtypes, n_bytes):
+        arrays.append(np.ndarray(shape, dtype, raw, begin))
+        begin += -(-size // CACHE_LINE) * CACHE_LINE
+    return arrays
+
+
+def scratch(size: int, dtype: Any) -> np.ndarray:
+    """Memory for one run, with anything in it; a thread gets the same again, since streams ask with every chunk."""
+    if size > SCRATCH_KEPT:
+        return aligned_empty((size,), dtype=dtype)[0]
+    own = vars(_of_thread)
+    if (size, dtype) not in own.get("kept", {}):
+        own["kept"] = {(size, dtype): aligned_empty((size,), dtype=dtype)[0]}
+    kept: np.ndarray = own["kept"][size, dtype]
+    return kept

@@ -5,7 +5,7 @@ from math import factorial
 import numpy as np
 
 from skaud.kernels._compile import step
-from skaud.kernels.one_pole import ONE, ZERO
+from skaud.kernels.one_pole import ZERO
 
 LOWEST = np.float32(-40)  # exp(-40) is below the rounding of float64
 THIRTY_SECOND = np.float32(1 / 32)

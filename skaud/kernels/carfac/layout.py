@@ -12,7 +12,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from skaud.kernels._compile import loop
 from skaud.kernels.carfac.steps import Constants
-from skaud.kernels.lanes import LANES, SEGMENT, aligned_copies, aligned_empty
+from skaud.kernels.lanes import LANES, SEGMENT, aligned_copies, aligned_empty, scratch
 from skaud.kernels.pointwise import TAYLOR
 
 N_CLASSES = 3  # spontaneous-rate classes of the synapse
@@ -58,8 +58,7 @@ class State(NamedTuple):
 
     def copy(self) -> "State":
         """Copy that shares nothing."""
-        lines, memory, pending, frame_sum = aligned_copies(self[:4])
-        return State(lines, memory, pending, frame_sum, self.phase.copy(), self.frame_filled.copy())
+        return State._make(aligned_copies(self))
 
     def of_signals(self, n_signals: int) -> "State":
         """So many times this state, that of one signal; a copy."""
@@ -294,10 +293,10 @@ def join_rows(states: list[State]) -> State:
 
 
 def workspace(plan: Plan, n_rows: int, n_taps: int) -> np.ndarray:
-    """Memory that a run needs besides its state."""
+    """Memory that a run needs besides its state; this thread's next run may get the same."""
     width = int(plan.sizes[0]) * LANES
     size = (1 + n_taps) * n_rows * SEGMENT * width + n_rows * LANES + width + 2 * LANES
-    return aligned_empty((size,), dtype=plan.constants.dtype)[0]
+    return scratch(size, plan.constants.dtype)
 
 
 def rows_of_channels(lines: np.ndarray, group_size: int, n_channels: int) -> np.ndarray:
