@@ -1,0 +1,44 @@
+"""Chunks of a stream are looked at as the clips of transform are."""
+
+import warnings
+
+import numpy as np
+import pytest
+from audio_checks import error, make_clips
+
+from skaud import CARFAC, AdaptationLoops
+
+CHUNK = make_clips((0.01,))[0][np.newaxis]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_samples_that_are_not_finite_are_refused(bad):
+    chunk = CHUNK.copy()
+    chunk[0, 17] = bad
+    model = CARFAC().fit()
+    with error(ValueError, "X has 1 samples that are NaN or infinity", "sample 17", str(bad)):
+        model.transform_chunk(chunk, model.initial_state())
+    loops = AdaptationLoops().fit(np.ones((1, 3, 100)))
+    channels = np.ones((1, 3, 50))
+    channels[0, 1, 7] = bad
+    with error(ValueError, "X has 1 samples that are NaN or infinity", "sample 7", str(bad)):
+        loops.transform_chunk(channels, loops.initial_state())
+
+
+def test_a_chunk_that_no_ear_bears_is_warned_of_also_where_its_energy_overflows():
+    model = CARFAC(output="bm").fit()
+    with pytest.warns(UserWarning, match="which no ear bears"):
+        model.transform_chunk(CHUNK * 1e5, model.initial_state())
+    huge = np.full_like(CHUNK, 1e30, dtype=np.float32)
+    with pytest.warns(UserWarning, match="which no ear bears"), error(ValueError, "X[0]"):
+        model.transform_chunk(huge, model.initial_state())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.transform_chunk(CHUNK * 0, model.initial_state())  # a part may be silent
+
+
+def test_a_chunk_of_foreign_byte_order_is_the_same_sound():
+    model = CARFAC().fit()
+    native, _ = model.transform_chunk(CHUNK, model.initial_state())
+    swapped, _ = model.transform_chunk(CHUNK.astype(CHUNK.dtype.newbyteorder()), model.initial_state())
+    np.testing.assert_array_equal(native, swapped)
