@@ -39,6 +39,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
 
     _outputs: tuple[str, ...] = ()
     _signals_at_once = 1  # how many signals a model's kernel runs side by side
+    _overflow_lasts = False  # whether a response at full rate that left the range of its dtype never comes back
     _frames_at_once = 4096  # how many frames of a signal are held to be pooled: 41 s of 10 ms
 
     # fit and transform take the rate of the clips as metadata, and ask for it wherever they stand in a pipeline.

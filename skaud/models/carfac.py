@@ -362,6 +362,7 @@ class CARFAC(EngineTransformer, LearningTransformer):
 
     _outputs = ("nap", "bm", "receptor_potential", "agc", "ohc", "spikes_per_s")
     _rms_one_db_spl = FULL_SCALE_DB_SPL
+    _overflow_lasts = True
 
     # --- parameters to coefficients ---
 

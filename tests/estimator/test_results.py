@@ -10,6 +10,7 @@ from skaud import (
     AuditorySpectrogram,
     BiomimeticFrontend,
     CochlearFilterbank,
+    Compression,
     Dau1997,
     GammatoneFilterbank,
     HeadphoneFilter,
@@ -103,3 +104,13 @@ def test_stages_refuse_responses_that_overflow(stage):
     x = np.full((1, 2, 50), 1e30, "float32")
     with pytest.raises(ValueError, match=r"X reaches 1e\+30"):
         stage.fit(x).transform(x)
+
+
+@pytest.mark.parametrize("method", ["transform", "simulate", "transform_chunk", "vjp"])
+def test_a_burst_beyond_the_range_is_refused_where_the_response_comes_back(method):
+    burst = np.zeros((1, 1, 200), np.float32)
+    burst[..., 20:30] = 0.3
+    stage = Compression(compression_exponent=500.0, compression_knee_db=75.0).fit(burst)
+    stream = (stage.initial_state(1),) if method == "transform_chunk" else ()
+    with pytest.raises(ValueError, match=r"beyond what Compression can compute in float32.*compression_exponent=500"):
+        getattr(stage, method)(burst, *stream)
