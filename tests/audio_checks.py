@@ -1,6 +1,5 @@
-"""Facts that hold for every model. A check takes an unfitted model and raises AssertionError, with numbers."""
+"""Facts that hold for every model of this package, besides those that `skaud.testing` ships."""
 
-import itertools
 import pickle
 import re
 import tempfile
@@ -23,19 +22,10 @@ from sklearn.utils.fixes import parse_version
 
 from skaud import Sound
 from skaud.audio import resample
-from skaud.pooling.temporal import TemporalPooling
-
-ROUNDING = {"float32": 1e-5, "float64": 1e-12}
-
+from skaud.testing import checks
+from skaud.testing.checks import assert_near, assert_same, frames_and_features, make_clips, with_parameters
 
 # --- sounds and comparisons ---
-
-
-def make_clips(seconds=(0.07, 0.031, 0.11, 0.0005, 0.05, 0.062), sample_rate=22050, n_ears=None, seed=0):
-    """Noise of different lengths, 60 dB SPL."""
-    random = np.random.default_rng(seed)
-    ears = () if n_ears is None else (n_ears,)
-    return [0.02 * random.standard_normal((*ears, max(1, round(s * sample_rate)))) for s in seconds]
 
 
 def make_task(sample_rate=22050, n_signals=12, seed=0):
@@ -48,152 +38,12 @@ def make_task(sample_rate=22050, n_signals=12, seed=0):
     return clips, classes, np.arange(n_signals) // 2 % 3
 
 
-def assert_same(a, b, what):
-    """Equal to the bit."""
-    assert_near(a, b, 0, what)
-
-
-def assert_near(a, b, tolerance, what):
-    """Equal to tolerance times the largest value."""
-    a, b = np.asarray(a), np.asarray(b)
-    assert a.shape == b.shape, f"{what}: shapes {a.shape} and {b.shape}"
-    largest = np.abs(b).max(initial=0)
-    error = np.abs(a.astype(np.float64) - b).max(initial=0)
-    assert error <= tolerance * largest, f"{what}: differs by {error:.3g}, largest value {largest:.3g}"
-
-
 def error(kind, *words):
     """The message holds these words, in this order."""
     return pytest.raises(kind, match="(?s)" + ".*".join(re.escape(word) for word in words))
 
 
-def with_parameters(estimator, **parameters):
-    return clone(estimator).set_params(**parameters)
-
-
-def frames_and_features(estimator):
-    """The model as it is, and with frames that nothing pools."""
-    return clone(estimator), with_parameters(estimator, pooling=None)
-
-
-# --- what never changes a result ---
-
-
-def check_padding_changes_nothing(estimator):
-    short, long, longer = make_clips((0.03, 0.06, 0.11))
-    for model in frames_and_features(estimator):
-        beside_long, beside_longer = model.fit([short]).transform([short, long]), model.transform([short, longer])
-        assert_same(beside_long[0], beside_longer[0], "a clip beside a long and a longer one")
-
-
-def check_order_changes_nothing(estimator):
-    clips = make_clips()
-    for model in frames_and_features(estimator):
-        forward, backward = model.fit(clips).transform(clips), model.transform(clips[::-1])
-        for i, (a, b) in enumerate(zip(forward, backward[::-1])):
-            assert_same(a, b, f"X[{i}] in reversed order")
-
-
-def check_n_jobs_changes_nothing(estimator):
-    clips = make_clips()
-    one = with_parameters(estimator, n_jobs=1).fit(clips)
-    two = with_parameters(estimator, n_jobs=2).fit(clips)
-    assert_same(two.transform(clips), one.transform(clips), "features with n_jobs=2")
-    for name, responses in one.simulate(clips).items():
-        for i, response in enumerate(two.simulate(clips, name)[name]):
-            assert_same(response, responses[i], f"{name} of X[{i}] with n_jobs=2")
-
-
-def check_batch_changes_only_rounding(estimator):
-    _compare_batch(estimator, ROUNDING[estimator.dtype])
-
-
-def check_batch_changes_nothing(estimator):
-    _compare_batch(estimator, 0)
-
-
-def _compare_batch(estimator, tolerance):
-    clips = make_clips()
-    for model in frames_and_features(estimator):
-        together = model.fit(clips).transform(clips)
-        for i, clip in enumerate(clips):
-            assert_near(model.transform([clip])[0], together[i], tolerance, f"X[{i}] alone")
-
-
-def check_transform_leaves_X_as_it_is(estimator):
-    X = np.stack(make_clips((0.02, 0.02))).astype(estimator.dtype)
-    before = X.copy()
-    clone(estimator).fit(X).transform(X)
-    assert_same(X, before, "X after transform")
-
-
 # --- forms of X ---
-
-
-def check_forms_of_X_agree(estimator):
-    import pandas as pd
-
-    clips = make_clips((0.02, 0.03, 0.025))
-    objects = np.empty(len(clips), dtype=object)
-    objects[:] = clips
-    model = clone(estimator).fit(clips)
-    wanted = model.transform(clips)
-    forms = {
-        "tuple": tuple(clips),
-        "object array": objects,
-        "pandas Series": pd.Series(clips),
-        "pandas column": pd.DataFrame({"sound": clips}),
-        "nested lists": [clip.tolist() for clip in clips],
-        "clips that are strided": [np.repeat(clip, 2)[::2] for clip in clips],
-    }
-    for name, form in forms.items():
-        assert_same(model.transform(form), wanted, name)
-    X = np.stack([clip[: clips[0].size] for clip in clips])
-    wanted = model.transform(list(X))
-    read_only = X.copy()
-    read_only.flags.writeable = False
-    forms = {
-        "array": X,
-        "Fortran array": np.asfortranarray(X),
-        "read-only array": read_only,
-        "data frame": pd.DataFrame(X),
-        "nested lists of one length": X.tolist(),
-        "other byte order": X.astype(X.dtype.newbyteorder()),
-    }
-    for name, form in forms.items():
-        assert_same(clone(estimator).fit(form).transform(form), wanted, name)
-
-
-def check_ears_in_arrays_and_lists_agree(estimator):
-    X = np.stack(make_clips((0.03,) * 3, n_ears=2))
-    for model in frames_and_features(estimator):
-        assert_same(
-            model.fit(X).transform(X), np.stack(model.transform(list(X))), "array of 2 ears, and a list of them"
-        )
-        assert_same(model.transform(X)[1], model.transform([X[1]])[0], "2 ears alone")
-    frames = model.transform(X)
-    assert frames.shape[:2] == X.shape[:2], f"frames have shape {frames.shape} for X {X.shape}"
-
-
-def check_sample_rate_resamples_first(estimator):
-    rate = estimator.sample_rate
-    clips = make_clips((0.03, 0.05), sample_rate=2 * rate)
-    for model in frames_and_features(estimator):
-        wanted = model.fit(clips).transform([resample(clip, rate, sample_rate=2 * rate) for clip in clips])
-        for name, rates in {"one rate": 2 * rate, "a rate a clip": [2 * rate, 2 * rate]}.items():
-            for a, b in zip(model.transform(clips, sample_rate=rates), wanted):
-                assert_same(a, b, name)
-        mixed = model.transform(
-            [clips[0], resample(clips[1], rate, sample_rate=2 * rate)], sample_rate=[2 * rate, rate]
-        )
-        for a, b in zip(mixed, wanted):
-            assert_same(a, b, "two rates")
-    response = model.simulate(clips, sample_rate=2 * rate)
-    assert_same(
-        next(iter(response.values()))[1],
-        next(iter(model.simulate([resample(clips[1], rate, sample_rate=2 * rate)]).values()))[0],
-        "simulate",
-    )
 
 
 def check_sounds_know_their_rate_and_level(estimator):
@@ -404,103 +254,7 @@ def check_20_db_more_are_10_times_the_pressure(estimator):
     assert not np.allclose(louder.transform(clips), own.transform(clips), rtol=1e-3), "20 dB change nothing"
 
 
-def check_float32_follows_float64(estimator, tolerance=2e-3):
-    clips = make_clips((0.02, 0.05))
-    single = with_parameters(estimator, dtype="float32").fit(clips)
-    double = with_parameters(estimator, dtype="float64").fit(clips)
-    features = single.transform(clips)
-    assert features.dtype == np.float32, f"features are {features.dtype}"
-    assert double.transform(clips).dtype == np.float64, f"features are {double.transform(clips).dtype}"
-    assert_near(features, double.transform(clips), tolerance, "features in float32 and float64")
-    for name, responses in double.simulate(clips).items():
-        for a, b in zip(single.simulate(clips, name)[name], responses):
-            assert (a.dtype, b.dtype) == (np.float32, np.float64), f"{name} is {a.dtype} and {b.dtype}"
-            assert_near(a, b, tolerance, f"{name} in float32 and float64")
-
-
-# --- streams ---
-
-
-def _chunks(n_samples, seed=0):
-    """Bounds of chunks: some of one sample, one empty, the rest at random."""
-    cuts = np.random.default_rng(seed).integers(0, n_samples, 9)
-    return np.sort(np.concatenate([[0, 1, 2, n_samples // 2, n_samples // 2, n_samples], cuts]))
-
-
-def check_chunks_equal_the_whole(estimator):
-    for n_ears in (None, 2):
-        X = np.stack(make_clips((0.06, 0.06), n_ears=n_ears))
-        for frame_length in (None, 0.004):
-            model = with_parameters(estimator, pooling=None, frame_length=frame_length).fit(X)
-            state, parts = model.initial_state(2, n_ears), []
-            cuts = _chunks(X.shape[-1])
-            for begin, end in itertools.pairwise(cuts):
-                part, state = model.transform_chunk(X[..., begin:end], state)
-                parts.append(part)
-            what = f"{len(parts)} chunks and the whole, n_ears={n_ears}, frame_length={frame_length}"
-            assert_same(np.concatenate(parts, axis=-1), model.transform(X), what)
-
-
-def check_chunks_leave_the_state_they_take(estimator):
-    (clip,) = make_clips((0.03,))
-    model = with_parameters(estimator, pooling=None, frame_length=None).fit([clip])
-    _, state = model.transform_chunk(clip[np.newaxis, :200], model.initial_state())
-    copy = pickle.loads(pickle.dumps(state))
-    once, _ = model.transform_chunk(clip[np.newaxis, 200:], state)
-    again, _ = model.transform_chunk(clip[np.newaxis, 200:], state)
-    assert_same(again, once, "the same chunk again from the same state")
-    unpickled, _ = model.transform_chunk(clip[np.newaxis, 200:], copy)
-    assert_same(unpickled, once, "the same chunk from a pickled state")
-
-
-def check_streams_are_independent(estimator):
-    a, b = make_clips((0.02, 0.02))
-    model = with_parameters(estimator, pooling=None, frame_length=None).fit([a])
-    both, _ = model.transform_chunk(np.stack([a, b]), model.initial_state(2))
-    alone, _ = model.transform_chunk(b[np.newaxis], model.initial_state(1))
-    assert_same(both[1], alone[0], "a signal beside another, and alone")
-
-
 # --- scikit-learn ---
-
-
-def check_clones_and_pickles_give_the_same(estimator):
-    clips = make_clips((0.02, 0.03))
-    model = clone(estimator).set_output(transform="pandas").fit(clips)
-    wanted = model.transform(clips)
-    for name, other in {"pickle": pickle.loads(pickle.dumps(model)), "clone": clone(model).fit(clips)}.items():
-        assert_same(other.transform(clips), wanted, name)
-        assert list(other.transform(clips).columns) == list(wanted.columns), f"{name} has other columns"
-
-
-def check_names_belong_to_features(estimator):
-    for X in (make_clips((0.02, 0.03)), make_clips((0.02, 0.03), n_ears=2)):
-        for pooling in ("mean", ("mean", "delta_std"), TemporalPooling("max", segments=3)):
-            model = with_parameters(estimator, pooling=pooling).fit(X)
-            names, n_features = model.get_feature_names_out(), model.transform(X).shape[1]
-            assert names.dtype == object, f"names are {names.dtype}"
-            assert len(names) == n_features, f"{len(names)} names for {n_features} features"
-            assert len(set(names)) == n_features, f"{n_features - len(set(names))} names occur twice"
-        channels = with_parameters(estimator, pooling=None).fit(X).get_feature_names_out()
-        assert len(names) == 3 * len(channels), f"{len(names)} names of 3 parts for {len(channels)} channels"
-
-
-def check_pandas_output(estimator):
-    import pandas as pd
-
-    sounds = pd.Series(make_clips((0.02, 0.03, 0.02)), index=["a", "b", "c"])
-    model = clone(estimator).fit(sounds)
-    wanted = model.transform(sounds)
-    assert isinstance(wanted, np.ndarray), f"without set_output, features are {type(wanted).__name__}"
-    frame = model.set_output(transform="pandas").transform(sounds)
-    assert list(frame.index) == ["a", "b", "c"], f"index {list(frame.index)}"
-    assert list(frame.columns) == list(model.get_feature_names_out()), f"columns {list(frame.columns)[:3]}"
-    assert_same(frame, wanted, "data frame and array")
-    with sklearn.config_context(transform_output="pandas"):
-        frame = clone(estimator).fit(sounds).transform(sounds)
-        assert isinstance(frame, pd.DataFrame), f"with transform_output='pandas', features are {type(frame).__name__}"
-        frames = with_parameters(estimator, pooling=None).fit(sounds).transform(sounds)
-        assert isinstance(frames, list), f"frames are {type(frames).__name__}"
 
 
 def check_polars_output(estimator):
@@ -511,17 +265,6 @@ def check_polars_output(estimator):
     assert isinstance(frame, polars.DataFrame), f"features are {type(frame).__name__}"
     assert frame.columns == list(model.get_feature_names_out()), f"columns {frame.columns[:3]}"
     assert_same(frame.to_numpy(), model.transform(clips), "data frame and array")
-
-
-def check_pooling_step_equals_pooling_inside(estimator):
-    for n_ears in (None, 2):
-        clips = make_clips((0.03, 0.05, 0.04), n_ears=n_ears)
-        pooling = TemporalPooling(("mean", "p90", "delta_std"), segments=2)
-        inside = with_parameters(estimator, pooling=pooling).fit(clips)
-        steps = make_pipeline(with_parameters(estimator, pooling=None), clone(pooling)).fit(clips)
-        assert_same(steps.transform(clips), inside.transform(clips), f"pooling step, n_ears={n_ears}")
-        names, wanted = steps.get_feature_names_out(), inside.get_feature_names_out()
-        assert list(names) == list(wanted), f"pooling step names {names[:2]}, the model {wanted[:2]}"
 
 
 def classifier(estimator):
@@ -622,9 +365,4 @@ def check_html_shows_the_model(estimator):
     assert name in repr(estimator), f"repr {estimator!r}"
 
 
-CHECKS = tuple(
-    value
-    for name, value in sorted(globals().items())
-    if name.startswith("check_") and name != "check_batch_changes_nothing"
-)
-"""Every check but the one that holds only where a kernel runs each signal by itself."""
+CHECKS = (*checks.CHECKS, *(value for name, value in sorted(globals().items()) if name.startswith("check_")))

@@ -1,6 +1,5 @@
 import tracemalloc
 
-import audio_checks
 import numpy as np
 import pytest
 from audio_checks import CHECKS, error, make_clips
@@ -14,7 +13,7 @@ from skaud.design.cortical import rate_filters, scale_filters
 from skaud.kernels.cortical import Cortex
 from skaud.kernels.cortical import run as run_cortex
 from skaud.pooling.adjoint import pool_adjoint
-from skaud.testing import dot_test
+from skaud.testing import checks, dot_test
 
 RATE = 16000
 RANDOM = np.random.default_rng(10)
@@ -42,8 +41,8 @@ def test_facts_that_hold_for_every_model(estimator, check):
     "estimator", [AuditorySpectrogram(compression=0.3), BiomimeticFrontend(n_strfs=8, output="spectrogram")]
 )
 def test_a_signal_is_computed_by_itself(estimator):
-    audio_checks.check_batch_changes_nothing(estimator)
-    audio_checks.check_n_jobs_changes_nothing(estimator)
+    checks.check_batch_changes_nothing(estimator)
+    checks.check_n_jobs_changes_nothing(estimator)
 
 
 # The authors' program

@@ -1,6 +1,5 @@
 import pickle
 
-import audio_checks
 import numpy as np
 import pytest
 from audio_checks import CHECKS, error, make_clips, make_task
@@ -14,6 +13,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import CARFAC, Audiogram, TemporalPooling
 from skaud.design import carfac_response
+from skaud.testing import checks
 
 RATE = 22050
 SILENCE = np.zeros((1, RATE // 10))
@@ -30,15 +30,15 @@ VARIANTS = {
     "receptor potential": CARFAC(output="receptor_potential", ohc_health=0.5),
 }
 NUMERIC_CHECKS = (
-    audio_checks.check_padding_changes_nothing,
-    audio_checks.check_n_jobs_changes_nothing,
-    audio_checks.check_batch_changes_nothing,
-    audio_checks.check_ears_in_arrays_and_lists_agree,
-    audio_checks.check_chunks_equal_the_whole,
-    audio_checks.check_chunks_leave_the_state_they_take,
-    audio_checks.check_float32_follows_float64,
-    audio_checks.check_clones_and_pickles_give_the_same,
-    audio_checks.check_pooling_step_equals_pooling_inside,
+    checks.check_padding_changes_nothing,
+    checks.check_n_jobs_changes_nothing,
+    checks.check_batch_changes_nothing,
+    checks.check_ears_in_arrays_and_lists_agree,
+    checks.check_chunks_equal_the_whole,
+    checks.check_chunks_leave_the_state_they_take,
+    checks.check_float32_follows_float64,
+    checks.check_clones_and_pickles_give_the_same,
+    checks.check_pooling_step_equals_pooling_inside,
 )
 
 

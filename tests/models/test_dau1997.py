@@ -1,4 +1,3 @@
-import audio_checks
 import numpy as np
 import plain_osses2021 as plain
 import pytest
@@ -8,6 +7,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import Dau1997, Osses2021
+from skaud.testing import checks
 
 RATE = 16000
 MODEL = Dau1997(22050)  # the rate of the checks' clips
@@ -18,7 +18,7 @@ def test_it_is_a_scikit_learn_transformer(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("check", [*CHECKS, audio_checks.check_chunks_equal_the_whole], ids=lambda c: c.__name__)
+@pytest.mark.parametrize("check", [*CHECKS, checks.check_chunks_equal_the_whole], ids=lambda c: c.__name__)
 def test_it_passes(check):
     check(MODEL)
 

@@ -8,6 +8,7 @@ import pytest
 from scipy import signal
 
 from skaud import Compression, HairCellEnvelope, King2019, Learn, ModulationBandpass
+from skaud.testing import checks as shipped
 from skaud.testing import dot_test
 
 RATE = 44100
@@ -183,17 +184,17 @@ def test_chunks_are_the_whole(output, frame_length):
 @pytest.mark.parametrize(
     "check",
     [
-        checks.check_padding_changes_nothing,
-        checks.check_order_changes_nothing,
-        checks.check_n_jobs_changes_nothing,
-        checks.check_batch_changes_nothing,
-        checks.check_ears_in_arrays_and_lists_agree,
+        shipped.check_padding_changes_nothing,
+        shipped.check_order_changes_nothing,
+        shipped.check_n_jobs_changes_nothing,
+        shipped.check_batch_changes_nothing,
+        shipped.check_ears_in_arrays_and_lists_agree,
         checks.check_20_db_more_are_10_times_the_pressure,
-        checks.check_float32_follows_float64,
-        checks.check_clones_and_pickles_give_the_same,
-        checks.check_names_belong_to_features,
-        checks.check_pandas_output,
-        checks.check_pooling_step_equals_pooling_inside,
+        shipped.check_float32_follows_float64,
+        shipped.check_clones_and_pickles_give_the_same,
+        shipped.check_names_belong_to_features,
+        shipped.check_pandas_output,
+        shipped.check_pooling_step_equals_pooling_inside,
     ],
     ids=lambda check: check.__name__.removeprefix("check_"),
 )

@@ -1,4 +1,3 @@
-import audio_checks
 import numpy as np
 import pytest
 from audio_checks import CHECKS, assert_same, error, make_clips, make_task
@@ -10,21 +9,22 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import Osses2021, TemporalPooling
 from skaud.design.ears import AMT_ADVANCE, EarFilter, unit_peak
+from skaud.testing import checks
 
 RATE = 44100
 MODEL = Osses2021(22050)  # the rate of the checks' clips
 NUMERIC_CHECKS = (
-    audio_checks.check_padding_changes_nothing,
-    audio_checks.check_n_jobs_changes_nothing,
-    audio_checks.check_batch_changes_nothing,
-    audio_checks.check_ears_in_arrays_and_lists_agree,
-    audio_checks.check_float32_follows_float64,
-    audio_checks.check_clones_and_pickles_give_the_same,
-    audio_checks.check_pooling_step_equals_pooling_inside,
+    checks.check_padding_changes_nothing,
+    checks.check_n_jobs_changes_nothing,
+    checks.check_batch_changes_nothing,
+    checks.check_ears_in_arrays_and_lists_agree,
+    checks.check_float32_follows_float64,
+    checks.check_clones_and_pickles_give_the_same,
+    checks.check_pooling_step_equals_pooling_inside,
 )
 CHUNK_CHECKS = (
-    audio_checks.check_chunks_equal_the_whole,
-    audio_checks.check_chunks_leave_the_state_they_take,
+    checks.check_chunks_equal_the_whole,
+    checks.check_chunks_leave_the_state_they_take,
 )
 VARIANTS = {
     "float64": Osses2021(22050, dtype="float64"),
