@@ -146,10 +146,10 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         ndarray of shape (n_signals, [n_ears,] n_channels, n_frames), or list of arrays
             With ``pooling=None``; a list where X is one.
         """
-        frame_length = self._frame_samples()
+        frame_samples = self._frame_samples()
         if self._stays_where_it_is(X):
             self._check_rate_of_device(sample_rate)
-            return self._transform_on_gpu(X, frame_length)
+            return self._transform_on_gpu(X, frame_samples)
         sounds = self._sounds(X, sample_rate, fixed_length=True)
         if self._takes_any_ears_:
             self.n_ears_in_ = sounds.n_ears  # for the names of these features
@@ -160,9 +160,9 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             )
         batches = self._batches(sounds.clips)
         if self.pooling is not None:
-            rows = self._map(self._run_pooled, sounds, batches, frame_length, pools=True)
+            rows = self._map(self._run_pooled, sounds, batches, frame_samples, pools=True)
             return as_container(self, stack(rows), sounds.index)
-        results = self._map(self._run_frames, sounds, batches, frame_length, pools=False)
+        results = self._map(self._run_frames, sounds, batches, frame_samples, pools=False)
         frames = results if sounds.has_ears else [frames[0] for frames in results]
         return stack(frames) if sounds.is_array else frames
 
@@ -286,7 +286,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         """Name of every channel, such as 1055hz."""
 
     @abstractmethod
-    def _run_frames(self, clips: list[np.ndarray], frame_length: int | None) -> list[np.ndarray]:
+    def _run_frames(self, clips: list[np.ndarray], frame_samples: int | None) -> list[np.ndarray]:
         """Frames (n_ears, n_channels, n_frames) of self.output; None: every sample.
 
         The clips have equal ears, and come with the shortest first.
@@ -297,7 +297,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         """Full-rate responses (n_ears, n_channels, n_samples) by name, a tuple a clip."""
 
     def _frame_blocks(
-        self, clips: list[np.ndarray], frame_length: int | None
+        self, clips: list[np.ndarray], frame_samples: int | None
     ) -> Iterator[tuple[int, np.ndarray]] | None:
         """What `_run_frames` returns, bit by bit: (which clip, its next frames), `_frames_at_once` or so.
 
@@ -312,7 +312,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         """Whether X is computed where it lies, by the two methods below."""
         return on_gpu(X)
 
-    def _transform_on_gpu(self, X: Any, frame_length: int | None) -> Any:
+    def _transform_on_gpu(self, X: Any, frame_samples: int | None) -> Any:
         raise TypeError(f"X is on a GPU, and {type(self).__name__} has no kernel there; pass a NumPy array.")
 
     def _simulate_on_gpu(self, X: Any, name: str) -> Any:
@@ -352,7 +352,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
     def _run_pooled(
         self,
         clips: list[np.ndarray],
-        frame_length: int | None,
+        frame_samples: int | None,
         check: Callable[[int, np.ndarray], None],
         **options: Any,
     ) -> list[np.ndarray]:
@@ -361,12 +361,12 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         check(i, frames) : refuses frames of clip i that are not finite
         """
         statistics, segments = self._pooling()
-        n_frames = [max(1, clip.shape[-1] // (frame_length or 1)) for clip in clips]
+        n_frames = [max(1, clip.shape[-1] // (frame_samples or 1)) for clip in clips]
         blocks = None
         if max(n_frames) > self._frames_at_once and can_run(statistics):
-            blocks = self._frame_blocks(clips, frame_length)
+            blocks = self._frame_blocks(clips, frame_samples)
         if blocks is None:
-            whole = self._run_frames(clips, frame_length, **options)
+            whole = self._run_frames(clips, frame_samples, **options)
             n_frames, blocks = [frames.shape[-1] for frames in whole], enumerate(whole)
         pools = [RunningPool(n, statistics, segments) for n in n_frames]
         with np.errstate(over="ignore", invalid="ignore"):  # named by the check of the rows

@@ -122,8 +122,8 @@ class Streaming(ABC):
             if not self._takes_channels:
                 warn_of_levels(list(chunk), [self._level_of_one()] * len(chunk), is_part=True)
         clips = self._to_level(chunk)
-        frame_length = self._frame_samples()
-        results = [self._run_chunk(clip, arrays, frame_length) for clip, arrays in zip(clips, state.arrays)]
+        frame_samples = self._frame_samples()
+        results = [self._run_chunk(clip, arrays, frame_samples) for clip, arrays in zip(clips, state.arrays)]
         responses = [response if state.n_ears is not None else response[0] for response, _ in results]
         check_responses(self, responses, chunk, range(len(chunk)))
         arrays = [arrays for _, arrays in results]
@@ -150,5 +150,5 @@ class Streaming(ABC):
         """Arrays of one signal's state."""
 
     @abstractmethod
-    def _run_chunk(self, clip: np.ndarray, arrays: Any, frame_length: int | None) -> tuple[np.ndarray, Any]:
+    def _run_chunk(self, clip: np.ndarray, arrays: Any, frame_samples: int | None) -> tuple[np.ndarray, Any]:
         """Response to a chunk (n_ears, n_samples), and the state after it; arrays stay as they are."""

@@ -120,12 +120,12 @@ class DifferentiableTransformer(AudioTransformer):
         self, sounds: Sounds, names: tuple[str, ...], output: str = "features"
     ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
         """`vjp` of sounds that are checked: at the model's rate and level, in its dtype."""
-        source, frame_length = (self.output, self._frame_samples()) if output == "features" else (output, None)
+        source, frame_samples = (self.output, self._frame_samples()) if output == "features" else (output, None)
         pooled = output == "features" and self.pooling is not None
         batches = self._equal_batches(sounds.clips)
         run = self._pooled_vjp_runner(len(batches)) if pooled else self._vjp_runner(len(batches))
         n_jobs = min(effective_n_jobs(self.n_jobs), len(batches))
-        jobs = (delayed(run)([sounds.clips[i] for i in b], source, frame_length, names) for b in batches)
+        jobs = (delayed(run)([sounds.clips[i] for i in b], source, frame_samples, names) for b in batches)
         runs = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
         responses: list[Any] = [None] * len(sounds.clips)
         for batch, (batch_responses, _) in zip(batches, runs):
@@ -254,7 +254,7 @@ class DifferentiableTransformer(AudioTransformer):
 
     @abstractmethod
     def _run_vjp(
-        self, clips: list[np.ndarray], output: str, frame_length: int | None, wrt: tuple[str, ...]
+        self, clips: list[np.ndarray], output: str, frame_samples: int | None, wrt: tuple[str, ...]
     ) -> tuple[list[np.ndarray], Callable[[list[np.ndarray]], tuple[list[np.ndarray], Any]]]:
         """Responses (n_ears, n_channels, n_frames) of clips of one shape, and their pullback.
 
@@ -269,6 +269,6 @@ class DifferentiableTransformer(AudioTransformer):
         steps: list[np.ndarray],
         parameter_steps: dict[str, np.ndarray],
         output: str,
-        frame_length: int | None,
+        frame_samples: int | None,
     ) -> list[np.ndarray]:
         """Derivatives of the responses in the direction of the steps, computed forwards: what tests the adjoint."""

@@ -604,8 +604,8 @@ class CARFAC(EngineTransformer, LearningTransformer):
 
     # --- on a GPU ---
 
-    def _transform_on_gpu(self, X: Any, frame_length: int | None) -> Any:
-        frames = self._run_on_gpu(X, self.output, frame_length or 1)
+    def _transform_on_gpu(self, X: Any, frame_samples: int | None) -> Any:
+        frames = self._run_on_gpu(X, self.output, frame_samples or 1)
         if self.pooling is None:
             return frames
         if not hasattr(frames, "__array_function__"):

@@ -148,7 +148,7 @@ def _pair_of_model(model: Any, X: Any, wrt: str | Sequence[str] | None, output: 
     output = model.output if output is None else output
     if output != "features":
         model._check_outputs((output,))
-    source, frame_length = (model.output, model._frame_samples()) if output == "features" else (output, None)
+    source, frame_samples = (model.output, model._frame_samples()) if output == "features" else (output, None)
     sounds = model._at_level(model._sounds(X, None))
     gains = [model._gain(scale) for scale in sounds.scales]
 
@@ -162,7 +162,7 @@ def _pair_of_model(model: Any, X: Any, wrt: str | Sequence[str] | None, output: 
             else [np.zeros(clip.shape) for clip in sounds.clips]
         )
         parameter_steps = {} if name == "X" else {name: directions[0]}
-        return model._derivatives(sounds.clips, steps, parameter_steps, source, frame_length)
+        return model._derivatives(sounds.clips, steps, parameter_steps, source, frame_samples)
 
     def backwards(name: str, bars: list[np.ndarray]) -> list[np.ndarray]:
         value, pullback = model.vjp(X, wrt=name, output=output)
