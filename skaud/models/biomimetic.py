@@ -266,13 +266,13 @@ class BiomimeticFrontend(AuditorySpectrogram):
     def _run_pooled(
         self,
         clips: list[np.ndarray],
-        frame_length: int | None,
+        frame_samples: int | None,
         check: Callable[[int, np.ndarray], None],
         n_threads: int = 1,
         **options: Any,
     ) -> list[np.ndarray]:
         if self.output != "cortical":
-            return super()._run_pooled(clips, frame_length, check, n_threads=n_threads, **options)
+            return super()._run_pooled(clips, frame_samples, check, n_threads=n_threads, **options)
         spectrograms = [self._spectrogram(clip, n_threads) for clip in clips]
         settings = self._strfs(), self.response, self._pooling(), n_threads
         return [respond_pooled(spectrogram, *settings) for spectrogram in spectrograms]
