@@ -15,6 +15,7 @@ from skaud.estimator.sounds import Sounds
 from skaud.estimator.vjp import DifferentiableTransformer
 from skaud.fitting.classification import Labels, check_weights
 from skaud.fitting.learn import Learn
+from skaud.fitting.movable import Value
 from skaud.fitting.parameters import names_to_learn
 from skaud.fitting.solvers import warn_unless_converged
 from skaud.fitting.training import train
@@ -132,7 +133,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         """Train the parameters that `learn` names through a softmax head."""
         model, how = MovableModel(self, sounds), self._how_to_learn()
 
-        def tell(loss: float, found: Callable[[], dict[str, Any]], more: str) -> bool:
+        def tell(loss: float, found: Callable[[], dict[str, Value]], more: str) -> bool:
             return progress.iteration(loss, lambda: model.settle(found()), more)
 
         trained = train(model, self._names_to_learn(), how, how.solver or self._solver, labels, tell)

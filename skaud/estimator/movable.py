@@ -1,11 +1,12 @@
 """A model as fits see it: parameters that move between bounds, and what moves with them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from skaud.estimator.sounds import Sounds
+from skaud.fitting.movable import Bounds, Pullback, Value
 
 
 class MovableModel:
@@ -26,7 +27,7 @@ class MovableModel:
 
     def __init__(self, model: Any, sounds: Sounds | None = None) -> None:
         self.model, self._sounds = model, sounds
-        self.fixed: dict[str, Any] = dict(model._found_)
+        self.fixed: dict[str, Value] = dict(model._found_)
 
     @property
     def name(self) -> str:
@@ -47,7 +48,7 @@ class MovableModel:
         """Why a parameter that has a derivative may not be moved, where there is a reason."""
         return self.model._unlearnable().get(name)
 
-    def bounds(self, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
+    def bounds(self, names: tuple[str, ...]) -> dict[str, Bounds]:
         """Lowest and highest values of parameters that move together."""
         return self.model._joint_bounds(names)
 
@@ -55,12 +56,12 @@ class MovableModel:
         """Value of a parameter, shaped as its derivative."""
         return self.model._differentiated(name)
 
-    def move(self, values: Mapping[str, Any]) -> None:
+    def move(self, values: Mapping[str, Value]) -> None:
         """Design as much as responses need, with these values of parameters."""
         self.model._found_ = self.fixed | dict(values)
         self.model._design_runs()
 
-    def settle(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def settle(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """Design wholly, with these values; the fitted attributes that show them."""
         self.model._redesign(self.fixed | dict(values))
         return self.model._set_found(dict(values))
@@ -71,7 +72,7 @@ class MovableModel:
 
     def vjp(
         self, names: tuple[str, ...], output: str = "features", *, some: Sequence[int] | None = None
-    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+    ) -> tuple[Any, Pullback]:
         """Response to all clips, or to some, and its pullback, as `vjp` of the model has them."""
         assert self._sounds is not None
         if output != "features":

@@ -13,6 +13,7 @@ from skaud.estimator.base import AudioTransformer
 from skaud.estimator.movable import MovableModel
 from skaud.estimator.results import check_responses, check_rows, check_value_bar, stack
 from skaud.estimator.sounds import Sounds
+from skaud.fitting.movable import Pullback, Value
 from skaud.pooling.adjoint import pool_adjoint
 from skaud.pooling.statistics import pool
 from skaud.sound.refused import refuse_masked
@@ -34,9 +35,7 @@ class DifferentiableTransformer(AudioTransformer):
     """Base of the models that have an adjoint; they implement what stands at the end."""
 
     @as_designed
-    def vjp(
-        self, X: Any, wrt: str | Sequence[str] | None = None, output: str = "features"
-    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+    def vjp(self, X: Any, wrt: str | Sequence[str] | None = None, output: str = "features") -> tuple[Any, Pullback]:
         """Response, and the function that takes derivatives back through it.
 
         Where an objective depends on the response by ``value_bar``, it depends on the samples and the parameters by
@@ -86,7 +85,7 @@ class DifferentiableTransformer(AudioTransformer):
         sounds = self._at_level(self._sounds(X, None, at_model_rate=True))
         return self._vjp_of_sounds(sounds, names, output)
 
-    def movable(self, X: Any, sample_rate: Any = None, *, fixed: Mapping[str, Any] | None = None) -> MovableModel:
+    def movable(self, X: Any, sample_rate: Any = None, *, fixed: Mapping[str, Value] | None = None) -> MovableModel:
         """Give a fitted clone whose parameters a fit can move, with X for it to hear.
 
         What the model's own fit would learn from labels it does not learn; what it finds without, as in an audiogram,
@@ -116,9 +115,7 @@ class DifferentiableTransformer(AudioTransformer):
             model._redesign(fixed)
         return MovableModel(model, model._at_level(model._sounds(X, sample_rate)))
 
-    def _vjp_of_sounds(
-        self, sounds: Sounds, names: tuple[str, ...], output: str = "features"
-    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+    def _vjp_of_sounds(self, sounds: Sounds, names: tuple[str, ...], output: str = "features") -> tuple[Any, Pullback]:
         """`vjp` of sounds that are checked: at the model's rate and level, in its dtype."""
         source, frame_samples = (self.output, self._frame_samples()) if output == "features" else (output, None)
         pooled = output == "features" and self.pooling is not None
@@ -175,7 +172,7 @@ class DifferentiableTransformer(AudioTransformer):
         """Value of a parameter, shaped as its bar."""
         return np.asarray(self._parameters()[name], dtype=float)
 
-    def _set_found(self, found: dict[str, Any]) -> dict[str, Any]:
+    def _set_found(self, found: dict[str, Value]) -> dict[str, Value]:
         """Show what a fit found in attributes that end in _, unless the design has set them; all of them."""
         learned = set(getattr(self, "_learned_", ()))
         for name, value in found.items():
@@ -191,9 +188,7 @@ class DifferentiableTransformer(AudioTransformer):
         """Bars of the parameters from what the pullbacks of the batches, in order, returned for them."""
         return {name: sum(own[name] for own in bars) for name in names if name != "X"}
 
-    def _vjp_where_it_is(
-        self, X: Any, names: tuple[str, ...], output: str
-    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+    def _vjp_where_it_is(self, X: Any, names: tuple[str, ...], output: str) -> tuple[Any, Pullback]:
         """`vjp` of an array of another library."""
         raise TypeError("X is on a GPU, and the adjoint runs on the CPU; pass a NumPy array.")
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
+from skaud.fitting.carfac import DesignedCARFAC
 from skaud.fitting.quiet_ear import HIGHEST_DB_HL, Cochlea, QuietEar, ears_of
 from skaud.hearing.audiogram import Audiogram
 
@@ -62,26 +63,26 @@ def predicted_audiogram(model: Any, frequencies_hz: npt.ArrayLike) -> Audiogram 
     return audiograms[0] if len(audiograms) == 1 else tuple(audiograms)
 
 
-def hears_in_quiet(model: Any) -> bool:
+def hears_in_quiet(model: object) -> bool:
     """Whether a model has a NAP, whose thresholds can be found."""
     return hasattr(type(model), "nap_rest_")
 
 
-def health_of_ears(model: Any) -> list[tuple[np.ndarray, np.ndarray | None]]:
+def health_of_ears(model: DesignedCARFAC) -> list[tuple[np.ndarray, np.ndarray | None]]:
     """Health and fibres of every ear of a designed model, or of all; no fibres without the synapse."""
     cars, synapses = [ear.car for ear in ears_of(model)], [ear.synapse for ear in ears_of(model)]
     fibers = [None if own is None else own.n_fibers / model.ihcs_per_channel for own in synapses]
     return [(car.ohc_health, own) for car, own in zip(cars, fibers)]
 
 
-def labels_of_ears(model: Any) -> list[str | None]:
+def labels_of_ears(model: DesignedCARFAC) -> list[str | None]:
     """Which ear is which in a fitted model, one for each of its designs; beside one that is known, the other is too."""
     predicted = getattr(model, "predicted_audiogram_", None)
     labels = [one and one.ear for one in (predicted if isinstance(predicted, tuple) else [predicted])]
     return ["left", "right"] if len(labels) == 2 and any(labels) else labels
 
 
-def check_within_channels(name: str, frequencies_hz: np.ndarray, model: Any) -> None:
+def check_within_channels(name: str, frequencies_hz: np.ndarray, model: DesignedCARFAC) -> None:
     """Refuse frequencies that no channel of the model stands for."""
     highest_hz, lowest_hz = model.pole_frequencies_hz_[[0, -1]]
     for hz in frequencies_hz:

@@ -8,7 +8,9 @@ import numpy as np
 from skaud._warnings import warn_caller
 from skaud.design.carfac import of_ears
 from skaud.fitting.audiogram import check_within_channels, health_of_ears, heard, residual_of
+from skaud.fitting.carfac import DesignedCARFAC
 from skaud.fitting.ear import MISSED_DB, EarFit, fit_ear, healthy_ear
+from skaud.fitting.movable import Value
 from skaud.fitting.quiet_ear import Cochlea, QuietEar
 from skaud.fitting.solvers import Watch, warn_unless_converged
 from skaud.hearing.audiogram import Audiogram
@@ -40,8 +42,10 @@ def check_audiograms(given: Any) -> None:
             )
 
 
-def audiograms_of(given: Audiogram | Sequence[Audiogram | None]) -> list[Audiogram | None]:
+def audiograms_of(given: Audiogram | Sequence[Audiogram | None] | None) -> list[Audiogram | None]:
     """Audiograms, one for all ears or one an ear, None of one that is healthy."""
+    if given is None:
+        return []
     return [given] if isinstance(given, Audiogram) else list(given)
 
 
@@ -50,7 +54,7 @@ def n_ears_of(given: Audiogram | Sequence[Audiogram | None] | None) -> int | Non
     return len(given) if isinstance(given, (list, tuple)) and len(given) > 1 else None
 
 
-def check_ears_of(model: Any) -> list[Audiogram | None]:
+def check_ears_of(model: DesignedCARFAC) -> list[Audiogram | None]:
     """Audiograms that suit the ears of X and the model."""
     given, n_ears = audiograms_of(model.audiogram), model.n_ears_in_ or 1
     if not isinstance(model.audiogram, Audiogram) and len(given) != n_ears:
@@ -81,7 +85,7 @@ class AudiogramsFit(NamedTuple):
 
     audiograms: list[Audiogram | None]
     ears: list[EarFit]
-    found: dict[str, Any]
+    found: dict[str, Value]
     explain: bool
 
     @property
@@ -110,7 +114,7 @@ class AudiogramsFit(NamedTuple):
             _warn_of_ear(called, audiogram, ear, explain=self.explain, fibers_given=fibers_given)
 
 
-def fit_audiograms(model: Any, *, max_iter: int, tol: float, watch: Watch) -> AudiogramsFit:
+def fit_audiograms(model: DesignedCARFAC, *, max_iter: int, tol: float, watch: Watch) -> AudiogramsFit:
     """Find the health of the ears of a designed CARFAC that explains its audiograms; the model stays as it is."""
     audiograms, cochlea = check_ears_of(model), Cochlea.of(model)
     explain = model.explain_residual == "synapse"
@@ -120,13 +124,13 @@ def fit_audiograms(model: Any, *, max_iter: int, tol: float, watch: Watch) -> Au
         healthy_ear(cochlea, model.n_fibers_) if own is None else fit_ear(cochlea, own, model.n_fibers_, **how)
         for own in audiograms
     ]
-    found: dict[str, Any] = {"ohc_health": of_ears([ear.ohc_health for ear in ears])}
+    found: dict[str, Value] = {"ohc_health": of_ears([ear.ohc_health for ear in ears])}
     if explain:
         found["n_fibers"] = of_ears([ear.n_fibers for ear in ears])
     return AudiogramsFit(audiograms, ears, found, explain)
 
 
-def measure_audiograms(model: Any) -> dict[str, Any]:
+def measure_audiograms(model: DesignedCARFAC) -> dict[str, Any]:
     """Fitted attributes that show what a model hears, whose other parameters have moved since the fit."""
     predicted: list[Audiogram | None] = []
     residuals: list[np.ndarray | None] = []

@@ -1,11 +1,15 @@
 """What of CARFAC a fit may move, and between which bounds."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from skaud.design.carfac import ihc_conductance
 from skaud.design.erb import erb_hz
+from skaud.fitting.movable import Bounds
+from skaud.hearing.audiogram import Audiogram
 
 # Learning keeps this factor from where the recursion is no longer stable, and moves time constants of the hair cell by
 # no more than that.
@@ -25,19 +29,49 @@ BESIDE_THE_SYNAPSE = {"two_cap_with_syn": ("tau_lpf", "tau2_out", "tau2_in")}
 CHANNELWISE = ("ohc_health", "n_fibers")
 
 
-def names_of_one_ear(model: Any) -> tuple[str, ...]:
+class DesignedCARFAC(Protocol):
+    """What fits know of a designed `CARFAC`, or of one that has its parameters alone."""
+
+    sample_rate: float
+    ihc_style: str
+    use_delay_buffer: bool
+    open_loop: bool
+    high_f_damping_compression: float
+    erb_per_step: float
+    erb_break_hz: float
+    erb_q: float
+    ohc_health: Any  # as given: numbers or a function
+    healthy_n_fibers: npt.ArrayLike
+    ihcs_per_channel: float
+    agc_time_constants_s: npt.ArrayLike
+    agc_decimation: Any
+    agc1_scales: npt.ArrayLike
+    agc2_scales: npt.ArrayLike
+    audiogram: Audiogram | Sequence[Audiogram | None] | None
+    ohc_share: float
+    explain_residual: str | None
+    n_jobs: int | None
+    n_ears_in_: int | None
+    n_channels_: int
+    pole_frequencies_hz_: np.ndarray
+    coefficients_: Any  # of all ears, or a tuple, one an ear
+    ohc_health_: np.ndarray
+    n_fibers_: np.ndarray | None
+
+
+def names_of_one_ear(model: DesignedCARFAC) -> tuple[str, ...]:
     """Parameters that have a derivative, where one design holds for all ears."""
     synapse = ("n_fibers",) if model.ihc_style == "two_cap_with_syn" else ()
     return CAR + HAIR_CELLS[model.ihc_style] + AGC + synapse
 
 
-def names_of_each_ear(model: Any) -> tuple[str, ...]:
+def names_of_each_ear(model: DesignedCARFAC) -> tuple[str, ...]:
     """Those that have none where each ear has its own health."""
     # In open loop the damping starts from the health, and so do the derivatives of its limits.
     return CHANNELWISE + (("min_zeta", "max_zeta") if model.open_loop else ())
 
 
-def reasons_for_no_effect(model: Any) -> dict[str, str]:
+def reasons_for_no_effect(model: DesignedCARFAC) -> dict[str, str]:
     """Parameters whose derivative is always 0, and why."""
     reasons = {}
     if (model.n_ears_in_ or 1) == 1:
@@ -48,7 +82,7 @@ def reasons_for_no_effect(model: Any) -> dict[str, str]:
     return reasons | dict.fromkeys(beside, "what it acts on does not reach the synapse")
 
 
-def learning_bounds(model: Any, parameters: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+def learning_bounds(model: DesignedCARFAC, parameters: dict[str, Any]) -> dict[str, Bounds]:
     """Lowest and highest values of what can be learned; any values within them together give a stable recursion."""
     tau = {name: float(parameters[name]) for name in parameters if name.startswith("tau")}
     pole_hz, sample = model.pole_frequencies_hz_, MARGIN / model.sample_rate
@@ -58,7 +92,7 @@ def learning_bounds(model: Any, parameters: dict[str, Any]) -> dict[str, tuple[A
     middle = (0.75 * parameters["min_zeta"] + erb + parameters["max_zeta"]) / 2
     between = max(middle, parameters["min_zeta"] / MARGIN)
     zeta_theta = (theta - model.high_f_damping_compression * theta * (theta / np.pi) ** 2).max()
-    bounds: dict[str, tuple[Any, Any]] = {
+    bounds: dict[str, Bounds] = {
         "ohc_health": (0.0, 1.0),
         "n_fibers": (0.0, np.asarray(model.healthy_n_fibers, dtype=float)),
         "velocity_scale": (1e-3, 10.0),
@@ -90,7 +124,7 @@ def learning_bounds(model: Any, parameters: dict[str, Any]) -> dict[str, tuple[A
     return bounds
 
 
-def _shortest_agc_s(model: Any) -> np.ndarray:
+def _shortest_agc_s(model: DesignedCARFAC) -> np.ndarray:
     """Shortest time constants of the AGC whose 3-tap spatial filters are feasible, at a first decimation of 1."""
     scale1, scale2 = (np.asarray(s, dtype=float) for s in (model.agc1_scales, model.agc2_scales))
     net = np.cumprod([1, *model.agc_decimation[1:]])

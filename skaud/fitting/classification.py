@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 
 from skaud._warnings import warn_caller
-from skaud.fitting.movable import Movable
+from skaud.fitting.movable import Movable, Pullback, Value
 from skaud.fitting.parameters import BoundedParameters
 
 SMALLEST_SCALE = 1e-9  # of a feature, over that of the largest
@@ -183,7 +183,7 @@ class SoftmaxObjective:
     def _back(self, u: np.ndarray, head: np.ndarray, runs: Iterable[tuple]) -> tuple[float, np.ndarray]:
         """Loss and its derivative; runs : clips, their features and the pullback."""
         loss, total = 0.0, 0.0
-        totals: dict[str, Any] = dict.fromkeys(self.parameters.names, 0.0)
+        totals: dict[str, Value] = dict.fromkeys(self.parameters.names, 0.0)
         head_bar = np.zeros(self.n_head)
         for part, value, pullback in runs:
             rows = [self._standardised(v) for v in value]
@@ -236,7 +236,7 @@ class SoftmaxObjective:
                 total += weight * len(codes)
         return right / total, loss / total
 
-    def found(self, x: np.ndarray) -> dict[str, Any]:
+    def found(self, x: np.ndarray) -> dict[str, Value]:
         """Values of the model's parameters."""
         return self.parameters.unpack(x[: self.parameters.size])
 
@@ -251,7 +251,7 @@ class SoftmaxObjective:
         for begin in range(0, len(indices), self.signals_at_once):
             yield [int(i) for i in indices[begin : begin + self.signals_at_once]]
 
-    def _vjp(self, part: list[int], names: tuple[str, ...]) -> tuple[Any, Any]:
+    def _vjp(self, part: list[int], names: tuple[str, ...]) -> tuple[Any, Pullback]:
         return self.model.vjp(names, some=part)
 
     def _rows(self, value: np.ndarray) -> np.ndarray:

@@ -4,12 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
+
+Value = float | np.ndarray  # of a parameter that moves
+Bounds = tuple[npt.ArrayLike, npt.ArrayLike]  # lowest and highest value
+Pullback = Callable[[Any], dict[str, Any]]  # from derivatives by a response, shaped as it, to those by name
 
 
 class Movable(Protocol):
     """A designed model as fits see it, see `skaud.estimator.movable`."""
 
-    fixed: dict[str, Any]
+    fixed: dict[str, Value]
 
     @property
     def name(self) -> str:
@@ -25,16 +30,16 @@ class Movable(Protocol):
     def why_not(self, name: str) -> str | None:
         """Why a parameter may not be moved."""
 
-    def bounds(self, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
+    def bounds(self, names: tuple[str, ...]) -> dict[str, Bounds]:
         """Lowest and highest values of parameters that move together."""
 
     def value(self, name: str) -> np.ndarray:
         """Value of a parameter."""
 
-    def move(self, values: Mapping[str, Any]) -> None:
+    def move(self, values: Mapping[str, Value]) -> None:
         """Design as much as responses need."""
 
-    def settle(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def settle(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """Design wholly, and show the values."""
 
     def measure(self) -> None:
@@ -42,5 +47,5 @@ class Movable(Protocol):
 
     def vjp(
         self, names: tuple[str, ...], output: str = "features", *, some: Sequence[int] | None = None
-    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+    ) -> tuple[Any, Pullback]:
         """Response to the clips, and its pullback."""

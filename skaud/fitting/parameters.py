@@ -1,11 +1,11 @@
 """Bounded parameters of a model as one vector for an optimiser."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from skaud.fitting.movable import Movable
+from skaud.fitting.movable import Bounds, Movable, Value
 
 WIDE = 8.0  # high / low from which the logarithm of a parameter is what moves
 
@@ -53,9 +53,7 @@ class Entry(NamedTuple):
 class BoundedParameters:
     """Named parameters of a fitted model, their bounds, and the way between them and a vector."""
 
-    def __init__(
-        self, model: Movable, names: Sequence[str], bounds: Mapping[str, tuple[Any, Any]] | None = None
-    ) -> None:
+    def __init__(self, model: Movable, names: Sequence[str], bounds: Mapping[str, Bounds] | None = None) -> None:
         stray = [name for name in bounds or {} if name not in names]
         if stray:
             raise ValueError(
@@ -75,15 +73,15 @@ class BoundedParameters:
         """Vector (size,) of the values that the model began with, moved into the bounds."""
         return np.clip(np.concatenate([[], *map(_positions, self.entries.values())]), self.low, self.high)
 
-    def unpack(self, u: np.ndarray) -> dict[str, Any]:
+    def unpack(self, u: np.ndarray) -> dict[str, Value]:
         """Values by name, shaped as the model takes them."""
-        values: dict[str, Any] = {}
+        values: dict[str, Value] = {}
         for name, entry in self.entries.items():
             value = np.clip(_values(u[self.slices[name]], entry), entry.low, entry.high)
             values[name] = value.reshape(entry.shape) if entry.shape else float(value[0])
         return values
 
-    def pull_back(self, u: np.ndarray, grads: Mapping[str, Any]) -> np.ndarray:
+    def pull_back(self, u: np.ndarray, grads: Mapping[str, Value]) -> np.ndarray:
         """Derivative with respect to the vector, from those with respect to the values."""
         bars = [np.ravel(grads[name]) * _slopes(u[self.slices[name]], e) for name, e in self.entries.items()]
         return np.concatenate([[], *bars])
@@ -112,7 +110,7 @@ def _positions(entry: Entry) -> np.ndarray:
     return np.where(entry.is_log, logarithmic, (value - entry.origin) / entry.span)
 
 
-def _entry(name: str, start: np.ndarray, bounds: tuple[Any, Any] | None) -> Entry:
+def _entry(name: str, start: np.ndarray, bounds: Bounds | None) -> Entry:
     shape = start.shape
     try:
         low, high = (-np.inf, np.inf) if bounds is None else bounds

@@ -8,6 +8,7 @@ from joblib import Parallel, delayed
 
 from skaud.design.carfac import FULL_SCALE_DB_SPL, CARFACCoefficients
 from skaud.engines.carfac import Cascade, channels_bar, health_bar
+from skaud.fitting.carfac import DesignedCARFAC
 from skaud.hearing.thresholds import hl_to_spl
 
 AT_ONCE = 4  # tones that the kernel runs side by side
@@ -35,7 +36,7 @@ class Cochlea(NamedTuple):
     n_jobs: int | None
 
     @classmethod
-    def of(cls, model: Any) -> Self:
+    def of(cls, model: DesignedCARFAC) -> Self:
         """That of a designed CARFAC, with all fibres; only what its ears have in common counts."""
         ear = ears_of(model)[0]
         healthy = ear._replace(car=ear.car._replace(ohc_health=np.ones(model.n_channels_)))
@@ -69,7 +70,7 @@ class Cochlea(NamedTuple):
         return Cascade((ear,), self.ihc_style, self.sample_rate, dtype, delay=self.delay, closed=self.closed)
 
 
-def ears_of(model: Any) -> tuple[CARFACCoefficients, ...]:
+def ears_of(model: DesignedCARFAC) -> tuple[CARFACCoefficients, ...]:
     """Coefficients of every ear of a designed CARFAC, or of all."""
     one = isinstance(model.coefficients_, CARFACCoefficients)
     return (model.coefficients_,) if one else tuple(model.coefficients_)

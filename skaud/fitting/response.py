@@ -1,5 +1,7 @@
 """System identification: parameters of a model from its response."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -8,7 +10,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from skaud.fitting.movable import Movable
+from skaud.fitting.movable import Bounds, Movable
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import minimize_lbfgs, warn_unless_converged
 
@@ -31,7 +33,7 @@ def fit_response(
     learn: str | Sequence[str],
     output: str = "features",
     sample_rate: float | Sequence[float] | None = None,
-    bounds: Mapping[str, tuple[Any, Any]] | None = None,
+    bounds: Mapping[str, Bounds] | None = None,
     prior_weight: float = 0.0,
     max_iter: int = 500,
     tol: float = 1e-12,

@@ -1,7 +1,7 @@
 """Training: parameters of a model from labels, through a softmax head."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -9,18 +9,18 @@ from sklearn.utils import check_random_state
 
 from skaud.fitting.classification import Labels, SoftmaxObjective
 from skaud.fitting.learn import Learn
-from skaud.fitting.movable import Movable
+from skaud.fitting.movable import Movable, Value
 from skaud.fitting.parameters import BoundedParameters
 from skaud.fitting.solvers import Solution, minimize_adam, minimize_lbfgs
 
 # Is told of every iteration: its loss, how to have what was found so far, and more words; True stops.
-Tell = Callable[[float, Callable[[], dict[str, Any]], str], bool]
+Tell = Callable[[float, Callable[[], dict[str, Value]], str], bool]
 
 
 class Trained(NamedTuple):
     """What was learned, by name; how the solver got there; accuracies on what was held out, None if nothing was."""
 
-    found: dict[str, Any]
+    found: dict[str, Value]
     solution: Solution
     scores: list[float] | None
 

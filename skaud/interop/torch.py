@@ -1,5 +1,7 @@
 """Models as modules of torch: their adjoints behind autograd, so that networks train jointly with them."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -11,6 +13,7 @@ from sklearn.utils._param_validation import validate_parameter_constraints
 from skaud._fitted import fitted_copy
 from skaud.estimator.movable import MovableModel
 from skaud.estimator.vjp import DifferentiableTransformer
+from skaud.fitting.movable import Bounds, Value
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 
 
@@ -19,7 +22,7 @@ def as_module(
     learn: str | Sequence[str] | None = None,
     *,
     output: str = "features",
-    bounds: Mapping[str, tuple[Any, Any]] | None = None,
+    bounds: Mapping[str, Bounds] | None = None,
 ) -> Any:
     """Make a ``torch.nn.Module`` of a fitted model, differentiated by the model's own adjoint.
 
@@ -132,7 +135,7 @@ class _Run:
         model = copy.copy(self.model).set_output(transform="default")
         return np.stack(model.transform(list(signals), sample_rate=model.sample_rate)), None
 
-    def pull_back(self, grads: Mapping[str, Any]) -> list[np.ndarray]:
+    def pull_back(self, grads: Mapping[str, Value]) -> list[np.ndarray]:
         """Derivatives by the positions, name by name."""
         bounded = self.bounded
         zeros = {name: np.zeros(part.stop - part.start) for name, part in bounded.slices.items()}
@@ -174,7 +177,9 @@ def _module_class() -> type:
     class AuditoryModule(torch.nn.Module):
         """A skaud model as a module; made by `as_module`."""
 
-        def __init__(self, estimator: Any, names: tuple[str, ...], output: str, bounds: Any) -> None:
+        def __init__(
+            self, estimator: Any, names: tuple[str, ...], output: str, bounds: Mapping[str, Bounds] | None
+        ) -> None:
             super().__init__()
             self.estimator, self.output = copy.copy(estimator), output
             self._bounded = BoundedParameters(MovableModel(estimator), names, bounds)
@@ -194,7 +199,7 @@ def _module_class() -> type:
             positions = (self.positions[name] for name in self._bounded.names)
             return Response.apply(x, self._run(), self.output, *positions)
 
-        def values(self) -> dict[str, Any]:
+        def values(self) -> dict[str, Value]:
             """Values of the parameters, by name, as the estimator takes them."""
             return self._bounded.unpack(self._vector())
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import sklearn
 from sklearn.base import clone
@@ -15,6 +16,8 @@ from sklearn.pipeline import make_pipeline
 from skaud.audio import resample
 from skaud.pooling.temporal import TemporalPooling
 from skaud.testing.dot import dot_test
+
+Model = Any  # an estimator that has at least fit and transform; what else there is, the checks ask
 
 ROUNDING = {"float32": 1e-5, "float64": 1e-12}
 
@@ -38,12 +41,12 @@ def make_clips(
     return [0.02 * random.standard_normal((*ears, max(1, round(s * sample_rate)))) for s in seconds]
 
 
-def assert_same(a: Any, b: Any, what: str) -> None:
+def assert_same(a: npt.ArrayLike, b: npt.ArrayLike, what: str) -> None:
     """Equal to the bit."""
     assert_near(a, b, 0, what)
 
 
-def assert_near(a: Any, b: Any, tolerance: float, what: str) -> None:
+def assert_near(a: npt.ArrayLike, b: npt.ArrayLike, tolerance: float, what: str) -> None:
     """Equal to tolerance times the largest value."""
     a, b = np.asarray(a), np.asarray(b)
     assert a.shape == b.shape, f"{what}: shapes {a.shape} and {b.shape}"
@@ -52,12 +55,12 @@ def assert_near(a: Any, b: Any, tolerance: float, what: str) -> None:
     assert error <= tolerance * largest, f"{what}: differs by {error:.3g}, largest value {largest:.3g}"
 
 
-def with_parameters(estimator: Any, **parameters: Any) -> Any:
+def with_parameters(estimator: Model, **parameters: Any) -> Any:
     """Clone with other parameters."""
     return clone(estimator).set_params(**parameters)
 
 
-def needs(estimator: Any, *, parameters: Sequence[str] = (), methods: Sequence[str] = ()) -> None:
+def needs(estimator: Model, *, parameters: Sequence[str] = (), methods: Sequence[str] = ()) -> None:
     """Tell that a check does not concern an estimator that lacks one of these."""
     lacking = [name for name in parameters if name not in estimator.get_params()]
     lacking += [f"{name}()" for name in methods if not callable(getattr(estimator, name, None))]
@@ -65,7 +68,7 @@ def needs(estimator: Any, *, parameters: Sequence[str] = (), methods: Sequence[s
         raise NotApplicable(f"{type(estimator).__name__} has no {' and no '.join(lacking)}")
 
 
-def frames_and_features(estimator: Any) -> list[Any]:
+def frames_and_features(estimator: Model) -> list[Any]:
     """The model as it is, and with frames that nothing pools."""
     models = [clone(estimator)]
     return [*models, with_parameters(estimator, pooling=None)] if "pooling" in estimator.get_params() else models
@@ -74,7 +77,7 @@ def frames_and_features(estimator: Any) -> list[Any]:
 # --- what never changes a result ---
 
 
-def check_padding_changes_nothing(estimator: Any) -> None:
+def check_padding_changes_nothing(estimator: Model) -> None:
     """A clip has the same response beside a long and a longer one."""
     short, long, longer = make_clips((0.03, 0.06, 0.11))
     for model in frames_and_features(estimator):
@@ -82,7 +85,7 @@ def check_padding_changes_nothing(estimator: Any) -> None:
         assert_same(beside_long[0], beside_longer[0], "a clip beside a long and a longer one")
 
 
-def check_order_changes_nothing(estimator: Any) -> None:
+def check_order_changes_nothing(estimator: Model) -> None:
     """Clips in another order have the same responses."""
     clips = make_clips()
     for model in frames_and_features(estimator):
@@ -91,7 +94,7 @@ def check_order_changes_nothing(estimator: Any) -> None:
             assert_same(a, b, f"X[{i}] in reversed order")
 
 
-def check_n_jobs_changes_nothing(estimator: Any) -> None:
+def check_n_jobs_changes_nothing(estimator: Model) -> None:
     """Two threads give the same as one."""
     needs(estimator, parameters=["n_jobs"])
     clips = make_clips()
@@ -106,17 +109,17 @@ def check_n_jobs_changes_nothing(estimator: Any) -> None:
             assert_same(response, responses[i], f"{name} of X[{i}] with n_jobs=2")
 
 
-def check_batch_changes_only_rounding(estimator: Any) -> None:
+def check_batch_changes_only_rounding(estimator: Model) -> None:
     """A clip alone has the same response as beside others, but for rounding."""
     _compare_batch(estimator, ROUNDING[getattr(estimator, "dtype", "float64")])
 
 
-def check_batch_changes_nothing(estimator: Any) -> None:
+def check_batch_changes_nothing(estimator: Model) -> None:
     """A clip alone has the same response as beside others."""
     _compare_batch(estimator, 0)
 
 
-def _compare_batch(estimator: Any, tolerance: float) -> None:
+def _compare_batch(estimator: Model, tolerance: float) -> None:
     clips = make_clips()
     for model in frames_and_features(estimator):
         together = model.fit(clips).transform(clips)
@@ -124,7 +127,7 @@ def _compare_batch(estimator: Any, tolerance: float) -> None:
             assert_near(model.transform([clip])[0], together[i], tolerance, f"X[{i}] alone")
 
 
-def check_transform_leaves_X_as_it_is(estimator: Any) -> None:
+def check_transform_leaves_X_as_it_is(estimator: Model) -> None:
     """What a caller passes is not written to."""
     X = np.stack(make_clips((0.02, 0.02))).astype(getattr(estimator, "dtype", "float64"))
     before = X.copy()
@@ -135,7 +138,7 @@ def check_transform_leaves_X_as_it_is(estimator: Any) -> None:
 # --- forms of X ---
 
 
-def check_forms_of_X_agree(estimator: Any) -> None:
+def check_forms_of_X_agree(estimator: Model) -> None:
     """Clips of different lengths come as lists, tuples, columns; those of one length as arrays of any layout."""
     clips = make_clips((0.02, 0.03, 0.025))
     objects = np.empty(len(clips), dtype=object)
@@ -169,7 +172,7 @@ def check_forms_of_X_agree(estimator: Any) -> None:
         assert_same(clone(estimator).fit(form).transform(form), wanted, name)
 
 
-def check_ears_in_arrays_and_lists_agree(estimator: Any) -> None:
+def check_ears_in_arrays_and_lists_agree(estimator: Model) -> None:
     """Signals of several ears are the same in an array and in a list, and keep their axis of ears."""
     X = np.stack(make_clips((0.03,) * 3, n_ears=2))
     for model in frames_and_features(estimator):
@@ -182,7 +185,7 @@ def check_ears_in_arrays_and_lists_agree(estimator: Any) -> None:
         assert frames.shape[:2] == X.shape[:2], f"frames have shape {frames.shape} for X {X.shape}"
 
 
-def check_sample_rate_resamples_first(estimator: Any) -> None:
+def check_sample_rate_resamples_first(estimator: Model) -> None:
     """Clips at another rate give what they give once they are resampled."""
     needs(estimator, parameters=["sample_rate"])
     if "sample_rate" not in inspect.signature(estimator.transform).parameters:
@@ -203,7 +206,7 @@ def check_sample_rate_resamples_first(estimator: Any) -> None:
         assert_same(response, next(iter(model.simulate(slow).values()))[1], "simulate")
 
 
-def check_float32_follows_float64(estimator: Any, tolerance: float = 2e-3) -> None:
+def check_float32_follows_float64(estimator: Model, tolerance: float = 2e-3) -> None:
     """Results have the dtype that was asked for, and those in float32 are near those in float64."""
     needs(estimator, parameters=["dtype"])
     clips = make_clips((0.02, 0.05))
@@ -225,7 +228,7 @@ def check_float32_follows_float64(estimator: Any, tolerance: float = 2e-3) -> No
 # --- streams ---
 
 
-def _streaming(estimator: Any, X: Any, **parameters: Any) -> Any:
+def _streaming(estimator: Model, X: Any, **parameters: Any) -> Any:
     """Model that goes on with a sound, and leaves its frames unpooled."""
     needs(estimator, methods=["initial_state", "transform_chunk"])
     own = estimator.get_params()
@@ -244,7 +247,7 @@ def _chunks(n_samples: int, seed: int = 0) -> np.ndarray:
     return np.sort(np.concatenate([[0, 1, 2, n_samples // 2, n_samples // 2, n_samples], cuts]))
 
 
-def check_chunks_equal_the_whole(estimator: Any) -> None:
+def check_chunks_equal_the_whole(estimator: Model) -> None:
     """Chunk by chunk a sound gives what it gives whole, at full rate and in frames, with ears and without."""
     lengths = (None, 0.004) if "frame_length" in estimator.get_params() else (None,)
     for n_ears, frame_length in itertools.product((None, 2), lengths):
@@ -258,7 +261,7 @@ def check_chunks_equal_the_whole(estimator: Any) -> None:
         assert_same(np.concatenate(parts, axis=-1), model.transform(X), what)
 
 
-def check_chunks_leave_the_state_they_take(estimator: Any) -> None:
+def check_chunks_leave_the_state_they_take(estimator: Model) -> None:
     """From a state, and from its pickle, a stream goes on in the same way as often as one likes."""
     (clip,) = make_clips((0.03,))
     model = _streaming(estimator, [clip], frame_length=None)
@@ -271,7 +274,7 @@ def check_chunks_leave_the_state_they_take(estimator: Any) -> None:
     assert_same(unpickled, once, "the same chunk from a pickled state")
 
 
-def check_streams_are_independent(estimator: Any) -> None:
+def check_streams_are_independent(estimator: Model) -> None:
     """A signal beside another in a stream has the response that it has alone."""
     a, b = make_clips((0.02, 0.02))
     model = _streaming(estimator, [a], frame_length=None)
@@ -283,7 +286,7 @@ def check_streams_are_independent(estimator: Any) -> None:
 # --- derivatives ---
 
 
-def check_the_adjoint_is_that_of_the_response(estimator: Any) -> None:
+def check_the_adjoint_is_that_of_the_response(estimator: Model) -> None:
     """The dot test: derivatives backwards are those forwards."""
     needs(estimator, methods=["vjp"])
     if not hasattr(estimator, "_derivatives"):  # a model of this package has it
@@ -294,7 +297,7 @@ def check_the_adjoint_is_that_of_the_response(estimator: Any) -> None:
 # --- scikit-learn ---
 
 
-def check_clones_and_pickles_give_the_same(estimator: Any) -> None:
+def check_clones_and_pickles_give_the_same(estimator: Model) -> None:
     """A pickle of a fitted model, and a clone that is fitted anew, give the same under the same names."""
     clips = make_clips((0.02, 0.03))
     model = clone(estimator).fit(clips)
@@ -307,7 +310,7 @@ def check_clones_and_pickles_give_the_same(estimator: Any) -> None:
             assert names[0] == names[1], f"{name} has other names"
 
 
-def check_names_belong_to_features(estimator: Any) -> None:
+def check_names_belong_to_features(estimator: Model) -> None:
     """Every feature has a name of its own, whatever pools it, with ears and without."""
     needs(estimator, methods=["get_feature_names_out"])
     pools = "pooling" in estimator.get_params()
@@ -323,7 +326,7 @@ def check_names_belong_to_features(estimator: Any) -> None:
             assert len(names) == 3 * len(channels), f"{len(names)} names of 3 parts for {len(channels)} channels"
 
 
-def check_pandas_output(estimator: Any) -> None:
+def check_pandas_output(estimator: Model) -> None:
     """Features come as a data frame, with the index of X, where set_output or the configuration asks for it."""
     needs(estimator, methods=["set_output", "get_feature_names_out"])
     sounds = pd.Series(make_clips((0.02, 0.03, 0.02)), index=["a", "b", "c"])
@@ -344,7 +347,7 @@ def check_pandas_output(estimator: Any) -> None:
             assert isinstance(frames, list), f"frames are {type(frames).__name__}"
 
 
-def check_pooling_step_equals_pooling_inside(estimator: Any) -> None:
+def check_pooling_step_equals_pooling_inside(estimator: Model) -> None:
     """`TemporalPooling` behind the model gives what it gives inside, under the same names."""
     needs(estimator, parameters=["pooling"])
     for n_ears in (None, 2):
