@@ -9,7 +9,8 @@ import numpy as np
 
 from skaud.design.carfac import IHC_STYLES, CARFACCoefficients
 from skaud.engines.engine import STEP, Engine, Responses
-from skaud.kernels.carfac import adjoint, checkpoints, layout, run
+from skaud.kernels.carfac import adjoint, checkpoints, layout
+from skaud.kernels.carfac.run import run_for
 from skaud.kernels.carfac.steps import Constants
 
 # Row of the kernel's lines that holds an output, or what `_finish` makes it from; the NAP needs none.
@@ -28,6 +29,13 @@ LACKING = {
     "two_cap_with_syn": (),
 }
 SIGNALS_REVERSED_AT_ONCE = 2  # few enough for their tape to stay in the second-level cache
+
+
+@cache
+def no_checkpoints(dtype: str) -> layout.Checkpoints:
+    """For a run that keeps none."""
+    lines, stages = np.empty((0, 0, 0), dtype), np.empty((0, 0, 0, 0), dtype)
+    return layout.Checkpoints(lines, stages, stages, np.empty((0, 0), np.int64))
 
 
 class CascadeTape(NamedTuple):
@@ -63,7 +71,7 @@ class Cascade(Engine):
         self.ears, self.dtype, self.style = tuple(ears), dtype, IHC_STYLES.index(ihc_style)
         self.outputs = tuple(name for name in ROWS if name not in LACKING[ihc_style])
         self.n_channels = len(ears[0].car.pole_hz)
-        self.plan = layout.make_plan(ears[0], self.style, dtype, delay=delay, closed=closed)
+        self.plan = layout.make_plan(ears[0], dtype, closed=closed)
         self.delay, self.closed = delay, closed
         n_outputs = max(1, *(len(ROWS[name]) for name in self.outputs))
         own = [layout.initial_state(ear, dtype, 1, n_outputs=n_outputs, open_loop=not closed) for ear in ears]
@@ -88,10 +96,8 @@ class Cascade(Engine):
         n_frames = n_samples if frame_samples is None else (int(state.frame_filled[0]) + n_samples) // frame_samples
         out = np.empty((len(rows), len(taps) + 1 - first, self.n_channels, n_frames), self.dtype)
         work = layout.workspace(plan, len(rows), len(taps))
-        if frame_samples is None:
-            run.run(rows, 0, n_samples, state, plan, taps, first, work, out)
-        else:
-            run.run_frames(rows, 0, n_samples, state, plan, taps, first, frame_samples, work, out, 0)
+        run = run_for(self.style, self.delay)
+        run(rows, 0, no_checkpoints(self.dtype), state, plan, taps, first, frame_samples or 0, work, out)
         responses, at = {}, 1 - first
         for name in outputs:
             n_rows = len(ROWS[name])
@@ -120,7 +126,8 @@ class Cascade(Engine):
         state = self.start(n_signals, n_ears)
         saved = layout.Checkpoints.empty(state, ceil(n_samples / segment), checkpoints.n_changing(self.style))
         work = layout.workspace(plan, len(rows), len(taps))
-        run.record(rows, segment, saved, state, plan, taps, first, frame_samples or 0, work, out)
+        run = run_for(self.style, self.delay)
+        run(rows, segment, saved, state, plan, taps, first, frame_samples or 0, work, out)
         tape = CascadeTape(rows, n_ears, output, frame_samples, segment, state, saved, out)
         return self._finish(output, out, n_signals), tape
 

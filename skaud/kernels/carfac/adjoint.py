@@ -24,7 +24,6 @@ from skaud.kernels.carfac.layout import (
     SOWN,
     Z1,
     Plan,
-    Sizes,
     Tape,
     aligned_empty,
     constants_of,
@@ -32,7 +31,7 @@ from skaud.kernels.carfac.layout import (
 )
 from skaud.kernels.carfac.outputs import sow
 from skaud.kernels.carfac.run import split
-from skaud.kernels.carfac.sample import respond
+from skaud.kernels.carfac.sample import respond_for
 from skaud.kernels.carfac.sample_adjoint import (
     enter_adjoint,
     enter_delayed_adjoint,
@@ -95,46 +94,53 @@ def keep_stages(kept, update, first, stages):
             copy_run(kept, (row, update, first + s, 0), stages, (row, s, 0), stages.shape[2])
 
 
-@loop
-def advance_taping(
-    x, start, stop, lines, memory, pending, phase, table, p, c, taped, keep, tape, scratch, entry, smoothed
-):
-    """As advance, leaving a tape; returns the number of updates of the AGC."""
-    n_rows, n_stages = memory.shape[0], memory.shape[1]
-    update, summed = 0, 0
-    for row in range(n_rows):
-        tape_delayed(lines, row, tape.samples, p.n_groups, taped)
-        tape_sample(lines, row, tape.samples, 1, p.n_groups, taped)
-        tape_ramps(lines, row, tape.ramps, 0, p.n_groups)
-    for t in range(stop - start):
-        tape.elapsed[t] = phase[0] + 1
-        respond(x, start + t, lines, np.float32(phase[0] + 1), p, c, scratch, t % SEGMENT, entry)
+@cache
+def advance_taping_for(style: int, delay: bool) -> Callable:
+    """Loop for one hair cell, with delay or ripple."""
+    respond = respond_for(style, delay)
+
+    @loop
+    def advance_taping(
+        x, start, stop, lines, memory, pending, phase, table, p, c, taped, keep, tape, scratch, entry, smoothed
+    ):
+        """As advance, leaving a tape; returns the number of updates of the AGC."""
+        n_rows, n_stages = memory.shape[0], memory.shape[1]
+        update, summed = 0, 0
         for row in range(n_rows):
-            tape_sample(lines, row, tape.samples, t + 2, p.n_groups, taped)
-        if p.closed:
-            phase[0] += 1
-            due = phase[0] == p.first_decimation
-            if due or t + 1 == stop - start or (t + 1) % SEGMENT == 0:
-                for row in range(n_rows):
-                    add_samples(scratch, 0, row, summed, t % SEGMENT + 1, pending, 0)
-                summed = (t + 1) % SEGMENT
-            if due:
-                phase[0] = 0
-                n_due = hand_on(pending, phase, table, smoothed)
-                if keep:
-                    keep_stages(tape.kept, update, 0, pending)
-                    keep_stages(tape.kept, update, n_stages, memory)
-                smooth_due(memory, pending, n_due, table, p, smoothed)
-                if keep:
-                    keep_stages(tape.kept, update, 2 * n_stages, memory)
-                share_due(memory, n_due, table, p)
-                tape.due[update] = n_due
-                update += 1
-                for row in range(n_rows):
-                    copy_run(tape.reached, (row, update - 1, 0), memory, (row, 0, 0), memory.shape[2])
-                    aim(lines, row, memory, p.n_groups, table[0, at.DECIMATION])
-                    tape_ramps(lines, row, tape.ramps, update, p.n_groups)
-    return update
+            tape_delayed(lines, row, tape.samples, p.n_groups, taped)
+            tape_sample(lines, row, tape.samples, 1, p.n_groups, taped)
+            tape_ramps(lines, row, tape.ramps, 0, p.n_groups)
+        for t in range(stop - start):
+            tape.elapsed[t] = phase[0] + 1
+            respond(x, start + t, lines, np.float32(phase[0] + 1), p.n_groups, c, scratch, t % SEGMENT, entry)
+            for row in range(n_rows):
+                tape_sample(lines, row, tape.samples, t + 2, p.n_groups, taped)
+            if p.closed:
+                phase[0] += 1
+                due = phase[0] == p.first_decimation
+                if due or t + 1 == stop - start or (t + 1) % SEGMENT == 0:
+                    for row in range(n_rows):
+                        add_samples(scratch, 0, row, summed, t % SEGMENT + 1, pending, 0)
+                    summed = (t + 1) % SEGMENT
+                if due:
+                    phase[0] = 0
+                    n_due = hand_on(pending, phase, table, smoothed)
+                    if keep:
+                        keep_stages(tape.kept, update, 0, pending)
+                        keep_stages(tape.kept, update, n_stages, memory)
+                    smooth_due(memory, pending, n_due, table, p, smoothed)
+                    if keep:
+                        keep_stages(tape.kept, update, 2 * n_stages, memory)
+                    share_due(memory, n_due, table, p)
+                    tape.due[update] = n_due
+                    update += 1
+                    for row in range(n_rows):
+                        copy_run(tape.reached, (row, update - 1, 0), memory, (row, 0, 0), memory.shape[2])
+                        aim(lines, row, memory, p.n_groups, table[0, at.DECIMATION])
+                        tape_ramps(lines, row, tape.ramps, update, p.n_groups)
+        return update
+
+    return advance_taping
 
 
 # --- backwards -------------------------------------------------------------------------------------------------------
@@ -169,14 +175,14 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
 
     One for each, since numba compiles every branch of a kernel, also those that nobody takes, for seconds.
     """
-    taped = n_taped(style, constants)
+    taped, advance_taping = n_taped(style, constants), advance_taping_for(style, delay)
 
     @kernel
     def reverse(
         x, segment, checkpoints, row_before, state, plan, value_bar, frame_samples, taps, first, bars, tape, seeds,
         work, x_bar,
     ):  # fmt: skip
-        """Adjoint of run or run_frames, over all of x, from checkpoints every `segment` samples; it changes state.
+        """Adjoint of run, over all of x, from checkpoints every `segment` samples; it changes state.
 
         The rows of x are those of the checkpoints from number row_before on.
 
@@ -185,7 +191,6 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
         state, of the cascade's health and, with `constants`, of the coefficients. x_bar is (n_rows, n_samples).
         """
         p, c = sizes_of(plan), constants_of(plan)
-        p = Sizes(p.n_groups, p.n_channels, p.last, p.after, p.n_ears, style, int(delay), p.closed, p.first_decimation)
         n_rows, width = x.shape[0], p.n_groups * LANES
         scratch, entry, smoothed = split(work, n_rows, 1, width)
         agc_work = borrowed(work)[work.shape[0] - 3 * width - 8 * LANES :]
@@ -278,9 +283,10 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
                                 pending_bar,
                                 row,
                                 u + 1,
-                                p,
+                                p.n_groups,
                                 elapsed,
                                 c,
+                                delay,
                                 style == TWO_CAP_WITH_SYN,
                                 constants,
                             )
@@ -295,9 +301,10 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
                                 pending_bar,
                                 row,
                                 u + 1,
-                                p,
+                                p.n_groups,
                                 elapsed,
                                 c,
+                                delay,
                                 constants,
                             )
                         else:
@@ -311,9 +318,10 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
                                 pending_bar,
                                 row,
                                 u + 1,
-                                p,
+                                p.n_groups,
                                 elapsed,
                                 c,
+                                delay,
                             )
                     for row in range(n_rows):
                         if delay:

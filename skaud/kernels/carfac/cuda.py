@@ -41,7 +41,7 @@ def run_two_cap(x: Any, coefficients: Any, frame_samples: int, dtype: Any, gain:
         )
     rows = [car.a0, car.c0, car.h, car.r1, car.zr, car.ga, car.gb, car.gc, car.ohc_health]
     rest = np.array([hair.cap1_rest, hair.cap2_rest, gain])
-    table = at.make_plan(coefficients, 0, dtype).table
+    table = at.make_plan(coefficients, dtype).table
     n_signals, n_samples = x.shape
     shape = (n_signals, n_channels, n_samples // frame_samples)
     out = _empty(x, shape, dtype)

@@ -101,8 +101,6 @@ class Sizes(NamedTuple):
     last: int  # position of the last channel
     after: int  # position behind it
     n_ears: int
-    style: int
-    delay: int
     closed: int
     first_decimation: int
 
@@ -218,13 +216,13 @@ def make_constants(coefficients: Any, dtype: Any) -> Constants:
     return Constants(**cast, taylor=tuple(scalar(term) for term in values.taylor))
 
 
-def make_plan(coefficients: Any, style: int, dtype: Any, *, delay: bool = False, closed: bool = True) -> Plan:
+def make_plan(coefficients: Any, dtype: Any, *, closed: bool = True) -> Plan:
     """Plan of a run, for one ear, from a design."""
     agc, constants = coefficients.agc, make_constants(coefficients, dtype)
     n_channels = len(coefficients.car.pole_hz)
     last, after = lane_position(n_channels, beyond=1)[-2:]
     first_decimation = int(agc.decimation[0])
-    sizes = Sizes(n_groups_for(n_channels), n_channels, last, after, 1, style, delay, closed, first_decimation)
+    sizes = Sizes(n_groups_for(n_channels), n_channels, last, after, 1, closed, first_decimation)
     input_scale = np.append(agc.detect_scale, np.ones(len(agc.epsilon) - 1)) / agc.decimation
     feedback = np.full(len(agc.epsilon), agc.stage_gain)
     feedback[-1] = 0.0

@@ -3,6 +3,9 @@
 A signal's result does not depend on the signals beside it: every one has rows of its own.
 """
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 
 from skaud.kernels._compile import borrowed, kernel, loop, step
@@ -11,7 +14,7 @@ from skaud.kernels.carfac.agc import add_samples, update_agc
 from skaud.kernels.carfac.checkpoints import save
 from skaud.kernels.carfac.layout import GROUP, LANES, SEGMENT, constants_of, sizes_of
 from skaud.kernels.carfac.outputs import deliver
-from skaud.kernels.carfac.sample import respond
+from skaud.kernels.carfac.sample import respond_for
 from skaud.kernels.carfac.steps import ramp_step
 from skaud.kernels.one_pole import ZERO
 
@@ -27,60 +30,8 @@ def split(work, n_rows, n_sources, width):
 
 
 @loop
-def advance(x, start, stop, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed):
-    """Run samples start to stop of x (n_rows, n_samples).
-
-    scratch (1 + n_taps, n_rows, SEGMENT, width) takes the NAP, then the tapped rows.
-    """
-    n_groups, n_rows = p.n_groups, x.shape[0]
-    summed = 0
-    for t in range(stop - start):
-        elapsed = np.float32(phase[0] + 1)  # samples since the AGC's last update, this one included
-        respond(x, start + t, lines, elapsed, p, c, scratch, t, entry)
-        for tap in range(len(taps)):
-            for row in range(n_rows):
-                for k in range(n_groups):
-                    for l in range(LANES):
-                        value = lines[row, k * GROUP + l + GROUP + taps[tap]]
-                        if taps[tap] == at.ZB:
-                            value = ramp_step(value, lines[row, k * GROUP + l + GROUP + at.DZB], elapsed)
-                        scratch[1 + tap, row, t, k * LANES + l] = value
-        if p.closed:
-            phase[0] += 1
-            due = phase[0] == p.first_decimation
-            if due or t + 1 == stop - start:
-                for row in range(n_rows):
-                    add_samples(scratch, 0, row, summed, t + 1, pending, 0)
-                summed = t + 1
-            if due:
-                phase[0] = 0
-                update_agc(lines, memory, pending, phase, table, p, smoothed)
-
-
-@kernel
-def run(x, start, stop, state, plan, taps, first, work, out):
-    """Samples start to stop of x at full rate.
-
-    out (n_rows, n_outputs, n_channels, n_samples) takes the NAP and the taps, from number `first` on.
-    """
-    p, c = sizes_of(plan), constants_of(plan)
-    n_rows, width, n_sources = x.shape[0], p.n_groups * LANES, 1 + len(taps)
-    scratch, entry, smoothed = split(work, n_rows, n_sources, width)
-    x, table, taps = borrowed(x), borrowed(plan.table), borrowed(taps)
-    lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
-    phase = borrowed(state.phase)
-    for begin in range(start, stop, SEGMENT):
-        end = min(begin + SEGMENT, stop)
-        advance(x, begin, end, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed)
-        for row in range(n_rows):
-            for output in range(out.shape[1]):
-                deliver(scratch, first + output, row, out, output, begin, end - begin, p.n_groups, p.n_channels)
-
-
-@kernel
-def close_frame(state, plan, out, frame):
+def close_frame(state, p, out, frame):
     """Write the mean of what the frame holds, and start a new one."""
-    p = sizes_of(plan)
     count = np.float32(state.frame_filled[0])
     n_rows, _, width = state.frame_sum.shape
     for row in range(n_rows):
@@ -93,65 +44,85 @@ def close_frame(state, plan, out, frame):
     state.frame_filled[0] = 0
 
 
-@kernel
-def run_frames(x, start, stop, state, plan, taps, first, frame_samples, work, out, n_frames):
-    """As run, averaged over frames of frame_samples samples; out has n_frames already, returns how many it has then.
+@cache
+def run_for(style: int, delay: bool) -> Callable:
+    """Kernel for one hair cell, with delay or ripple."""
+    respond = respond_for(style, delay)
 
-    A frame that x leaves unfinished stays in state.frame_sum.
-    """
-    p, c = sizes_of(plan), constants_of(plan)
-    n_rows, width, n_sources = x.shape[0], p.n_groups * LANES, 1 + len(taps)
-    scratch, entry, smoothed = split(work, n_rows, n_sources, width)
-    x, table, taps = borrowed(x), borrowed(plan.table), borrowed(taps)
-    lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
-    phase = borrowed(state.phase)
-    begin = start
-    while begin < stop:
-        end = min(begin + SEGMENT, stop, begin + frame_samples - state.frame_filled[0])
-        advance(x, begin, end, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed)
-        for row in range(n_rows):
-            for output in range(out.shape[1]):
-                add_samples(scratch, first + output, row, 0, end - begin, state.frame_sum, output)
-        state.frame_filled[0] += end - begin
-        if state.frame_filled[0] == frame_samples:
-            close_frame(state, plan, out, n_frames)
-            n_frames += 1
-        begin = end
-    return n_frames
+    @loop
+    def advance(x, start, stop, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed):
+        """Run samples start to stop of x (n_rows, n_samples).
 
+        scratch (1 + n_taps, n_rows, SEGMENT, width) takes the NAP, then the tapped rows.
+        """
+        n_groups, n_rows = p.n_groups, x.shape[0]
+        summed = 0
+        for t in range(stop - start):
+            elapsed = np.float32(phase[0] + 1)  # samples since the AGC's last update, this one included
+            respond(x, start + t, lines, elapsed, n_groups, c, scratch, t, entry)
+            for tap in range(len(taps)):
+                for row in range(n_rows):
+                    for k in range(n_groups):
+                        for l in range(LANES):
+                            value = lines[row, k * GROUP + l + GROUP + taps[tap]]
+                            if taps[tap] == at.ZB:
+                                value = ramp_step(value, lines[row, k * GROUP + l + GROUP + at.DZB], elapsed)
+                            scratch[1 + tap, row, t, k * LANES + l] = value
+            if p.closed:
+                phase[0] += 1
+                due = phase[0] == p.first_decimation
+                if due or t + 1 == stop - start:
+                    for row in range(n_rows):
+                        add_samples(scratch, 0, row, summed, t + 1, pending, 0)
+                    summed = t + 1
+                if due:
+                    phase[0] = 0
+                    update_agc(lines, memory, pending, phase, table, p, smoothed)
 
-@kernel
-def record(x, segment, checkpoints, state, plan, taps, first, frame_samples, work, out):
-    """As run or, where frame_samples is not 0, run_frames, over all of x; a checkpoint every `segment` samples.
+    @kernel
+    def run(x, segment, checkpoints, state, plan, taps, first, frame_samples, work, out):
+        """All samples of x (n_rows, n_samples), in frames of frame_samples or, where that is 0, at full rate.
 
-    An out at full rate may be shorter than x: it takes the last samples.
-    """
-    p, c = sizes_of(plan), constants_of(plan)
-    n_rows, width, n_sources, n_frames = x.shape[0], p.n_groups * LANES, 1 + len(taps), 0
-    scratch, entry, smoothed = split(work, n_rows, n_sources, width)
-    x, table, taps = borrowed(x), borrowed(plan.table), borrowed(taps)
-    lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
-    phase, begin, kept = borrowed(state.phase), 0, 0 if frame_samples else x.shape[1] - out.shape[3]
-    while begin < x.shape[1]:
-        if begin % segment == 0:
-            save(checkpoints, begin // segment, lines, memory, pending, phase, p.n_groups)
-        end = min(begin - begin % SEGMENT + SEGMENT, x.shape[1])
-        if frame_samples:
-            end = min(end, begin + frame_samples - state.frame_filled[0])
-        elif begin < kept:
-            end = min(end, kept)
-        advance(x, begin, end, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed)
-        for row in range(n_rows):
-            for output in range(out.shape[1]):
-                if frame_samples:
-                    add_samples(scratch, first + output, row, 0, end - begin, state.frame_sum, output)
-                elif begin >= kept:
-                    deliver(
-                        scratch, first + output, row, out, output, begin - kept, end - begin, p.n_groups, p.n_channels
-                    )
-        if frame_samples:
-            state.frame_filled[0] += end - begin
-            if state.frame_filled[0] == frame_samples:
-                close_frame(state, plan, out, n_frames)
-                n_frames += 1
-        begin = end
+        A checkpoint is kept every `segment` samples, where that is not 0. out (n_rows, n_outputs, n_channels, n_frames)
+        takes the NAP and the taps, from number `first` on: means over frames, of which one that x leaves unfinished
+        stays in state.frame_sum, or samples, the last ones if it is shorter than x.
+        """
+        p, c = sizes_of(plan), constants_of(plan)
+        n_rows, width, n_sources, n_frames = x.shape[0], p.n_groups * LANES, 1 + len(taps), 0
+        scratch, entry, smoothed = split(work, n_rows, n_sources, width)
+        x, table, taps = borrowed(x), borrowed(plan.table), borrowed(taps)
+        lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
+        phase, begin, kept = borrowed(state.phase), 0, 0 if frame_samples else x.shape[1] - out.shape[3]
+        while begin < x.shape[1]:
+            if segment and begin % segment == 0:
+                save(checkpoints, begin // segment, lines, memory, pending, phase, p.n_groups)
+            end = min(begin - begin % SEGMENT + SEGMENT, x.shape[1])
+            if frame_samples:
+                end = min(end, begin + frame_samples - state.frame_filled[0])
+            elif begin < kept:
+                end = min(end, kept)
+            advance(x, begin, end, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed)
+            for row in range(n_rows):
+                for output in range(out.shape[1]):
+                    if frame_samples:
+                        add_samples(scratch, first + output, row, 0, end - begin, state.frame_sum, output)
+                    elif begin >= kept:
+                        deliver(
+                            scratch,
+                            first + output,
+                            row,
+                            out,
+                            output,
+                            begin - kept,
+                            end - begin,
+                            p.n_groups,
+                            p.n_channels,
+                        )
+            if frame_samples:
+                state.frame_filled[0] += end - begin
+                if state.frame_filled[0] == frame_samples:
+                    close_frame(state, p, out, n_frames)
+                    n_frames += 1
+            begin = end
+
+    return run

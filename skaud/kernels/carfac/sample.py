@@ -6,9 +6,13 @@ of operations, since LLVM unrolls shorter ones before it tries to vectorise. The
 does not see that (k + 1) * GROUP + l is not negative.
 """
 
+from collections.abc import Callable
+from functools import cache
+
 from skaud.kernels._compile import loop
 from skaud.kernels.carfac import layout as at
 from skaud.kernels.carfac.hair_cells import (
+    JUST_HWR,
     ONE_CAP,
     TWO_CAP,
     TWO_CAP_WITH_SYN,
@@ -197,30 +201,38 @@ def release_transmitter(lines, row, scratch, t, n_groups, c):
             scratch[0, row, t, k * LANES + l] = nap
 
 
-@loop
-def respond(x, time, lines, elapsed, p, c, scratch, t, entry):
-    """Cascade and hair cells of all rows, for the sample x[:, time]; the NAP goes to scratch[0, :, t].
+LEAVE = {
+    JUST_HWR: leave_just_hwr,
+    ONE_CAP: leave_one_cap,
+    TWO_CAP: leave_two_cap,
+    TWO_CAP_WITH_SYN: leave_two_cap,
+}
 
-    Rows take turns in every phase of a sample, so that one computes while another waits for its ripple.
-    """
-    style, n_groups, n_rows = p.style, p.n_groups, x.shape[0]
-    if p.delay:
+
+@cache
+def respond_for(style: int, delay: bool) -> Callable:
+    """Loop over the rows of a sample for one hair cell, with delay or ripple: numba compiles what a loop may call."""
+    leave = LEAVE[style]
+
+    @loop
+    def respond(x, time, lines, elapsed, n_groups, c, scratch, t, entry):
+        """Cascade and hair cells of all rows, for the sample x[:, time]; the NAP goes to scratch[0, :, t].
+
+        Rows take turns in every phase of a sample, so that one computes while another waits for its ripple.
+        """
+        n_rows = x.shape[0]
+        if delay:
+            for row in range(n_rows):
+                resonate_delayed(x[row, time], lines, row, entry, n_groups, elapsed, c)
+        else:
+            for row in range(n_rows):
+                resonate(lines, row, n_groups, elapsed, c)
+            for row in range(n_rows):
+                enter(x[row, time], lines, row, entry, n_groups)
         for row in range(n_rows):
-            resonate_delayed(x[row, time], lines, row, entry, n_groups, elapsed, c)
-    else:
-        for row in range(n_rows):
-            resonate(lines, row, n_groups, elapsed, c)
-        for row in range(n_rows):
-            enter(x[row, time], lines, row, entry, n_groups)
-    if style >= TWO_CAP:
-        for row in range(n_rows):
-            leave_two_cap(lines, row, entry, scratch, t, n_groups, c)
+            leave(lines, row, entry, scratch, t, n_groups, c)
         if style == TWO_CAP_WITH_SYN:
             for row in range(n_rows):
                 release_transmitter(lines, row, scratch, t, n_groups, c)
-    elif style == ONE_CAP:
-        for row in range(n_rows):
-            leave_one_cap(lines, row, entry, scratch, t, n_groups, c)
-    else:
-        for row in range(n_rows):
-            leave_just_hwr(lines, row, entry, scratch, t, n_groups, c)
+
+    return respond

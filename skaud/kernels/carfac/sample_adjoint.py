@@ -91,10 +91,10 @@ add_stage_bars, add_cell_bars = adder(StageBars), adder(CellBars)
 
 
 @loop_of_known_stride
-def leave_just_hwr_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c):
+def leave_just_hwr_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, n_groups, elapsed, c, delay):
     """Adjoint of leave_just_hwr."""
-    for turn in range(p.n_groups):
-        k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
+    for turn in range(n_groups):
+        k = turn if delay else max(n_groups - 1 - turn, 0)
         for l in range(LANES):
             j, q = k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
             nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
@@ -107,10 +107,12 @@ def leave_just_hwr_adjoint(bars, lines, samples, taped, seeds, frame, pending_ba
 
 
 @loop_of_known_stride
-def leave_one_cap_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c, constants):
+def leave_one_cap_adjoint(
+    bars, lines, samples, taped, seeds, frame, pending_bar, row, t, n_groups, elapsed, c, delay, constants
+):
     """Adjoint of leave_one_cap; constants: also their bars."""
-    for turn in range(p.n_groups):
-        k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
+    for turn in range(n_groups):
+        k = turn if delay else max(n_groups - 1 - turn, 0)
         for l in range(LANES):
             j, q = k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
             nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
@@ -138,11 +140,11 @@ def leave_one_cap_adjoint(bars, lines, samples, taped, seeds, frame, pending_bar
 
 @loop_of_known_stride
 def leave_two_cap_adjoint(
-    bars, lines, samples, taped, seeds, frame, pending_bar, row, t, p, elapsed, c, synapse, constants
+    bars, lines, samples, taped, seeds, frame, pending_bar, row, t, n_groups, elapsed, c, delay, synapse, constants
 ):
     """Adjoint of leave_two_cap; with a synapse the NAP is not the hair cell's; constants: also their bars."""
-    for turn in range(p.n_groups):
-        k = turn if p.delay else max(p.n_groups - 1 - turn, 0)
+    for turn in range(n_groups):
+        k = turn if delay else max(n_groups - 1 - turn, 0)
         for l in range(LANES):
             j, q = k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
             nap_bar = bars[row, j + at.NAP]
