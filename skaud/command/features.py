@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from skaud.command.names import path_text
 from skaud.command.terminal import say
 
 LONGEST_S = 3600.0
+MOST_JOBS = 1024
 
 
 def add_parser(subcommands: Any) -> None:
@@ -59,10 +61,10 @@ def add_parser(subcommands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the subcommand; return the exit status."""
-    from skaud.command.computing import Work, compute
+    from skaud.command.computing import Work
     from skaud.command.files import Search
-    from skaud.command.journal import Journal, journal_path
-    from skaud.command.resuming import begin, check_output
+    from skaud.command.journal import journal_path
+    from skaud.command.resuming import check_output
 
     output = _check_options(options)
     model = make_model(options)
@@ -75,6 +77,20 @@ def run(options: argparse.Namespace) -> int:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"-o {output}: {error}.") from error
+    try:
+        return _run(options, output, search, work)
+    except sqlite3.Error as error:
+        raise OSError(
+            f"{journal_path(output)}: {error}; make room, and see that the folder can be written; --resume goes on. "
+            "If it does not, remove it and use --overwrite."
+        ) from error
+
+
+def _run(options: argparse.Namespace, output: Path, search: Any, work: Any) -> int:
+    from skaud.command.computing import compute
+    from skaud.command.journal import Journal, journal_path
+    from skaud.command.resuming import begin
+
     journal = Journal(journal_path(output))
     n_failed, nothing = 0, False
     try:
@@ -106,6 +122,8 @@ def _check_options(options: argparse.Namespace) -> Path:
         value = getattr(options, name)
         if value is not None and value < least:
             raise UsageError(f"--{name} {value} must be at least {least}.")
+    if options.jobs is not None and options.jobs > MOST_JOBS:
+        raise UsageError(f"--jobs {options.jobs} must be at most {MOST_JOBS}.")
     if options.level_db_spl is not None and not -100 <= options.level_db_spl <= 200:
         raise UsageError(f"--level-db-spl {options.level_db_spl} must lie between -100 and 200 dB SPL.")
     if not options.max_duration > 0:
@@ -117,7 +135,8 @@ def _nothing_found(options: argparse.Namespace, search: Any) -> str:
     if search.missing:
         names = ", ".join(map(path_text, search.missing[:3])) + ", ..." * (len(search.missing) > 3)
         return f"there is no {names}; check the path (now in {os.getcwd()})."
-    text = f"no sound files in {', '.join(map(path_text, options.paths))}"
+    places = ("the list on the standard input" if path == "-" else path_text(path) for path in options.paths)
+    text = f"no sound files in {', '.join(places)}"
     if search.unreadable:
         text += "; " + "; ".join(str(error) for _, error in search.unreadable)
     return text + (f"; {search.skipped_words()}." if search.skipped else ".")

@@ -10,23 +10,29 @@ import numpy as np
 
 import skaud
 
-_NO_PART = ("command", "display", "interop", "testing.py", "__main__.py")  # of what computes features
+_ROOT = Path(skaud.__file__).parent
+_NO_PART = ("command", "datasets", "display", "interop", "testing", "__main__.py")  # of what computes features
+_PART = ("command/computing.py", "command/recording.py")  # the sound that a model hears
 _BITS = 30  # of a coefficient that are looked at: the last ones differ between processors
 
 
 def fingerprint(model: Any) -> str:
     """Hash of the version, of the source of all that computes, and of the coefficients of a fitted model."""
     digest = blake2b(skaud.__version__.encode(), digest_size=16)
-    root = Path(skaud.__file__).parent
-    for path in sorted(root.rglob("*.py")):
-        if path.relative_to(root).parts[0] not in _NO_PART:
-            digest.update(path.read_bytes())
+    for name in sources():
+        digest.update((_ROOT / name).read_bytes())
     fitted = {name: value for name, value in vars(model).items() if name.endswith("_") and not name.startswith("_")}
     for numbers in _numbers(fitted):
         mantissa, exponent = np.frexp(numbers.astype(np.float64))
         with np.errstate(invalid="ignore"):
             digest.update(np.rint(mantissa * 2.0**_BITS).astype(np.int64).tobytes() + exponent.tobytes())
     return digest.hexdigest()
+
+
+def sources() -> list[str]:
+    """Files of the package that decide what features are."""
+    names = sorted(path.relative_to(_ROOT).as_posix() for path in _ROOT.rglob("*.py"))
+    return [name for name in names if name in _PART or name.split("/")[0] not in _NO_PART]
 
 
 def _numbers(value: Any) -> Iterator[np.ndarray]:

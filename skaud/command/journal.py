@@ -99,8 +99,10 @@ class Journal:
             raise sqlite3.DatabaseError("its tables are not those of a journal")
         run("BEGIN")
 
-    def _explain(self, error: Exception) -> UsageError:
-        if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+    def _explain(self, error: Exception) -> Exception:
+        if isinstance(error, sqlite3.OperationalError):
+            if "locked" not in str(error):
+                return error  # of the disk
             output = self.path.with_suffix("")
             return UsageError(f"{output} is being written by another run; wait for it, or write to another file.")
         return UsageError(f"{self.path} is damaged ({error}); remove it and use --overwrite, or write to another file.")

@@ -15,7 +15,7 @@ MODELS = {
     "king2019": ("skaud.models.king2019", "King2019"),
     "biomimetic": ("skaud.models.biomimetic", "BiomimeticFrontend"),
 }
-MOST_SEGMENTS = 1000
+MOST_SEGMENTS, MOST_FEATURES = 1000, 1_000_000
 _LONGEST_VALUE = 10_000  # characters
 _PROBE_S, _PROBE_DB_SPL = 0.02, 60.0
 
@@ -85,9 +85,13 @@ def fit(model: Any, n_ears: int | None) -> None:
         model.fit([np.zeros(1 if n_ears is None else (n_ears, n_ears), np.float32)])
         noise = audio.make_noise(max(2, round(_PROBE_S * model.sample_rate)), "white", 0, "float32")
         noise = audio.set_level(noise, _PROBE_DB_SPL, level_of_one(model))
-        model.transform([noise if n_ears is None else np.stack([noise] * n_ears)])
-        if not len(model.get_feature_names_out()):
+        n_features = model.transform([noise if n_ears is None else np.stack([noise] * n_ears)]).shape[1]
+        if not n_features:
             raise ValueError("the model has no features")
+        if n_features > MOST_FEATURES:
+            raise ValueError(
+                f"a row would have {n_features} features, more than {MOST_FEATURES}; pool over fewer parts"
+            )
     except (KeyboardInterrupt, OSError):
         raise
     except Exception as error:  # whatever parameters make it say

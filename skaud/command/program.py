@@ -3,7 +3,6 @@
 import argparse
 import importlib
 import signal
-import sqlite3
 import sys
 from collections.abc import Sequence
 
@@ -48,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read what it prints has gone
         drop_stream(sys.stdout)
         return SIGNALLED + getattr(signal, "SIGPIPE", 13)
-    except (OSError, sqlite3.Error) as error:  # such as a full disk
+    except OSError as error:  # such as a full disk
         say(f"{name}: {error}")
         return FAILED
 

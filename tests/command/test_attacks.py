@@ -1,11 +1,13 @@
 """Attacks on `skaud features` with fixed seeds; docs/command.md has the counts. Each is to lose and mix nothing."""
 
+import argparse
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter
 
 import numpy as np
@@ -13,7 +15,9 @@ import pytest
 from runs import FORMATS, make_sounds, read, skaud_features
 from sound_attack import attack
 
+from skaud.command.errors import UsageError
 from skaud.command.journal import journal_path
+from skaud.command.models import MODELS, fit, make_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")]
 
@@ -124,6 +128,55 @@ def test_of_two_writers_one_is_told_so_and_the_table_is_whole(sounds, tmp_path, 
         assert output.read_bytes() == whole.read_bytes()
         counts[tuple(sorted(statuses.values()))] += 1
     assert counts[0, 2] >= N_PAIRS // 2
+
+
+VALUES = (
+    *(
+        "",
+        "1",
+        "-1",
+        "0",
+        "1e400",
+        "-1e400",
+        "nan",
+        "inf",
+        "9" * 30,
+        "1e30",
+        "1e-30",
+        "None",
+        "True",
+        "1j",
+        "...",
+        "abc",
+    ),
+    *("[]", "[1]", "[[1],[2,3]]", "[None]", "[1e400]", "(1,2,3)", "[1,2,3,4]*10", "{}", "{1:2}", "{}" * 100, "b'x'"),
+    *("lambda: 0", "__import__('os')", "[" * 200 + "]" * 200, "-" * 5000 + "1", "'" + "a" * 5000 + "'", "\0", "é"),
+    *("1" + "0" * 4999, "0x10", "1_000", "-3.5e-320", "mean", "('mean',)", "float32", "['velocity_scale']"),
+)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_whatever_a_parameter_is_given_computes_or_is_a_wrong_call(model, capsys):
+    counts, told = Counter(), []
+    for name in make_model(argparse.Namespace(model=model, param=[], sample_rate=None, segments=None)).get_params(
+        False
+    ):
+        for value in VALUES:
+            given = argparse.Namespace(model=model, param=[f"{name}={value}"], sample_rate=None, segments=None)
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    fit(make_model(given), None)
+                counts["whole"] += 1
+            except UsageError as error:
+                counts["clear error" if name in str(error) else "wrong kind"] += 1
+                told += [] if name in str(error) else [(name, value, str(error))]
+            except Exception as error:
+                counts["wrong kind"] += 1
+                told.append((name, value, repr(error)))
+    with capsys.disabled():
+        print("\nparameters", dict(counts))
+    assert set(counts) <= GOOD, told
 
 
 @pytest.mark.parametrize("suffix", FORMATS)

@@ -6,6 +6,7 @@ import sys
 import pytest
 import soundfile
 
+from skaud.command import main
 from skaud.command.errors import UsageError
 from skaud.command.files import Search
 from skaud.sound.files import sound_suffixes
@@ -127,6 +128,12 @@ def test_a_manifest_that_is_no_text_is_a_wrong_call(folder):
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_an_empty_list_is_told_of(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
+    assert main(["features", "-", "-o", str(tmp_path / "x.csv")]) == 2
+    assert "no sound files in the list on the standard input" in capsys.readouterr().err
+
+
 def test_pipes_and_sockets_are_found_without_being_opened(folder):
     os.mkfifo(folder / "in" / "pipe.wav")
     with socket.socket(socket.AF_UNIX) as made:

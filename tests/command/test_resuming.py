@@ -103,6 +103,14 @@ def test_another_version_or_other_constants_compute_all_rows_anew(
     assert computed == []
 
 
+def test_the_fingerprint_is_of_the_files_that_decide_what_features_are():
+    sources = fingerprint.sources()
+    assert {"audio.py", "command/recording.py", "kernels/carfac/run.py", "sound/files.py"} <= set(sources)
+    assert not {"command/demo.py", "testing/__init__.py", "display/__init__.py"} & set(sources)
+    for name in (*fingerprint._NO_PART, *fingerprint._PART):
+        assert (fingerprint._ROOT / name).exists()
+
+
 def test_the_fingerprint_is_that_of_another_process():
     code = (
         "import numpy as np, skaud; from skaud.command.fingerprint import fingerprint; "
@@ -199,6 +207,18 @@ def test_a_full_disk_leaves_the_old_output_and_loses_no_row(sounds, tmp_path, su
     assert skaud_features(sounds, "-o", output, "--resume") == 0
     assert output.read_bytes() == (tmp_path / f"y.{suffix}").read_bytes()
     assert {p.name for p in tmp_path.glob(f"*x.{suffix}*")} == {output.name, journal_path(output).name}
+
+
+def test_a_journal_that_cannot_be_written_is_named(sounds, tmp_path):
+    run = start(
+        sounds, "-o", tmp_path / "x.csv",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+    )  # fmt: skip
+    said = run.communicate(timeout=120)[1]
+    assert run.returncode == 1, said
+    assert f"{journal_path(tmp_path / 'x.csv')}: " in said
+    assert "--resume" in said
+    assert "Traceback" not in said
 
 
 def test_nothing_of_the_users_is_overwritten(sounds, tmp_path, capfd):
