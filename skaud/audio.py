@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,7 @@ RandomState = int | np.random.RandomState | None
 Axis = int | tuple[int, ...] | None
 
 _NOISE_EXPONENT = {"white": 0.0, "pink": -0.5, "brown": -1.0}  # amplitude goes with frequency to this power
+_LONGEST_NOISE = 1 << 40  # samples, more than a memory holds
 _BLOCK = 1 << 20  # samples that are resampled at a time
 _CANCELLED_DB = 20.0  # by how much a mean of ears lies below them where they cancel
 
@@ -289,7 +291,8 @@ def ear(x: Any, which: int | str) -> Any:
     >>> audio.ear(np.array([[1.0, 2.0], [3.0, 4.0]]), "right")
     array([3., 4.])
     """
-    if which not in ("left", "right") and (isinstance(which, (str, bool)) or int(which) != which or which < 0):
+    is_number = isinstance(which, Real) and not isinstance(which, bool) and 0 <= which < MOST_EARS and which % 1 == 0
+    if not is_number and not (isinstance(which, str) and which in ("left", "right")):
         raise ValueError(f"which={which!r} must be a number from 0, or 'left' or 'right'.")
 
     def chosen(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
@@ -472,7 +475,7 @@ def make_noise(
     (16000,)
     """
     dtype = _float_type(dtype)
-    if n_samples != int(n_samples) or n_samples < 2:
+    if not isinstance(n_samples, Real) or not 2 <= n_samples < _LONGEST_NOISE or n_samples % 1:
         raise ValueError(f"n_samples={n_samples} must be a whole number of at least 2; ask for a longer noise.")
     return _noise(generator(draw_seed(random_state), "noise"), int(n_samples), color).astype(dtype)
 

@@ -390,7 +390,7 @@ def test_noise_that_cannot_be_made_is_named():
         audio.add_noise(np.ones((2, 2, 9)), 3)
     with error(ValueError, "color='green'", "['brown', 'pink', 'white']"):
         audio.make_noise(100, "green")
-    for n_samples in (1, 10.5, -3):
+    for n_samples in (1, 10.5, -3, np.inf, np.nan, 2**70, None, "3"):
         with error(ValueError, f"n_samples={n_samples}", "at least 2"):
             audio.make_noise(n_samples)
 
@@ -461,6 +461,9 @@ def test_an_ear_that_is_not_there_is_named():
         audio.ear(np.ones((3, 9)), "left")
     with error(ValueError, "which='middle'", "'left' or 'right'"):
         audio.ear(np.ones((2, 9)), "middle")
+    for which in (np.inf, np.nan, 2**70, 0.5, -1, None, True):
+        with error(ValueError, f"which={which}", "'left' or 'right'"):
+            audio.ear(np.ones((2, 9)), which)
     with error(ValueError, "x has shape (9,)", "0 ears"):
         audio.ear(np.ones(9), 0)
 

@@ -1,6 +1,7 @@
 """`skaud completion`: a script that lets a shell complete the command's words."""
 
 import argparse
+import re
 import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -100,8 +101,8 @@ def _subcommands(parser: argparse.ArgumentParser) -> dict[str, tuple[str, list[O
 
 def _option(action: argparse.Action) -> Option:
     choices = list(map(str, action.choices or ()))
-    if not choices and action.help and action.help.startswith("one of: "):
-        choices = action.help.removeprefix("one of: ").split(" (")[0].split(", ")
+    if not choices and (listed := re.match(r"(?:one|some) of: ([^(]*)", action.help or "")):
+        choices = listed[1].strip().split(", ")
     return Option(list(action.option_strings), choices, action.nargs != 0, (action.help or "").split(" (default")[0])
 
 

@@ -72,7 +72,7 @@ def add_parser(subcommands: Any) -> None:
         "--models", nargs="+", default=[*JOBS], metavar="MODEL", help=f"some of: {', '.join(JOBS)} (default: all)"
     )
     parser.add_argument(
-        "--dtypes", nargs="+", default=["float32"], metavar="DTYPE", help="float32, float64 (default: float32)"
+        "--dtypes", nargs="+", default=["float32"], metavar="DTYPE", help="some of: float32, float64 (default: float32)"
     )
     parser.add_argument("--jobs", type=int, metavar="N", help="processes at a time (default: one a processor)")
     parser.set_defaults(run=run)

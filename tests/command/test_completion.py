@@ -20,6 +20,8 @@ def script(shell, capsys):
         (["features", "--res"], {"--resume"}),
         (["features", "--model", ""], set(MODELS)),
         (["demo", "--model", "o"], {"osses2021"}),
+        (["warm-up", "--models", ""], set(MODELS)),
+        (["warm-up", "--dtypes", ""], {"float32", "float64"}),
         (["demo", "--res"], set()),
         (["completion", ""], {"bash", "zsh", "fish"}),
         (["features", "x"], set()),  # files, by the shell itself
