@@ -223,3 +223,30 @@ def test_damaged_outputs_and_journals_are_noticed(tmp_path, suffix, capsys):
         print("\ndamages", dict(counts))
     assert {result for _, result in counts} <= GOOD, told
     shutil.rmtree(sounds)
+
+
+def test_damaged_kernels_cost_no_row(tmp_path):
+    sounds, cache = make_sounds(tmp_path / "in", 3, duration_s=0.1), tmp_path / "cache"
+
+    def run(name):
+        words = [sys.executable, "-m", "skaud", "features", "in", "-o", name, "--model", "king2019", "--jobs", "2"]
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(cache)}
+        done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "left out" not in done.stderr
+        return (tmp_path / name).read_bytes(), done.stderr
+
+    assert sounds.is_dir()
+    whole, said = run("whole.npz")
+    assert "compiling" in said
+    assert "cannot be" not in said
+    for path in cache.rglob("*.nbc"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    features, said = run("halved.npz")
+    assert features == whole
+    assert said.count("cannot be used") == said.count("set the environment variable NUMBA_CACHE_DIR") == 1
+    shutil.rmtree(cache)
+    cache.touch()  # where no folder can be made
+    features, said = run("unwritable.npz")
+    assert features == whole
+    assert said.count("cannot be written") == said.count("set the environment variable NUMBA_CACHE_DIR") == 1
