@@ -82,3 +82,26 @@ class MovableModel:
             clips, scales = [sounds.clips[i] for i in some], [sounds.scales[i] for i in some]
             sounds = sounds._replace(clips=clips, scales=scales, is_array=False)
         return self.model._vjp_of_sounds(sounds, names, output)
+
+    def differentiable(self) -> tuple[str, ...]:
+        """Parameters that have a derivative, whether or not they may be moved."""
+        return self.model._differentiable()
+
+    def shapes_of_clips(self) -> list[tuple[int, ...]]:
+        """Shapes of the clips, with an axis of ears."""
+        assert self._sounds is not None
+        return [clip.shape for clip in self._sounds.clips]
+
+    def derivatives(self, name: str, directions: Sequence[np.ndarray], output: str) -> list[np.ndarray]:
+        """Derivatives of the responses to all clips, computed forwards, as "X" or a parameter moves in a direction."""
+        assert self._sounds is not None
+        if output != "features":
+            self.model._check_outputs((output,))
+        clips, scales, steps = self._sounds.clips, self._sounds.scales, {name: directions[0]}
+        moved = [np.zeros(clip.shape) for clip in clips]
+        if name == "X":
+            moved, steps = [self.model._gain(scale) * own for scale, own in zip(scales, directions)], {}
+        source, frame_samples = output, None
+        if output == "features":
+            source, frame_samples = self.model.output, self.model._frame_samples()
+        return self.model._derivatives(clips, moved, steps, source, frame_samples)

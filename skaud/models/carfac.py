@@ -39,7 +39,8 @@ from skaud.stages.stage import check_frequencies
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
-SEVERAL = ["array-like"]
+SHARE = [Interval(Real, 0, 1, closed="neither")]
+SEVERAL, SWITCH = ["array-like"], ["boolean"]
 
 
 class CARFAC(EngineTransformer, LearningTransformer):
@@ -226,28 +227,21 @@ class CARFAC(EngineTransformer, LearningTransformer):
         "ihc_style": [StrOptions(set(IHC_STYLES))],
         "ohc_health": [Real, callable, "array-like"],
         "n_fibers": ["array-like", callable, None],
-        "use_delay_buffer": ["boolean"],
-        "linear_car": ["boolean"],
-        "open_loop": ["boolean"],
-        "velocity_scale": NOT_NEGATIVE,
+        **dict.fromkeys(("use_delay_buffer", "linear_car", "open_loop"), SWITCH),
+        **dict.fromkeys(("velocity_scale", "erb_break_hz", "agc_mix_coeff"), NOT_NEGATIVE),
+        **dict.fromkeys(
+            ("min_zeta", "erb_per_step", "min_pole_hz", "erb_q", "ac_corner_hz", "agc_stage_gain"), POSITIVE
+        ),
+        **dict.fromkeys(("tau_lpf", "tau_out", "tau_in", "tau1_out", "tau1_in", "tau2_out", "tau2_in"), POSITIVE),
+        **dict.fromkeys(("ihcs_per_channel", "saturated_rate", "v_width", "reservoir_tau", "syn_tau_lpf"), POSITIVE),
+        "agc_stage_gain": POSITIVE,
+        **dict.fromkeys(("healthy_n_fibers", "spont_rates", "agc_weights"), SEVERAL),
+        **dict.fromkeys(("agc_time_constants_s", "agc_decimation", "agc1_scales", "agc2_scales"), SEVERAL),
+        **dict.fromkeys(("max_zeta", "sat_reservoir"), SHARE),
         "v_offset": [Interval(Real, None, None, closed="neither")],
-        "min_zeta": POSITIVE,
-        "max_zeta": [Interval(Real, 0, 1, closed="neither")],
         "first_pole_theta": [Interval(Real, 0, np.pi, closed="neither")],
         "zero_ratio": [Interval(Real, 1, None, closed="neither")],
         "high_f_damping_compression": [Interval(Real, 0, 1, closed="left")],
-        "erb_per_step": POSITIVE,
-        "min_pole_hz": POSITIVE,
-        "erb_break_hz": NOT_NEGATIVE,
-        "erb_q": POSITIVE,
-        "ac_corner_hz": POSITIVE,
-        **dict.fromkeys(("tau_lpf", "tau_out", "tau_in", "tau1_out", "tau1_in", "tau2_out", "tau2_in"), POSITIVE),
-        **dict.fromkeys(("healthy_n_fibers", "spont_rates", "agc_weights"), SEVERAL),
-        **dict.fromkeys(("ihcs_per_channel", "saturated_rate", "v_width", "reservoir_tau", "syn_tau_lpf"), POSITIVE),
-        "sat_reservoir": [Interval(Real, 0, 1, closed="neither")],
-        **dict.fromkeys(("agc_time_constants_s", "agc_decimation", "agc1_scales", "agc2_scales"), SEVERAL),
-        "agc_stage_gain": POSITIVE,
-        "agc_mix_coeff": NOT_NEGATIVE,
         "audiogram": "no_validation",  # by check_audiograms, which knows the remedy
         "ohc_share": [Interval(Real, 0, 1, closed="both")],
         "explain_residual": [StrOptions({"synapse"}), None],

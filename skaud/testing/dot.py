@@ -100,7 +100,7 @@ def dot_test(
     >>> sorted(dot_test(Square(), np.array([[0.5, -1.0, 2.0]])))
     ['X', 'gain']
     """
-    is_model = hasattr(estimator, "_derivatives")
+    is_model = hasattr(estimator, "movable")
     needed = ("get_params", "fit", "vjp") if is_model else ("get_params", "fit", "vjp", "jvp")
     lacking = [name for name in needed if not callable(getattr(estimator, name, None))]
     if lacking:
@@ -110,8 +110,8 @@ def dot_test(
         )
     defined = estimator.get_params()
     wanted = {name: value for name, value in {"dtype": "float64", "pooling": None}.items() if name in defined}
-    model = clone(estimator).set_params(**wanted).fit(X)
-    pair = _pair_of_model(model, X, wrt, output) if is_model else _pair_of_stage(model, X, wrt, output)
+    model = clone(estimator).set_params(**wanted)
+    pair = _pair_of_model(model, X, wrt, output) if is_model else _pair_of_stage(model.fit(X), X, wrt, output)
     rng = np.random.default_rng(random_state)
     differences = {}
     for name in pair.names:
@@ -144,32 +144,22 @@ class _Pair(NamedTuple):
 
 
 def _pair_of_model(model: Any, X: Any, wrt: str | Sequence[str] | None, output: str | None) -> _Pair:
-    names = check_wrt(model, wrt, model._differentiable())
-    output = model.output if output is None else output
-    if output != "features":
-        model._check_outputs((output,))
-    source, frame_samples = (model.output, model._frame_samples()) if output == "features" else (output, None)
-    sounds = model._at_level(model._sounds(X, None))
-    gains = [model._gain(scale) for scale in sounds.scales]
+    movable = model.movable(X)
+    names = check_wrt(movable.model, wrt, movable.differentiable())
+    response = movable.model.output if output is None else output
 
     def shapes(name: str) -> list[tuple[int, ...]]:
-        return [clip.shape for clip in sounds.clips] if name == "X" else [model._differentiated(name).shape]
+        return movable.shapes_of_clips() if name == "X" else [movable.value(name).shape]
 
     def forwards(name: str, directions: list[np.ndarray]) -> list[np.ndarray]:
-        steps = (
-            [g * d for g, d in zip(gains, directions)]
-            if name == "X"
-            else [np.zeros(clip.shape) for clip in sounds.clips]
-        )
-        parameter_steps = {} if name == "X" else {name: directions[0]}
-        return model._derivatives(sounds.clips, steps, parameter_steps, source, frame_samples)
+        return movable.derivatives(name, directions, response)
 
     def backwards(name: str, bars: list[np.ndarray]) -> list[np.ndarray]:
-        value, pullback = model.vjp(X, wrt=name, output=output)
+        value, pullback = movable.model.vjp(X, wrt=name, output=response)
         grads = pullback([bar.reshape(np.shape(v)) for bar, v in zip(bars, value)])[name]
         return list(grads) if name == "X" else [grads]
 
-    return _Pair(output, names, shapes, forwards, backwards)
+    return _Pair(response, names, shapes, forwards, backwards)
 
 
 def _pair_of_stage(model: Any, X: Any, wrt: str | Sequence[str] | None, output: str | None) -> _Pair:
