@@ -280,13 +280,14 @@ def test_model_computes_the_same_with_a_damaged_cache(tmp_path):
 WITHOUT_COMPILER = """
 import sys
 import numpy as np
-from skaud import CARFAC, Osses2021
+from skaud import CARFAC, King2019, Osses2021
 x = 0.05 * np.random.default_rng(0).standard_normal((2, 40))
 results = []
 for model in (
     CARFAC(ihc_style="two_cap_with_syn", min_pole_hz=5000.0, dtype="float64"),
     CARFAC(min_pole_hz=5000.0, dtype="float64"),
     Osses2021(dtype="float64"),
+    King2019(low_hz=1000.0, high_hz=2000.0, dtype="float64"),
 ):
     value, pullback = model.fit(x).vjp(x)
     results += [value, *(np.asarray(bar) for _, bar in sorted(pullback(np.ones_like(value)).items()))]
