@@ -6,10 +6,7 @@ may take a complex step; that is why complex numbers stand as pairs of real ones
 
 import numpy as np
 
-from skaud.design.one_pole import low_pass
-
 FULL_SCALE_DB = 93.98  # of samples in pascals: RMS 1.0
-HAIR_CELL_HZ = 1000.0  # the toolbox's help says 1500, its program has 1000
 SIGNED_UP_TO_HZ = 10.0  # modulation filters above have an envelope where the phase is not wanted
 
 Pair = tuple[np.ndarray, np.ndarray]
@@ -51,10 +48,8 @@ def upper_edge(center_hz: float, q: float) -> float:
     return center_hz * (np.sqrt(4 + 1 / q**2) + 1 / q) / 2
 
 
-def design_bands(
-    center_hz: np.ndarray, sample_rate: float, q: float, low_pass_hz: float | None, *, signed: bool
-) -> np.ndarray:
-    """Coefficients (n_filters, N_BAND) of `skaud.kernels.king2019`: Butterworth band-passes with 4 poles.
+def design_bands(center_hz: np.ndarray, sample_rate: float, q: float) -> np.ndarray:
+    """Coefficients (n_filters, 10) of a modulation filter's kernel: Butterworth band-passes with 4 poles.
 
     In partial fractions: 2 Re of two complex poles. By their distance from 1 float32 holds them as float64 does, which
     it does not hold polynomials.
@@ -71,8 +66,7 @@ def design_bands(
     poles = []
     for corner in (np.sqrt(squared) / ratio, np.sqrt(squared) * ratio):
         poles.append((-corner / (2 * section_q), corner * np.sqrt(1 - 1 / (4 * section_q**2))))
-    b, a = (1.0, -1.0) if low_pass_hz is None else low_pass(low_pass_hz, sample_rate)  # the first: x as it is
-    columns = [b + 0 * middle, a + 0 * middle]
+    columns: list[np.ndarray] = []
     direct = 0 * middle, 0 * middle
     for pole, other in (poles, poles[::-1]):
         conjugate, other_conjugate = (pole[0], -pole[1]), (other[0], -other[1])
@@ -88,8 +82,7 @@ def design_bands(
         through = _over(residue, (1 + pole[0], pole[1]))
         direct = direct[0] - through[0], direct[1] - through[1]
         columns += [*step, *mix]
-    envelope = np.zeros(len(center_hz)) if signed else np.where(np.real(center_hz) > SIGNED_UP_TO_HZ, 1.0, 0.0)
-    return np.stack([*columns, *direct, envelope], axis=1)
+    return np.stack([*columns, *direct], axis=1)
 
 
 def _times(x: Pair, y: Pair) -> Pair:

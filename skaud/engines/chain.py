@@ -1,127 +1,163 @@
-"""A run of stages on channels side by side as an engine: filterbank, hair cells, adaptation, modulation filters."""
+"""A chain of stages on channels side by side as an engine; what the stages are its parts say."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import ceil, prod
 from typing import NamedTuple
 
 import numpy as np
 
-from skaud.design.osses2021 import Design
 from skaud.engines.engine import Engine, Responses
-from skaud.kernels import osses2021 as kernels
-from skaud.kernels import osses_layout as layout
-from skaud.kernels import osses_tape as tapes
-from skaud.kernels.osses_adjoint import reverse
+from skaud.kernels.chain import layout
+from skaud.kernels.chain.adjoint import reverse_of
+from skaud.kernels.chain.kind import Kind, Part
+from skaud.kernels.chain.run import run_of
 
-OUTPUTS = ("filterbank", "hair_cell", "adaptation", "modulation")  # in the order of the kernel's stages
+
+class Stretch(NamedTuple):
+    """A chain up to a response: kinds that its kernels are made for, and how it lies in memory."""
+
+    kinds: tuple[type[Kind], ...]
+    plan: layout.Plan
+    rest: np.ndarray  # states after a long silence
 
 
 class ChainTape(NamedTuple):
     """What a reverse run must know of a run."""
 
-    plan: layout.Plan
+    output: str
     x: np.ndarray
     shape: tuple[int, ...]  # of x as it was given
-    n_rows: int
     segment: int
-    checkpoints: tapes.Checkpoints
+    checkpoints: np.ndarray  # (n_segments, n_rows, n)
     frame_samples: int
 
 
 class Chain(Engine):
-    """Stages of a design, from the first that it has to the one that is asked for.
+    """Parts one after the other, each with the response of its stage.
 
-    One that begins with the filterbank takes sound, any other takes channels.
+    Parameters
+    ----------
+    parts : sequence of Part
+        The parts of all stages, in order.
+    n_channels : int
+        Channels.
+    dtype : str
+        "float32", "float64" or "complex128".
+    takes_channels : bool
+        Whether it takes channels, and not sound.
     """
 
-    def __init__(self, design: Design, dtype: str) -> None:
-        self.design, self.dtype = design, dtype
-        self.outputs = self.parts = tuple(OUTPUTS[stage] for stage in design.stages)
-        self.first = design.stages[0]
-        self.takes_channels = self.first != layout.GAMMATONE
-        self._plans: dict[str, layout.Plan] = {}
+    def __init__(self, parts: Sequence[Part], n_channels: int, dtype: str, *, takes_channels: bool) -> None:
+        self.links, self.n_channels, self.dtype, self.takes_channels = tuple(parts), n_channels, dtype, takes_channels
+        self.outputs = self.parts = tuple(dict.fromkeys(part.stage for part in parts))
+        self._coefficients = layout.coefficients_of(self.links, n_channels)
+        self._stretches: dict[str, Stretch] = {}
 
-    def plan_to(self, output: str) -> layout.Plan:
-        """Plan of the run that ends with an output, made when first asked for."""
-        if output not in self._plans:
-            self._plans[output] = layout.make_plan(self.design, self.first, OUTPUTS.index(output), self.dtype)
-        return self._plans[output]
+    def stretch_to(self, output: str) -> Stretch:
+        """The chain up to a response, made when first asked for."""
+        if output not in self._stretches:
+            parts = layout.as_chain(self.links[: self._end_of(output)], self.n_channels)
+            plan = layout.make_plan(
+                parts, self.n_channels, self._coefficients.astype(self.dtype), takes_channels=self.takes_channels
+            )
+            rest = layout.start_of(parts, self.n_channels)
+            self._stretches[output] = Stretch(layout.kinds_of(parts), plan, rest.astype(self.dtype))
+        return self._stretches[output]
+
+    @cached_property
+    def _rest(self) -> layout.State:
+        """State of one row after a long silence."""
+        whole = self.stretch_to(self.outputs[-1])
+        n_sums = max(len(whole.plan.groups), whole.plan.n_groups) * layout.LANES
+        return layout.State(whole.rest[np.newaxis], np.zeros((1, n_sums), self.dtype), np.zeros(1, np.int64))
 
     def start(self, n_signals: int, n_ears: int) -> layout.State:
         """State after a long silence."""
-        return layout.initial_state(self.design, self.dtype, n_signals * n_ears)
+        return self._rest.repeat(n_signals * n_ears)
 
     def run(
         self, x: np.ndarray, state: layout.State, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, layout.State]:
         """Run the next samples through all stages up to the last that is asked for."""
-        rows, shape = self._rows(x), x.shape[:2]
-        last = max(outputs, key=OUTPUTS.index)
-        plan, n_rows = self.plan_to(last), len(state.lines)
+        return self._run(x, state, outputs, frame_samples, np.empty((0, 0, 0), self.dtype), 1), state
+
+    def _run(
+        self,
+        x: np.ndarray,
+        state: layout.State,
+        outputs: Sequence[str],
+        frame_samples: int | None,
+        checkpoints: np.ndarray,
+        segment: int,
+    ) -> Responses:
+        """As run, and keep checkpoints, unless there is no room for any."""
+        last = max(outputs, key=self.outputs.index)
+        kinds, plan, _ = self.stretch_to(last)
+        n_rows, shape, n_samples = len(state.states), x.shape[:2], x.shape[-1]
+        # Filters respond in frames, of one sample if need be; channels at full rate come from between the parts.
+        ends = [self._end_of(name) - 1 for name in outputs]
+        full = [] if frame_samples is not None else [i for i in ends if not self.links[i].kind.is_filter]
+        table = plan.table.copy()
+        table[full, layout.RESPONSE] = range(len(full))
+        responses = np.empty((len(full), n_rows, self.n_channels, n_samples), self.dtype)
+        frame = frame_samples or 1
+        n_frames = (int(state.filled[0]) + n_samples) // frame
+        frames = np.empty((n_rows if len(full) < len(ends) else 0, len(plan.positions), n_frames), self.dtype)
         work = layout.workspace(plan)
-        if frame_samples is None:
-            arrays = {
-                name: np.empty((n_rows if name in outputs else 0, self._width(name), x.shape[-1]), self.dtype)
-                for name in OUTPUTS
-            }
-            kernels.run(rows, state, plan, work, *arrays.values())
-            return {name: arrays[name].reshape(*shape, *arrays[name].shape[1:]) for name in outputs}, state
-        n_frames = (int(state.filled[0]) + x.shape[-1]) // frame_samples
-        out = np.empty((n_rows, self._width(last), n_frames), self.dtype)
-        kernels.run_frames(rows, state, plan, work, frame_samples, out, 0)
-        return {last: out.reshape(*shape, *out.shape[1:])}, state
+        plan = plan._replace(table=table)
+        run_of(kinds)(self._rows(x), state, plan, checkpoints, segment, work, responses, frames, frame)
+        by_end = dict(zip(full, responses))
+        found = {name: by_end.get(end, frames) for name, end in zip(outputs, ends)}
+        return {name: response.reshape(*shape, *response.shape[1:]) for name, response in found.items()}
 
     def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, ChainTape]:
         """Response to whole clips, and checkpoints on the way."""
         state, n_samples = self.start(*x.shape[:2]), x.shape[-1]
-        segment = tapes.segment_length(n_samples)
-        checkpoints = tapes.empty_checkpoints(state, ceil(n_samples / segment))
-        n_frames = n_samples if frame_samples is None else n_samples // frame_samples
-        out = np.empty((*x.shape[:2], self._width(output), n_frames), self.dtype)
-        done = 0
-        for k, begin in enumerate(range(0, n_samples, segment)):
-            checkpoints.save(k, state)
-            responses, state = self.run(x[..., begin : begin + segment], state, (output,), frame_samples)
-            piece = responses[output]
-            out[..., done : done + piece.shape[-1]] = piece
-            done += piece.shape[-1]
-        own = self._rows(x), x.shape, len(state.lines)
-        return out, ChainTape(self.plan_to(output), *own, segment, checkpoints, frame_samples or 1)
+        segment = layout.segment_samples(n_samples)
+        checkpoints = np.empty((ceil(n_samples / segment), *state.states.shape), self.dtype)
+        response = self._run(x, state, (output,), frame_samples, checkpoints, segment)[output]
+        return response, ChainTape(output, self._rows(x), x.shape, segment, checkpoints, frame_samples or 1)
 
     def pull_back(
         self, tape: ChainTape, bar: np.ndarray, wanted: Sequence[str]
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Bars of x and of the coefficients: segment by segment, the last one first."""
-        plan, dtype = tape.plan, np.dtype(self.dtype)
-        bar = (bar / tape.frame_samples).reshape(tape.n_rows, *bar.shape[2:])
-        bars, x_bar = tapes.zero_bars(plan, tape.n_rows), np.empty_like(tape.x)
-        reverse(
+        (kinds, plan, rest), n_rows, dtype = self.stretch_to(tape.output), prod(tape.shape[:2]), np.dtype(self.dtype)
+        bar = (bar / tape.frame_samples).reshape(n_rows, *bar.shape[2:])
+        state = layout.State(rest[np.newaxis], np.zeros((1, len(plan.groups) * layout.LANES), dtype), np.zeros(1, int))
+        bars = layout.Bars(np.zeros((n_rows, len(rest)), dtype), np.zeros(len(self._coefficients)))
+        x_bar = np.empty_like(tape.x)
+        reverse_of(kinds)(
             tape.x,
             tape.segment,
             tape.checkpoints,
-            self.start(1, tape.n_rows),
+            state.repeat(n_rows),
             plan,
             np.require(bar, dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE"]),
             tape.frame_samples,
             bars,
-            tapes.empty_tape(plan, min(tape.segment, tape.x.shape[1])),
-            tapes.reverse_workspace(plan),
-            sum(1 << OUTPUTS.index(name) for name in wanted),
+            layout.empty_tape(plan, min(tape.segment, tape.x.shape[1]), len(rest)),
+            layout.reverse_workspace(plan, max(kind.n_states for kind in kinds)),
+            sum(1 << i for i, part in enumerate(self.links) if part.stage in wanted),
             x_bar,
         )
-        return x_bar.reshape(tape.shape), tapes.coefficient_bars(bars, plan)
+        start_bars = np.zeros(self._rest.states.shape[1])
+        start_bars[: len(rest)] = bars.states.sum(axis=0, dtype=float)
+        return x_bar.reshape(tape.shape), (bars.coefficients, start_bars)
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
-        """Scalars, loops, and rows of the channels and of the modulation filters."""
-        plan, state = self.plan_to(self.outputs[-1]), self.start(1, 1)
-        lines, cells = state.lines[0].reshape(-1, layout.GROUP), state.cells[0].reshape(-1, layout.CELL)
-        constants = np.array(plan.constants[: tapes.N_CONSTANTS])
-        return constants, plan.loops[:, :4], lines, cells  # no parameter moves the gain
+        """Coefficients of all parts, and states that they begin with."""
+        return self._coefficients, layout.start_of(self.links, self.n_channels)
+
+    def switches(self) -> tuple[str, ...]:
+        """Names of the kinds."""
+        return tuple(part.kind.__name__ for part in self.links)
 
     def _rows(self, x: np.ndarray) -> np.ndarray:
         """Rows as the kernel takes them, each a sound or a channel."""
         return np.ascontiguousarray(x).reshape(prod(x.shape[:-1]), x.shape[-1])
 
-    def _width(self, output: str) -> int:
-        """Channels of an output."""
-        return sum(self.design.n_filters) if output == "modulation" else self.design.n_channels
+    def _end_of(self, output: str) -> int:
+        """Number of the part behind the last one of a stage."""
+        return max(i for i, part in enumerate(self.links) if part.stage == output) + 1

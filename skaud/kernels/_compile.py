@@ -14,7 +14,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array
+from numba.np.arrayobj import make_array, populate_array
 
 from skaud._warnings import warn_caller
 from skaud.kernels._cache import KernelCache, config
@@ -155,6 +155,24 @@ def borrowed(typing_context, array):
         return view._getvalue()
 
     return types.Array(array.dtype, array.ndim, array.layout)(array), generate
+
+
+@_intrinsic(lambda array, begin, count: array[begin : begin + count])
+def stretch(typing_context, array, begin, count):
+    """View of so many values of a flat array, from an index on that is not counted from its end.
+
+    As a slice would be, but nothing is checked, which costs as much as the arithmetic on 16 values, nor counted.
+    """
+
+    def generate(context, builder, signature, arguments):
+        source = make_array(array)(context, builder, value=arguments[0])
+        view = make_array(signature.return_type)(context, builder)
+        item = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array.dtype)))
+        begins = cgutils.gep(builder, source.data, arguments[1])
+        populate_array(view, begins, [arguments[2]], [item], item, None)
+        return view._getvalue()
+
+    return types.Array(array.dtype, 1, "C")(array, types.intp, types.intp), generate
 
 
 def _pointer(context, builder, array_type, array, index_type, index):

@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
 from skaud.design.modulation import LOWEST_HZ
-from skaud.design.osses2021 import merge
 from skaud.fitting.learn import Learn
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.adaptation import AdaptationLoops
@@ -120,8 +119,8 @@ class Osses2021(StagedTransformer):
         Centre frequencies.
     modulation_index_ : pandas.MultiIndex
         Centre frequency and modulation frequency of every feature of "modulation", where the model has it.
-    coefficients_ : Design
-        Coefficients from the filterbank on, in float64.
+    coefficients_ : tuple of Part
+        What happens to a channel from the filterbank on, one after the other, and its coefficients in float64.
     frame_rate_hz_ : float
         Frames a second.
     <parameter>_ : float or ndarray
@@ -286,7 +285,8 @@ class Osses2021(StagedTransformer):
         super()._design()
         self.n_channels_ = self.stages_.filterbank.n_channels_
         self.channel_frequencies_hz_ = self.stages_.filterbank.channel_frequencies_hz_
-        self.coefficients_ = merge([s.coefficients_ for s in self.stages_.values() if isinstance(s, ChainStage)])
+        in_chain = (stage for stage in self.stages_.values() if isinstance(stage, ChainStage))
+        self.coefficients_ = tuple(part for stage in in_chain for part in stage.coefficients_)
 
     @property
     def modulation_index_(self) -> pd.MultiIndex:

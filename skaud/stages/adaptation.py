@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skaud.design.adaptation import TIME_CONSTANTS_S, design_adaptation, is_limited, lowest_limit
-from skaud.design.osses2021 import Design
 from skaud.estimator.base import AudioTransformer
-from skaud.kernels.osses_layout import MAX_LOOPS
+from skaud.kernels.chain.adaptation import LimitedLoop, Loop, Rescale
+from skaud.kernels.chain.kind import Part, table_of
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.stage import ChainStage, ChannelStage
+
+MAX_LOOPS = 8
 
 
 class AdaptationLoops(ChannelStage, ChainStage):
@@ -49,8 +51,8 @@ class AdaptationLoops(ChannelStage, ChainStage):
     ----------
     n_channels_in_ : int
         Channels of X in `fit`.
-    coefficients_ : Design
-        Coefficients, in float64.
+    coefficients_ : tuple of Part
+        What happens to a channel, one after the other, and its coefficients in float64.
 
     Notes
     -----
@@ -129,20 +131,25 @@ class AdaptationLoops(ChannelStage, ChainStage):
                 f"minimum_level_db={self.minimum_level_db} must lie below {self._rms_one_db_spl:g} dB SPL, the level "
                 "of full scale, and above -1000; the published one is 0."
             )
-        self._make_loops(self.get_params(deep=False))
+        self._make_parts(self.get_params(deep=False))
 
-    def _make_loops(self, parameters: dict[str, Any]) -> Design:
-        coefficients = design_adaptation(
+    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+        loops = design_adaptation(
             self.sample_rate,
             parameters["adaptation_time_constants_s"],
             parameters["adaptation_limit"],
             parameters["minimum_level_db"],
             self._level_of_one(),
         )
-        return Design(1, adaptation=coefficients)
-
-    def _make_design(self, parameters: dict[str, Any]) -> Design:
-        return self._make_loops(parameters)._replace(n_channels=self.n_channels_in_)
+        is_first = np.arange(len(loops.start)) == 0  # what comes out of a loop is above 0
+        columns = [loops.smoothing, np.where(is_first, loops.floor, 0), np.where(is_first, loops.gain, 1)]
+        limited = is_limited(parameters["adaptation_limit"])
+        if limited:
+            columns += [loops.range, -2 / loops.range]
+        return (
+            Part(self.output, LimitedLoop if limited else Loop, table_of(*columns), table_of(loops.start)),
+            Part(self.output, Rescale, table_of(loops.offset, loops.scale)),
+        )
 
     def _differentiable(self) -> tuple[str, ...]:
         limit = ("adaptation_limit",) if is_limited(self._parameters()["adaptation_limit"]) else ()

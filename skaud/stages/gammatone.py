@@ -12,8 +12,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._fitted import as_designed
 from skaud.design import gammatone as design
-from skaud.design.osses2021 import Design
 from skaud.estimator.base import AudioTransformer
+from skaud.kernels.chain.gammatone import Gammatone
+from skaud.kernels.chain.kind import Part
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.stage import ChainStage, check_frequencies
 
@@ -54,8 +55,8 @@ class GammatoneFilterbank(ChainStage):
         Number of channels, low to high.
     channel_frequencies_hz_ : ndarray of shape (n_channels_,)
         Centre frequencies; they name the channels.
-    coefficients_ : Design
-        Coefficients, in float64.
+    coefficients_ : tuple of Part
+        What happens to a channel, and its coefficients in float64.
 
     References
     ----------
@@ -116,10 +117,17 @@ class GammatoneFilterbank(ChainStage):
         self.n_channels_ = len(self.channel_frequencies_hz_)
         super()._design()
 
-    def _make_design(self, parameters: dict[str, Any]) -> Design:
-        center_hz = self.channel_frequencies_hz_
-        factor = parameters["bandwidth_factor"]
-        return Design(len(center_hz), design.design_gammatone(center_hz, self.sample_rate, factor))
+    @property
+    def _n_channels_in_chain(self) -> int:
+        return self.n_channels_
+
+    def _make_filters(self, bandwidth_factor: float) -> design.GammatoneCoefficients:
+        return design.design_gammatone(self.channel_frequencies_hz_, self.sample_rate, bandwidth_factor)
+
+    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+        filters = self._make_filters(parameters["bandwidth_factor"])
+        coefficients = np.stack([filters.step_re, filters.step_im, filters.b], axis=1)
+        return (Part(self.output, Gammatone, coefficients[np.newaxis]),)
 
     @as_designed
     def transfer_function(self, frequencies_hz: ArrayLike) -> np.ndarray:
@@ -141,8 +149,8 @@ class GammatoneFilterbank(ChainStage):
             If a frequency is negative or above half the sample rate.
         """
         frequencies = check_frequencies(frequencies_hz, self.sample_rate)
-        assert self.coefficients_.gammatone is not None
-        return design.transfer_function(self.coefficients_.gammatone, self.sample_rate, frequencies)
+        filters = self._make_filters(self._parameters()["bandwidth_factor"])
+        return design.transfer_function(filters, self.sample_rate, frequencies)
 
     def _differentiable(self) -> tuple[str, ...]:
         return ("bandwidth_factor",)

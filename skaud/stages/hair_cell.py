@@ -9,8 +9,9 @@ from typing import Any
 from sklearn.utils._param_validation import StrOptions
 
 from skaud.design.one_pole import HAIR_CELLS, low_pass
-from skaud.design.osses2021 import Design
 from skaud.estimator.base import AudioTransformer
+from skaud.kernels.chain.hair_cell import HAIR_CELLS as KINDS
+from skaud.kernels.chain.kind import Part, table_of
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.stage import ChainStage, ChannelStage, check_corner, corner_bounds
 
@@ -39,8 +40,8 @@ class HairCellEnvelope(ChannelStage, ChainStage):
     ----------
     n_channels_in_ : int
         Channels of X in `fit`.
-    coefficients_ : Design
-        Coefficients, in float64.
+    coefficients_ : tuple of Part
+        What happens to a channel, and its coefficients in float64.
 
     Notes
     -----
@@ -97,10 +98,10 @@ class HairCellEnvelope(ChannelStage, ChainStage):
         given_hz = parameters["hair_cell_corner_hz"]
         return parameters | {"hair_cell_corner_hz": published_hz if given_hz is None else given_hz}
 
-    def _make_design(self, parameters: dict[str, Any]) -> Design:
+    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
         _, n_passes = HAIR_CELLS[self.hair_cell]
-        coefficients = low_pass(parameters["hair_cell_corner_hz"], self.sample_rate)
-        return Design(self.n_channels_in_, hair_cell=(*coefficients, n_passes))
+        coefficients = table_of(*low_pass(parameters["hair_cell_corner_hz"], self.sample_rate))
+        return (Part(self.output, KINDS[n_passes], coefficients),)
 
     def _differentiable(self) -> tuple[str, ...]:
         return ("hair_cell_corner_hz",)

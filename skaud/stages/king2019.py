@@ -12,31 +12,17 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud.design import king2019 as design
 from skaud.design.limits import MOST_FILTERS, MOST_OCTAVES, check_size
-from skaud.engines.channelwise import Channelwise
 from skaud.estimator.base import AudioTransformer
-from skaud.kernels import king2019 as kernels
+from skaud.kernels.chain.kind import Part, table_of
+from skaud.kernels.chain.king2019 import BandEnvelope, Compress, HighPass, SignedBand
 from skaud.pooling.temporal import TemporalPooling
-from skaud.stages.stage import ChannelStage, check_corner, corner_bounds
-
-
-class _Compress(Channelwise):
-    kernel, reverse = staticmethod(kernels.compress), staticmethod(kernels.compress_adjoint)
-
-
-class _HighPass(Channelwise):
-    kernel, reverse = staticmethod(kernels.high_pass), staticmethod(kernels.high_pass_adjoint)
-    n_memory = kernels.HIGH_PASS_MEMORY
-
-
-class _FilterBands(Channelwise):
-    kernel, reverse = staticmethod(kernels.filter_bands), staticmethod(kernels.filter_bands_adjoint)
-    n_memory = kernels.BAND_MEMORY
-
+from skaud.stages.modulation import filter_parts, low_pass_parts
+from skaud.stages.stage import ChainStage, ChannelStage, check_corner, corner_bounds
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 
 
-class Compression(ChannelStage):
+class Compression(ChannelStage, ChainStage):
     """Instantaneous compression, channel by channel.
 
     Parameters
@@ -65,6 +51,8 @@ class Compression(ChannelStage):
     ----------
     n_channels_in_ : int
         Channels of X in `fit`.
+    coefficients_ : tuple of Part
+        What happens to a channel, one after the other, and its coefficients in float64.
 
     Notes
     -----
@@ -131,18 +119,16 @@ class Compression(ChannelStage):
                 "knee is at 30."
             )
 
-    def _engine(self, parameters: dict[str, Any], dtype: str) -> Channelwise:
-        given = self._parameters() | parameters
-        exponent, n_channels = np.asarray(given["compression_exponent"]), self.n_channels_in_
+    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+        exponent, n_channels = np.asarray(parameters["compression_exponent"]), self.n_channels_in_
         if exponent.ndim and len(exponent) != n_channels:
             raise ValueError(
                 f"compression_exponent has {len(exponent)} numbers, and there are {n_channels} channels; give one a "
                 "channel, or one for all."
             )
-        knee = design.knee(given["compression_knee_db"])
-        columns = exponent, knee, float(self.compression == "broken_stick")
-        values = np.stack([np.broadcast_to(column, n_channels) for column in columns], axis=1)
-        return _Compress(self.output, values, n_channels, dtype)
+        knee = design.knee(parameters["compression_knee_db"])
+        columns = table_of(exponent, knee, float(self.compression == "broken_stick"))
+        return (Part(self.output, Compress, np.moveaxis(columns, 0, 1)),)
 
     def _differentiable(self) -> tuple[str, ...]:
         return ("compression_exponent", "compression_knee_db")
@@ -151,7 +137,7 @@ class Compression(ChannelStage):
         return {"compression_exponent": (0.05, 1.0), "compression_knee_db": (-20.0, 100.0)}
 
 
-class AdaptationHighPass(ChannelStage):
+class AdaptationHighPass(ChannelStage, ChainStage):
     """Adaptation as a high-pass of first order, channel by channel.
 
     Parameters
@@ -173,6 +159,8 @@ class AdaptationHighPass(ChannelStage):
     ----------
     n_channels_in_ : int
         Channels of X in `fit`.
+    coefficients_ : tuple of Part
+        What happens to a channel, one after the other, and its coefficients in float64.
 
     Examples
     --------
@@ -210,10 +198,9 @@ class AdaptationHighPass(ChannelStage):
         super()._check_parameters()
         check_corner("adaptation_corner_hz", self.adaptation_corner_hz, self.sample_rate)
 
-    def _engine(self, parameters: dict[str, Any], dtype: str) -> Channelwise:
-        corner_hz, n_channels = (self._parameters() | parameters)["adaptation_corner_hz"], self.n_channels_in_
-        values = np.tile(design.high_pass(corner_hz, self.sample_rate), (n_channels, 1))
-        return _HighPass(self.output, values, n_channels, dtype)
+    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+        coefficients = table_of(*design.high_pass(parameters["adaptation_corner_hz"], self.sample_rate))
+        return (Part(self.output, HighPass, coefficients),)
 
     def _differentiable(self) -> tuple[str, ...]:
         return ("adaptation_corner_hz",)
@@ -222,7 +209,7 @@ class AdaptationHighPass(ChannelStage):
         return {"adaptation_corner_hz": (0.1, 100.0)}
 
 
-class ModulationBandpass(ChannelStage):
+class ModulationBandpass(ChannelStage, ChainStage):
     """Band-pass modulation filters on every channel: Butterworth, with 4 poles.
 
     Parameters
@@ -254,6 +241,8 @@ class ModulationBandpass(ChannelStage):
         Centre frequencies of the filters.
     n_channels_in_ : int
         Channels of X in `fit`.
+    coefficients_ : tuple of Part
+        What happens to a channel, one after the other, and its coefficients in float64.
 
     Notes
     -----
@@ -346,16 +335,16 @@ class ModulationBandpass(ChannelStage):
         self.modulation_frequencies_hz_ = self._frequencies(self._parameters())
         super()._design()
 
-    def _engine(self, parameters: dict[str, Any], dtype: str) -> Channelwise:
-        given = self._parameters() | parameters
-        values = design.design_bands(
-            self._frequencies(given),
-            self.sample_rate,
-            given["modulation_q"],
-            given["modulation_low_pass_hz"],
-            signed=self.phase == "signed",
+    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+        center_hz = self._frequencies(parameters)
+        bands = design.design_bands(center_hz, self.sample_rate, parameters["modulation_q"])[:, np.newaxis]
+        signed = (np.real(center_hz) <= design.SIGNED_UP_TO_HZ) | (self.phase == "signed")
+        every = np.ones(self.n_channels_in_, int)
+        return (
+            *low_pass_parts(self.output, parameters["modulation_low_pass_hz"], self.sample_rate),
+            *filter_parts(self.output, SignedBand, bands[signed], signed.sum() * every),
+            *filter_parts(self.output, BandEnvelope, bands[~signed], (~signed).sum() * every),
         )
-        return _FilterBands(self.output, values, self.n_channels_in_, dtype, n_filters=len(values))
 
     def _differentiable(self) -> tuple[str, ...]:
         high = () if self.modulation_n_filters is None else ("modulation_high_hz",)

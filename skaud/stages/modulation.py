@@ -13,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaud.design import modulation as design
 from skaud.design.one_pole import low_pass
-from skaud.design.osses2021 import Design
 from skaud.estimator.base import AudioTransformer
+from skaud.kernels.chain.hair_cell import LowPass
+from skaud.kernels.chain.kind import Kind, Part, table_of
+from skaud.kernels.chain.modulation import EnvelopeFilter, LinearFilter
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.gammatone import GammatoneFilterbank, channels_of
 from skaud.stages.stage import ChainStage, ChannelStage, check_corner, corner_bounds
@@ -63,8 +65,8 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         Centre frequency and modulation frequency of every feature, in Hz.
     n_channels_in_ : int
         Channels of X in `fit`.
-    coefficients_ : Design
-        Coefficients, in float64.
+    coefficients_ : tuple of Part
+        What happens to a channel, one after the other, and its coefficients in float64.
 
     Notes
     -----
@@ -155,10 +157,10 @@ class ModulationFilterbank(ChannelStage, ChainStage):
     def modulation_index_(self) -> pd.MultiIndex:  # made when asked for: what a fit keeps are plain arrays
         """Centre frequency and modulation frequency of every feature, in Hz."""
         check_is_fitted(self)
-        bank = self.coefficients_.modulation
-        assert bank is not None
-        counted = zip(self.channel_frequencies_hz_.round(6), self.coefficients_.n_filters)
-        pairs = [(fc, mf) for fc, n in counted for mf in bank.center_hz[:n]]
+        own_q = self._parameters()["modulation_q"]
+        counts = self._count_filters()
+        modulation_hz = design.first_frequencies(max(counts), own_q)
+        pairs = [(fc, mf) for fc, n in zip(self.channel_frequencies_hz_.round(6), counts) for mf in modulation_hz[:n]]
         return pd.MultiIndex.from_tuples(pairs, names=["center_hz", "modulation_hz"])
 
     def _n_channels_without_sound(self) -> int | None:
@@ -171,29 +173,37 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         }
         return parameters | {name: value for name, value in published.items() if parameters[name] is None}
 
-    def _make_design(self, parameters: dict[str, Any]) -> Design:
+    def _count_filters(self) -> np.ndarray:
+        """Filters of every channel.
+
+        Their number is that of the parameter as it was given: features must not come and go while Q is fitted.
+        """
+        limits = design.channel_limits(self.channel_frequencies_hz_, self.max_modulation_hz)
+        below = design.modulation_frequencies(limits.max(), self.modulation_q)
+        return np.maximum(design.N_LINEAR, np.searchsorted(below, limits))
+
+    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
         center_hz = self.channel_frequencies_hz_
         if len(center_hz) != self.n_channels_in_:
             raise ValueError(
                 f"X has {self.n_channels_in_} channels, and low_hz={self.low_hz}, high_hz={self.high_hz}, spacing="
                 f"{self.spacing!r} make {len(center_hz)}; pass those of the filterbank that X comes from."
             )
-        # Their number is that of the parameter as it was given: features must not come and go while Q is fitted.
-        limits = design.channel_limits(center_hz, self.max_modulation_hz)
-        below = design.modulation_frequencies(limits.max(), self.modulation_q)
-        frequencies = design.first_frequencies(len(below), parameters["modulation_q"])
+        counts = self._count_filters()
+        m = design.design_modulation(
+            design.first_frequencies(counts.max(), parameters["modulation_q"]),
+            self.sample_rate,
+            parameters["modulation_q"],
+            low_pass_hz=parameters["modulation_low_pass_hz"],
+            attenuation=parameters["envelope_attenuation"],
+        )
+        linear = table_of(m.step_re, m.step_im, m.b, m.mix_re, m.mix_im, m.direct)[: design.N_LINEAR]
+        envelope = table_of(m.step_re, m.step_im, m.b, m.mix_re)[design.N_LINEAR :]
         low_pass_hz = parameters["envelope_low_pass_hz"]
-        return Design(
-            n_channels=len(center_hz),
-            envelope_low_pass=None if low_pass_hz is None else low_pass(low_pass_hz, self.sample_rate),
-            modulation=design.design_modulation(
-                frequencies,
-                self.sample_rate,
-                parameters["modulation_q"],
-                low_pass_hz=parameters["modulation_low_pass_hz"],
-                attenuation=parameters["envelope_attenuation"],
-            ),
-            n_filters=tuple(np.maximum(design.N_LINEAR, np.searchsorted(below, limits)).tolist()),
+        return (
+            *low_pass_parts(self.output, low_pass_hz, self.sample_rate),
+            *filter_parts(self.output, LinearFilter, linear, np.full(len(counts), design.N_LINEAR)),
+            *filter_parts(self.output, EnvelopeFilter, envelope, counts - design.N_LINEAR),
         )
 
     def _differentiable(self) -> tuple[str, ...]:
@@ -203,7 +213,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
 
     def _bounds(self) -> dict[str, tuple[float, float]]:
         # Below this Q the highest filter would lie above a quarter of the sample rate.
-        n_filters, lowest = max(self.coefficients_.n_filters), 0.51
+        n_filters, lowest = max(self._count_filters()), 0.51
         while design.first_frequencies(n_filters, lowest)[-1] > self.sample_rate / 4:
             lowest *= 1.02
         bounds = {
@@ -216,6 +226,18 @@ class ModulationFilterbank(ChannelStage, ChainStage):
 
     def _names_after(self, names: list[str]) -> list[str]:
         return modulation_names(self.modulation_index_)
+
+
+def low_pass_parts(stage: str, corner_hz: float | None, sample_rate: float) -> tuple[Part, ...]:
+    """A low-pass before the filters, or none."""
+    if corner_hz is None:
+        return ()
+    return (Part(stage, LowPass, table_of(*low_pass(corner_hz, sample_rate))),)
+
+
+def filter_parts(stage: str, kind: type[Kind], coefficients: np.ndarray, n_filters: np.ndarray) -> tuple[Part, ...]:
+    """Filters of one kind, of which every channel has so many, or none."""
+    return (Part(stage, kind, coefficients, n_filters=tuple(n_filters.tolist())),) if len(coefficients) else ()
 
 
 def modulation_names(index: pd.MultiIndex) -> list[str]:

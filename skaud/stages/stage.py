@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -10,10 +11,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from skaud.design.osses2021 import Design
 from skaud.engines.chain import Chain
 from skaud.estimator.engine import EngineTransformer
 from skaud.estimator.sounds import Sounds
+from skaud.kernels.chain.kind import Part
 
 MIN_RATE_HZ, MAX_RATE_HZ = 8000, 192000
 
@@ -48,31 +49,43 @@ class Stage(EngineTransformer):
 
 
 class ChainStage(Stage):
-    """A stage that runs in a chain."""
+    """A stage that runs in a chain, by itself or with its neighbours."""
 
-    coefficients_: Design
+    coefficients_: tuple[Part, ...]
 
     @abstractmethod
-    def _make_design(self, parameters: dict[str, Any]) -> Design:
-        """Coefficients from all parameters."""
+    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+        """What it brings to a chain, from all parameters."""
+
+    @property
+    def _n_channels_in_chain(self) -> int:
+        """Channels that go through its parts."""
+        return self.n_channels_in_
 
     def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Parameters, with numbers where None stands for published ones."""
         return parameters
 
-    def _design_with(self, parameters: dict[str, Any]) -> Design:
-        """Coefficients, with some parameters replaced by others, which may take a complex step."""
-        return self._make_design(self._resolve(self._parameters()) | parameters)
+    def _parts_with(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+        """What it brings, with some parameters replaced by others, which may take a complex step."""
+        return self._make_parts(self._resolve(self._parameters()) | parameters) if parameters else self.coefficients_
 
     def _differentiated(self, name: str) -> np.ndarray:
         return np.asarray(self._resolve(self._parameters())[name], dtype=float)
 
     def _design(self) -> None:
-        self.coefficients_ = self._design_with({})
+        self.coefficients_ = self._make_parts(self._resolve(self._parameters()))
         super()._design()
 
     def _engine(self, parameters: dict[str, Any], dtype: str) -> Chain:
-        return Chain(self._design_with(parameters) if parameters else self.coefficients_, dtype)
+        return chain_of([self], {self.output: parameters}, dtype)
+
+
+def chain_of(stages: Sequence[ChainStage], changed: dict[str, dict[str, Any]], dtype: str) -> Chain:
+    """Engine of neighbours, some of whose parameters, by the stage's output, are replaced by others."""
+    parts = [part for stage in stages for part in stage._parts_with(changed.get(stage.output, {}))]
+    first = stages[0]
+    return Chain(parts, first._n_channels_in_chain, dtype, takes_channels=first._takes_channels)
 
 
 class ChannelStage(Stage):

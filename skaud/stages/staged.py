@@ -2,19 +2,18 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skaud._fitted import remember_parameters
-from skaud.design.osses2021 import Design, merge
-from skaud.engines.chain import Chain
 from skaud.engines.engine import Engine
 from skaud.engines.series import Series
 from skaud.estimator.engine import EngineTransformer
 from skaud.estimator.learning import LearningTransformer
-from skaud.stages.stage import ChainStage, ChannelStage, Stage, check_rate
+from skaud.stages.stage import ChainStage, ChannelStage, Stage, chain_of, check_rate
 
 
 class StagedTransformer(EngineTransformer, LearningTransformer):
@@ -87,18 +86,13 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
             stage_name, own = self._owners()[name]
             changed.setdefault(stage_name, {})[own] = value
         engines: list[Engine] = []
-        designs: list[Design] = []  # of neighbours that run as one
-        for name, stage in self.stages_.items():
-            if isinstance(stage, ChainStage):
-                designs.append(stage._design_with(changed[name]) if name in changed else stage.coefficients_)
+        for in_chain, neighbours in groupby(self.stages_.items(), lambda item: isinstance(item[1], ChainStage)):
+            if in_chain:
+                engines.append(chain_of([stage for _, stage in neighbours], changed, dtype))
                 continue
-            if designs:
-                engines.append(Chain(merge(designs), dtype))
-                designs = []
-            is_same = name not in changed and dtype == self.dtype
-            engines.append(stage._engine_ if is_same else stage._engine(changed.get(name, {}), dtype))
-        if designs:
-            engines.append(Chain(merge(designs), dtype))
+            for name, stage in neighbours:
+                is_same = name not in changed and dtype == self.dtype
+                engines.append(stage._engine_ if is_same else stage._engine(changed.get(name, {}), dtype))
         return engines[0] if len(engines) == 1 else Series(engines)
 
     def _why_no_chunks(self) -> str | None:

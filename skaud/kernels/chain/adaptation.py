@@ -1,0 +1,145 @@
+"""Adaptation loops: each divides its input by its own smoothed output.
+
+Symbols are those of T. Dau et al. (1996), JASA 99:3615.
+"""
+
+from skaud.kernels._compile import loop, step
+from skaud.kernels.chain.kind import Kind, rows
+from skaud.kernels.one_pole import ONE, TINY, ZERO, smoothing_step, smoothing_step_adjoint
+from skaud.kernels.pointwise import HALF, exponential
+
+SMOOTHING, FLOOR, GAIN, EXCESS, SLOPE = rows(5)  # EXCESS is M by which the output may exceed 1, SLOPE -2 / M
+OFFSET, SCALE = rows(2)
+
+
+@step
+def floor_step(x, floor):
+    """The larger of floor and x; NaN stays NaN."""
+    return x if x.real > floor.real else floor + (x - x)
+
+
+@step
+def floor_step_adjoint(y_bar, x, floor):
+    """Adjoint of floor_step: bars of x, floor; at the floor the derivative is the floor's."""
+    # y = x if x > floor else floor
+    above = y_bar if x > floor else ZERO * y_bar
+    return above, y_bar - above
+
+
+@step
+def limit_step(x, excess, slope, taylor):
+    """Above 1, 1 + M tanh((x - 1) / M): a loop's output exceeds 1 by at most M (Muenkner 1993); slope is -2 / M."""
+    e = exponential(slope * (x - ONE), taylor)
+    return ONE + excess * (ONE - e) / (ONE + e) if x.real > ONE else x
+
+
+@step
+def limit_step_adjoint(y_bar, x, y, excess, slope, taylor):
+    """Adjoint of limit_step, whose output is y: bars of x, excess, slope. Its derivative has no jump: it is 1 at 1."""
+    # y = ONE + excess * (ONE - e) / (ONE + e) if x > ONE else x
+    ratio = (ONE - y) * (HALF * slope)  # (ONE - e) / (ONE + e), as 1 / M is - slope / 2
+    # e = exponential(slope * (x - ONE))
+    exponent_bar = -HALF * y_bar * excess * (ONE - ratio * ratio)
+    limited = x > ONE
+    return (
+        exponent_bar * slope if limited else y_bar,
+        y_bar * ratio if limited else ZERO * y_bar,
+        exponent_bar * (x - ONE) if limited else ZERO * y_bar,
+    )
+
+
+@loop
+def loop_sample(x, l, f, z, taylor):
+    """One sample of a loop without a limit."""
+    y = floor_step(f[l + GAIN] * x, f[l + FLOOR]) / z[l]
+    z[l] = smoothing_step(z[l], y, f[l + SMOOTHING])
+    return y
+
+
+@loop
+def limited_loop_sample(x, l, f, z, taylor):
+    """One sample of a loop with a limit."""
+    y = limit_step(floor_step(f[l + GAIN] * x, f[l + FLOOR]) / z[l], f[l + EXCESS], f[l + SLOPE], taylor)
+    z[l] = smoothing_step(z[l], y, f[l + SMOOTHING])
+    return y
+
+
+@loop
+def divisor_adjoint(y_bar, y, l, r, wanted):
+    """Bar of y behind a loop's smoothing, too; that of the divisor before it is left in the row of the states."""
+    # divisor_next = smoothing_step(divisor, y, smoothing)
+    r.z_bar[l], own_bar, smoothing_bar = smoothing_step_adjoint(r.z_bar[l], r.u[l], y, r.f[l + SMOOTHING])
+    if wanted:
+        r.f_bar[l + SMOOTHING] += smoothing_bar
+    return own_bar + y_bar
+
+
+@loop
+def quotient_adjoint(quotient_bar, quotient, scaled, l, r, wanted):
+    """Adjoint of the division of a loop: bar of x."""
+    # quotient = floor_step(scaled, floor) / divisor
+    floored_bar = quotient_bar / r.u[l]
+    r.z_bar[l] -= floored_bar * quotient
+    scaled_bar, floor_bar = floor_step_adjoint(floored_bar, scaled, r.f[l + FLOOR])
+    if wanted:
+        r.f_bar[l + FLOOR] += floor_bar
+    # scaled = gain * x, whose gain no parameter moves
+    return r.f[l + GAIN] * scaled_bar
+
+
+@loop
+def loop_sample_adjoint(y_bar, x, y, l, r, wanted):
+    """Adjoint of loop_sample: bar of x."""
+    return quotient_adjoint(divisor_adjoint(y_bar, y, l, r, wanted), y, r.f[l + GAIN] * x, l, r, wanted)
+
+
+@loop
+def limited_loop_sample_adjoint(y_bar, x, y, l, r, wanted):
+    """Adjoint of limited_loop_sample: bar of x."""
+    scaled = r.f[l + GAIN] * x
+    quotient = floor_step(scaled, r.f[l + FLOOR]) / r.u[l]
+    # y = limit_step(quotient, excess, slope)
+    quotient_bar, excess_bar, slope_bar = limit_step_adjoint(
+        divisor_adjoint(y_bar, y, l, r, wanted), quotient, y, r.f[l + EXCESS], r.f[l + SLOPE], r.taylor
+    )
+    if wanted:
+        r.f_bar[l + EXCESS] += excess_bar
+        r.f_bar[l + SLOPE] += slope_bar
+    return quotient_adjoint(quotient_bar, quotient, scaled, l, r, wanted)
+
+
+@loop
+def rescale_sample(x, l, f, z, taylor):
+    """From what the loops leave to model units."""
+    return (x - f[l + OFFSET]) * f[l + SCALE] + TINY
+
+
+@loop
+def rescale_sample_adjoint(y_bar, x, y, l, r, wanted):
+    """Adjoint of rescale_sample: bar of x."""
+    # y = (x - offset) * scale + TINY
+    if wanted:
+        r.f_bar[l + OFFSET] -= y_bar * r.f[l + SCALE]
+        r.f_bar[l + SCALE] += y_bar * (x - r.f[l + OFFSET])
+    return y_bar * r.f[l + SCALE]
+
+
+class Loop(Kind):
+    """An adaptation loop without a limit."""
+
+    n_coefficients, n_states, keeps_states = 3, 1, True
+    sample, sample_adjoint = staticmethod(loop_sample), staticmethod(loop_sample_adjoint)
+
+
+class LimitedLoop(Kind):
+    """An adaptation loop whose output is limited."""
+
+    n_coefficients, n_states, keeps_states = 5, 1, True
+    sample, sample_adjoint = staticmethod(limited_loop_sample), staticmethod(limited_loop_sample_adjoint)
+
+
+class Rescale(Kind):
+    """What follows the loops."""
+
+    n_coefficients = 2
+    sample, sample_adjoint = staticmethod(rescale_sample), staticmethod(rescale_sample_adjoint)
