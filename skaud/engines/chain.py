@@ -52,6 +52,7 @@ class Chain(Engine):
         self.links, self.n_channels, self.dtype, self.takes_channels = tuple(parts), n_channels, dtype, takes_channels
         self.outputs = self.parts = tuple(dict.fromkeys(part.stage for part in parts))
         self._coefficients = layout.coefficients_of(self.links, n_channels)
+        self._of_filters = {part.stage for part in self.links if part.kind.is_filter}
         self._stretches: dict[str, Stretch] = {}
 
     def stretch_to(self, output: str) -> Stretch:
@@ -92,23 +93,22 @@ class Chain(Engine):
         segment: int,
     ) -> Responses:
         """As run, and keep checkpoints, unless there is no room for any."""
-        last = max(outputs, key=self.outputs.index)
-        kinds, plan, _ = self.stretch_to(last)
+        kinds, plan, _ = self.stretch_to(max(outputs, key=self.outputs.index))
         n_rows, shape, n_samples = len(state.states), x.shape[:2], x.shape[-1]
         # Filters respond in frames, of one sample if need be; channels at full rate come from between the parts.
-        ends = [self._end_of(name) - 1 for name in outputs]
-        full = [] if frame_samples is not None else [i for i in ends if not self.links[i].kind.is_filter]
-        table = plan.table.copy()
-        table[full, layout.RESPONSE] = range(len(full))
-        responses = np.empty((len(full), n_rows, self.n_channels, n_samples), self.dtype)
+        at_full_rate = [name for name in outputs if frame_samples is None and name not in self._of_filters]
+        if at_full_rate:
+            table = plan.table.copy()
+            table[[self._end_of(name) - 1 for name in at_full_rate], layout.RESPONSE] = range(len(at_full_rate))
+            plan = plan._replace(table=table)
+        responses = np.empty((len(at_full_rate), n_rows, self.n_channels, n_samples), self.dtype)
         frame = frame_samples or 1
         n_frames = (int(state.filled[0]) + n_samples) // frame
-        frames = np.empty((n_rows if len(full) < len(ends) else 0, len(plan.positions), n_frames), self.dtype)
+        n_framed = n_rows if len(at_full_rate) < len(outputs) else 0
+        frames = np.empty((n_framed, len(plan.positions), n_frames), self.dtype)
         work = layout.workspace(plan)
-        plan = plan._replace(table=table)
         run_of(kinds)(self._rows(x), state, plan, checkpoints, segment, work, responses, frames, frame)
-        by_end = dict(zip(full, responses))
-        found = {name: by_end.get(end, frames) for name, end in zip(outputs, ends)}
+        found = dict.fromkeys(outputs, frames) | dict(zip(at_full_rate, responses))
         return {name: response.reshape(*shape, *response.shape[1:]) for name, response in found.items()}
 
     def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, ChainTape]:
