@@ -128,7 +128,7 @@ class Chain(Engine):
         state = layout.State(rest[np.newaxis], np.zeros((1, len(plan.groups) * layout.LANES), dtype), np.zeros(1, int))
         bars = layout.Bars(np.zeros((n_rows, len(rest)), dtype), np.zeros(len(self._coefficients)))
         x_bar = np.empty_like(tape.x)
-        reverse_of(kinds)(
+        reverse_of(kinds, bool(wanted))(
             tape.x,
             tape.segment,
             tape.checkpoints,
@@ -139,7 +139,6 @@ class Chain(Engine):
             bars,
             layout.empty_tape(plan, min(tape.segment, tape.x.shape[1]), len(rest)),
             layout.reverse_workspace(plan, max(kind.n_states for kind in kinds)),
-            sum(1 << i for i, part in enumerate(self.links) if part.stage in wanted),
             x_bar,
         )
         start_bars = np.zeros(self._rest.states.shape[1])

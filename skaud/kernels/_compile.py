@@ -14,7 +14,7 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
 from numba.core.typed_passes import NativeLowering
 from numba.extending import intrinsic
-from numba.np.arrayobj import make_array, populate_array
+from numba.np.arrayobj import make_array
 
 from skaud._warnings import warn_caller
 from skaud.kernels._cache import KernelCache, config
@@ -157,22 +157,21 @@ def borrowed(typing_context, array):
     return types.Array(array.dtype, array.ndim, array.layout)(array), generate
 
 
-@_intrinsic(lambda array, begin, count: array[begin : begin + count])
-def stretch(typing_context, array, begin, count):
-    """View of so many values of a flat array, from an index on that is not counted from its end.
+@_intrinsic(lambda source, begin: source.reshape(-1)[begin:])
+def pointer(typing_context, source, begin):
+    """Pointer to an entry of an array, contiguous and counted flat, or of what another pointer points to.
 
-    As a slice would be, but nothing is checked, which costs as much as the arithmetic on 16 values, nor counted.
+    It knows no end, and nobody counts it: code that works on pointers is compiled in half the time of code that slices
+    arrays, and runs faster where a loop is as short as 16 lanes.
     """
 
     def generate(context, builder, signature, arguments):
-        source = make_array(array)(context, builder, value=arguments[0])
-        view = make_array(signature.return_type)(context, builder)
-        item = context.get_constant(types.intp, context.get_abi_sizeof(context.get_data_type(array.dtype)))
-        begins = cgutils.gep(builder, source.data, arguments[1])
-        populate_array(view, begins, [arguments[2]], [item], item, None)
-        return view._getvalue()
+        data = arguments[0]
+        if isinstance(source, types.Array):
+            data = make_array(source)(context, builder, value=data).data
+        return builder.gep(data, [arguments[1]])
 
-    return types.Array(array.dtype, 1, "C")(array, types.intp, types.intp), generate
+    return types.CPointer(source.dtype)(source, types.intp), generate
 
 
 def _pointer(context, builder, array_type, array, index_type, index):

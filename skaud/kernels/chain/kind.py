@@ -4,11 +4,18 @@ A row is one number of 16 channels side by side, the lanes; lane l of the row th
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skaud.kernels.lanes import LANES
+
+
+def made_once(function: Callable) -> Callable:
+    """Cache; mypy takes the class that a function is given for one without a hash."""
+    return cache(function)
 
 
 def rows(n: int) -> range:
@@ -74,6 +81,6 @@ class Part(NamedTuple):
     n_filters: tuple[int, ...] = ()
 
 
-def table_of(*columns: object) -> np.ndarray:
+def table_of(*columns: ArrayLike) -> np.ndarray:
     """Coefficients of a part that are the same in all channels, of columns that are each a number, or one a time."""
     return np.stack([np.atleast_1d(column) for column in np.broadcast_arrays(*columns)], axis=-1)[:, np.newaxis]

@@ -47,7 +47,8 @@ class Plan(NamedTuple):
 class State(NamedTuple):
     """Everything that a run changes, a row a signal's ear.
 
-    states : (n_rows, n), sums : (n_rows, n_cells * LANES), of the frame that is not complete, filled : (1,), its samples
+    states : (n_rows, n), sums : (n_rows, n_cells * LANES), of the frame that is not complete, filled : (1,), how many
+    samples it has
     """
 
     states: np.ndarray
@@ -56,7 +57,8 @@ class State(NamedTuple):
 
     def copy(self) -> "State":
         """Copy that shares nothing."""
-        return State(*aligned_copies(self[:2]), self.filled.copy())
+        states, sums = aligned_copies(self[:2])
+        return State(states, sums, self.filled.copy())
 
     def repeat(self, n_rows: int) -> "State":
         """State of so many rows, each as the one here."""
@@ -106,7 +108,7 @@ def cells_of(part: Part) -> list[tuple[int, int]]:
 
 
 def lay_out(part: Part, values: np.ndarray, n_channels: int) -> np.ndarray:
-    """Numbers (n_times, n_channels or 1, n) of a part as its kernel takes them, (n_times * n_groups or cells, n, LANES)."""
+    """Numbers (n_times, n_channels or 1, n) of a part as its kernel takes them, (..., n, LANES)."""
     n_groups = -(-n_channels // LANES)
     channel = np.minimum(np.arange(n_groups * LANES), values.shape[1] - 1)
     rows = np.moveaxis(values[:, channel].reshape(len(values), n_groups, LANES, values.shape[-1]), 2, 3)
@@ -134,7 +136,8 @@ def make_plan(parts: Sequence[Part], n_channels: int, coefficients: np.ndarray, 
     """Plan of a chain, whose coefficients are given in the dtype of the computation."""
     n_groups = -(-n_channels // LANES)
     table = np.full((len(parts), N_COLUMNS), -1)
-    at, cells, n_links, n_planes, n_kept = [0, 0], [], 0, 0, 0
+    at, n_links, n_planes, n_kept = [0, 0], 0, 0, 0
+    cells: list[tuple[int, int]] = []
     where: dict[tuple[int, int, int], int] = {}  # cell of (part, filter, group)
     for i, part in enumerate(parts):
         table[i, [COEFFICIENTS, STATES]] = at
@@ -182,7 +185,8 @@ def empty_tape(plan: Plan, n_samples: int, n_states: int) -> Tape:
     width = plan.n_groups * LANES
     shapes = (plan.n_planes * n_samples * width,), (plan.n_kept * (n_samples + 1) * LANES,)
     cells = (ceil(n_samples / SEGMENT) * n_states,)
-    return Tape(*aligned_empty(*shapes, cells, dtype=plan.coefficients.dtype), n_samples)
+    inputs, kept, states = aligned_empty(*shapes, cells, dtype=plan.coefficients.dtype)
+    return Tape(inputs, kept, states, n_samples)
 
 
 def reverse_workspace(plan: Plan, most_states: int) -> tuple[np.ndarray, ...]:
@@ -196,7 +200,7 @@ def reverse_workspace(plan: Plan, most_states: int) -> tuple[np.ndarray, ...]:
         dtype=dtype,
     )
     seeds[...], gathered[...] = 0, 0
-    return block, seeds, history, gathered, np.zeros(SEGMENT, np.int64), np.empty((0, 0, 0, 0), dtype)
+    return block, seeds, history, gathered, np.zeros(SEGMENT, np.int64)
 
 
 def kinds_of(parts: Sequence[Part]) -> tuple[type[Kind], ...]:

@@ -4,14 +4,13 @@ A loop here loads, calls what a kind does in a sample, and stores.
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.kernels._compile import borrowed, kernel, loop, stretch
-from skaud.kernels.chain.kind import Kind
-from skaud.kernels.chain.layout import COEFFICIENTS, FIRST, KEPT, RESPONSE, STATES, TIMES
+from skaud.kernels._compile import kernel, loop, pointer
+from skaud.kernels.chain.kind import Kind, made_once
+from skaud.kernels.chain.layout import COEFFICIENTS, FIRST, KEPT, N_COLUMNS, RESPONSE, STATES, TIMES
 from skaud.kernels.lanes import LANES, SEGMENT
 from skaud.kernels.one_pole import ZERO
 
@@ -26,18 +25,24 @@ class Span(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What the loops of a row work on: of a plan, of a state, and of a tape, which may be empty."""
+    """What the loops of a row work on, flat: of a plan, of a state, and of a tape, which may be empty.
+
+    responses : (n_responses, n_rows, n_channels, n_samples)
+    """
 
     row: int
+    n_rows: int
+    n_samples: int
+    n_channels: int
     n_groups: int
     n_taped: int
-    block: np.ndarray
-    states: np.ndarray
-    sums: np.ndarray
     table: np.ndarray
     coefficients: np.ndarray
     groups: np.ndarray
     taylor: tuple
+    block: np.ndarray
+    states: np.ndarray
+    sums: np.ndarray
     inputs: np.ndarray
     kept: np.ndarray
     responses: np.ndarray
@@ -66,39 +71,42 @@ def _one_then(first: Callable, then: Callable) -> Any:
 
 
 @loop
-def copy_lanes(source, target):
-    """All numbers of a target, from the beginning of an array."""
-    for i in range(len(target)):
+def copy_lanes(source, target, n):
+    """So many numbers."""
+    for i in range(n):
         target[i] = source[i]
 
 
 @loop
-def load(x, plan, work, n_samples, in_x):
-    """Samples of a row into the block: a sound into all lanes, or channels (n_rows * n_channels, n_samples) into theirs."""
-    width = plan.n_groups * LANES
-    if plan.takes_channels:
+def load(x, takes_channels, work, n_samples, in_x):
+    """Samples of a row into the block: a sound into all lanes, or channels, each a row of x, into theirs."""
+    width = work.n_groups * LANES
+    if takes_channels:
         for i in range(n_samples * width):
             work.block[i] = ZERO
-        for c in range(plan.n_channels):
+        for c in range(work.n_channels):
+            channel = pointer(x, (work.row * work.n_channels + c) * work.n_samples + in_x)
             for t in range(n_samples):
-                work.block[t * width + c] = x[work.row * plan.n_channels + c, in_x + t]
+                work.block[t * width + c] = channel[t]
     else:
+        sound = pointer(x, work.row * work.n_samples + in_x)
         for t in range(n_samples):
-            sample, lanes = x[work.row, in_x + t], stretch(work.block, t * width, width)
+            lanes = pointer(work.block, t * width)
             for i in range(width):
-                lanes[i] = sample
+                lanes[i] = sound[t]
 
 
 @loop
 def store(response, span, work):
     """Block into the next samples of a response."""
-    out = work.responses[response]
-    for c in range(out.shape[1]):
+    for c in range(work.n_channels):
+        row = (response * work.n_rows + work.row) * work.n_channels + c
+        out = pointer(work.responses, row * work.n_samples + span.in_x)
         for t in range(span.end):
-            out[work.row, c, span.in_x + t] = work.block[t * work.n_groups * LANES + c]
+            out[t] = work.block[t * work.n_groups * LANES + c]
 
 
-@cache
+@made_once
 def link(kind: type[Kind]) -> Any:
     """Loop of a part that channels go through: a block, in place."""
     sample, n_coefficients, n_states = kind.sample, kind.n_coefficients * LANES, kind.n_states * LANES
@@ -106,32 +114,33 @@ def link(kind: type[Kind]) -> Any:
 
     @loop
     def go_through(i, span, work):
-        n_groups, width, own = work.n_groups, work.n_groups * LANES, work.table[i]
-        f_begin, z_begin, u_begin = own[COEFFICIENTS], own[STATES], own[KEPT] * LANES * (work.n_taped + 1)
+        n_groups, block, taylor, slot = work.n_groups, work.block, work.taylor, span.slot
+        own = pointer(work.table, i * N_COLUMNS)
         for n in range(own[TIMES]):
-            if span.slot >= 0:
-                at = ((own[FIRST] + n) * work.n_taped + span.slot) * width
-                copy_lanes(work.block, stretch(work.inputs, at, span.end * width))
+            if slot >= 0:
+                plane = pointer(work.inputs, ((own[FIRST] + n) * work.n_taped + slot) * n_groups * LANES)
+                copy_lanes(block, plane, span.end * n_groups * LANES)
+            coefficients = pointer(work.coefficients, own[COEFFICIENTS] + n * n_groups * n_coefficients)
+            states = pointer(work.states, own[STATES] + n * n_groups * n_states)
+            kept = pointer(work.kept, (own[KEPT] * LANES + n * n_groups * n_kept) * (work.n_taped + 1))
             for t in range(span.end):
                 for k in range(n_groups):
-                    part = n * n_groups + k
-                    f = stretch(work.coefficients, f_begin + part * n_coefficients, n_coefficients)
-                    z = stretch(work.states, z_begin + part * n_states, n_states)
-                    x = stretch(work.block, (t * n_groups + k) * LANES, LANES)
-                    u = u_begin + (part * (work.n_taped + 1) + span.slot + t) * n_kept
-                    if n_kept and span.slot == 0 and t == 0:
-                        copy_lanes(z, stretch(work.kept, u, n_kept))
+                    f, z = pointer(coefficients, k * n_coefficients), pointer(states, k * n_states)
+                    x = pointer(block, (t * n_groups + k) * LANES)
+                    u = pointer(kept, (k * (work.n_taped + 1) + slot + t) * n_kept)
+                    if n_kept and slot == 0 and t == 0:
+                        copy_lanes(z, u, n_kept)
                     for l in range(LANES):
-                        x[l] = sample(x[l], l, f, z, work.taylor)
-                    if n_kept and span.slot >= 0:
-                        copy_lanes(z, stretch(work.kept, u + n_kept, n_kept))
+                        x[l] = sample(x[l], l, f, z, taylor)
+                    if n_kept and slot >= 0:
+                        copy_lanes(z, pointer(u, n_kept), n_kept)
         if own[RESPONSE] >= 0:
             store(own[RESPONSE], span, work)
 
     return go_through
 
 
-@cache
+@made_once
 def filters(kind: type[Kind]) -> Any:
     """Loop of filters: samples of the block, added to the cells' sums.
 
@@ -141,40 +150,40 @@ def filters(kind: type[Kind]) -> Any:
 
     @loop
     def go_through(i, span, work):
-        width, own, t = work.n_groups * LANES, work.table[i], span.begin
-        f_begin, z_begin, first = own[COEFFICIENTS], own[STATES], own[FIRST]
+        width, taylor, t = work.n_groups * LANES, work.taylor, span.begin
+        own = pointer(work.table, i * N_COLUMNS)
+        coefficients, states = pointer(work.coefficients, own[COEFFICIENTS]), pointer(work.states, own[STATES])
+        sums, groups = pointer(work.sums, own[FIRST] * LANES), pointer(work.groups, own[FIRST])
         while t < span.end:
             at_once = 4 if span.end - t >= 4 else 1
             for cell in range(own[TIMES]):
-                x = stretch(work.block, t * width + work.groups[first + cell] * LANES, at_once * width)
-                f = stretch(work.coefficients, f_begin + cell * n_coefficients, n_coefficients)
-                z = stretch(work.states, z_begin + cell * n_states, n_states)
-                total = stretch(work.sums, (first + cell) * LANES, LANES)
+                x, total = pointer(work.block, t * width + groups[cell] * LANES), pointer(sums, cell * LANES)
+                f, z = pointer(coefficients, cell * n_coefficients), pointer(states, cell * n_states)
                 if at_once == 4:
-                    x1, x2, x3 = stretch(x, width, LANES), stretch(x, 2 * width, LANES), stretch(x, 3 * width, LANES)
+                    x1, x2, x3 = pointer(x, width), pointer(x, 2 * width), pointer(x, 3 * width)
                     for l in range(LANES):
-                        sum1 = total[l] + sample(x[l], l, f, z, work.taylor)
-                        sum2 = sum1 + sample(x1[l], l, f, z, work.taylor)
-                        sum3 = sum2 + sample(x2[l], l, f, z, work.taylor)
-                        total[l] = sum3 + sample(x3[l], l, f, z, work.taylor)
+                        sum1 = total[l] + sample(x[l], l, f, z, taylor)
+                        sum2 = sum1 + sample(x1[l], l, f, z, taylor)
+                        sum3 = sum2 + sample(x2[l], l, f, z, taylor)
+                        total[l] = sum3 + sample(x3[l], l, f, z, taylor)
                 else:
                     for l in range(LANES):
-                        total[l] += sample(x[l], l, f, z, work.taylor)
+                        total[l] = total[l] + sample(x[l], l, f, z, taylor)
             t += at_once
 
     return go_through
 
 
 @loop
-def close_frame(plan, work, n_samples, mean):
+def close_frame(positions, n_features, n_cells, sums, n_samples, mean):
     """Mean of every feature over a frame, whose sums begin anew."""
-    for f in range(len(plan.positions)):
-        mean[f] = work.sums[plan.positions[f]] / np.float32(n_samples)
-    for i in range(len(work.sums)):
-        work.sums[i] = ZERO
+    for f in range(n_features):
+        mean[f] = sums[positions[f]] / np.float32(n_samples)
+    for i in range(n_cells * LANES):
+        sums[i] = ZERO
 
 
-@cache
+@made_once
 def run_of(kinds: tuple[type[Kind], ...]) -> Any:
     """Kernel of a chain of these kinds."""
     go_through = in_turn(link(kind) for kind in kinds if not kind.is_filter)
@@ -189,34 +198,36 @@ def run_of(kinds: tuple[type[Kind], ...]) -> Any:
         (n_rows, n_features, n_frames) gets what frames that end in x give on average, unless it has no rows.
         checkpoints (n_checkpoints, n_rows, n) gets the states before every `segment` samples, unless it is empty.
         """
-        block, means = borrowed(work[0]), borrowed(work[1])
-        table, coefficients = borrowed(plan.table), borrowed(plan.coefficients)
-        groups, states, sums = borrowed(plan.groups), borrowed(state.states), borrowed(state.sums)
-        filled = state.filled[0]
-        for row in range(len(states)):
+        (n_rows, n_states), n_samples, n_features = state.states.shape, x.shape[1], len(plan.positions)
+        block, means, positions = pointer(work[0], 0), pointer(work[1], 0), pointer(plan.positions, 0)
+        filled, n_frames = state.filled[0], 0
+        for row in range(n_rows):
             own = Work(
-                row, plan.n_groups, 0, block, states[row], sums[row], table, coefficients, groups, plan.taylor,
-                block, block, responses,
+                row, n_rows, n_samples, plan.n_channels, plan.n_groups, 0,
+                pointer(plan.table, 0), pointer(plan.coefficients, 0), pointer(plan.groups, 0), plan.taylor,
+                block, pointer(state.states, row * n_states), pointer(state.sums, row * state.sums.shape[1]),
+                block, block, pointer(responses, 0),
             )  # fmt: skip
             filled, n_frames = state.filled[0], 0
-            for begin in range(0, x.shape[1], SEGMENT):
-                n_samples = min(SEGMENT, x.shape[1] - begin)
+            for begin in range(0, n_samples, SEGMENT):
+                n = min(SEGMENT, n_samples - begin)
                 if len(checkpoints) and begin % segment == 0:
-                    copy_lanes(own.states, checkpoints[begin // segment, row])
-                load(x, plan, own, n_samples, begin)
-                go_through(0, Span(0, n_samples, begin, -1), own)
+                    copy_lanes(own.states, pointer(checkpoints, (begin // segment * n_rows + row) * n_states), n_states)
+                load(x, plan.takes_channels, own, n, begin)
+                go_through(0, Span(0, n, begin, -1), own)
                 if len(frames):
                     t, n_ended = 0, 0
-                    while t < n_samples:
-                        end = min(n_samples, t + frame_samples - filled)
+                    while t < n:
+                        end = min(n, t + frame_samples - filled)
                         go_through_filters(plan.n_links, Span(t, end, begin, -1), own)
                         filled, t = filled + end - t, end
                         if filled == frame_samples:
-                            close_frame(plan, own, frame_samples, means[n_ended])
+                            mean = pointer(means, n_ended * n_features)
+                            close_frame(positions, n_features, len(plan.groups), own.sums, frame_samples, mean)
                             filled, n_ended = 0, n_ended + 1
-                    for f in range(len(plan.positions)):
+                    for f in range(n_features):
                         for j in range(n_ended):
-                            frames[row, f, n_frames + j] = means[j, f]
+                            frames[row, f, n_frames + j] = means[j * n_features + f]
                     n_frames += n_ended
         state.filled[0] = filled
 
