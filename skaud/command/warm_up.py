@@ -28,6 +28,10 @@ def _differentiate(model: Any, x: Any, **names: Any) -> None:
     pullback(value)
 
 
+def _differentiate_all(model: Any, x: Any) -> None:
+    _differentiate(model, x, wrt=("X", *model._differentiable()))
+
+
 def _differentiate_health(model: Any, x: Any) -> None:
     _differentiate(model, x, wrt=("X", "ohc_health"))
 
@@ -45,16 +49,15 @@ def _fit_audiogram(model: Any, x: Any) -> None:
 
 
 # Class and call, which compile a kernel or more of their own: a process compiles one at a time.
-_OSSES2021 = tuple(("Osses2021", call) for call in (_differentiate, _transform, _simulate))
-_KING2019 = ("ModulationBandpass", "AdaptationHighPass", "Compression")
+_CHAIN = (_differentiate, _differentiate_all)  # of stages, which every call runs by the same kernel
 JOBS: dict[str, tuple[tuple[str, Callable], ...]] = {
     "carfac": tuple(
         ("CARFAC", call)
         for call in (_differentiate, _differentiate_health, _learn, _fit_audiogram, _transform, _simulate)
     ),
-    "osses2021": _OSSES2021,
-    "dau1997": _OSSES2021,  # whose kernels it runs on
-    "king2019": (*_OSSES2021, *((stage, _differentiate) for stage in _KING2019)),
+    "osses2021": tuple(("Osses2021", call) for call in _CHAIN),
+    "dau1997": tuple(("Dau1997", call) for call in _CHAIN),
+    "king2019": tuple(("King2019", call) for call in _CHAIN),
     "biomimetic": (),  # which has no kernels that are compiled
 }
 

@@ -126,11 +126,11 @@ class Chain(Engine):
         (kinds, plan, rest), n_rows, dtype = self.stretch_to(tape.output), prod(tape.shape[:2]), np.dtype(self.dtype)
         bar = (bar / tape.frame_samples).reshape(n_rows, *bar.shape[2:])
         state = layout.State(rest[np.newaxis], np.zeros((1, len(plan.groups) * layout.LANES), dtype), np.zeros(1, int))
-        bars = layout.Bars(np.zeros((n_rows, len(rest)), dtype), np.zeros(len(self._coefficients)))
-        x_bar = np.empty_like(tape.x)
+        bars = layout.Bars(
+            np.empty_like(tape.x), np.zeros((n_rows, len(rest)), dtype), np.zeros(len(self._coefficients))
+        )
         reverse_of(kinds, bool(wanted))(
             tape.x,
-            tape.segment,
             tape.checkpoints,
             state.repeat(n_rows),
             plan,
@@ -139,11 +139,10 @@ class Chain(Engine):
             bars,
             layout.empty_tape(plan, min(tape.segment, tape.x.shape[1]), len(rest)),
             layout.reverse_workspace(plan, max(kind.n_states for kind in kinds)),
-            x_bar,
         )
         start_bars = np.zeros(self._rest.states.shape[1])
         start_bars[: len(rest)] = bars.states.sum(axis=0, dtype=float)
-        return x_bar.reshape(tape.shape), (bars.coefficients, start_bars)
+        return bars.x.reshape(tape.shape), (bars.coefficients, start_bars)
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """Coefficients of all parts, and states that they begin with."""

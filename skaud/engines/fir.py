@@ -87,7 +87,7 @@ class Fir(Engine):
             # Around a clip there is silence: as much before as the filter looks back, after as it looks ahead.
             before = len(self.taps) - 1 - self.advance
             rows = np.pad(x.reshape(-1, n_samples), ((0, 0), (before, self.advance)))
-            convolve_adjoint(rows, out_bar.reshape(-1, n_samples), taps_bar)
+            convolve_adjoint(rows, np.ascontiguousarray(out_bar).reshape(-1, n_samples), taps_bar)
         return x_bar, (taps_bar[::-1],)
 
     def coefficients(self) -> tuple[np.ndarray, ...]:

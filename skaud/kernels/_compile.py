@@ -12,6 +12,7 @@ from numba.core import cgutils, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_machinery import register_pass
+from numba.core.errors import TypingError
 from numba.core.typed_passes import NativeLowering
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
@@ -159,11 +160,14 @@ def borrowed(typing_context, array):
 
 @_intrinsic(lambda source, begin: source.reshape(-1)[begin:])
 def pointer(typing_context, source, begin):
-    """Pointer to an entry of an array, contiguous and counted flat, or of what another pointer points to.
+    """Pointer to an entry of a contiguous array, counted flat, or of what another pointer points to.
 
     It knows no end, and nobody counts it: code that works on pointers is compiled in half the time of code that slices
     arrays, and runs faster where a loop is as short as 16 lanes.
     """
+
+    if isinstance(source, types.Array) and source.layout != "C":
+        raise TypingError(f"a pointer needs a contiguous array, not {source}; copy it first")
 
     def generate(context, builder, signature, arguments):
         data = arguments[0]

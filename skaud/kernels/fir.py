@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skaud.kernels._compile import borrowed, kernel
+from skaud.kernels._compile import kernel, pointer
 from skaud.kernels.one_pole import ZERO
 
 WIDTH = 128  # samples side by side
@@ -19,19 +19,19 @@ def prepare_taps(fir: np.ndarray, dtype: str) -> np.ndarray:
 @kernel
 def convolve(x, taps, out):
     """Filter x (n_rows, len(taps) - 1 + n_samples), what came before in front, into out (n_rows, n_samples)."""
-    n_taps, n_samples = len(taps), out.shape[1]
+    n_taps, n_samples, n_in = len(taps), out.shape[1], x.shape[1]
     window_array, total_array = np.empty(WIDTH + n_taps, x.dtype), np.empty(WIDTH, x.dtype)
-    window, total = borrowed(window_array), borrowed(total_array)
+    window, total = pointer(window_array, 0), pointer(total_array, 0)
     for row in range(len(x)):
         for begin in range(0, n_samples, WIDTH):
+            sound = pointer(x, row * n_in + begin)
             for i in range(WIDTH + n_taps):
-                window[i] = x[row, begin + i] if begin + i < x.shape[1] else ZERO
+                window[i] = sound[i] if begin + i < n_in else ZERO
             for l in range(WIDTH):
                 total[l] = ZERO
             for k in range(0, n_taps, TAPS_AT_ONCE):
-                w = window[k:]
-                r0, r1, r2, r3 = taps[k], taps[k + 1], taps[k + 2], taps[k + 3]
-                r4, r5, r6, r7 = taps[k + 4], taps[k + 5], taps[k + 6], taps[k + 7]
+                w, r = pointer(window, k), pointer(taps, k)
+                r0, r1, r2, r3, r4, r5, r6, r7 = r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]
                 for l in range(WIDTH):
                     total[l] = (
                         total[l]
@@ -44,8 +44,9 @@ def convolve(x, taps, out):
                         + r6 * w[l + 6]
                         + r7 * w[l + 7]
                     )
+            filtered = pointer(out, row * n_samples + begin)
             for l in range(min(WIDTH, n_samples - begin)):
-                out[row, begin + l] = total[l]
+                filtered[l] = total[l]
     window_array[0] = total_array[0]  # holds both arrays to here
 
 
@@ -57,14 +58,14 @@ def convolve_adjoint(x, out_bar, taps_bar):
     """
     n_taps, n_samples = len(taps_bar), out_bar.shape[1]
     total_array = np.zeros(n_taps, x.dtype)
-    total = borrowed(total_array)
+    total = pointer(total_array, 0)
     for row in range(len(x)):
         for begin in range(0, n_samples, WIDTH):
             t = begin
             while t < min(begin + WIDTH, n_samples):
                 if t + SAMPLES_AT_ONCE <= n_samples:
-                    w = x[row, t:]
-                    r0, r1, r2, r3 = out_bar[row, t], out_bar[row, t + 1], out_bar[row, t + 2], out_bar[row, t + 3]
+                    w, r = pointer(x, row * x.shape[1] + t), pointer(out_bar, row * n_samples + t)
+                    r0, r1, r2, r3 = r[0], r[1], r[2], r[3]
                     # out[t] = sum(taps[k] * x[t + k])
                     for k in range(n_taps):
                         total[k] = total[k] + r0 * w[k] + r1 * w[k + 1] + r2 * w[k + 2] + r3 * w[k + 3]

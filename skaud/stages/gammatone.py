@@ -110,10 +110,10 @@ class GammatoneFilterbank(ChainStage):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        channels_of(self)
+        channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate)
 
     def _design(self) -> None:
-        self.channel_frequencies_hz_ = channels_of(self)
+        self.channel_frequencies_hz_ = channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate)
         self.n_channels_ = len(self.channel_frequencies_hz_)
         super()._design()
 
@@ -162,19 +162,18 @@ class GammatoneFilterbank(ChainStage):
         return channel_names(self.channel_frequencies_hz_)
 
 
-def channels_of(stage: Any) -> np.ndarray:
+def channels_between(low_hz: float, high_hz: float | None, spacing: str, sample_rate: float) -> np.ndarray:
     """Centre frequencies as the parameters ask for them; an error where there are none, or one is beyond the rate."""
-    low_hz, sample_rate = stage.low_hz, stage.sample_rate
-    high_hz = design.HIGHEST_HZ if stage.high_hz is None else stage.high_hz
+    given_hz, high_hz = high_hz, design.HIGHEST_HZ if high_hz is None else high_hz
     if low_hz > high_hz:
-        by_default = ", which None stands for," if stage.high_hz is None else ""
+        by_default = ", which None stands for," if given_hz is None else ""
         raise ValueError(f"low_hz={low_hz} must not exceed high_hz={high_hz}{by_default}; lower it, or raise high_hz.")
-    center_hz = design.center_frequencies(low_hz, high_hz, stage.spacing)
+    center_hz = design.center_frequencies(low_hz, high_hz, spacing)
     below = center_hz < (1 - 1e-9) * sample_rate / 2  # the way to the ERB scale and back costs the last bits
     beyond = f"must lie below half the sample rate, {sample_rate / 2:g} Hz"
-    if stage.high_hz is None and not below.any():
+    if given_hz is None and not below.any():
         raise ValueError(f"low_hz={low_hz} {beyond}; lower it, or raise sample_rate={sample_rate}.")
-    if stage.high_hz is not None and (high_hz > sample_rate / 2 or not below.all()):
+    if given_hz is not None and (high_hz > sample_rate / 2 or not below.all()):
         raise ValueError(
             f"high_hz={high_hz} {beyond}, and so must all channels; lower it, leave it at None for those that the rate "
             f"allows, or raise sample_rate={sample_rate}."

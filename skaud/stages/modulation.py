@@ -18,7 +18,7 @@ from skaud.kernels.chain.hair_cell import LowPass
 from skaud.kernels.chain.kind import Kind, Part, table_of
 from skaud.kernels.chain.modulation import EnvelopeFilter, LinearFilter
 from skaud.pooling.temporal import TemporalPooling
-from skaud.stages.gammatone import GammatoneFilterbank, channels_of
+from skaud.stages.gammatone import GammatoneFilterbank, channels_between
 from skaud.stages.stage import ChainStage, ChannelStage, check_corner, corner_bounds
 
 MAX_Q = 50  # already 250 filters a channel
@@ -140,7 +140,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        channels_of(self)
+        channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate)
         if not 0.5 < self.modulation_q <= MAX_Q:
             raise ValueError(
                 f"modulation_q={self.modulation_q} must be above 0.5, where filters side by side would reach 0 Hz, and "
@@ -150,7 +150,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         check_corner("envelope_low_pass_hz", self.envelope_low_pass_hz, self.sample_rate)
 
     def _design(self) -> None:
-        self.channel_frequencies_hz_ = channels_of(self)
+        self.channel_frequencies_hz_ = channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate)
         super()._design()
 
     @property
@@ -164,7 +164,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         return pd.MultiIndex.from_tuples(pairs, names=["center_hz", "modulation_hz"])
 
     def _n_channels_without_sound(self) -> int | None:
-        return len(channels_of(self))
+        return len(channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate))
 
     def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
         published = {

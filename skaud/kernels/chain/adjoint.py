@@ -185,32 +185,49 @@ def reverse_of(kinds: tuple[type[Kind], ...], wanted: bool) -> Any:
     go_back_through_filters = backwards(filters_adjoint(kind, wanted) for kind in cells)
 
     @kernel
-    def reverse(x, segment, checkpoints, state, plan, value_bar, frame_samples, bars, tape, work, x_bar):
-        """Adjoint of run, over all of x, from checkpoints every `segment` samples; it changes state.
+    def reverse(x, checkpoints, state, plan, value_bar, frame_samples, bars, tape, work):
+        """Adjoint of run, over all of x, from checkpoints as far apart as the tape is long; it changes state.
 
         value_bar (n_rows, n_features, n_frames) are the bars of frames of frame_samples samples, of sums, not means.
-        bars come in as zeros and leave as those of the first state and, if wanted, of the coefficients. x_bar
-        is shaped as x.
+        bars come in as zeros, those of x as anything; if not wanted, those of the coefficients mean nothing.
         """
         (n_rows, n_states), n_samples, width = state.states.shape, x.shape[1], plan.n_groups * LANES
-        first_cell, frames, cells = plan.table[plan.n_links, STATES], pointer(work[4], 0), pointer(tape.cells, 0)
+        first_cell, frames, cells = plan.table[plan.n_links, STATES], pointer(work.frames, 0), pointer(tape.cells, 0)
         n_cell_states, n_all = n_states - first_cell, checkpoints.shape[2]
         for row in range(n_rows):
             own = Work(
-                row, n_rows, n_samples, plan.n_channels, plan.n_groups, tape.n_samples,
-                pointer(plan.table, 0), pointer(plan.coefficients, 0), pointer(plan.groups, 0), plan.taylor,
-                pointer(work[0], 0), pointer(state.states, row * n_states),
-                pointer(state.sums, row * state.sums.shape[1]),
-                pointer(tape.inputs, 0), pointer(tape.kept, 0), pointer(value_bar, 0),
-            )  # fmt: skip
+                row=row,
+                n_rows=n_rows,
+                n_samples=n_samples,
+                n_channels=plan.n_channels,
+                n_groups=plan.n_groups,
+                n_taped=tape.n_samples,
+                table=pointer(plan.table, 0),
+                coefficients=pointer(plan.coefficients, 0),
+                groups=pointer(plan.groups, 0),
+                taylor=plan.taylor,
+                block=pointer(work.block, 0),
+                states=pointer(state.states, row * n_states),
+                sums=pointer(state.sums, row * state.sums.shape[1]),
+                inputs=pointer(tape.inputs, 0),
+                kept=pointer(tape.kept, 0),
+                responses=pointer(value_bar, 0),
+            )
             back = Back(
-                plan.n_planes, len(plan.groups), first_cell, n_cell_states,
-                pointer(work[3], 0), pointer(bars.states, row * n_states),
-                pointer(work[1], 0), frames, pointer(work[2], 0), cells,
-            )  # fmt: skip
+                n_planes=plan.n_planes,
+                n_cells=len(plan.groups),
+                first_cell=first_cell,
+                n_cell_states=n_cell_states,
+                coefficients=pointer(work.gathered, 0),
+                states=pointer(bars.states, row * n_states),
+                seeds=pointer(work.seeds, 0),
+                frames=frames,
+                history=pointer(work.history, 0),
+                cells=cells,
+            )
             for j in range(len(checkpoints)):
                 k = len(checkpoints) - 1 - j
-                start, stop = k * segment, min((k + 1) * segment, n_samples)
+                start, stop = k * tape.n_samples, min((k + 1) * tape.n_samples, n_samples)
                 copy_lanes(pointer(checkpoints, (k * n_rows + row) * n_all), own.states, n_states)
                 for begin in range(start, stop, SEGMENT):
                     n, slot = min(SEGMENT, stop - begin), begin - start
@@ -230,7 +247,7 @@ def reverse_of(kinds: tuple[type[Kind], ...], wanted: bool) -> Any:
                         own.block[i] = ZERO
                     go_back_through_filters(plan.n_links, span, own, back)
                     go_back(0, span, own, back)
-                    harvest(x_bar, plan.takes_channels, own, span.end, begin)
-                sum_up(work[3], bars.coefficients)
+                    harvest(bars.x, plan.takes_channels, own, span.end, begin)
+                sum_up(work.gathered, bars.coefficients)
 
     return reverse

@@ -7,7 +7,7 @@ cell. Between parts a block of at most SEGMENT samples stays in the cache: (samp
 
 from collections.abc import Sequence
 from math import ceil, sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -87,8 +87,9 @@ class Tape(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """Derivatives with respect to the states, (n_rows, n), and the coefficients, in double precision over all rows."""
+    """Derivatives with respect to x, the first states, (n_rows, n), and the coefficients, in double precision."""
 
+    x: np.ndarray
     states: np.ndarray
     coefficients: np.ndarray
 
@@ -189,18 +190,31 @@ def empty_tape(plan: Plan, n_samples: int, n_states: int) -> Tape:
     return Tape(inputs, kept, states, n_samples)
 
 
-def reverse_workspace(plan: Plan, most_states: int) -> tuple[np.ndarray, ...]:
-    """A block; for its samples seeds of the cells, frame by frame, and states of one; bars of coefficients; frames."""
-    dtype: Any = plan.coefficients.dtype
+class Scratch(NamedTuple):
+    """What a reverse run works with, flat.
+
+    block : (SEGMENT, group, lane), seeds : (SEGMENT, cell, lane), of frames that a block has, history : states of a
+    cell, one more than a block has samples, gathered : bars of the coefficients, frames : (SEGMENT,)
+    """
+
+    block: np.ndarray
+    seeds: np.ndarray
+    history: np.ndarray
+    gathered: np.ndarray
+    frames: np.ndarray
+
+
+def reverse_workspace(plan: Plan, most_states: int) -> Scratch:
+    """Scratch for cells of so many states at most."""
     block, seeds, history, gathered = aligned_empty(
         (SEGMENT * plan.n_groups * LANES,),
         (SEGMENT * len(plan.groups) * LANES,),
         ((SEGMENT + 1) * most_states * LANES,),
         plan.coefficients.shape,
-        dtype=dtype,
+        dtype=plan.coefficients.dtype,
     )
     seeds[...], gathered[...] = 0, 0
-    return block, seeds, history, gathered, np.zeros(SEGMENT, np.int64)
+    return Scratch(block, seeds, history, gathered, np.zeros(SEGMENT, np.int64))
 
 
 def kinds_of(parts: Sequence[Part]) -> tuple[type[Kind], ...]:

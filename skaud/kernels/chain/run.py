@@ -203,11 +203,23 @@ def run_of(kinds: tuple[type[Kind], ...]) -> Any:
         filled, n_frames = state.filled[0], 0
         for row in range(n_rows):
             own = Work(
-                row, n_rows, n_samples, plan.n_channels, plan.n_groups, 0,
-                pointer(plan.table, 0), pointer(plan.coefficients, 0), pointer(plan.groups, 0), plan.taylor,
-                block, pointer(state.states, row * n_states), pointer(state.sums, row * state.sums.shape[1]),
-                block, block, pointer(responses, 0),
-            )  # fmt: skip
+                row=row,
+                n_rows=n_rows,
+                n_samples=n_samples,
+                n_channels=plan.n_channels,
+                n_groups=plan.n_groups,
+                n_taped=0,
+                table=pointer(plan.table, 0),
+                coefficients=pointer(plan.coefficients, 0),
+                groups=pointer(plan.groups, 0),
+                taylor=plan.taylor,
+                block=block,
+                states=pointer(state.states, row * n_states),
+                sums=pointer(state.sums, row * state.sums.shape[1]),
+                inputs=block,
+                kept=block,
+                responses=pointer(responses, 0),
+            )
             filled, n_frames = state.filled[0], 0
             for begin in range(0, n_samples, SEGMENT):
                 n = min(SEGMENT, n_samples - begin)
