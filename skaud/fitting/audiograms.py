@@ -80,6 +80,20 @@ def check_ears_of(model: DesignedCARFAC) -> list[Audiogram | None]:
     return given
 
 
+def check_ears_heard(n_ears: int, n_fitted: int, label: str | None) -> None:
+    """Refuse sound of other ears than were fitted: so many, or the one that a label says."""
+    if n_fitted not in (1, n_ears):
+        raise ValueError(
+            f"X has {n_ears} ear{'s' * (n_ears != 1)}, and the model was fitted to the audiograms of {n_fitted}; pass "
+            f"signals of shape (n_signals, {n_fitted}, n_samples), or fit to one audiogram, which holds for any."
+        )
+    if n_ears > 1 and label:
+        raise ValueError(
+            f"X has {n_ears} ears, and the model was fitted to the audiogram of the {label} ear; pass sound of that "
+            "ear, or fit to audiograms of both, None for a healthy one, or to one without ear=, it holds for any."
+        )
+
+
 class AudiogramsFit(NamedTuple):
     """What explains the audiograms of a model: values of its parameters, and how they were found, an ear each."""
 

@@ -21,8 +21,14 @@ from skaud.engines.carfac_cuda import COMPUTED, run_on_gpu
 from skaud.estimator.callbacks import FitProgress
 from skaud.estimator.engine import EngineTransformer
 from skaud.estimator.learning import LearningTransformer
-from skaud.estimator.sounds import count_ears
-from skaud.fitting.audiograms import audiograms_of, check_audiograms, fit_audiograms, measure_audiograms, n_ears_of
+from skaud.fitting.audiograms import (
+    audiograms_of,
+    check_audiograms,
+    check_ears_heard,
+    fit_audiograms,
+    measure_audiograms,
+    n_ears_of,
+)
 from skaud.fitting.carfac import (
     CHANNELWISE,
     learning_bounds,
@@ -383,8 +389,7 @@ class CARFAC(EngineTransformer, LearningTransformer):
             check_coefficients(self, coefficients)
         self._peaks_: list[carfac_response.Characteristics] | None = None  # found when somebody asks: takes 14 ms
         self.coefficients_ = of_ears(self._ears_)
-        self.n_channels_ = len(pole_hz)
-        self.pole_frequencies_hz_ = pole_hz
+        self.n_channels_, self.pole_frequencies_hz_ = len(pole_hz), pole_hz
         self.ohc_health_ = of_ears([ear["ohc_health"].copy() for ear in resolved])
         has_synapse = self.ihc_style == "two_cap_with_syn"
         self.n_fibers_ = of_ears([ear["n_fibers"].copy() for ear in resolved]) if has_synapse else None
@@ -413,11 +418,9 @@ class CARFAC(EngineTransformer, LearningTransformer):
         return resolved
 
     def _channel_names(self) -> list[str]:
-        for digits in range(16):  # 1055hz; channels closer than 1 Hz get decimals
-            names = [f"{hz:.{digits}f}hz" for hz in self.pole_frequencies_hz_]
-            if len(set(names)) == len(names):
-                break
-        return names
+        # 1055hz; channels closer than 1 Hz get decimals
+        ways = ([f"{hz:.{digits}f}hz" for hz in self.pole_frequencies_hz_] for digits in range(16))
+        return next(names for names in ways if len(set(names)) == len(names))
 
     def _as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
         self._check_ears(clips[0].shape[0])
@@ -429,18 +432,8 @@ class CARFAC(EngineTransformer, LearningTransformer):
 
     def _check_ears(self, n_ears: int) -> None:
         """Refuse sound of other ears than those that a fit found a health for."""
-        n_fitted = len(self._ears_)
-        if n_fitted not in (1, n_ears):
-            raise ValueError(
-                f"X has {count_ears(n_ears)}, and the model was fitted to the audiograms of {n_fitted}; pass signals "
-                f"of shape (n_signals, {n_fitted}, n_samples), or fit to one audiogram, which holds for any."
-            )
-        ear = getattr(getattr(self, "predicted_audiogram_", None), "ear", None)
-        if n_ears > 1 and ear:
-            raise ValueError(
-                f"X has {n_ears} ears, and the model was fitted to the audiogram of the {ear} ear; pass sound of that "
-                "ear, or fit to audiograms of both, None for a healthy one, or to one without ear=, it holds for any."
-            )
+        label = getattr(getattr(self, "predicted_audiogram_", None), "ear", None)
+        check_ears_heard(n_ears, len(self._ears_), label)
 
     # --- parameters that have a derivative ---
 
@@ -519,18 +512,14 @@ class CARFAC(EngineTransformer, LearningTransformer):
         how = self._how_to_learn()
         fit = fit_audiograms(self, max_iter=how.max_iter, tol=how.tol, watch=watch)
         self._redesign(self._found_ | fit.found)
-        self._show(fit.attributes())
+        self.__dict__.update(fit.attributes())
         self.loss_curve_, self.n_iter_ = fit.loss_curve, fit.n_iter
         fit.warn(type(self).__name__, fibers_given=self.n_fibers is not None)
 
     def _measure(self) -> None:
         # Other parameters were learned since the fit to the audiogram: they move the thresholds too.
         if self.audiogram is not None:
-            self._show(measure_audiograms(self))
-
-    def _show(self, attributes: dict[str, Any]) -> None:
-        for name, value in attributes.items():
-            setattr(self, name, value)
+            self.__dict__.update(measure_audiograms(self))
 
     # --- what of the design is computed when asked ---
 
