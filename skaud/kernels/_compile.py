@@ -11,9 +11,12 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import register_pass
+from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.errors import TypingError
+from numba.core.ir import Arg, Assign, Const
+from numba.core.ir_utils import build_definitions
 from numba.core.typed_passes import NativeLowering
+from numba.core.untyped_passes import RewriteSemanticConstants
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
@@ -76,12 +79,32 @@ class _LowerToLink(NativeLowering):
         return True
 
 
+@register_pass(mutates_CFG=False, analysis_only=False)
+class _KnownSwitches(FunctionPass):
+    """Puts True or False in the place of an argument that is known to be, so that the other branch is not compiled."""
+
+    _name = "skaud_known_switches"
+
+    def __init__(self) -> None:  # numba's is abstract
+        super().__init__()
+
+    def run_pass(self, state: Any) -> bool:
+        blocks = state.func_ir.blocks
+        for own in (own for block in blocks.values() for own in block.find_insts(Assign)):
+            if isinstance(own.value, Arg) and isinstance(state.args[own.value.index], types.BooleanLiteral):
+                own.value = Const(state.args[own.value.index].literal_value, own.loc)
+        state.func_ir._definitions = build_definitions(blocks)
+        return True
+
+
 class _Linked(_DistinctArrays):
     """Compiler of loops."""
 
     def define_pipelines(self) -> list[Any]:
         (pipeline,) = super().define_pipelines()
-        pipeline.passes = [(_LowerToLink if of is NativeLowering else of, name) for of, name in pipeline.passes]
+        passes = [(_LowerToLink if of is NativeLowering else of, name) for of, name in pipeline.passes]
+        first = next(i for i, (of, _) in enumerate(passes) if of is RewriteSemanticConstants)
+        pipeline.passes = [*passes[:first], (_KnownSwitches, "known switches"), *passes[first:]]
         return [pipeline]
 
 

@@ -176,6 +176,7 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
     One for each, since numba compiles every branch of a kernel, also those that nobody takes, for seconds.
     """
     taped, advance_taping = n_taped(style, constants), advance_taping_for(style, delay)
+    synapse = style == TWO_CAP_WITH_SYN
 
     @kernel
     def reverse(
@@ -258,7 +259,7 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
                     frame, elapsed = (start + u - before) // frame_samples - sown, np.float32(tape.elapsed[u])
                     for row in range(n_rows):
                         tap_adjoint(lines_bar, row, seeds, frame, taps, elapsed, p.n_groups)
-                        if style == TWO_CAP_WITH_SYN:
+                        if synapse:
                             release_transmitter_adjoint(
                                 lines_bar,
                                 lines,
@@ -287,7 +288,7 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
                                 elapsed,
                                 c,
                                 delay,
-                                style == TWO_CAP_WITH_SYN,
+                                synapse,
                                 constants,
                             )
                         elif style == ONE_CAP:
