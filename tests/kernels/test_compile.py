@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 import skaud
-from skaud.kernels._compile import kernel, loop
+from skaud.kernels._compile import kernel, loop, loop_of_known_stride
 
 PACKAGE = Path(skaud.__file__).parent
 RUN = """
 import numpy as np
 from skaud import CARFAC
-from skaud.kernels.carfac import run
+from skaud.kernels.carfac.run import run_for
 x = np.ones((1, 100), "float32")
-print(CARFAC(min_pole_hz=3000.0).fit(x).transform(x).shape, sum(run.run_frames.stats.cache_hits.values()))
+print(CARFAC(min_pole_hz=3000.0).fit(x).transform(x).shape, sum(run_for(2, False).stats.cache_hits.values()))
 """
 
 
@@ -89,7 +89,53 @@ def test_loop_is_compiled_once_for_all_integers():
         fill(out, 0, out[0])
         fill(out, begin, out[0] + 1)
 
+    fill_twice._cache.disable()  # what is found there is not compiled
     out = np.ones(4)
     fill_twice(out, 2)
     assert out.tolist() == [1, 1, 2, 2]
     assert len(fill.signatures) == 1
+
+
+def test_a_loop_of_known_stride_is_compiled_for_each_value():
+    @loop_of_known_stride
+    def fill(out, stride):
+        for i in range(len(out) // stride):
+            out[i * stride] = stride
+
+    @kernel
+    def fill_twice(out):
+        fill(out, 2)
+        fill(out, 3)
+
+    fill_twice._cache.disable()
+    out = np.zeros(6)
+    fill_twice(out)
+    assert out.tolist() == [3, 0, 2, 3, 2, 0]
+    assert len(fill.signatures) == 2
+
+
+def test_what_a_known_switch_turns_off_is_not_compiled():
+    @loop
+    def raise_all(out):
+        for i in range(len(out)):
+            out[i] += 1
+
+    @loop
+    def perhaps(out, wanted):
+        out[0] = 5
+        if wanted:
+            raise_all(out)
+
+    def made(wanted):
+        @kernel
+        def run(out):
+            perhaps(out, wanted)
+
+        run._cache.disable()
+        return run
+
+    out = np.zeros(3)
+    made(False)(out)
+    assert (out.tolist(), raise_all.signatures) == ([5, 0, 0], [])
+    made(True)(out)
+    assert (out.tolist(), len(raise_all.signatures)) == ([6, 1, 1], 1)
