@@ -1,4 +1,4 @@
-"""matplotlib, which is not needed to be installed."""
+"""Import of matplotlib, which need not be installed."""
 
 from typing import Any
 
