@@ -19,6 +19,7 @@ from numba.core.typed_passes import NativeLowering
 from numba.core.untyped_passes import RewriteSemanticConstants
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
+from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from skaud._warnings import warn_caller
 from skaud.kernels._cache import KernelCache, config
@@ -159,6 +160,10 @@ def kernel(function: Callable) -> Any:
 def _intrinsic(in_python: Callable) -> Callable:
     """Code that is generated for a call; in_python does the same where nothing is compiled."""
     return lambda generator: in_python if config.DISABLE_JIT else intrinsic(generator)
+
+
+# Tuple of so many entries of an array; numba's own does not run as Python.
+fixed_tuple: Any = (lambda array, count: tuple(array[:count])) if config.DISABLE_JIT else to_fixed_tuple
 
 
 def _run_of(array: np.ndarray, index: tuple[int, ...], count: int) -> np.ndarray:

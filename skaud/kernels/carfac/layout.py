@@ -8,9 +8,8 @@ flows into the first channel of each lane. Constant strides in one array let LLV
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba.np.unsafe.ndarray import to_fixed_tuple
 
-from skaud.kernels._compile import loop
+from skaud.kernels._compile import fixed_tuple, loop
 from skaud.kernels.carfac.steps import Constants
 from skaud.kernels.lanes import LANES, SEGMENT, aligned_copies, aligned_empty, scratch
 from skaud.kernels.pointwise import TAYLOR
@@ -124,14 +123,14 @@ class Plan(NamedTuple):
 @loop
 def sizes_of(plan):
     """`Sizes` of a plan."""
-    return Sizes(*to_fixed_tuple(plan.sizes, N_SIZES))
+    return Sizes(*fixed_tuple(plan.sizes, N_SIZES))
 
 
 @loop
 def constants_of(plan):
     """`Constants` of a plan."""
-    taylor = to_fixed_tuple(plan.constants[N_CONSTANTS:], N_TAYLOR)
-    values = (*to_fixed_tuple(plan.constants[:N_CONSTANTS], N_CONSTANTS), taylor)
+    taylor = fixed_tuple(plan.constants[N_CONSTANTS:], N_TAYLOR)
+    values = (*fixed_tuple(plan.constants[:N_CONSTANTS], N_CONSTANTS), taylor)
     return Constants(*values)
 
 
