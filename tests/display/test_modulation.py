@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skaud import Osses2021, datasets
+from skaud import King2019, Osses2021, datasets
 from skaud.display import ModulationDisplay
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -100,3 +100,11 @@ def test_a_model_without_modulation_filters_is_refused(model):
         ModulationDisplay.from_estimator(Osses2021(RATE, high_hz=7000, output="adaptation").fit([np.zeros(9)]), [0.0])
     with pytest.raises(ValueError, match=r"\(2, 100\).*one signal"):
         ModulationDisplay.from_estimator(model, np.zeros((2, 100)))
+
+
+def test_filters_of_king2019_respond_to_modulation_of_their_own_rate():
+    slow, fast = am_noise(5.0), am_noise(90.0)
+    bank = King2019(RATE, low_hz=500, high_hz=4000).fit([slow])
+    of_slow, of_fast = (cells(ModulationDisplay.from_estimator(bank, x)) for x in (slow, fast))
+    assert (of_slow / of_fast).mean(axis=0).argmax() == 1  # the filter at 5.2 Hz
+    assert (of_fast / of_slow).mean(axis=0).argmax() == 4  # at 94 Hz
