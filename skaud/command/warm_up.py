@@ -28,8 +28,8 @@ def _differentiate(model: Any, x: Any, **names: Any) -> None:
     pullback(value)
 
 
-def _differentiate_all(model: Any, x: Any) -> None:
-    _differentiate(model, x, wrt=("X", *model._differentiable()))
+def _differentiate_by_sound(model: Any, x: Any) -> None:
+    _differentiate(model, x, wrt="X")
 
 
 def _differentiate_health(model: Any, x: Any) -> None:
@@ -49,7 +49,7 @@ def _fit_audiogram(model: Any, x: Any) -> None:
 
 
 # Class and call, which compile a kernel or more of their own: a process compiles one at a time.
-_CHAIN = (_differentiate, _differentiate_all)  # of stages, which every call runs by the same kernel
+_CHAIN = (_differentiate, _differentiate_by_sound)  # of stages, which every call runs by the same kernel
 JOBS: dict[str, tuple[tuple[str, Callable], ...]] = {
     "carfac": tuple(
         ("CARFAC", call)

@@ -144,32 +144,22 @@ def link(kind: type[Kind]) -> Any:
 def filters(kind: type[Kind]) -> Any:
     """Loop of filters: samples of the block, added to the cells' sums.
 
-    Four samples at a time, whose states stay in registers; what is left over one by one.
+    One at a time: several at once, with a second loop for those left over, would round as the compiler arranges each.
     """
     sample, n_coefficients, n_states = kind.sample, kind.n_coefficients * LANES, kind.n_states * LANES
 
     @loop
     def go_through(i, span, work):
-        width, taylor, t = work.n_groups * LANES, work.taylor, span.begin
+        width, taylor = work.n_groups * LANES, work.taylor
         own = pointer(work.table, i * N_COLUMNS)
         coefficients, states = pointer(work.coefficients, own[COEFFICIENTS]), pointer(work.states, own[STATES])
         sums, groups = pointer(work.sums, own[FIRST] * LANES), pointer(work.groups, own[FIRST])
-        while t < span.end:
-            at_once = 4 if span.end - t >= 4 else 1
+        for t in range(span.begin, span.end):
             for cell in range(own[TIMES]):
                 x, total = pointer(work.block, t * width + groups[cell] * LANES), pointer(sums, cell * LANES)
                 f, z = pointer(coefficients, cell * n_coefficients), pointer(states, cell * n_states)
-                if at_once == 4:
-                    x1, x2, x3 = pointer(x, width), pointer(x, 2 * width), pointer(x, 3 * width)
-                    for l in range(LANES):
-                        sum1 = total[l] + sample(x[l], l, f, z, taylor)
-                        sum2 = sum1 + sample(x1[l], l, f, z, taylor)
-                        sum3 = sum2 + sample(x2[l], l, f, z, taylor)
-                        total[l] = sum3 + sample(x3[l], l, f, z, taylor)
-                else:
-                    for l in range(LANES):
-                        total[l] = total[l] + sample(x[l], l, f, z, taylor)
-            t += at_once
+                for l in range(LANES):
+                    total[l] = total[l] + sample(x[l], l, f, z, taylor)
 
     return go_through
 
