@@ -7,7 +7,7 @@ import numpy as np
 from sklearn import get_config
 
 from skaud.estimator.limits import changed, short
-from skaud.sound import all_finite
+from skaud.sound import all_finite, energy
 
 _LOUD = 1e4  # samples beyond which a response may leave the range of float32 and come back
 
@@ -30,7 +30,7 @@ def check_responses(
 
 def _is_below(clip: np.ndarray, limit: float) -> bool:
     """Whether no sample reaches a limit; told by the energy where that is small enough."""
-    return bool(np.vdot(clip, clip) < limit**2 or max(clip.max(), -clip.min()) < limit)
+    return bool(energy(clip) < limit**2 or max(clip.max(), -clip.min()) < limit)
 
 
 def check_rows(estimator: Any, rows: Iterable[np.ndarray], clips: Iterable[np.ndarray], indices: Iterable[int]) -> None:

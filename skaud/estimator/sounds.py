@@ -11,7 +11,7 @@ from sklearn.utils import InputTags
 from sklearn.utils.validation import check_array, validate_data
 
 from skaud._warnings import warn_caller
-from skaud.sound import Sound, all_finite, check_ears, check_rate, resampled_length
+from skaud.sound import Sound, all_finite, check_ears, check_rate, energy, resampled_length
 from skaud.sound.clips import Clip, as_list, take_apart
 from skaud.sound.refused import refuse_masked, refuse_text
 
@@ -240,12 +240,12 @@ def is_bearable(clips: np.ndarray, scale: float) -> bool:
 
     Told by the energy of all, for streams, which ask often; what is not told to be so may yet be.
     """
-    return float(np.vdot(clips, clips)) <= clips.shape[-1] * 10 ** ((HIGHEST_DB_SPL - scale) / 10)
+    return energy(clips) <= clips.shape[-1] * 10 ** ((HIGHEST_DB_SPL - scale) / 10)
 
 
 def warn_of_levels(clips: Sequence[np.ndarray], scales: Sequence[float], *, is_part: bool = False) -> None:
     """Warn once of clips at a level that no sound has, given what an RMS of 1.0 stands for; parts may be soft."""
-    power = [float(np.vdot(clip, clip)) / max(1, clip.size) for clip in clips]
+    power = [energy(clip) / max(1, clip.size) for clip in clips]
     with np.errstate(divide="ignore"):
         levels = 10 * np.log10(power) + np.asarray(scales)
     loudest, heard = int(np.argmax(levels)), np.isfinite(levels)

@@ -15,6 +15,7 @@ from skaud.sound.refused import refuse_masked
 PASCALS_DB_SPL = 93.98  # level of an RMS of 1 Pa, 20 log10(1 / 20 µPa), to the two decimals of the AMT
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1e3, 1e6
 MOST_EARS = 16
+_NUMBERS_OF_A_THREAD = 8192
 
 
 class Sound:
@@ -155,6 +156,15 @@ def rms(samples: np.ndarray, axis: Any = -1, keepdims: bool = False) -> Any:
 def resampled_length(n_samples: int, sample_rate: float, new_sample_rate: float) -> int:
     """Samples that so many samples become."""
     return int(np.floor(n_samples * new_sample_rate / sample_rate + 0.5))
+
+
+def energy(x: np.ndarray) -> float:
+    """Sum of squares; in pieces that BLAS does not spread over threads, which would wait for each other."""
+    if x.size <= _NUMBERS_OF_A_THREAD:
+        return float(np.vdot(x, x))
+    flat = x.reshape(-1)
+    pieces = (flat[begin : begin + _NUMBERS_OF_A_THREAD] for begin in range(0, flat.size, _NUMBERS_OF_A_THREAD))
+    return sum(float(np.vdot(piece, piece)) for piece in pieces)
 
 
 def all_finite(x: np.ndarray) -> bool:
