@@ -6,6 +6,8 @@ from skaud.pooling.statistics import NAMED, Statistics, part_slices, resolve_sta
 
 _PERCENT_OF = {"min": 0.0, "median": 50.0, "max": 100.0}
 
+_NUMBERS_AT_ONCE = 1 << 14  # which stay in a CPU's cache
+
 
 def pool_adjoint(pooled_bar: np.ndarray, frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.ndarray:
     """Derivative of an objective with respect to frames (..., n_frames), from that with respect to pool(frames)."""
@@ -16,13 +18,18 @@ def pool_adjoint(pooled_bar: np.ndarray, frames: np.ndarray, statistics: Statist
                 f"pooling has the callable {statistic!r}, whose derivative is not known; name a statistic instead, or "
                 "set pooling=None and differentiate the frames."
             )
-    frames_bar = np.zeros(frames.shape)
-    bars = iter(np.reshape(pooled_bar, (segments * len(resolved), *frames.shape[:-1], 1)))
-    for part in part_slices(frames.shape[-1], segments):
-        for name, _ in resolved:
-            # pooled.append(np.ravel(function(frames[..., part], axis=-1)))
-            frames_bar[..., part] += _statistic_adjoint(next(bars), name, frames[..., part].astype(float))
-    return frames_bar
+    n_frames = frames.shape[-1]
+    rows = frames.reshape(-1, n_frames)
+    rows_bar = np.zeros(rows.shape)
+    bars = np.reshape(pooled_bar, (segments, len(resolved), len(rows), 1))
+    at_once = max(1, _NUMBERS_AT_ONCE // n_frames)
+    for own in (slice(begin, begin + at_once) for begin in range(0, len(rows), at_once)):
+        numbers = rows[own].astype(float)
+        for part, part_bars in zip(part_slices(n_frames, segments), bars):
+            for (name, _), bar in zip(resolved, part_bars):
+                # pooled.append(np.ravel(function(frames[..., part], axis=-1)))
+                rows_bar[own, part] += _statistic_adjoint(bar[own], name, numbers[:, part])
+    return rows_bar.reshape(frames.shape)
 
 
 def _statistic_adjoint(bar: np.ndarray, name: str, frames: np.ndarray) -> np.ndarray:
