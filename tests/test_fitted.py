@@ -188,6 +188,8 @@ TOGETHER = {
     ("BiomimeticFrontend", "sample_rate"): {"sample_rate": 22050},
     ("AuditorySpectrogram", "sample_rate"): {"sample_rate": 22050},
     ("CochlearFilterbank", "sample_rate"): {"sample_rate": 22050},
+    ("PowerLawCompression", "sample_rate"): {"sample_rate": 22050},
+    ("LateralInhibition", "sample_rate"): {"sample_rate": 22050},
     ("LeakyIntegrator", "sample_rate"): {"sample_rate": 22050},
     ("BiomimeticFrontend", "init"): {"init": "random", "random_state": 1},
     ("CorticalSTRF", "init"): {"init": "random", "random_state": 1},
@@ -213,6 +215,10 @@ WRT = {
     "HairCellEnvelope": "hair_cell_corner_hz",
     "AdaptationLoops": "adaptation_limit",
     "ModulationFilterbank": "modulation_low_pass_hz",
+    "PowerLawCompression": "compression",
+    "LateralInhibition": "lateral_inhibition",
+    "LeakyIntegrator": "integration_s",
+    "CorticalSTRF": "rates_hz",
 }
 LEARN = {
     "CARFAC": "velocity_scale",
@@ -234,8 +240,8 @@ def others(estimator, name):
 
 
 def sound_for(estimator):
-    takes_sound = isinstance(estimator, (AudioTransformer, CochlearFilterbank))
-    return RESPONSE if not takes_sound or isinstance(estimator, CHANNEL_STAGES) else SOUND
+    is_sound = isinstance(estimator, AudioTransformer) and not isinstance(estimator, CHANNEL_STAGES)
+    return SOUND if is_sound else RESPONSE
 
 
 CHANNEL_STAGES = (
@@ -245,6 +251,10 @@ CHANNEL_STAGES = (
     Compression,
     AdaptationHighPass,
     ModulationBandpass,
+    PowerLawCompression,
+    LateralInhibition,
+    LeakyIntegrator,
+    CorticalSTRF,
 )
 METHODS = {
     "transform": lambda model, X: model.transform(X),
@@ -256,13 +266,13 @@ METHODS = {
     "initial_state": lambda model, X: model.initial_state(2).model,
     "transform_chunk": lambda model, X: model.transform_chunk(X[..., :100], model.initial_state(2))[0],
     "vjp": lambda model, X: with_gradients(model, X),
-    "jvp": lambda model, X: model.jvp(X, {"X": np.ones_like(X)}),
 }
 NEED_NO_FIT = ("simulate", "transfer_function", "initial_state", "transform_chunk", "vjp")
 
 
 def with_gradients(model, X):
-    value, pullback = model.vjp(X, wrt=["X", WRT[type(model).__name__]]) if hasattr(model, "simulate") else model.vjp(X)
+    names = [WRT[type(model).__name__]] if type(model).__name__ in WRT else []
+    value, pullback = model.vjp(X, wrt=["X", *names])
     return [value, *pullback(value).items()]
 
 

@@ -10,6 +10,7 @@ from scipy import fft
 
 N_LOG_RATES = 8
 RATE_DECAY = 3.5  # of the envelope, in cycles: exp(-3.5 t |rate|)
+STEP = 1e-30  # of the complex step
 LONGEST_RATE_FILTER = 2048  # frames, 10 s at 200 Hz: what is left of a filter of 2 Hz falls like 1 / t^2 by then
 
 
@@ -50,15 +51,29 @@ class RateFilters(NamedTuple):
 
 def rate_filters(rates_hz: np.ndarray, n_padded: int, frame_rate_hz: float) -> RateFilters:
     """Impulse response |w| sin(2 pi u) u^2 exp(-3.5 u), u = t |w|, without its mean; bins of its FFT, peak 1."""
-    w = np.abs(rates_hz)[:, np.newaxis]
-    u = w * np.arange(n_padded) / frame_rate_hz
-    response = w * _gammatone(u)
-    response = response - response.mean(axis=1, keepdims=True)
-    half = _choose_half(fft.fft(response, 2 * n_padded), rates_hz)
+    half = _choose_half(fft.fft(_rate_responses(rates_hz, n_padded, frame_rate_hz), 2 * n_padded), rates_hz)
     peak_bin = np.abs(half).argmax(axis=1)
     peak = np.abs(half)[np.arange(len(half)), peak_bin]
     peak = np.where(peak > 0, peak, 1)  # a single frame has no rate: 0
     return RateFilters(half / peak[:, np.newaxis], peak_bin, peak)
+
+
+def rate_filters_slope(rates_hz: np.ndarray, n_padded: int, frame_rate_hz: float) -> np.ndarray:
+    """Derivative of the transfer functions in the direction of the complex step that the rates have."""
+    filters = rate_filters(rates_hz.real, n_padded, frame_rate_hz)
+    slope = _rate_responses(rates_hz, n_padded, frame_rate_hz).imag / STEP
+    half_slope = _choose_half(fft.fft(slope, 2 * n_padded), rates_hz.real)
+    rows = np.arange(len(rates_hz))
+    at_peak = filters.transfer[rows, filters.peak_bin]
+    peak_slope = np.real(np.conj(at_peak) * half_slope[rows, filters.peak_bin])
+    # transfer = half / peak, peak = |half[peak_bin]|
+    return (half_slope - filters.transfer * peak_slope[:, np.newaxis]) / filters.peak[:, np.newaxis]
+
+
+def _rate_responses(rates_hz: np.ndarray, n_padded: int, frame_rate_hz: float) -> np.ndarray:
+    w = (np.sign(rates_hz.real) * rates_hz)[:, np.newaxis]
+    response = w * _gammatone(w * np.arange(n_padded) / frame_rate_hz)
+    return response - response.mean(axis=1, keepdims=True)
 
 
 def rate_filters_adjoint(
@@ -88,7 +103,7 @@ def rate_filters_adjoint(
 
 
 def scale_filters(scales_cycles_per_octave: np.ndarray, n_padded: int, channels_per_octave: float) -> np.ndarray:
-    """Transfer functions R exp(1 - R), (n_strfs, n_padded), R = (bin's scale / |scale|)^2."""
+    """Transfer functions R exp(1 - R), (n_strfs, n_padded), R = (bin's scale / scale)^2."""
     R = _relative_scale(scales_cycles_per_octave, n_padded, channels_per_octave) ** 2
     return R * np.exp(1 - R)
 
@@ -100,13 +115,13 @@ def scale_filters_adjoint(
     R = _relative_scale(scales_cycles_per_octave, transfer_bar.shape[1], channels_per_octave) ** 2
     # transfer = R * exp(1 - R)
     R_bar = transfer_bar * (1 - R) * np.exp(1 - R)
-    # R = (bin's scale / |scale|)^2
+    # R = (bin's scale / scale)^2
     return (R_bar * -2 * R).sum(axis=1) / scales_cycles_per_octave
 
 
 def _relative_scale(scales: np.ndarray, n_padded: int, channels_per_octave: float) -> np.ndarray:
     bins = np.arange(n_padded) / n_padded * channels_per_octave / 2  # cycles/octave
-    return np.minimum(bins / np.abs(scales)[:, np.newaxis], 1e3)  # exp(-1e6) is 0, as beyond
+    return np.minimum(bins / scales[:, np.newaxis], 1e3)  # exp(-1e6) is 0, as beyond
 
 
 def _gammatone(u: np.ndarray) -> np.ndarray:

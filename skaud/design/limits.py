@@ -11,7 +11,6 @@ MOST_OCTAVES = 40  # of modulation filters: the published ones are 6
 MOST_SEGMENTS = 100_000  # of a signal, over which frames are pooled
 SLOWEST_UPDATE = 1_000_000  # samples from one update of a gain control to the next, half a minute
 LONGEST_FRAME = 1 << 40  # samples, months
-HIGHEST_RATE_HZ = 192_000  # of common recorders, and of the other models
 LONGEST_PERIOD = 1_000_000  # samples from one frame of a leaky integration to the next
 
 

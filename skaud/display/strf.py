@@ -11,7 +11,9 @@ import numpy.typing as npt
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
-from skaud.stages.cortical import STRFs, respond, strf_names
+from skaud.engines.cortical import Cortical, STRFs
+from skaud.engines.engine import respond
+from skaud.stages.cortical import strf_names
 
 FALLING, RISING = "tab:red", "tab:blue"  # of sweeps: rates above 0, below 0
 SCALE_TICKS = (0.125, 0.25, 0.5, 1, 2, 4, 8, 16)
@@ -241,10 +243,11 @@ class STRFDisplay:
         before, after = round(duration_s / 4 * self.frame_rate_hz), round(duration_s * self.frame_rate_hz)
         above = round(octaves * self.channels_per_octave)
         # Long and high enough that what lies beyond the picture does not matter.
-        impulse = np.zeros((1, 2 * above + 1, 4 * (before + after)))
-        impulse[0, above, before] = 1
+        impulse = np.zeros((1, 1, 2 * above + 1, 4 * (before + after)))
+        impulse[..., above, before] = 1
         chosen = STRFs(scales[strfs], rates[strfs], self.frame_rate_hz, self.channels_per_octave)
-        fields = respond(impulse, chosen, "real", 1)[0, :, :, : before + after]
+        engine = Cortical(chosen, 2 * above + 1, "real", "float64")
+        fields = respond(engine, impulse, engine.outputs, None)["cortical"][0, 0, :, :, : before + after]
         seconds = (np.arange(before + after + 1) - before - 0.5) / self.frame_rate_hz
         height = (np.arange(2 * above + 2) - above - 0.5) / self.channels_per_octave
         self.meshes_ = []

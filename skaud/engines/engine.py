@@ -8,9 +8,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from hashlib import sha1
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
+
+from skaud.kernels.array_api import array_namespace
 
 BLOCK = 8192  # samples of a sound that are computed at a time, where nothing asks for more
 STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
@@ -40,9 +42,11 @@ class Engine(ABC):
     outputs : tuple of str
         Names of the responses, in the order of the stages.
     parts : tuple of str
-        Names of what `pull_back` may be asked the bars of coefficients for.
+        Names of what `pull_back` may be asked the bars of coefficients for; "X" too where that of x costs extra.
     takes_channels : bool
         Whether x has an axis of channels.
+    spreads : bool
+        Whether it can use `n_threads` for one signal.
     signals_at_once : int
         Signals that had better run side by side.
     frames_at_once : int
@@ -53,8 +57,10 @@ class Engine(ABC):
     outputs: tuple[str, ...]
     parts: tuple[str, ...]
     takes_channels = False
+    spreads = False
     signals_at_once = 1
     frames_at_once = 512
+    n_threads = 1
 
     @abstractmethod
     def start(self, n_signals: int, n_ears: int) -> Any:
@@ -72,6 +78,12 @@ class Engine(ABC):
     def finish(self, state: Any, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """What is still to come where a clip ends: the end of a response that comes before its sound."""
         return {}
+
+    def whole(self, x: np.ndarray, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+        """Responses to whole clips, of at least a frame."""
+        responses, state = self.run(x, self.start(*x.shape[:2]), outputs, frame_samples)
+        rest = self.finish(state, outputs, frame_samples)
+        return {name: join([own, rest[name]]) if name in rest else own for name, own in responses.items()}
 
     @abstractmethod
     def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, Any]:
@@ -102,6 +114,26 @@ class Engine(ABC):
         """What tells designs of equal coefficients apart."""
         return ()
 
+    def taken_by(self, i: int, x: np.ndarray) -> np.ndarray:
+        """What engine i of several takes of whole clips."""
+        return x
+
+    def arrays_of(self, part: str) -> slice | None:
+        """Those of the coefficients that belong to a part alone; None where parts share arrays."""
+        return slice(None) if self.outputs == (part,) else None
+
+    def with_threads(self, n_threads: int) -> Self:
+        """The engine, with so many threads for a signal."""
+        return self
+
+    def apart(self) -> "list[Engine]":
+        """Engines whose responses, along the channels, are this one's; one where that holds no less."""
+        return [self]
+
+    def derivative(self, response: np.ndarray, output: str) -> np.ndarray:
+        """Derivative in the direction of the complex step that x and the coefficients had, of one signal's response."""
+        return response.imag / STEP
+
     @cached_property
     def fingerprint(self) -> str:
         """Text that tells one design from another."""
@@ -119,10 +151,7 @@ def frame_of(n_samples: int, frame_samples: int | None) -> int | None:
 
 def respond(engine: Engine, x: np.ndarray, outputs: Sequence[str], frame_samples: int | None) -> Responses:
     """Responses to whole clips of one length; the last frame is dropped where it is not complete."""
-    frame_samples = frame_of(x.shape[-1], frame_samples)
-    responses, state = engine.run(x, engine.start(*x.shape[:2]), outputs, frame_samples)
-    rest = engine.finish(state, outputs, frame_samples)
-    return {name: join([response, rest[name]]) if name in rest else response for name, response in responses.items()}
+    return engine.whole(x, outputs, frame_of(x.shape[-1], frame_samples))
 
 
 def respond_in_blocks(
@@ -180,7 +209,8 @@ def respond_side_by_side(
 
 def join(pieces: list[np.ndarray]) -> np.ndarray:
     """Pieces one after the other in time."""
-    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1)
+    some = [piece for piece in pieces if piece.shape[-1]] or pieces[:1]
+    return some[0] if len(some) == 1 else array_namespace(some[0]).concat(some, axis=-1)
 
 
 # --- derivatives ---

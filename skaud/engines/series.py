@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.engines.engine import BLOCK, Engine, Responses, join
+from skaud.engines.engine import BLOCK, Engine, Responses, join, respond
 
 
 class States(NamedTuple):
@@ -31,6 +31,8 @@ class Series(Engine):
         self.parts = tuple(name for engine in engines for name in engine.parts)
         self.takes_channels = engines[0].takes_channels
 
+        self.spreads = any(engine.spreads for engine in engines)
+
     def start(self, n_signals: int, n_ears: int) -> States:
         """State of every engine before the first sample."""
         return States(tuple(engine.start(n_signals, n_ears) for engine in self.engines))
@@ -40,7 +42,7 @@ class Series(Engine):
     ) -> tuple[Responses, States]:
         """Run the next samples through all engines up to the last that is asked for; frames block by block."""
         n_samples = x.shape[-1]
-        if frame_samples is None or n_samples <= BLOCK:
+        if self._holds_little(n_samples, frame_samples):
             return self._run_from(0, x, state, outputs, frame_samples)
         pieces: dict[str, list[np.ndarray]] = {name: [] for name in outputs}
         for begin in range(0, n_samples, BLOCK):
@@ -49,6 +51,22 @@ class Series(Engine):
                 pieces[name].append(response)
         return {name: join(own) for name, own in pieces.items()}, state
 
+    def whole(self, x: np.ndarray, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+        """Responses to whole clips."""
+        if not self._holds_little(x.shape[-1], frame_samples):
+            return super().whole(x, outputs, frame_samples)
+        responses: Responses = {}
+        last = self._last(outputs)
+        for i, engine in enumerate(self.engines[: last + 1]):
+            found = engine.whole(x, self._names(i, last, outputs), frame_samples if i == last else None)
+            responses |= {name: response for name, response in found.items() if name in outputs}
+            x = self._taken(i + 1, found[engine.outputs[-1]]) if i < last else x
+        return responses
+
+    def _holds_little(self, n_samples: int, frame_samples: int | None) -> bool:
+        """Whether what one engine leaves to the next may be held; some engines leave frames."""
+        return frame_samples is None or n_samples <= BLOCK or self.spreads
+
     def _run_from(
         self, k: int, x: np.ndarray, state: States, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, States]:
@@ -56,9 +74,8 @@ class Series(Engine):
         responses: Responses = {}
         states, last = list(state.own), self._last(outputs)
         for i in range(k, last + 1):
-            engine = self.engines[i]
+            engine, names = self.engines[i], self._names(i, last, outputs)
             # What the next engine takes is no frames; those are of one output alone, the last.
-            names = [name for name in engine.outputs if name in outputs or (i < last and name == engine.outputs[-1])]
             found, states[i] = engine.run(x, states[i], names, frame_samples if i == last else None)
             responses |= {name: found[name] for name in names if name in outputs}
             if i < last:
@@ -70,7 +87,8 @@ class Series(Engine):
         pieces: dict[str, list[np.ndarray]] = {}
         last = self._last(outputs)
         for i, engine in enumerate(self.engines[: last + 1]):
-            rest = engine.finish(state.own[i], engine.outputs[-1:], frame_samples if i == last else None)
+            names = self._names(i, last, outputs)
+            rest = engine.finish(state.own[i], names, frame_samples if i == last else None)
             responses = {name: response for name, response in rest.items() if name in outputs}
             if rest and i < last:
                 x = self._taken(i + 1, rest[engine.outputs[-1]])
@@ -97,11 +115,29 @@ class Series(Engine):
         bars: list[tuple[np.ndarray, ...]] = [
             tuple(np.zeros(array.shape) for array in engine.coefficients()) for engine in self.engines[len(tape) :]
         ]
-        for engine, own in zip(reversed(self.engines[: len(tape)]), reversed(tape)):
-            x_bar, of_coefficients = engine.pull_back(own, bar, [name for name in wanted if name in engine.parts])
+        for k, own in reversed(list(enumerate(tape))):
+            engine = self.engines[k]
+            names = {name for name in wanted if name in engine.parts}
+            if any(name in before.parts for before in self.engines[:k] for name in wanted):
+                names |= {"X"} & set(engine.parts)
+            x_bar, of_coefficients = engine.pull_back(own, bar, tuple(names))
             bars.insert(0, of_coefficients)
-            bar = x_bar if engine.takes_channels else x_bar[:, :, np.newaxis]
+            bar = x_bar if engine.takes_channels else x_bar[:, :, np.newaxis, ...]
         return x_bar, tuple(array for own in bars for array in own)
+
+    def taken_by(self, i: int, x: np.ndarray) -> np.ndarray:
+        """What engine i takes of whole clips."""
+        for k, engine in enumerate(self.engines[:i]):
+            x = self._taken(k + 1, respond(engine, x, engine.outputs[-1:], None)[engine.outputs[-1]])
+        return x
+
+    def with_threads(self, n_threads: int) -> "Series":
+        """The engines, each with so many threads."""
+        return Series([engine.with_threads(n_threads) for engine in self.engines])
+
+    def derivative(self, response: np.ndarray, output: str) -> np.ndarray:
+        """As the engine says that has the output."""
+        return self.engines[self._last((output,))].derivative(response, output)
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """Those of every engine."""
@@ -110,6 +146,11 @@ class Series(Engine):
     def _taken(self, i: int, response: np.ndarray) -> np.ndarray:
         """What engine i takes of the response before it: channels, or the one there is as sound."""
         return response if self.engines[i].takes_channels else np.ascontiguousarray(response[:, :, 0])
+
+    def _names(self, i: int, last: int, outputs: Sequence[str]) -> list[str]:
+        """What engine i is asked for: outputs, and what the next one takes."""
+        own = self.engines[i].outputs
+        return [name for name in own if name in outputs or (i < last and name == own[-1])]
 
     def _last(self, outputs: Sequence[str]) -> int:
         """Number of the last engine that has one of the outputs."""

@@ -100,6 +100,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
                     raise ValueError(f"sample_rate={sample_rate!r} is that of clips, and X is None; leave it out.")
             elif self._stays_where_it_is(X):
                 self._check_rate_of_device(sample_rate)
+                self._take_where_it_is(X)
             else:
                 sounds = self._check_sounds(X, sample_rate, reset=True)
                 self.n_ears_in_ = sounds.n_ears
@@ -269,13 +270,17 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             raise ValueError(
                 f"output={self.output!r} is not an output of this model; it must be one of {self._check_outputs(None)}."
             )
-        check_rate("sample_rate", self.sample_rate)
+        self._check_rate()
         if self.rms_one_db_spl is not None:
             check_scale("rms_one_db_spl", self.rms_one_db_spl)
         if isinstance(self.pooling, TemporalPooling):
             self.pooling._validate_params()
         if self.pooling is not None:
             resolve_statistics(self._pooling()[0], "pooling")
+
+    def _check_rate(self) -> None:
+        """Refuse a sample rate that is none, or that the design was not made for."""
+        check_rate("sample_rate", self.sample_rate)
 
     @abstractmethod
     def _design(self) -> None:
@@ -311,6 +316,9 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
     def _stays_where_it_is(self, X: Any) -> bool:
         """Whether X is computed where it lies, by the two methods below."""
         return on_gpu(X)
+
+    def _take_where_it_is(self, X: Any) -> None:
+        """Remember the axes of X in fit."""
 
     def _transform_on_gpu(self, X: Any, frame_samples: int | None) -> Any:
         raise TypeError(f"X is on a GPU, and {type(self).__name__} has no kernel there; pass a NumPy array.")

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import ceil
 from typing import Any
 
@@ -18,7 +19,13 @@ from skaud.engines.engine import (
     respond_side_by_side,
 )
 from skaud.estimator.results import stack
+from skaud.estimator.sounds import Sounds
 from skaud.estimator.vjp import DifferentiableTransformer
+from skaud.pooling.running import RunningPool, can_run
+from skaud.pooling.statistics import resolve_statistics
+
+_POOLED_AT_ONCE = 512  # frames of some channels, which double precision makes larger
+_TAKEN_AT_ONCE = 1024  # frames that these come from
 
 
 class EngineTransformer(DifferentiableTransformer):
@@ -84,6 +91,7 @@ class EngineTransformer(DifferentiableTransformer):
         engine, x = self._engine_, np.stack(self._as_engine_takes(clips))
         response, tapes = engine.record_in_groups(x, output, frame_of(x.shape[-1], frame_samples))
         wanted = self._parts_of([name for name in wrt if name != "X"])
+        wanted += ("X",) if "X" in wrt and "X" in engine.parts else ()
 
         def pullback(bars: list[np.ndarray]) -> tuple[list[np.ndarray], list[tuple[np.ndarray, ...]]]:
             together = stack(bars)
@@ -92,6 +100,54 @@ class EngineTransformer(DifferentiableTransformer):
             return [own.reshape(clip.shape) for own, clip in zip(x_bars, clips)], [bars for _, bars in groups]
 
         return list(response), pullback
+
+    def _map(self, run: Any, sounds: Sounds, batches: list[list[int]], argument: Any, *, pools: bool) -> list[Any]:
+        self._spread(len(batches))
+        return super()._map(run, sounds, batches, argument, pools=pools)
+
+    def _vjp_runner(self, n_batches: int) -> Callable:
+        self._spread(n_batches)
+        return super()._vjp_runner(n_batches)
+
+    def _spread(self, n_batches: int) -> None:
+        """Give threads that batches do not need to the engine."""
+        if self._engine_.spreads:
+            self._engine_ = self._engine_.with_threads(max(1, effective_n_jobs(self.n_jobs) // n_batches))
+
+    def _run_pooled(
+        self,
+        clips: list[np.ndarray],
+        frame_samples: int | None,
+        check: Callable[[int, np.ndarray], None],
+        **options: Any,
+    ) -> list[np.ndarray]:
+        *before, last = getattr(self._engine_, "engines", (self._engine_,))
+        n_frames = max(clip.shape[-1] for clip in clips) // (frame_samples or 1)
+        parts = last.apart() if n_frames > self._frames_at_once else [last]
+        if len(parts) == 1:
+            return super()._run_pooled(clips, frame_samples, check, **options)
+        statistics, segments = self._pooling()
+        n_statistics, rows = segments * len(resolve_statistics(statistics)), []
+        for i, clip in enumerate(self._as_engine_takes(clips)):
+            x = self._engine_.taken_by(len(before), clip[np.newaxis])[0]
+            pooled = [self._pool_part(part, x, partial(check, i)) for part in parts]
+            rows.append(np.concatenate([row.reshape(n_statistics, len(x), -1) for row in pooled], axis=-1).ravel())
+        return rows
+
+    def _pool_part(self, part: Engine, x: np.ndarray, check: Callable[[np.ndarray], None]) -> np.ndarray:
+        """Pooled features of some channels of a clip."""
+        statistics, segments = self._pooling()
+        pool = RunningPool(x.shape[-1], statistics, segments)
+        if not can_run(statistics):
+            (whole,) = respond_side_by_side(part, [x], self.output, None)
+            check(whole)
+            pool.add(whole)
+            return pool.result()
+        for _, frames in respond_in_blocks(part, [x], self.output, None, _TAKEN_AT_ONCE):
+            check(frames)
+            for begin in range(0, frames.shape[-1], _POOLED_AT_ONCE):
+                pool.add(frames[..., begin : begin + _POOLED_AT_ONCE])
+        return pool.result()
 
     def _equal_batches(self, clips: list[np.ndarray]) -> list[list[int]]:
         if self._signals_at_once == 1:
@@ -126,4 +182,4 @@ class EngineTransformer(DifferentiableTransformer):
         engine = self._engine(stepped, "complex128")
         moved = self._as_engine_takes([clip + 1j * STEP * step for clip, step in zip(clips, steps)])
         results = (respond(engine, clip[np.newaxis], (output,), frame_samples) for clip in moved)
-        return [responses[output][0].imag / STEP for responses in results]
+        return [engine.derivative(responses[output][0], output) for responses in results]

@@ -1,6 +1,6 @@
 """Filters applied in the Fourier domain, block by block, without wrapping round; array-API code."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -9,40 +9,51 @@ import numpy as np
 
 from skaud.kernels.array_api import array_namespace, constant, fft_namespace, is_foreign, zeros
 
-LONGEST_FFT = 32768
-CACHED_SPECTRA = 4
+SHORTEST_FFT = 4096  # of whole blocks: of shorter ones there would be many
+LONGEST_FFT = 24576  # of blocks side by side, all in all
+CHANNELS_AT_ONCE = 32  # few enough to stay in a CPU's cache
 
 
-class Blocks(NamedTuple):
-    """How a sound is cut: `hop` new samples a block, `n_taps` of the filters heard, FFTs of `n_fft`.
+class Block(NamedTuple):
+    """A piece of a sound: n_new samples, which hear the n_taps - 1 before them, in an FFT of n_fft.
 
-    A block's last n_taps - 1 entries are the samples before it, which circularly stand in front of its first.
+    The samples before stand at its end, which circularly is in front of its first. Blocks of a kind run side by side.
     """
 
-    hop: int
+    n_new: int
     n_taps: int
     n_fft: int
 
+    @property
+    def at_once(self) -> int:
+        """How many had better run side by side."""
+        return max(1, LONGEST_FFT // max(self.n_fft, 1))
 
-def cut(n_samples: int, n_taps: int, period: int) -> Blocks:
-    """One block for a short sound, and blocks of whole periods for a long one; n_samples is whole periods."""
-    n_taps_heard = min(n_taps, n_samples)
-    longest = max(LONGEST_FFT, _fast_length(4 * n_taps), _fast_length(n_taps + period))
-    n_fft = _fast_length(n_samples + n_taps_heard - 1)
-    if n_fft > longest:
-        return Blocks((longest - n_taps + 1) // period * period, n_taps, longest)
-    # Sounds of similar length share spectra: they hear as many taps as fit.
-    return Blocks(n_samples, min(n_taps, n_fft - n_samples + 1) if n_taps <= n_samples else n_taps_heard, n_fft)
+
+def whole_block(n_taps: int, period: int) -> Block:
+    """Block that sounds are cut into, of whole periods: the same wherever they end, so that the bits are, too."""
+    n_fft = _fast_length(max(5 * n_taps, n_taps + period, SHORTEST_FFT))
+    return Block((n_fft - n_taps + 1) // period * period, n_taps, n_fft)
+
+
+def last_block(block: Block, n_new: int, *, is_first: bool) -> Block:
+    """Block for n_new samples at the end: of a shorter FFT where one holds it; no filter is heard before the sound."""
+    n_fft, n_taps = block.n_fft, block.n_taps
+    while n_fft % 4 == 0 and (n_new <= n_fft // 4 if is_first else n_new + n_taps - 1 <= n_fft // 2):
+        n_fft //= 2
+    if n_fft == block.n_fft:
+        return block
+    return Block(n_new, min(n_taps, n_fft // 2) if is_first else n_taps, n_fft)
 
 
 def _fast_length(n: int) -> int:
-    """Next 4, 5, 6 or 7 times a power of 2: fast, and few, so that spectra are used again."""
+    """Next 4, 5, 6 or 7 times a power of 2."""
     unit = 1 << max(0, (n - 1).bit_length() - 3)
     return -(-n // unit) * unit
 
 
 class FilterBank:
-    """Impulse responses (n_channels, n_taps), and their spectra for the lengths of FFT in use."""
+    """Impulse responses (n_channels, n_taps), and their spectra for the blocks in use."""
 
     def __init__(self, response: np.ndarray) -> None:
         self.response = response
@@ -51,60 +62,58 @@ class FilterBank:
     def __getstate__(self) -> dict:
         return {"response": self.response, "_spectra": {}}
 
-    def spectra(self, blocks: Blocks, x: Any) -> Any:
-        """Spectra (n_channels, n_fft / 2 + 1) beside x."""
-        key = (blocks.n_fft, blocks.n_taps, type(x), str(x.dtype), str(getattr(x, "device", "cpu")))
-        spectra = self._spectra.get(key)
-        if spectra is None:
-            response = constant(self.response[:, : blocks.n_taps], x)
-            spectra = fft_namespace(x).rfft(response, n=blocks.n_fft)
-            for old in list(self._spectra)[: max(0, len(self._spectra) - CACHED_SPECTRA + 1)]:
-                self._spectra.pop(old, None)
-            self._spectra[key] = spectra
-        return spectra
+    def spectra(self, block: Block, x: Any) -> Any:
+        """Spectra (n_channels, n_fft / 2 + 1) beside x, which is real."""
+        key = (block.n_fft, block.n_taps, type(x), str(x.dtype), str(getattr(x, "device", "cpu")))
+        if key not in self._spectra:
+            response = constant(self.response[:, : block.n_taps], x)
+            self._spectra[key] = fft_namespace(x).rfft(response, n=block.n_fft)
+        return self._spectra[key]
 
 
-def block_spectrum(x: Any, begin: int, blocks: Blocks) -> Any:
-    """Spectrum of the block that begins there; x : (n_signals, n_samples)."""
-    xp = array_namespace(x)
-    new = x[:, begin : min(begin + blocks.hop, x.shape[1])]
-    if begin > 0:
-        past = x[:, begin - blocks.n_taps + 1 : begin]
-        gap = zeros((x.shape[0], blocks.n_fft - new.shape[1] - past.shape[1]), x)
-        new = xp.concat([new, gap, past], axis=-1)
-    return fft_namespace(x).rfft(new, n=blocks.n_fft)
+def block_spectra(x: Any, past: Any, block: Block) -> Any:
+    """Spectra (n_rows, n_blocks, n_fft / 2 + 1) of x (n_rows, n_blocks * n_new), after past (n_rows, n_taps - 1)."""
+    xp, (n_rows, n_samples), n_past = array_namespace(x), x.shape, block.n_taps - 1
+    n_blocks = n_samples // block.n_new
+    parts = [xp.reshape(x, (n_rows, n_blocks, block.n_new))]
+    parts.append(zeros((n_rows, n_blocks, block.n_fft - block.n_new - n_past), x))
+    if n_past:
+        pasts = [past[:, past.shape[1] - n_past :]]
+        pasts += [x[:, k * block.n_new - n_past : k * block.n_new] for k in range(1, n_blocks)]
+        parts.append(xp.stack(pasts, axis=1))
+    return fft_namespace(x).rfft(xp.concat(parts, axis=-1), n=block.n_fft)
 
 
-def block_spectrum_adjoint(x_hat_bar: Any, begin: int, n_new: int, blocks: Blocks) -> tuple[Any, Any]:
-    """Adjoint of `filter_block` after `block_spectrum`: for the new samples, and for those before the block."""
-    # x_hat = rfft([new, gap, past]); the factor of irfft is part of filter_block's
-    x_bar = fft_namespace(x_hat_bar).irfft(x_hat_bar, n=blocks.n_fft)
-    past_bar = x_bar[:, blocks.n_fft - blocks.n_taps + 1 :] if begin > 0 and blocks.n_taps > 1 else None
-    return x_bar[:, :n_new], past_bar
+def block_spectra_adjoint(x_hat_bar: Any, block: Block) -> tuple[Any, Any]:
+    """Adjoint of `filter_blocks` after `block_spectra`: for x, and for what came before."""
+    xp, n_past = array_namespace(x_hat_bar), block.n_taps - 1
+    # x_hat = rfft([new, gap, past]); the factor of irfft is part of filter_blocks'
+    window_bar = fft_namespace(x_hat_bar).irfft(x_hat_bar, n=block.n_fft)
+    new_bar, past_bar = window_bar[..., : block.n_new], window_bar[..., block.n_fft - n_past :]
+    if new_bar.shape[1] > 1 and n_past:  # what came before a block is the end of the one before it
+        own = new_bar[:, :-1, block.n_new - n_past :] + past_bar[:, 1:, :]
+        ends = xp.concat([own, new_bar[:, -1:, block.n_new - n_past :]], axis=1)
+        new_bar = xp.concat([new_bar[..., : block.n_new - n_past], ends], axis=-1)
+    return xp.reshape(new_bar, (new_bar.shape[0], -1)), past_bar[:, 0, :]
 
 
-def filter_block(x_hat: Any, spectra: Any, n_new: int, n_fft: int) -> Any:
-    """Response (n_signals, n_channels, n_new) to a block."""
-    return fft_namespace(x_hat).irfft(x_hat[:, None, :] * spectra[None, ...], n=n_fft)[..., :n_new]
+def filter_blocks(x_hat: Any, spectra: Any, block: Block) -> Any:
+    """Response (n_rows, n_channels, n_blocks, n_new) to blocks."""
+    y_hat = x_hat[:, None, ...] * spectra[None, :, None, :]
+    return fft_namespace(x_hat).irfft(y_hat, n=block.n_fft)[..., : block.n_new]
 
 
-def filter_block_adjoint(y_bar: Any, spectra: Any, n_fft: int) -> Any:
-    """Adjoint of `filter_block`, up to the irfft of `block_spectrum_adjoint`: (n_signals, n_fft / 2 + 1)."""
+def filter_blocks_adjoint(y_bar: Any, spectra: Any, block: Block) -> Any:
+    """Adjoint of `filter_blocks`, up to the irfft of `block_spectra_adjoint`: (n_rows, n_blocks, n_fft / 2 + 1)."""
     xp = array_namespace(y_bar)
     # y = irfft(x_hat * spectra)
-    return xp.sum(fft_namespace(y_bar).rfft(y_bar, n=n_fft) * xp.conj(spectra), axis=1)
+    return xp.sum(fft_namespace(y_bar).rfft(y_bar, n=block.n_fft) * xp.conj(spectra)[None, :, None, :], axis=1)
 
 
 def channel_groups(x: Any, n_channels: int) -> list[slice]:
-    """Channels that are computed together: few at a time stay in a CPU's cache; elsewhere all at once."""
-    size = n_channels if is_foreign(x) else 16
+    """Channels that are computed together: few at a time on a CPU, elsewhere all."""
+    size = n_channels if is_foreign(x) else CHANNELS_AT_ONCE
     return [slice(k, min(k + size, n_channels)) for k in range(0, n_channels, size)]
-
-
-def in_threads(function: Callable, items: Iterable, n_threads: int) -> list:
-    """Results of function(item), in order."""
-    with threads(n_threads) as map_in_order:
-        return list(map_in_order(function, items))
 
 
 @contextmanager

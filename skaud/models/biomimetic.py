@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
+from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in
 
-from skaud._fitted import as_fitted
-from skaud.design.cochlear import CHANNELS_PER_OCTAVE
-from skaud.estimator.callbacks import FitProgress
-from skaud.estimator.sounds import Sounds
-from skaud.fitting.classification import Labels
 from skaud.fitting.learn import Learn
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
-from skaud.pooling.statistics import pooled_names
 from skaud.pooling.temporal import TemporalPooling
-from skaud.stages._cortical_derivatives import of_cortical
-from skaud.stages._pooled_cortical import pooled_vjp, respond_pooled
-from skaud.stages.cortical import (
-    RESPONSES,
-    STRFs,
-    design_strfs,
-    pull_back,
-    respond,
-    strf_names,
-)
-
-SMALLEST_SCALE = 0.05  # cycles/octave, half of what 128 channels resolve: next to nothing passes a filter below
+from skaud.stages.cortical import HELD_AT_ONCE, RESPONSES, CorticalSTRF, refuse_pooling_of_complex
+from skaud.stages.stage import Stage
 
 
 class BiomimeticFrontend(AuditorySpectrogram):
@@ -138,9 +119,11 @@ class BiomimeticFrontend(AuditorySpectrogram):
     {'compression': 129, 'lateral_inhibition': 2, 'integration_s': 1, 'scales_cycles_per_octave': 40, 'rates_hz': 40}
     """
 
-    _outputs = (*AuditorySpectrogram._outputs, "cortical")
-    _learnable = (*AuditorySpectrogram._learnable, "scales_cycles_per_octave", "rates_hz")
-    _learn_sets = {"full": _learnable, "cortical": _learnable[-2:]}
+    _learn_sets = {
+        "full": (*AuditorySpectrogram._learn_sets["full"], "scales_cycles_per_octave", "rates_hz"),
+        "cortical": ("scales_cycles_per_octave", "rates_hz"),
+    }
+    _frames_at_once = HELD_AT_ONCE
 
     _parameter_constraints: dict = {
         **AuditorySpectrogram._parameter_constraints,
@@ -196,154 +179,28 @@ class BiomimeticFrontend(AuditorySpectrogram):
         self.response = response
         self.output = output
 
-    @as_fitted
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Names of the features.
-
-        Parameters
-        ----------
-        input_features : None
-            Samples have no names; where there are names for them, scikit-learn's rules for their number hold.
-
-        Returns
-        -------
-        ndarray of str
-            Such as ``rate+4.0_scale2.00_1055hz_mean``, or ``spectrogram_1055hz_mean``; without the statistic with
-            ``pooling=None``. Where X had ears in fit, ``ear0_`` and so on stand in front.
-        """
-        if self.output != "cortical":
-            return super().get_feature_names_out(input_features)
-        _check_feature_names_in(self, input_features, generate_names=False)
-        ears = [""] if self.n_ears_in_ is None else [f"ear{e}_" for e in range(self.n_ears_in_)]
-        strfs = strf_names(self.scales_cycles_per_octave_, self.rates_hz_)
-        names = [f"{ear}{strf}_{channel}" for ear in ears for strf in strfs for channel in self._channel_names()]
-        if self.pooling is None:
-            return np.asarray(names, dtype=object)
-        return pooled_names(names, *self._pooling())
-
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        if self.response == "complex" and self.output == "cortical" and self.pooling is not None:
-            raise ValueError(
-                f"response='complex' cannot be pooled (pooling={self.pooling!r}); set pooling=None, or choose "
-                "response='real' or 'magnitude'."
-            )
+        refuse_pooling_of_complex(self)
 
-    def _design_runs(self) -> None:
-        parameters, is_first = self._parameters(), not self._found_
-        self.scales_cycles_per_octave_, self.rates_hz_ = design_strfs(
-            self,
-            parameters["scales_cycles_per_octave"],
-            parameters["rates_hz"],
-            self._frames_a_second(),
-            CHANNELS_PER_OCTAVE,
-        )
-        # Drawn once a fit, however often it designs.
-        self._found_ |= {name: getattr(self, f"{name}_") for name in self._learnable[-2:] if parameters[name] is None}
+    def _parts(self) -> dict[str, type[Stage] | None]:
+        return {**super()._parts(), "cortical": CorticalSTRF}
+
+    def _make_stages(self) -> Bunch:
+        stages = super()._make_stages()
+        stages.cortical.frame_rate_hz = self.sample_rate / self._frame_samples()  # the exact one
+        return stages
+
+    def _design(self) -> None:
+        is_first = not self._found_
+        super()._design()
         if is_first:
             self.initial_scales_cycles_per_octave_ = self.scales_cycles_per_octave_
             self.initial_rates_hz_ = self.rates_hz_
-        super()._design_runs()
-
-    def _frames_a_second(self) -> float:
-        """The exact rate, which rates of STRFs refer to."""
-        return self.sample_rate / self._frame_samples()
-
-    def _strfs(self) -> STRFs:
-        return STRFs(self.scales_cycles_per_octave_, self.rates_hz_, self._frames_a_second(), CHANNELS_PER_OCTAVE)
-
-    def _respond(self, x: Any, names: tuple[str, ...], n_threads: int) -> dict[str, Any]:
-        if "cortical" not in names:
-            return super()._respond(x, names, n_threads)
-        before = tuple(name for name in names if name not in ("cortical", "spectrogram"))
-        if before:
-            responses = super()._respond(x, (*before, "spectrogram"), n_threads)
-        else:
-            responses = {"spectrogram": self._spectrogram(x, n_threads)}
-        responses["cortical"] = respond(responses["spectrogram"], self._strfs(), self.response, n_threads)
-        return responses
-
-    def _run_pooled(
-        self,
-        clips: list[np.ndarray],
-        frame_samples: int | None,
-        check: Callable[[int, np.ndarray], None],
-        n_threads: int = 1,
-        **options: Any,
-    ) -> list[np.ndarray]:
-        if self.output != "cortical":
-            return super()._run_pooled(clips, frame_samples, check, n_threads=n_threads, **options)
-        spectrograms = [self._spectrogram(clip, n_threads) for clip in clips]
-        settings = self._strfs(), self.response, self._pooling(), n_threads
-        return [respond_pooled(spectrogram, *settings) for spectrogram in spectrograms]
-
-    def _pooled_vjp_runner(self, n_batches: int) -> Callable:
-        if self.output != "cortical":
-            return super()._pooled_vjp_runner(n_batches)
-        return partial(self._run_cortical_vjp, n_threads=max(1, effective_n_jobs(self.n_jobs) // n_batches))
-
-    def _run_cortical_vjp(
-        self, clips: list[np.ndarray], output: str, frame_length: int | None, wrt: tuple[str, ...], n_threads: int
-    ) -> tuple[list[np.ndarray], Callable]:
-        """`_run_vjp` after pooling: of one filter after the other."""
-        (clip,) = clips
-        spectrogram = self._spectrogram(clip, n_threads)
-        row, back = pooled_vjp(spectrogram, self._strfs(), self.response, self._pooling(), n_threads)
-
-        def pullback(row_bars: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
-            bar, grads = back(row_bars[0])
-            grads = grads | self._pull_back_cochlea(bar, clip, spectrogram, wrt, n_threads)
-            return [grads["X"]], {name: np.asarray(grads[name], dtype=float) for name in wrt if name != "X"}
-
-        return [row], pullback
-
-    def _pull_back_cochlea(
-        self, bar: Any, clip: Any, spectrogram: Any, wrt: Iterable[str], n_threads: int
-    ) -> dict[str, Any]:
-        """Gradients by name from that of the spectrogram, if wrt has one of them."""
-        if {*wrt} <= {*self._learnable[-2:]}:
-            return {"X": None}
-        return super()._pull_back(bar, "spectrogram", clip, {"spectrogram": spectrogram}, {*wrt}, n_threads)
-
-    def _spectrogram(self, clip: np.ndarray, n_threads: int) -> np.ndarray:
-        kept = getattr(self, "_kept_spectrograms_", {})
-        if id(clip) not in kept:
-            kept[id(clip)] = super()._respond(clip, ("spectrogram",), n_threads)["spectrogram"]
-        return kept[id(clip)]
-
-    def _learn(self, sounds: Sounds, labels: Labels, progress: FitProgress) -> None:
-        if {*self._names_to_learn()} <= {*self._learnable[-2:]}:
-            self._kept_spectrograms_: dict[int, np.ndarray] = {}  # which learning does not change, by id of the clip
-        try:
-            super()._learn(sounds, labels, progress)
-        finally:
-            if hasattr(self, "_kept_spectrograms_"):
-                del self._kept_spectrograms_
-
-    def _derivative(
-        self, clip: np.ndarray, step: np.ndarray, parameter_steps: dict[str, np.ndarray], output: str
-    ) -> tuple[np.ndarray, np.ndarray]:
-        if output != "cortical":
-            return super()._derivative(clip, step, parameter_steps, output)
-        spectrogram, derivative = super()._derivative(clip, step, parameter_steps, "spectrogram")
-        return of_cortical(spectrogram, derivative, self._strfs(), parameter_steps, self.response)
-
-    def _learnable_names(self) -> tuple[str, ...]:
-        return self._learnable if self.output == "cortical" else AuditorySpectrogram._learnable
-
-    def _bounds(self) -> dict[str, tuple[Any, Any]]:
-        rates = np.sign(self.rates_hz_)  # the sign chooses half of the spectrum: no rate crosses 0
-        slowest, fastest = 0.05 * rates, self._frames_a_second() / 2 * rates
-        return super()._bounds() | {
-            "scales_cycles_per_octave": (SMALLEST_SCALE, CHANNELS_PER_OCTAVE / 2),
-            "rates_hz": (np.minimum(slowest, fastest), np.maximum(slowest, fastest)),
-        }
-
-    def _pull_back(
-        self, bar: Any, output: str, x: Any, responses: dict[str, Any], wrt: set[str], n_threads: int
-    ) -> dict[str, Any]:
-        grads = {name: np.zeros(len(self.rates_hz_)) for name in self._learnable[-2:]}
-        if output == "cortical":
-            bar, grads = pull_back(bar, responses["spectrogram"], self._strfs(), self.response, n_threads)
-            return grads | self._pull_back_cochlea(bar, x, responses["spectrogram"], wrt, n_threads)
-        return grads | super()._pull_back(bar, output, x, responses, wrt, n_threads)
+        # Drawn once a fit, however often it designs.
+        given = self._parameters()
+        drawn = {name: getattr(self, f"{name}_") for name in self._learn_sets["cortical"] if given[name] is None}
+        self._found_ |= drawn
+        self.stages_.cortical._found_ |= drawn
+        if self.output == "cortical":
+            self.latency_s_ += self.stages_.cortical.latency_s_

@@ -2,133 +2,89 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from numbers import Real
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval
 
-from skaud._fitted import as_fitted, remember_parameters
-from skaud._warnings import each_once
-from skaud.audio import resample_array
 from skaud.design import cochlear as design
-from skaud.design.limits import HIGHEST_RATE_HZ, LONGEST_PERIOD, check_size
-from skaud.estimator.limits import check_constraints, design_within_limits
-from skaud.estimator.results import finite
-from skaud.estimator.sounds import check_samples, check_sounds, warn_of_levels
-from skaud.kernels import cochlear as kernel
-from skaud.kernels.array_api import array_namespace, is_foreign
+from skaud.design.limits import LONGEST_PERIOD, check_size
+from skaud.engines.spectrogram import Design, Spectrogram, merge
+from skaud.estimator.base import AudioTransformer
+from skaud.estimator.foreign import AnyArrays
+from skaud.kernels.array_api import is_foreign
 from skaud.kernels.fourier import FilterBank
-from skaud.kernels.leaky_integrator import integrate
+from skaud.pooling.temporal import TemporalPooling
 from skaud.sound import check_rate as check_hz
-from skaud.sound import check_scale
-from skaud.sound.refused import refuse_masked
+from skaud.stages.stage import ChannelStage, FusedStage
 
-FULL_SCALE_DB_SPL = 100.0  # of an RMS of 1.0 where the power law takes its power
 FloatOrArray = float | ArrayLike
+POSITIVE = [Interval(Real, 0, None, closed="neither")]
 
 
-class ResponseTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Base of the stages that take the response of the stage before them, of any kind of array."""
+class SpectrogramStage(AnyArrays, FusedStage):
+    """A stage of the auditory spectrogram."""
 
-    def fit(self, X: Any, y: Any = None) -> Self:
-        """Check the parameters, and remember the number of channels.
-
-        Parameters
-        ----------
-        X : array of shape (n_signals, [n_ears,] n_channels, n_samples), or list of arrays that differ in n_samples
-            Response of the stage before.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        ResponseTransformer
-            The fitted stage.
-        """
-        check_constraints(self)
-        remember_parameters(self)
-        is_list = isinstance(X, (list, tuple)) and len(X) > 0
-        rows = as_rows(X[0], "X[0]") if is_list else as_rows(X, "X", is_batch=True)
-        self.n_channels_in_ = rows.shape[1]
-        design_within_limits(self)
-        return self
-
-    def fit_transform(self, X: Any, y: Any = None) -> Any:
-        """Fit, then transform the same responses.
-
-        Parameters
-        ----------
-        X : array of shape (n_signals, [n_ears,] n_channels, n_samples), or list of arrays that differ in n_samples
-            Response of the stage before.
-        y : None
-            Ignored.
-
-        Returns
-        -------
-        array or list of arrays
-            As `transform` returns it.
-        """
-        with each_once():
-            return self.fit(X, y).transform(X)
-
-    @as_fitted
-    def transform(self, X: Any) -> Any:
-        """Response of this stage.
-
-        Parameters
-        ----------
-        X : array of shape (n_signals, [n_ears,] n_channels, n_samples), or list of arrays that differ in n_samples
-            Response of the stage before; an array of cupy, torch or JAX stays one.
-
-        Returns
-        -------
-        array or list of arrays
-            As X.
-
-        Raises
-        ------
-        ValueError
-            If X has other channels than that of fit, no axis of time, or values that are not finite.
-        """
-        if isinstance(X, (list, tuple)):
-            with each_once():
-                return [self._transform(clip, f"X[{i}]") for i, clip in enumerate(X)]
-        return self._transform(X, "X", is_batch=True)
-
-    def _transform(self, x: Any, name: str, *, is_batch: bool = False) -> Any:
-        refuse_masked(x, name)
-        x = x if is_foreign(x) else np.asarray(x)
-        rows = as_rows(x, name, is_batch=is_batch)
-        if rows.shape[1] != self.n_channels_in_:
-            raise ValueError(
-                f"{name} has {rows.shape[1]} channels and had {self.n_channels_in_} in fit; pass the response of the "
-                "same stage, or fit again."
-            )
-        response = self._respond(rows)
-        if isinstance(response, np.ndarray):
-            finite(self, response, x, name)
-        return array_namespace(response).reshape(response, (*x.shape[:-2], *response.shape[1:]))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
-        return tags
-
-    def _design(self) -> None:
-        """Set the fitted attributes."""
+    _engine_: Spectrogram
+    coefficients_: Design
 
     @abstractmethod
-    def _respond(self, rows: Any) -> Any:
-        """Response (n_rows, n_channels_out, n_samples) to rows (n_rows, n_channels_in_, n_samples)."""
+    def _make_design(self, parameters: dict[str, Any]) -> Design:
+        """Coefficients from all parameters."""
+
+    def _design_with(self, parameters: dict[str, Any]) -> Design:
+        """Coefficients, with some parameters replaced by others, which may take a complex step."""
+        return self._make_design(self._resolve(self._parameters()) | parameters) if parameters else self.coefficients_
+
+    def _design(self) -> None:
+        self.coefficients_ = self._make_design(self._resolve(self._parameters()))
+        super()._design()
+
+    @staticmethod
+    def _fuse(stages: Sequence[SpectrogramStage], changed: dict[str, dict[str, Any]], dtype: str) -> Spectrogram:
+        return Spectrogram(merge([stage._design_with(changed.get(stage.output, {})) for stage in stages]), dtype)
 
 
-class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class ResponseStage(AnyArrays, ChannelStage):
+    """A stage that takes the response of another, which has an axis of channels."""
+
+    def _check_rate(self) -> None:
+        check_hz("sample_rate", self.sample_rate)  # no filter depends on it
+
+    def _check_sounds(self, X: Any, sample_rate: Any, **options: bool) -> Any:
+        if getattr(X, "ndim", 3) == 2:
+            raise ValueError(
+                f"X has shape {tuple(X.shape)}, which has no axis of time, as pooled features have none; an array of "
+                "responses is (n_signals, [n_ears,] n_channels, n_samples): set pooling=None in the model before, or "
+                "pass the response to a single signal as X[numpy.newaxis]."
+            )
+        if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) < 2:
+            raise ValueError(
+                f"X[0] has shape {np.shape(X[0])}; a response is ([n_ears,] n_channels, n_samples). Reshape it, or set "
+                "pooling=None in the model before."
+            )
+        return super()._check_sounds(X, sample_rate, **options)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def _take_where_it_is(self, X: Any) -> None:
+        if len(X.shape) < 3:
+            self._check_sounds(np.empty(tuple(X.shape)), None)
+        self._take_channels(X.shape[-2])
+        super()._take_where_it_is(X)
+
+
+class CochlearFilterbank(SpectrogramStage):
     """129 constant-Q filters, 180 to 7246 Hz, 24 an octave.
 
     Parameters
@@ -136,19 +92,29 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
     filters : {"roex"}, (B, A), or path, default="roex"
         As in `AuditorySpectrogram`.
     sample_rate : float, default=16000
-        Rate of the stage in Hz, at least 16000; a `Sound` at another rate is resampled to it.
+        Rate of the stage in Hz, at least 16000; clips at other rates are resampled to it.
+    pooling : str, callable, sequence, TemporalPooling or None, default=None
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    frame_length : float or None, default=None
+        Length of a frame in s; None keeps every sample.
     rms_one_db_spl : float or None, default=93.98
         Level in dB SPL that an RMS of 1.0 stands for in plain samples and in the output; 93.98 for pascals, None for
         100. A `Sound` knows its own.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.
+    n_jobs : int or None, default=None
+        Threads over signals, or over the channels of a single one; the result is the same for any number.
 
     Attributes
     ----------
+    n_channels_ : int
+        Number of filters, 129.
     channel_frequencies_hz_ : ndarray of shape (129,)
         Centre frequencies.
     impulse_responses_ : ndarray of shape (129, n_taps)
         The filters.
+    latency_s_ : float
+        Longest time that a stream waits for the response to a sample: chunks go through in whole blocks.
 
     Notes
     -----
@@ -166,142 +132,227 @@ class CochlearFilterbank(TransformerMixin, BaseEstimator, auto_wrap_output_keys=
     (129, 1600)
     """
 
-    _takes_channels = False
+    _outputs = ("cochlea",)
+    output = "cochlea"
 
-    _parameter_constraints: dict = {
-        "filters": [str, Path, "array-like"],
-        "sample_rate": [Interval(Real, 0, None, closed="neither")],
-        "rms_one_db_spl": [Interval(Real, None, None, closed="neither"), None],
-        "dtype": [StrOptions({"float32", "float64"})],
-    }
+    _parameter_constraints: dict = {**AudioTransformer._parameter_constraints, "filters": [str, Path, "array-like"]}
 
     def __init__(
         self,
         filters: str | Path | tuple[ArrayLike, ArrayLike] = "roex",
+        *,
         sample_rate: float = 16000,
+        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        frame_length: float | None = None,
         rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",
+        n_jobs: int | None = None,
     ) -> None:
         self.filters = filters
         self.sample_rate = sample_rate
+        self.pooling = pooling
+        self.frame_length = frame_length
         self.rms_one_db_spl = rms_one_db_spl
         self.dtype = dtype
+        self.n_jobs = n_jobs
 
-    def fit(self, X: Any = None, y: Any = None) -> Self:
-        """Design the filters.
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        if is_foreign(self.filters):
+            raise ValueError("filters must be 'roex', a path, or B and A as NumPy arrays; convert them.")
 
-        Parameters
-        ----------
-        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
-            Ignored.
-        y : None
-            Ignored.
+    def _check_rate(self) -> None:
+        if self.sample_rate < design.SAMPLE_RATE:
+            raise ValueError(
+                f"sample_rate={self.sample_rate} must be at least {design.SAMPLE_RATE:.0f} Hz, for filters up to 7246 "
+                "Hz; raise it, clips at lower rates are resampled to it."
+            )
+        super()._check_rate()
 
-        Returns
-        -------
-        CochlearFilterbank
-            The fitted filterbank.
-        """
-        check_constraints(self)
-        remember_parameters(self)
-        check_hz("sample_rate", self.sample_rate)
+    def _design(self) -> None:
         self.channel_frequencies_hz_ = design.centre_frequencies_hz()
-        self._filter_bank_ = design_filters(self.filters, self.sample_rate, self.dtype)
-        self.impulse_responses_ = self._filter_bank_.response
-        return self
+        self.n_channels_ = design.N_CHANNELS
+        super()._design()
+        assert self.coefficients_.filters is not None
+        self.impulse_responses_ = self.coefficients_.filters.response
+        self.latency_s_ = self._engine_.latency_samples / self.sample_rate
 
-    @as_fitted
-    def transform(self, X: Any) -> Any:
-        """Filter.
+    def _make_design(self, parameters: dict[str, Any]) -> Design:
+        return Design(design.N_CHANNELS, design_filters(self.filters, self.sample_rate, self.dtype))
 
-        Parameters
-        ----------
-        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
-            Sound; an array of cupy, torch or JAX, ``(n_signals, n_samples)``, stays one.
+    def _differentiable(self) -> tuple[str, ...]:
+        return ()
 
-        Returns
-        -------
-        array of shape (n_signals, [n_ears,] 129, n_samples), or list of arrays
-            Response of every filter.
-        """
-        if is_foreign(X):
-            xp = array_namespace(X)
-            return self._filter(xp.astype(X, getattr(xp, self.dtype)))
-        sounds = check_sounds(self, X)
-        own = level_of_one(self.rms_one_db_spl)
-        scales = [own if scale is None else scale for scale in sounds.scales]
-        warn_of_levels(sounds.clips, scales)
-        clips = [resample_array(clip, rate, self.sample_rate) for clip, rate in zip(sounds.clips, sounds.rates)]
-        clips = [clip * 10 ** ((scale - own) / 20) if scale != own else clip for clip, scale in zip(clips, scales)]
-        responses = [
-            finite(self, self._filter(clip.astype(self.dtype)), clip, f"X[{i}]") for i, clip in enumerate(clips)
-        ]
-        responses = responses if sounds.has_ears else [response[0] for response in responses]
-        return np.stack(responses) if sounds.is_array else responses
-
-    def _filter(self, rows: Any) -> Any:
-        channels = np.ones(len(self.impulse_responses_))
-        cochlea = kernel.Cochlea(self._filter_bank_, channels, np.array([1.0, -1.0]), 0.0, 1)
-        return kernel.run(rows, cochlea, ("cochlea",))["cochlea"]
+    def _channel_names(self) -> list[str]:
+        return [f"{hz:.0f}hz" for hz in self.channel_frequencies_hz_]
 
 
-class PowerLawCompression(ResponseTransformer):
+class PowerLawCompression(ResponseStage, SpectrogramStage):
     """Compression by a power law, sign(x) abs(x)**exponent, of x in which an RMS of 1.0 stands for 100 dB SPL.
 
     Parameters
     ----------
     compression : float or array of shape (n_channels,), default=1.0
         Exponents.
+    sample_rate : float, default=16000
+        Rate of X in Hz.
+    pooling : str, callable, sequence, TemporalPooling or None, default=None
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    frame_length : float or None, default=None
+        Length of a frame in s; None keeps every sample.
     rms_one_db_spl : float or None, default=93.98
         Level in dB SPL that an RMS of 1.0 stands for in X, that of the filterbank before; 93.98 for pascals, None for
         100.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the computation and of the output.
+    n_jobs : int or None, default=None
+        Threads over signals, or over the channels of a single one.
+
+    Attributes
+    ----------
+    compression_ : ndarray of shape (n_channels_in_,)
+        Exponents.
+    n_channels_in_ : int
+        Channels of X in `fit`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import PowerLawCompression
+    >>> response = np.array([[[4.0, -9.0, 0.0]]])  # one signal, one channel
+    >>> PowerLawCompression(0.5, rms_one_db_spl=100).fit_transform(response)
+    array([[[ 2., -3.,  0.]]], dtype=float32)
     """
 
-    _parameter_constraints: dict = {
-        "compression": [Real, "array-like"],
-        "rms_one_db_spl": [Interval(Real, None, None, closed="neither"), None],
-    }
+    _outputs = ("compressed",)
+    output = "compressed"
 
-    def __init__(self, compression: FloatOrArray = 1.0, rms_one_db_spl: float | None = 93.98) -> None:
+    _parameter_constraints: dict = {**AudioTransformer._parameter_constraints, "compression": [Real, "array-like"]}
+
+    def __init__(
+        self,
+        compression: FloatOrArray = 1.0,
+        *,
+        sample_rate: float = 16000,
+        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        frame_length: float | None = None,
+        rms_one_db_spl: float | None = 93.98,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
         self.compression = compression
+        self.sample_rate = sample_rate
+        self.pooling = pooling
+        self.frame_length = frame_length
         self.rms_one_db_spl = rms_one_db_spl
+        self.dtype = dtype
+        self.n_jobs = n_jobs
 
     def _design(self) -> None:
-        self.compression_ = check_exponents(self.compression, self.n_channels_in_)
+        super()._design()
+        self.compression_ = self.coefficients_.compression
 
-    def _respond(self, rows: Any) -> Any:
-        gain = 10 ** ((level_of_one(self.rms_one_db_spl) - FULL_SCALE_DB_SPL) / 20)
-        response = kernel.compress(rows if gain == 1 else rows * gain, self.compression_)
-        # X stays the caller's own.
-        return array_namespace(rows).asarray(rows, copy=True) if response is rows else response
+    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return parameters | {"compression": check_exponents(parameters["compression"], self.n_channels_in_)}
+
+    def _make_design(self, parameters: dict[str, Any]) -> Design:
+        gain = 10 ** ((self._level_of_one() - self._rms_one_db_spl) / 20)
+        return Design(self.n_channels_in_, gain=gain, compression=parameters["compression"])
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return ("compression",)
+
+    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+        return bars[0]
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        return {"compression": (0.05, 3.0)}
 
 
-class LateralInhibition(ResponseTransformer):
+class LateralInhibition(ResponseStage, SpectrogramStage):
     """Difference of neighbouring channels, half-wave rectified: one channel fewer.
 
     Parameters
     ----------
     lateral_inhibition : sequence of 2 float, default=(1, -1)
         Weights of a channel and of the next.
+    sample_rate : float, default=16000
+        Rate of X in Hz.
+    pooling : str, callable, sequence, TemporalPooling or None, default=None
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    frame_length : float or None, default=None
+        Length of a frame in s; None keeps every sample.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the computation and of the output.
+    n_jobs : int or None, default=None
+        Threads over signals, or over the channels of a single one.
+
+    Attributes
+    ----------
+    lateral_inhibition_ : ndarray of shape (2,)
+        Weights.
+    n_channels_in_ : int
+        Channels of X in `fit`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import LateralInhibition
+    >>> edge = np.array([0.0, 0, 3, 2, 2]).reshape(1, 5, 1)  # one signal, one sample
+    >>> LateralInhibition().fit_transform(edge).ravel()
+    array([0., 0., 1., 0.], dtype=float32)
     """
 
-    _parameter_constraints: dict = {"lateral_inhibition": ["array-like"]}
+    _outputs = ("inhibited",)
+    output = "inhibited"
 
-    def __init__(self, lateral_inhibition: ArrayLike = (1, -1)) -> None:
+    _parameter_constraints: dict = {**AudioTransformer._parameter_constraints, "lateral_inhibition": ["array-like"]}
+
+    def __init__(
+        self,
+        lateral_inhibition: ArrayLike = (1, -1),
+        *,
+        sample_rate: float = 16000,
+        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        frame_length: float | None = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
         self.lateral_inhibition = lateral_inhibition
+        self.sample_rate = sample_rate
+        self.pooling = pooling
+        self.frame_length = frame_length
+        self.dtype = dtype
+        self.n_jobs = n_jobs
 
     def _design(self) -> None:
+        super()._design()
+        self.lateral_inhibition_ = self.coefficients_.inhibition
+
+    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        return parameters | {"lateral_inhibition": check_inhibition(parameters["lateral_inhibition"])}
+
+    def _make_design(self, parameters: dict[str, Any]) -> Design:
         if self.n_channels_in_ < 2:
             raise ValueError(
                 "X has 1 channel, which has no neighbour to inhibit it; pass a response of at least 2 channels."
             )
-        self.lateral_inhibition_ = check_inhibition(self.lateral_inhibition)
+        return Design(self.n_channels_in_, inhibition=parameters["lateral_inhibition"])
 
-    def _respond(self, rows: Any) -> Any:
-        return kernel.inhibit(rows, self.lateral_inhibition_)
+    def _differentiable(self) -> tuple[str, ...]:
+        return ("lateral_inhibition",)
+
+    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+        return bars[0]
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        return {"lateral_inhibition": (-3.0, 3.0)}
+
+    def _names_after(self, names: list[str]) -> list[str]:
+        return names[:-1]
 
 
-class LeakyIntegrator(ResponseTransformer):
+class LeakyIntegrator(ResponseStage, SpectrogramStage):
     """Leaky integration over time, kept once a frame.
 
     Parameters
@@ -312,60 +363,79 @@ class LeakyIntegrator(ResponseTransformer):
         Rate of X in Hz.
     frame_rate_hz : float, default=200
         Frames a second, about: a frame has the nearest whole number of samples, and is the state at its last one.
+    pooling : str, callable, sequence, TemporalPooling or None, default=None
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the computation and of the output.
+    n_jobs : int or None, default=None
+        Threads over signals, or over the channels of a single one.
 
     Attributes
     ----------
+    integration_s_ : float
+        Time constant.
     frame_rate_hz_ : float
         Frames a second, exactly.
+    n_channels_in_ : int
+        Channels of X in `fit`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import LeakyIntegrator
+    >>> LeakyIntegrator(integration_s=1.0).fit_transform(np.ones((1, 1, 240))).round()
+    array([[[ 80., 159., 238.]]], dtype=float32)
     """
 
+    _outputs = ("spectrogram",)
+    output = "spectrogram"
+
     _parameter_constraints: dict = {
-        name: [Interval(Real, 0, None, closed="neither")] for name in ("integration_s", "sample_rate", "frame_rate_hz")
+        **{k: v for k, v in AudioTransformer._parameter_constraints.items() if k != "frame_length"},
+        "integration_s": POSITIVE,
+        "frame_rate_hz": POSITIVE,
     }
 
-    def __init__(self, integration_s: float = 0.008, sample_rate: float = 16000, frame_rate_hz: float = 200) -> None:
+    def __init__(
+        self,
+        integration_s: float = 0.008,
+        *,
+        sample_rate: float = 16000,
+        frame_rate_hz: float = 200,
+        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        dtype: str = "float32",
+        n_jobs: int | None = None,
+    ) -> None:
         self.integration_s = integration_s
         self.sample_rate = sample_rate
         self.frame_rate_hz = frame_rate_hz
+        self.pooling = pooling
+        self.dtype = dtype
+        self.n_jobs = n_jobs
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        frame_period(self.sample_rate, self.frame_rate_hz)
 
     def _design(self) -> None:
-        self.frame_rate_hz_ = self.sample_rate / frame_period(self.sample_rate, self.frame_rate_hz)
+        super()._design()
+        self.integration_s_ = float(self._parameters()["integration_s"])
 
-    def _respond(self, rows: Any) -> Any:
-        period = frame_period(self.sample_rate, self.frame_rate_hz)
-        decay = float(np.exp(-1 / (self.integration_s * self.sample_rate)))
-        frames = integrate(kernel.whole_periods(rows, period), decay, period)
-        return frames[..., : kernel.n_frames(rows.shape[-1], period)]
+    def _make_design(self, parameters: dict[str, Any]) -> Design:
+        decay = np.exp(-1 / (parameters["integration_s"] * self.sample_rate)).item()
+        return Design(self.n_channels_in_, decay=decay, period=self._frame_samples())
+
+    def _frame_samples(self) -> int:
+        return frame_period(self.sample_rate, self.frame_rate_hz)
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return ("integration_s",)
+
+    def _bounds(self) -> dict[str, tuple[float, float]]:
+        return {"integration_s": (5e-4, 0.5)}
 
 
-def level_of_one(rms_one_db_spl: float | None) -> float:
-    """Level in dB SPL of an RMS of 1.0, that of full scale where it is None."""
-    return FULL_SCALE_DB_SPL if rms_one_db_spl is None else check_scale("rms_one_db_spl", rms_one_db_spl)
-
-
-# --- checks, which the models share ---
-
-
-def as_rows(x: Any, name: str, *, is_batch: bool = False) -> Any:
-    """Reshape x (..., n_channels, n_samples), as floats, with one axis in front; an error otherwise.
-
-    Of a batch, the first axis is that of the signals: rows of features, (n_signals, n_features), are no response.
-    """
-    refuse_masked(x, name)
-    if not is_foreign(x):
-        x = check_samples(np.asarray(x), name)
-    if len(x.shape) < 2 or 0 in x.shape:
-        raise ValueError(
-            f"{name} has shape {tuple(x.shape)}; a response is ([n_signals, n_ears,] n_channels, n_samples), with at "
-            "least 1 sample. Reshape it."
-        )
-    if is_batch and len(x.shape) == 2:
-        raise ValueError(
-            f"{name} has shape {tuple(x.shape)}, which has no axis of time, as pooled features have none; an array of "
-            "responses is (n_signals, [n_ears,] n_channels, n_samples): set pooling=None in the model before, or pass "
-            "the response to a single signal as X[numpy.newaxis]."
-        )
-    return array_namespace(x).reshape(x, (-1, *x.shape[-2:]))
+# --- checks ---
 
 
 def as_numbers(name: str, value: Any) -> np.ndarray:
@@ -417,12 +487,6 @@ def frame_period(sample_rate: float, frame_rate_hz: float) -> int:
 def design_filters(filters: Any, sample_rate: float, dtype: str) -> FilterBank:
     """Filters as the parameter `filters` asks for them."""
     if isinstance(filters, str) and filters == "roex":
-        if sample_rate < design.SAMPLE_RATE:
-            raise ValueError(
-                f"sample_rate={sample_rate} must be at least {design.SAMPLE_RATE:.0f} Hz for filters up to 7246 "
-                "Hz; raise it."
-            )
-        check_size("sample_rate", sample_rate, sample_rate, HIGHEST_RATE_HZ, "Hz", "lower it")
         return _roex(float(sample_rate))
     if isinstance(filters, (str, Path)):
         if sample_rate != design.SAMPLE_RATE:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -16,16 +15,18 @@ from skaud._fitted import as_fitted
 from skaud.design import cortical as design
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.design.limits import MOST_STRFS, check_size
-from skaud.estimator.base import N_JOBS
-from skaud.estimator.results import check_value_bar
-from skaud.kernels import cortical as kernel
-from skaud.kernels.array_api import array_namespace, is_foreign
-from skaud.stages.cochlear import ResponseTransformer, as_numbers, as_rows
+from skaud.engines.cortical import Cortical, STRFs
+from skaud.estimator.base import AudioTransformer
+from skaud.pooling.temporal import TemporalPooling
+from skaud.stages.cochlear import ResponseStage, as_numbers
 
 RESPONSES = ("real", "magnitude", "complex")
+SMALLEST_SCALE = 0.05  # cycles/octave, half of what 128 channels resolve: next to nothing passes a filter below
+SLOWEST_RATE_HZ = 0.05
+HELD_AT_ONCE = 1024  # frames of all filters, to be pooled
 
 
-class CorticalSTRF(ResponseTransformer):
+class CorticalSTRF(ResponseStage):
     """Spectrotemporal receptive fields: filters for the ripples of a spectrogram.
 
     Every filter has a scale, the density of ripples over frequency, and a rate, their speed over time, whose sign is
@@ -50,8 +51,12 @@ class CorticalSTRF(ResponseTransformer):
         Channels an octave of X.
     random_state : int, RandomState or None, default=None
         For ``init="random"``.
+    pooling : str, callable, sequence, TemporalPooling or None, default=None
+        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the computation and of the output.
     n_jobs : int or None, default=None
-        Threads over filters.
+        Threads over signals, or over the filters of a single one; the result is the same for any number.
 
     Attributes
     ----------
@@ -59,15 +64,21 @@ class CorticalSTRF(ResponseTransformer):
         Scales.
     rates_hz_ : ndarray of shape (n_strfs,)
         Rates.
+    frame_rate_hz_ : float
+        Frames a second.
+    latency_s_ : float
+        Longest time that a stream waits for the response to a frame, 30.7 s at 200 Hz: the filters hear 2048 frames
+        ahead, and chunks go through in blocks of 4096.
     n_channels_in_ : int
-        Channels of X.
+        Channels of X in `fit`.
 
     Notes
     -----
     A filter passes one quadrant of the spectrum, so that its response is analytic, and begins before its cause. It is
     designed for the frames padded to twice the next power of 2, where nothing wraps round. From 2048 frames on, about
     10 s, its impulse response ends as many before and after, where what is left of it falls with the square of time;
-    the frames then go through in overlapping blocks, with the result of the whole.
+    the frames then go through in overlapping blocks, with the result of the whole; so do those of a stream, which are
+    the frames of a clip without end.
 
     Examples
     --------
@@ -80,7 +91,13 @@ class CorticalSTRF(ResponseTransformer):
     (2, 142)
     """
 
+    _outputs = ("cortical",)
+    output = "cortical"
+    _frames_at_once = HELD_AT_ONCE
+    _engine_: Cortical
+
     _parameter_constraints: dict = {
+        **{k: v for k, v in AudioTransformer._parameter_constraints.items() if k in ("pooling", "dtype", "n_jobs")},
         "n_strfs": [Interval(Integral, 1, None, closed="left")],
         "init": [StrOptions({"log", "random"})],
         "scales_cycles_per_octave": ["array-like", None],
@@ -89,7 +106,6 @@ class CorticalSTRF(ResponseTransformer):
         "frame_rate_hz": [Interval(Real, 0, None, closed="neither")],
         "channels_per_octave": [Interval(Real, 0, None, closed="neither")],
         "random_state": ["random_state"],
-        "n_jobs": N_JOBS,
     }
 
     def __init__(
@@ -103,6 +119,8 @@ class CorticalSTRF(ResponseTransformer):
         frame_rate_hz: float = 200,
         channels_per_octave: float = CHANNELS_PER_OCTAVE,
         random_state: Any = None,
+        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:
         self.n_strfs = n_strfs
@@ -113,99 +131,52 @@ class CorticalSTRF(ResponseTransformer):
         self.frame_rate_hz = frame_rate_hz
         self.channels_per_octave = channels_per_octave
         self.random_state = random_state
+        self.pooling = pooling
+        self.dtype = dtype
         self.n_jobs = n_jobs
 
+    @property
+    def sample_rate(self) -> float:  # type: ignore[override]
+        """Rate of X: that of its frames."""
+        return self.frame_rate_hz
+
+    def _check_rate(self) -> None:
+        """That of frames may be any."""
+
+    def _check_parameters(self) -> None:
+        super()._check_parameters()
+        refuse_pooling_of_complex(self)
+
     def _design(self) -> None:
-        self.scales_cycles_per_octave_, self.rates_hz_ = design_strfs(
-            self, self.scales_cycles_per_octave, self.rates_hz, self.frame_rate_hz, self.channels_per_octave
-        )
+        self.scales_cycles_per_octave_, self.rates_hz_ = design_strfs(self, self._parameters())
+        super()._design()
+        self.latency_s_ = self._engine_.latency_frames / self.frame_rate_hz
 
-    def _cortex(self) -> STRFs:
-        return STRFs(self.scales_cycles_per_octave_, self.rates_hz_, self.frame_rate_hz, self.channels_per_octave)
+    def _engine(self, parameters: dict[str, Any], dtype: str) -> Cortical:
+        own = {name: getattr(self, f"{name}_") for name in self._differentiable()} | parameters
+        strfs = STRFs(own["scales_cycles_per_octave"], own["rates_hz"], self.frame_rate_hz, self.channels_per_octave)
+        return Cortical(strfs, self.n_channels_in_, self.response, dtype)
 
-    def _respond(self, rows: Any) -> Any:
-        return respond(rows, self._cortex(), self.response, effective_n_jobs(self.n_jobs))
+    def _differentiable(self) -> tuple[str, ...]:
+        return ("scales_cycles_per_octave", "rates_hz")
 
-    @as_fitted
-    def vjp(self, X: Any) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
-        """Value of `transform`, and the function that takes a gradient back from it.
+    def _differentiated(self, name: str) -> np.ndarray:
+        return np.asarray(getattr(self, f"{name}_"), dtype=float)
 
-        Parameters
-        ----------
-        X : array of shape (n_signals, [n_ears,] n_channels, n_frames), or list of arrays that differ in n_frames
-            Response of the stage before.
+    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+        return bars[self._differentiable().index(name)]
 
-        Returns
-        -------
-        value : array or list of arrays
-            What `transform` returns.
-        pullback : callable
-            ``pullback(value_bar)`` returns a dict of gradients: "X", "scales_cycles_per_octave" and "rates_hz".
-        """
-        if isinstance(X, (list, tuple)):
-            return self._vjp_of_list(X)
-        return self._vjp_of_array(X, "X", is_batch=True)
-
-    def _vjp_of_array(
-        self, X: Any, name: str, *, is_batch: bool = False
-    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
-        X = X if is_foreign(X) else np.asarray(X)
-        value = self._transform(X, name, is_batch=is_batch)
-
-        def pullback(value_bar: Any) -> dict[str, Any]:
-            check_value_bar(value_bar, value)
-            xp, rows = array_namespace(value), as_rows(X, name)
-            bar = xp.reshape(xp.asarray(value_bar), (rows.shape[0], *value.shape[-3:]))
-            x_bar, grads = pull_back(bar, rows, self._cortex(), self.response, effective_n_jobs(self.n_jobs))
-            return {"X": xp.reshape(x_bar, X.shape), **grads}
-
-        return value, pullback
-
-    def _vjp_of_list(self, X: Sequence[Any]) -> tuple[list[Any], Callable[[Sequence[Any]], dict[str, Any]]]:
-        values, pullbacks = zip(*(self._vjp_of_array(clip, f"X[{i}]") for i, clip in enumerate(X)))
-
-        def pullback(value_bars: Sequence[Any]) -> dict[str, Any]:
-            check_value_bar(value_bars, values)
-            grads = [back(bar) for back, bar in zip(pullbacks, value_bars)]
-            names = ("scales_cycles_per_octave", "rates_hz")
-            return {"X": [own["X"] for own in grads]} | {name: sum(own[name] for own in grads) for name in names}
-
-        return list(values), pullback
-
-    @as_fitted
-    def jvp(self, X: Any, directions: dict[str, Any]) -> Any:
-        """Derivative of the value of `vjp`, computed forwards, by formulas of its own: what tests the adjoint.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_signals, [n_ears,] n_channels, n_frames), or list of arrays that differ in n_frames
-            Response of the stage before.
-        directions : dict of str to array
-            What moves, and where to: "X", "scales_cycles_per_octave" and "rates_hz", each shaped as the gradient.
-
-        Returns
-        -------
-        ndarray or list of ndarray
-            Shaped as the value.
-        """
-        from skaud.stages._cortical_derivatives import of_cortical
-
-        is_list = isinstance(X, (list, tuple))
-        clips = list(X) if is_list else [X]
-        steps = [np.zeros(np.shape(clip)) for clip in clips]
-        if "X" in directions:
-            steps = list(directions["X"]) if is_list else [directions["X"]]
-        derivatives = []
-        for i, (clip, step) in enumerate(zip(clips, steps)):
-            name = f"X[{i}]" if is_list else "X"
-            rows, row_steps = (as_rows(part, name, is_batch=not is_list) for part in (clip, step))
-            _, derivative = of_cortical(rows, row_steps, self._cortex(), directions, self.response)
-            derivatives.append(derivative.reshape(*np.shape(clip)[:-2], *derivative.shape[1:]))
-        return derivatives if is_list else derivatives[0]
+    def _bounds(self) -> dict[str, tuple[Any, Any]]:
+        signs = np.sign(self.rates_hz_)  # the sign chooses half of the spectrum: no rate crosses 0
+        slowest, fastest = SLOWEST_RATE_HZ * signs, self.frame_rate_hz / 2 * signs
+        return {
+            "scales_cycles_per_octave": (SMALLEST_SCALE, self.channels_per_octave / 2),
+            "rates_hz": (np.minimum(slowest, fastest), np.maximum(slowest, fastest)),
+        }
 
     @as_fitted
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
-        """Names of the responses.
+        """Names of the features.
 
         Parameters
         ----------
@@ -215,68 +186,38 @@ class CorticalSTRF(ResponseTransformer):
         Returns
         -------
         ndarray of str
-            Such as ``rate+4.0_scale2.00_nap_1055hz``.
+            Such as ``cortical_rate+4.0_scale2.00_nap_1055hz``.
         """
-        channels = [f"channel{c}" for c in range(self.n_channels_in_)] if input_features is None else input_features
+        n_ears = self.n_ears_in_ or 1
+        if input_features is not None and len(input_features) == n_ears * self.n_channels_in_:
+            self._names_in_ = [str(name) for name in input_features]
+        return super().get_feature_names_out(input_features)
+
+    def _channel_names(self) -> list[str]:
+        names = getattr(self, "_names_in_", [f"channel{c}" for c in range(self.n_channels_in_)])
+        return self._names_after(names)
+
+    def _names_after(self, names: list[str]) -> list[str]:
         strfs = strf_names(self.scales_cycles_per_octave_, self.rates_hz_)
-        return np.asarray([f"{strf}_{channel}" for strf in strfs for channel in channels], dtype=object)
+        return [f"{strf}_{name}" for strf in strfs for name in names]
 
 
 # --- what the models share ---
 
 
-class STRFs(NamedTuple):
-    """Filters, and the spectrogram's axes."""
-
-    scales_cycles_per_octave: np.ndarray
-    rates_hz: np.ndarray
-    frame_rate_hz: float
-    channels_per_octave: float
-
-    def cortex(self, n_channels: int, n_frames: int) -> tuple[kernel.Cortex, design.RateFilters]:
-        """The kernel's form, for spectrograms of this size."""
-        rates = design.rate_filters(self.rates_hz, design.rate_bins(n_frames), self.frame_rate_hz)
-        scales = design.scale_filters(
-            self.scales_cycles_per_octave, design.padded_length(n_channels), self.channels_per_octave
+def refuse_pooling_of_complex(estimator: Any) -> None:
+    """Refuse statistics of complex numbers."""
+    if estimator.response == "complex" and estimator.output == "cortical" and estimator.pooling is not None:
+        raise ValueError(
+            f"response='complex' cannot be pooled (pooling={estimator.pooling!r}); set pooling=None, or choose "
+            "response='real' or 'magnitude'."
         )
-        return kernel.Cortex(rates.transfer, self.rates_hz > 0, scales), rates
 
 
-def respond(spectrogram: Any, strfs: STRFs, response: str, n_threads: int) -> Any:
-    """Response (n_rows, n_strfs, n_channels, n_frames) to spectrograms (n_rows, n_channels, n_frames)."""
-    cortex, _ = strfs.cortex(*spectrogram.shape[1:])
-    out = kernel.run(spectrogram, cortex, real=response == "real", n_threads=n_threads)
-    return array_namespace(out).abs(out) if response == "magnitude" else out
-
-
-def pull_back(
-    bar: Any, spectrogram: Any, strfs: STRFs, response: str, n_threads: int
-) -> tuple[Any, dict[str, np.ndarray]]:
-    """Adjoint of `respond` for the spectrogram, and by name for the parameters."""
-    cortex, rates = strfs.cortex(*spectrogram.shape[1:])
-    if response == "magnitude":
-        xp = array_namespace(bar)
-        out = kernel.run(spectrogram, cortex, real=False, n_threads=n_threads)
-        # value = |out|, with slope 0 at 0
-        magnitude = xp.abs(out)
-        bar = xp.where(magnitude > 0, bar / xp.where(magnitude > 0, magnitude, xp.ones_like(magnitude)), 0 * bar) * out
-    grads = kernel.run_adjoint(bar, spectrogram, cortex, n_threads=n_threads)
-    return grads.spectrogram, through_design(grads, strfs, rates)
-
-
-def through_design(grads: kernel.Gradients, strfs: STRFs, rates: design.RateFilters) -> dict[str, np.ndarray]:
-    """Gradients of the parameters, from those of the transfer functions."""
-    scales = strfs.scales_cycles_per_octave
-    return {
-        "scales_cycles_per_octave": design.scale_filters_adjoint(grads.scales, scales, strfs.channels_per_octave),
-        "rates_hz": design.rate_filters_adjoint(grads.rates, rates, strfs.rates_hz, strfs.frame_rate_hz),
-    }
-
-
-def design_strfs(
-    estimator: Any, scales: Any, rates: Any, frame_rate_hz: float, channels_per_octave: float
-) -> tuple[np.ndarray, np.ndarray]:
+def design_strfs(estimator: CorticalSTRF, parameters: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Scales and rates as they are given, or from the parameters n_strfs, init and random_state where they are None."""
+    scales: Any = parameters["scales_cycles_per_octave"]
+    rates: Any = parameters["rates_hz"]
     if scales is None and rates is None:
         check_size("n_strfs", estimator.n_strfs, estimator.n_strfs, MOST_STRFS, "filters", "lower it")
         if estimator.init == "random":
@@ -295,13 +236,13 @@ def design_strfs(
             "one number a filter, or leave both to init."
         )
     check_size("rates_hz", rates, len(rates), MOST_STRFS, "filters", "pass fewer")
-    limit = channels_per_octave / 2
+    limit = estimator.channels_per_octave / 2
     if not ((scales > 0) & (scales <= limit)).all():
         raise ValueError(
             f"scales_cycles_per_octave has {scales[~((scales > 0) & (scales <= limit))]}; every scale must lie above "
             f"0, and at most at half the channels an octave, {limit:g}."
         )
-    limit = frame_rate_hz / 2
+    limit = estimator.frame_rate_hz / 2
     if not ((rates != 0) & (np.abs(rates) <= limit)).all():
         raise ValueError(
             f"rates_hz has {rates[~((rates != 0) & (np.abs(rates) <= limit))]}; every rate must differ from 0, and lie "

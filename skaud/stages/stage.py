@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skaud.engines.chain import Chain
+from skaud.engines.engine import Engine
 from skaud.estimator.engine import EngineTransformer
 from skaud.estimator.sounds import Sounds
 from skaud.kernels.chain.kind import Part
@@ -33,8 +34,8 @@ class Stage(EngineTransformer):
     __metadata_request__fit = {"sample_rate": None}
     __metadata_request__transform = {"sample_rate": None}
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def _check_rate(self) -> None:
+        super()._check_rate()
         check_rate(self.sample_rate)
 
     def _level_in_kernel(self) -> float:
@@ -48,7 +49,26 @@ class Stage(EngineTransformer):
         return self._channel_names()
 
 
-class ChainStage(Stage):
+class FusedStage(Stage):
+    """A stage that runs as one with its neighbours of the same kind."""
+
+    @staticmethod
+    @abstractmethod
+    def _fuse(stages: Sequence[Any], changed: dict[str, dict[str, Any]], dtype: str) -> Engine:
+        """Engine of neighbours, some of whose parameters, by the stage's output, are replaced by others."""
+
+    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Parameters, with numbers where None stands for published ones."""
+        return parameters
+
+    def _differentiated(self, name: str) -> np.ndarray:
+        return np.asarray(self._resolve(self._parameters())[name], dtype=float)
+
+    def _engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
+        return self._fuse([self], {self.output: parameters}, dtype)
+
+
+class ChainStage(FusedStage):
     """A stage that runs in a chain, by itself or with its neighbours."""
 
     coefficients_: tuple[Part, ...]
@@ -62,30 +82,19 @@ class ChainStage(Stage):
         """Channels that go through its parts."""
         return self.n_channels_in_
 
-    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Parameters, with numbers where None stands for published ones."""
-        return parameters
-
     def _parts_with(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
         """What it brings, with some parameters replaced by others, which may take a complex step."""
         return self._make_parts(self._resolve(self._parameters()) | parameters) if parameters else self.coefficients_
-
-    def _differentiated(self, name: str) -> np.ndarray:
-        return np.asarray(self._resolve(self._parameters())[name], dtype=float)
 
     def _design(self) -> None:
         self.coefficients_ = self._make_parts(self._resolve(self._parameters()))
         super()._design()
 
-    def _engine(self, parameters: dict[str, Any], dtype: str) -> Chain:
-        return chain_of([self], {self.output: parameters}, dtype)
-
-
-def chain_of(stages: Sequence[ChainStage], changed: dict[str, dict[str, Any]], dtype: str) -> Chain:
-    """Engine of neighbours, some of whose parameters, by the stage's output, are replaced by others."""
-    parts = [part for stage in stages for part in stage._parts_with(changed.get(stage.output, {}))]
-    first = stages[0]
-    return Chain(parts, first._n_channels_in_chain, dtype, takes_channels=first._takes_channels)
+    @staticmethod
+    def _fuse(stages: Sequence[ChainStage], changed: dict[str, dict[str, Any]], dtype: str) -> Chain:
+        parts = [part for stage in stages for part in stage._parts_with(changed.get(stage.output, {}))]
+        first = stages[0]
+        return Chain(parts, first._n_channels_in_chain, dtype, takes_channels=first._takes_channels)
 
 
 class ChannelStage(Stage):

@@ -11,9 +11,14 @@ from sklearn.utils import Bunch
 from skaud._fitted import remember_parameters
 from skaud.engines.engine import Engine
 from skaud.engines.series import Series
+from skaud.estimator.callbacks import FitProgress
 from skaud.estimator.engine import EngineTransformer
 from skaud.estimator.learning import LearningTransformer
-from skaud.stages.stage import ChainStage, ChannelStage, Stage, chain_of, check_rate
+from skaud.estimator.sounds import Sounds
+from skaud.fitting.classification import Labels
+from skaud.stages.stage import ChannelStage, Stage
+
+MOST_KEPT = 4  # numbers a sample of the sound, of what learning does not change
 
 
 class StagedTransformer(EngineTransformer, LearningTransformer):
@@ -23,6 +28,7 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
     """
 
     stages_: Bunch
+    _n_engines_left_out_ = 0  # at the front: their responses to the clips are known
     _not_theirs: tuple[str, ...] = (
         "pooling",
         "frame_length",
@@ -39,7 +45,6 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_rate(self.sample_rate)
         for stage in self._make_stages().values():
             stage._check_parameters()
 
@@ -86,13 +91,14 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
             stage_name, own = self._owners()[name]
             changed.setdefault(stage_name, {})[own] = value
         engines: list[Engine] = []
-        for in_chain, neighbours in groupby(self.stages_.items(), lambda item: isinstance(item[1], ChainStage)):
-            if in_chain:
-                engines.append(chain_of([stage for _, stage in neighbours], changed, dtype))
+        for fuse, neighbours in groupby(self.stages_.items(), lambda item: getattr(item[1], "_fuse", None)):
+            if fuse is not None:  # neighbours that run as one
+                engines.append(fuse([stage for _, stage in neighbours], changed, dtype))
                 continue
             for name, stage in neighbours:
                 is_same = name not in changed and dtype == self.dtype
                 engines.append(stage._engine_ if is_same else stage._engine(changed.get(name, {}), dtype))
+        engines = engines[self._n_engines_left_out_ :]
         return engines[0] if len(engines) == 1 else Series(engines)
 
     def _why_no_chunks(self) -> str | None:
@@ -134,10 +140,29 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
         engines, at = getattr(self._engine_, "engines", (self._engine_,)), 0
         for engine in engines:
             n_arrays = len(engine.coefficients())
-            if engine.parts == (stage,):  # it runs as it does alone
-                return self.stages_[stage]._parameter_bar(own, bars[at : at + n_arrays])
+            if stage in engine.outputs and (arrays := engine.arrays_of(stage)) is not None:  # as those of it alone
+                return self.stages_[stage]._parameter_bar(own, bars[at : at + n_arrays][arrays])
             at += n_arrays
         return super()._parameter_bar(name, bars)
+
+    def _learn(self, sounds: Sounds, labels: Labels, progress: FitProgress) -> None:
+        """Learn; what comes before the first stage that learns is computed once, where it holds little."""
+        learning = {self._owners()[name][0] for name in self._names_to_learn()}
+        engine = self._engine_
+        if isinstance(engine, Series):
+            n_fixed = min(k for k, own in enumerate(engine.engines) if not learning.isdisjoint(own.outputs))
+            if n_fixed and engine.engines[n_fixed].takes_channels:
+                first = engine.taken_by(n_fixed, sounds.clips[0][np.newaxis])[0]
+                if first.size <= MOST_KEPT * sounds.clips[0].size:
+                    rest = (engine.taken_by(n_fixed, clip[np.newaxis])[0] for clip in sounds.clips[1:])
+                    sounds = sounds._replace(clips=[first, *rest])
+                    self._n_engines_left_out_ = n_fixed
+        try:
+            self._start_engine()
+            super()._learn(sounds, labels, progress)
+        finally:
+            self.__dict__.pop("_n_engines_left_out_", None)
+            self._start_engine()
 
     # --- names ---
 

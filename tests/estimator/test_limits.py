@@ -29,7 +29,7 @@ import skaud
         ("AuditorySpectrogram", {"frame_rate_hz": 1e-30}, "frame_rate_hz=1e-30"),
         ("PowerLawCompression", {"compression": 1e6}, "compression=1000000.0"),
         ("AdaptationLoops", {"minimum_level_db": 1e6}, "minimum_level_db"),
-        ("CochlearFilterbank", {"sample_rate": 224863}, "sample_rate=224863 asks for 2.249e.05 Hz"),
+        ("CochlearFilterbank", {"sample_rate": 224863}, "sample_rate=224863 must lie between 8000 and 192000 Hz"),
         ("King2019", {"modulation_low_hz": 5e-324, "modulation_high_hz": 4.0}, "modulation_low_hz=5e-324 asks for"),
         ("ModulationBandpass", {"modulation_high_hz": 1e300}, r"modulation_high_hz=1e\+300"),
         ("ModulationBandpass", {"modulation_q": 5e-324}, "modulation_q"),

@@ -102,7 +102,7 @@ def test_a_spread_that_overflows_is_an_error_that_names_the_feature():
 @pytest.mark.filterwarnings("ignore")
 def test_stages_refuse_responses_that_overflow(stage):
     x = np.full((1, 2, 50), 1e30, "float32")
-    with pytest.raises(ValueError, match=r"X reaches 1e\+30"):
+    with pytest.raises(ValueError, match=r"X\[0\] reaches 1e\+30"):
         stage.fit(x).transform(x)
 
 

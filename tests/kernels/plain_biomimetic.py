@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import signal
 
-from skaud.kernels.cochlear import OUTPUTS
+from skaud.engines.spectrogram import OUTPUTS
 
 STEP = 1e-30
 
@@ -47,3 +47,25 @@ def scale_tangent(scales, scales_dot, n_padded, channels_per_octave):
     bins = np.arange(n_padded) / n_padded * channels_per_octave / 2
     R = (bins / (scales + 1j * STEP * scales_dot)[:, np.newaxis]) ** 2
     return (R * np.exp(1 - R)).imag / STEP
+
+
+def cortical_response(spectrogram, rates, scales, upwards):
+    """Both FFTs at full size: (n_signals, n_strfs, n_channels, n_frames) of transfer functions over half the bins."""
+    n, m = rates.shape[1], scales.shape[1]
+    spectrum, out = np.fft.fft2(spectrogram, (2 * m, 2 * n)), []
+    for rate, scale, up in zip(rates, scales, upwards):
+        transfer = np.zeros((2 * m, 2 * n), complex)
+        transfer[:m, :n] = scale[:, np.newaxis] * rate
+        transfer = transfer if up else np.roll(transfer, n, axis=1)
+        out.append(np.fft.ifft2(spectrum * transfer)[:, : spectrogram.shape[1], : spectrogram.shape[2]])
+    return np.stack(out, axis=1)
+
+
+def cortical_tangent(spectrogram, step, rates_hz, rates, rates_dot, scales, scales_dot):
+    """Derivative of the complex response, which is linear in the spectrogram and in both filters."""
+    upwards = rates_hz > 0
+    return (
+        cortical_response(step, rates, scales, upwards)
+        + cortical_response(spectrogram, rates_dot, scales, upwards)
+        + cortical_response(spectrogram, rates, scales_dot, upwards)
+    )

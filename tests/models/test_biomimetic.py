@@ -1,17 +1,17 @@
+import itertools
+import pickle
 import tracemalloc
 
 import numpy as np
 import pytest
-from audio_checks import CHECKS, error, make_clips
-from plain_biomimetic import STEP, rate_tangent, scale_tangent, spectrogram_outputs
+from audio_checks import CHECKS, error
+from plain_biomimetic import STEP, cortical_tangent, rate_tangent, scale_tangent, spectrogram_outputs
 from scipy import signal
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import AuditorySpectrogram, BiomimeticFrontend, CorticalSTRF, TemporalPooling
 from skaud.design.cortical import rate_filters, scale_filters
-from skaud.kernels.cortical import Cortex
-from skaud.kernels.cortical import run as run_cortex
 from skaud.pooling.adjoint import pool_adjoint
 from skaud.testing import checks, dot_test
 
@@ -167,20 +167,22 @@ def test_a_long_sound_takes_memory_in_proportion():
 
 
 @pytest.mark.parametrize("pooling", [("mean", "std", "delta_max"), "median"])
-def test_pooled_cortical_features_of_a_long_sound_hold_little_beyond_the_spectrogram(pooling):
+def test_pooled_cortical_features_of_a_long_sound_hold_little_beyond_the_spectrogram(monkeypatch, pooling):
+    monkeypatch.setattr("skaud.design.cortical.LONGEST_RATE_FILTER", 512)
     model = BiomimeticFrontend(pooling=pooling).fit([np.zeros(100)])
     peaks = []
-    for seconds in (25, 50):
-        X = RANDOM.standard_normal((1, seconds * RATE)).astype(np.float32)
+    seconds = 15, 15 + 3 * 1024 / 200  # three blocks of frames more
+    for n_samples in (round(own * RATE) for own in seconds):
+        X = RANDOM.standard_normal((1, n_samples)).astype(np.float32)
         model.transform([X[0, : 11 * RATE]])  # spectra of the filters
         tracemalloc.start()
         model.transform([X[0]])
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    a_second = (peaks[1] - peaks[0]) / 25
+    a_second = (peaks[1] - peaks[0]) / (seconds[1] - seconds[0])
     # The spectrogram takes 0.1 MB a second, all responses would take 4 MB; a median needs those of some filters.
     assert a_second < (0.25e6 if pooling != "median" else 2e6)
-    assert peaks[1] - 50 * a_second < 120e6
+    assert peaks[1] - seconds[1] * a_second < 120e6
 
 
 @pytest.mark.parametrize("response", ["real", "magnitude"])
@@ -246,7 +248,7 @@ def test_rates_of_strfs_refer_to_the_exact_frame_rate():
     model = BiomimeticFrontend(frame_rate_hz=4000, sample_rate=17900, pooling=None, dtype="float64", **strfs).fit(X)
     assert model.frame_rate_hz_ == 4475
     spectrogram = model.simulate(X, "spectrogram").spectrogram
-    exact = CorticalSTRF(frame_rate_hz=model.frame_rate_hz_, **strfs).fit_transform(spectrogram)
+    exact = CorticalSTRF(frame_rate_hz=model.frame_rate_hz_, dtype="float64", **strfs).fit_transform(spectrogram)
     nominal = CorticalSTRF(frame_rate_hz=4000, **strfs).fit_transform(spectrogram)
     np.testing.assert_allclose(model.transform(X), exact, atol=1e-12 * np.abs(exact).max())
     assert np.abs(nominal - exact).max() > 0.01 * np.abs(exact).max()
@@ -285,10 +287,10 @@ def test_features_are_named_by_rate_scale_and_frequency():
     X = RANDOM.standard_normal((2, 1000))
     model = BiomimeticFrontend(scales_cycles_per_octave=[2, 0.5], rates_hz=[4, -8]).fit(X)
     names = model.get_feature_names_out()
-    assert names[0] == "rate+4.0_scale2.00_180hz_mean"
-    assert names[-1] == "rate-8.0_scale0.50_7040hz_std"
+    assert names[0] == "cortical_rate+4.0_scale2.00_180hz_mean"
+    assert names[-1] == "cortical_rate-8.0_scale0.50_7040hz_std"
     assert len({*names}) == model.transform(X).shape[1] == 2 * 2 * 128
-    assert model.set_params(pooling=None).fit(X).get_feature_names_out()[128] == "rate-8.0_scale0.50_180hz"
+    assert model.set_params(pooling=None).fit(X).get_feature_names_out()[128] == "cortical_rate-8.0_scale0.50_180hz"
     assert model.set_params(output="spectrogram").fit(X).get_feature_names_out()[0] == "spectrogram_180hz"
 
 
@@ -351,14 +353,15 @@ def test_dot_test_of_the_whole():
     spectrogram = spectrogram_outputs(X + 1j * STEP * X_dot, *cochlear)["spectrogram"]
     # The response is linear in the spectrogram and in both filters.
     scales, rates = values["scales_cycles_per_octave"], values["rates_hz"]
-    filters = Cortex(rate_filters(rates, 32, 200.0).transfer, rates > 0, scale_filters(scales, 128, 24.0))
-    rates_dot = rate_tangent(rates, dots["rates_hz"], 32, 200.0)
-    scales_dot = scale_tangent(scales, dots["scales_cycles_per_octave"], 128, 24.0)
-    tangent = (
-        run_cortex(spectrogram.imag / STEP, filters, real=True)
-        + run_cortex(spectrogram.real, filters._replace(rates=rates_dot), real=True)
-        + run_cortex(spectrogram.real, filters._replace(scales=scales_dot), real=True)
-    )
+    tangent = cortical_tangent(
+        spectrogram.real,
+        spectrogram.imag / STEP,
+        rates,
+        rate_filters(rates, 32, 200.0).transfer,
+        rate_tangent(rates, dots["rates_hz"], 32, 200.0),
+        scale_filters(scales, 128, 24.0),
+        scale_tangent(scales, dots["scales_cycles_per_octave"], 128, 24.0),
+    ).real
     bar = np.abs(random.standard_normal(tangent.shape)) * np.sign(tangent)  # a sum without cancellation
     grads = model.vjp(X)[1](bar)
     forward = (bar * tangent).sum()
@@ -459,7 +462,7 @@ def test_arrays_of_another_library_are_pooled_by_it():
         median.transform(strict.asarray(X))
     with error(ValueError, "pooling='median'", "NumPy"):
         median.vjp(strict.asarray(X))
-    with error(ValueError, "float64", "(3,)", "(n_signals, n_samples)"):
+    with error(ValueError, "float64", "(3,)", "(n_signals, [n_ears,] n_samples)"):
         model.transform(strict.asarray(X[0, :3]))
     with error(ValueError, "finite"):
         model.transform(strict.asarray(np.full((1, 3), np.nan)))
@@ -507,7 +510,54 @@ def test_bad_gradients_are_named():
         small(pooling=np.ptp).fit(X).vjp(X)[1](np.ones((1, 8 * 128)))
 
 
-def test_streams_are_refused():
-    model = small().fit(make_clips())
-    with error(TypeError, "whole signals", "transform"):
-        model.initial_state()
+# Streams
+
+
+def chunks_of(model, X, n_ears=None, seed=0):
+    """Response chunk by chunk, and how many samples came before each piece of it."""
+    state, parts = model.initial_state(len(X), n_ears), []
+    cuts = np.sort(np.r_[0, 0, 1, np.random.default_rng(seed).integers(0, X.shape[-1], 9), X.shape[-1]])
+    for begin, end in itertools.pairwise(cuts):
+        part, state = model.transform_chunk(X[..., begin:end], state)
+        parts.append(part)
+    return np.concatenate(parts, axis=-1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_ears", [None, 2])
+@pytest.mark.parametrize("rate", [16000, 22050])
+def test_a_stream_gives_the_bits_of_the_whole_with_the_latency_that_it_states(rate, n_ears, dtype):
+    shape = (2, 30000) if n_ears is None else (2, n_ears, 30000)
+    X = RANDOM.standard_normal(shape).astype(dtype)
+    model = AuditorySpectrogram(rate, compression=0.4, pooling=None, dtype=dtype).fit(X)
+    found, wanted = chunks_of(model, X, n_ears), model.transform(X)
+    np.testing.assert_array_equal(found, wanted[..., : found.shape[-1]])
+    n_missing = wanted.shape[-1] - found.shape[-1]
+    assert 0 < n_missing / model.frame_rate_hz_ <= model.latency_s_ < 0.6
+
+
+@pytest.mark.parametrize("response", ["real", "complex"])
+def test_a_stream_of_cortical_frames_gives_the_bits_of_the_whole(monkeypatch, response):
+    monkeypatch.setattr("skaud.design.cortical.LONGEST_RATE_FILTER", 16)
+    X = RANDOM.standard_normal((1, 40000)).astype(np.float32)
+    model = BiomimeticFrontend(n_strfs=8, response=response, pooling=None).fit(X)
+    found, wanted = chunks_of(model, X), model.transform(X)
+    assert found.dtype == wanted.dtype
+    np.testing.assert_array_equal(found, wanted[..., : found.shape[-1]])
+    n_missing = wanted.shape[-1] - found.shape[-1]
+    assert 0 < n_missing / model.frame_rate_hz_ <= model.latency_s_
+    assert model.latency_s_ == pytest.approx(3 * 16 / 200 + AuditorySpectrogram().fit().latency_s_)
+    assert BiomimeticFrontend(output="spectrogram").fit().latency_s_ == AuditorySpectrogram().fit().latency_s_
+
+
+@pytest.mark.parametrize("model", [AuditorySpectrogram(), BiomimeticFrontend(n_strfs=8, output="spectrogram")])
+def test_streams_keep_to_themselves(model):
+    a, b = RANDOM.standard_normal((2, 20000)).astype(np.float32)
+    model.set_params(pooling=None).fit()
+    _, state = model.transform_chunk(a[np.newaxis, :9000], model.initial_state())
+    copy = pickle.loads(pickle.dumps(state))
+    wanted, _ = model.transform_chunk(a[np.newaxis, 9000:], state)
+    for own in (state, copy):
+        np.testing.assert_array_equal(model.transform_chunk(a[np.newaxis, 9000:], own)[0], wanted)
+    both, _ = model.transform_chunk(np.stack([a, b]), model.initial_state(2))
+    np.testing.assert_array_equal(model.transform_chunk(b[np.newaxis], model.initial_state())[0], both[1:])

@@ -11,8 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skaud import BiomimeticFrontend, Learn
-from skaud.kernels import cochlear
-from skaud.models import auditory_spectrogram
+from skaud.engines.spectrogram import Spectrogram
+from skaud.stages import cochlear, staged
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -69,40 +69,29 @@ def test_validation_scores_are_accuracies_of_clips_held_out():
 
 
 def test_spectrograms_are_computed_once_where_only_strfs_are_learned(monkeypatch):
-    calls = []
-    monkeypatch.setattr(auditory_spectrogram, "kernel", _Counting(cochlear, calls))
-    front_end(learn="cortical").fit(CLIPS, Y)
-    assert len(calls) == len(CLIPS)
+    n_samples = []
+    whole = Spectrogram.whole
 
+    def count(self, x, *arguments):
+        n_samples.append(x.shape[-1])
+        return whole(self, x, *arguments)
 
-class _Counting:
-    """The cochlear kernel, with its runs counted."""
-
-    def __init__(self, kernel, calls):
-        self._kernel, self._calls = kernel, calls
-
-    def __getattr__(self, name):
-        return getattr(self._kernel, name)
-
-    def run(self, *args):
-        self._calls.append(args)
-        return self._kernel.run(*args)
+    monkeypatch.setattr(Spectrogram, "whole", count)
+    model = front_end(learn="cortical").fit(CLIPS, Y)
+    assert sorted(n_samples) == sorted(len(clip) for clip in CLIPS)
+    assert [frames.shape[0] for frames in model.set_params(pooling=None, learn=None).fit().transform(CLIPS)] == [8] * 12
 
 
 @pytest.mark.parametrize("pooling", ["std", None])
 def test_keeping_spectrograms_changes_nothing(monkeypatch, pooling):
     model = front_end(learn="cortical", pooling=pooling, max_iter=2, frame_rate_hz=100).fit(CLIPS, Y)
-    assert not hasattr(model, "_kept_spectrograms_")
-    forgetful = clone(model)
-    monkeypatch.setattr(BiomimeticFrontend, "_spectrogram", lambda self, clip, n: _anew(self, clip, n))
-    forgetful.fit(CLIPS, Y)
+    monkeypatch.setattr(staged, "MOST_KEPT", 0)
+    forgetful = clone(model).fit(CLIPS, Y)
     assert forgetful.loss_curve_ == model.loss_curve_
     for name in STRFS:
         np.testing.assert_array_equal(getattr(forgetful, f"{name}_"), getattr(model, f"{name}_"))
-
-
-def _anew(model, clip, n_threads):
-    return super(BiomimeticFrontend, model)._respond(clip, ("spectrogram",), n_threads)["spectrogram"]
+    for one, other in zip(model.transform(CLIPS), forgetful.transform(CLIPS)):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_what_learning_began_with_is_kept():
@@ -132,13 +121,13 @@ def test_a_filter_that_passes_next_to_nothing_does_no_harm(scale, pooling):
 def test_filters_that_are_given_are_not_designed_at_every_step(golden, monkeypatch):
     file = golden("biomimetic_nsl.npz")
     calls = []
-    design_filters = auditory_spectrogram.design_filters
+    design_filters = cochlear.design_filters
 
     def design(*args):
         calls.append(args)
         return design_filters(*args)
 
-    monkeypatch.setattr(auditory_spectrogram, "design_filters", design)
+    monkeypatch.setattr(cochlear, "design_filters", design)
     front_end(filters=(file["B"], file["A"]), max_iter=1, batch_size=3).fit(CLIPS[:6], Y[:6])
     assert len(calls) <= 2  # before and after learning
 

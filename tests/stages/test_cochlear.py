@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from audio_checks import error
@@ -14,16 +16,18 @@ from skaud import (
     LeakyIntegrator,
     PowerLawCompression,
     Sound,
+    TemporalPooling,
     audio,
 )
+from skaud.testing import dot_test
 
 RANDOM = np.random.default_rng(8)
 ALPHA = RANDOM.uniform(0.5, 1.1, 129)
 STAGES = make_pipeline(
     CochlearFilterbank(dtype="float64"),
-    PowerLawCompression(ALPHA),
-    LateralInhibition((1, -0.9)),
-    LeakyIntegrator(0.01),
+    PowerLawCompression(ALPHA, dtype="float64"),
+    LateralInhibition((1, -0.9), dtype="float64"),
+    LeakyIntegrator(0.01, dtype="float64"),
 )
 WHOLE = AuditorySpectrogram(
     dtype="float64", compression=ALPHA, lateral_inhibition=(1, -0.9), integration_s=0.01, pooling=None
@@ -120,9 +124,9 @@ def test_bad_responses_are_named():
     stage = PowerLawCompression().fit(np.ones((1, 5, 10)))
     with error(ValueError, "6 channels", "5"):
         stage.transform(np.ones((1, 6, 10)))
-    with error(ValueError, "X[1]", "6 channels"):
+    with error(ValueError, "X[1]", "(6, 10)"):
         stage.transform([np.ones((5, 10)), np.ones((6, 10))])
-    with error(ValueError, "(1, 5, 0)", "1 sample"):
+    with error(ValueError, "(1, 5, 0)", "one sample"):
         stage.transform(np.ones((1, 5, 0)))
     with error(ValueError, "NaN"):
         stage.transform(np.full((1, 5, 10), np.nan))
@@ -140,6 +144,7 @@ def test_rows_of_features_are_no_response(stage):
         stage.fit(response).transform(response.mean(axis=-1))
     with error(ValueError, "X[0] has shape (71,)", "n_channels"):
         stage.fit(list(response.mean(axis=-1)))
+    stage.set_params(dtype="float64").fit(response)
     for alone, wanted in zip(stage.transform(list(response[:2].tolist())), stage.transform(response)):
         np.testing.assert_allclose(alone, wanted, atol=1e-12)
 
@@ -173,6 +178,72 @@ def test_what_scikit_learn_checks_without_an_array(stage, check):
 def test_the_stages_say_that_they_take_three_axes(stage):
     tags = get_tags(stage).input_tags
     assert (tags.three_d_array, tags.two_d_array) == (True, False)
+
+
+EVERY = [
+    CochlearFilterbank(),
+    PowerLawCompression(0.4),
+    LateralInhibition((1, -0.9)),
+    LeakyIntegrator(0.01),
+    CorticalSTRF(8),
+]
+every_stage = pytest.mark.parametrize("stage", EVERY, ids=lambda stage: type(stage).__name__)
+
+
+def heard(stage, n_samples, n_ears=None):
+    """Two signals that a stage takes."""
+    channels = () if isinstance(stage, CochlearFilterbank) else (12,)
+    ears = () if n_ears is None else (n_ears,)
+    return 0.1 * np.abs(np.random.default_rng(1).standard_normal((2, *ears, *channels, n_samples)).astype("float32"))
+
+
+@every_stage
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_ears", [None, 2])
+def test_chunks_give_the_bits_of_the_whole(monkeypatch, stage, n_ears, dtype):
+    monkeypatch.setattr("skaud.design.cortical.LONGEST_RATE_FILTER", 64)
+    n_samples = 12000 if isinstance(stage, CochlearFilterbank) else 700
+    X, model = heard(stage, n_samples, n_ears), clone(stage).set_params(dtype=dtype)
+    state, parts = model.fit(X).initial_state(2, n_ears), []
+    cuts = np.sort(np.r_[0, 0, 1, np.random.default_rng(0).integers(0, n_samples, 7), n_samples])
+    for begin, end in itertools.pairwise(cuts):
+        part, state = model.transform_chunk(X[..., begin:end], state)
+        parts.append(part)
+    found, wanted = np.concatenate(parts, axis=-1), model.transform(X)
+    np.testing.assert_array_equal(found, wanted[..., : found.shape[-1]])
+    n_missing = (wanted.shape[-1] - found.shape[-1]) / model.frame_rate_hz_
+    assert n_missing <= getattr(model, "latency_s_", 0)
+    assert found.shape[-1] > 0
+
+
+@every_stage
+def test_every_stage_passes_the_dot_test(stage):
+    clips = [heard(stage, n, 2)[0] for n in (170, 90)]
+    for own in (
+        stage,
+        clone(stage).set_params(**{"frame_length": 0.002} if "frame_length" in stage.get_params() else {}),
+    ):
+        differences = dot_test(own, clips, output="features")
+        assert set(differences) == {"X", *own.fit(clips)._differentiable()}
+        assert max(differences.values()) <= 1e-12
+
+
+@every_stage
+@pytest.mark.parametrize("n_ears", [None, 2])
+def test_every_stage_pools_names_and_simulates(stage, n_ears):
+    X = heard(stage, 400, n_ears)
+    frames = stage.fit(X).transform(X)
+    simulated = stage.simulate(X)
+    np.testing.assert_array_equal(simulated[stage.output], frames)
+    for own, whole in zip(stage.transform(list(X)), frames):
+        np.testing.assert_array_equal(own, whole)
+    pooled = clone(stage).set_params(pooling=("mean", "max")).fit(X)
+    np.testing.assert_array_equal(pooled.transform(X), TemporalPooling(("mean", "max")).fit_transform(frames))
+    names = pooled.get_feature_names_out()
+    assert len(set(names)) == len(names) == pooled.transform(X).shape[1]
+    assert names[0].startswith(f"{'' if n_ears is None else 'ear0_'}{stage.output}_")
+    value, pullback = pooled.vjp(X)
+    assert pullback(value)["X"].shape == X.shape
 
 
 def test_a_single_channel_has_no_neighbour():

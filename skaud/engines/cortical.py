@@ -1,0 +1,268 @@
+"""Spectrotemporal receptive fields as an engine: frames of a spectrogram in, frames of every filter's response out."""
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from skaud.design import cortical as design
+from skaud.engines.engine import STEP, Engine, Responses, respond
+from skaud.kernels import cortical as kernel
+from skaud.kernels._memory import memory_used_again
+from skaud.kernels.array_api import array_namespace, constant, is_foreign, to_numpy, zeros
+from skaud.kernels.fourier import threads
+
+REVERSED_AT_ONCE = 8  # filters, whose spectra are then summed
+POOLED_AT_ONCE = 4  # filters, whose frames are held where those of all are too many
+
+
+class STRFs(NamedTuple):
+    """Filters, and the spectrogram's axes."""
+
+    scales_cycles_per_octave: np.ndarray
+    rates_hz: np.ndarray
+    frame_rate_hz: float
+    channels_per_octave: float
+
+
+class CorticalState(NamedTuple):
+    """Where a run stands; a run makes new arrays, and changes none.
+
+    heard : (n_rows, n_channels, n), frames that the next block hears, as far as they are there; begin : number of its
+    first new frame; n_frames : that came
+    """
+
+    n_ears: int
+    heard: Any
+    begin: int
+    n_frames: int
+
+    def copy(self) -> "CorticalState":
+        """The state itself."""
+        return self
+
+    def of_rows(self, rows: slice) -> "CorticalState":
+        """State of some rows."""
+        return self._replace(heard=self.heard[rows])
+
+
+class Cortical(Engine):
+    """Filters for frames of n_channels channels; the responses have an axis of filters in front of that of channels.
+
+    How the filters are designed depends on the number of frames, up to the longest; of more, as of a stream, they go
+    through in blocks, which hear frames before and after.
+    """
+
+    takes_channels = True
+    spreads = True
+    outputs = ("cortical",)
+    parts = ("cortical", "X")
+
+    def __init__(self, strfs: STRFs, n_channels: int, response: str, dtype: str) -> None:
+        self.strfs, self.n_channels, self.response, self.dtype = strfs, n_channels, response, dtype
+        self._designs: dict[int, tuple[kernel.Cortex, design.RateFilters]] = {}
+
+    @property
+    def latency_frames(self) -> int:
+        """Most frames that a response waits for in a stream."""
+        return 3 * design.LONGEST_RATE_FILTER
+
+    def start(self, n_signals: int, n_ears: int) -> CorticalState:
+        """State before the first frame."""
+        return CorticalState(n_ears, np.zeros((n_signals * n_ears, self.n_channels, 0), self.dtype), 0, 0)
+
+    def run(
+        self, x: Any, state: CorticalState, outputs: Sequence[str], frame_samples: int | None
+    ) -> tuple[Responses, CorticalState]:
+        """Run as many whole blocks as there are now, with what they hear."""
+        rows = self._rows(x)
+        before = constant(state.heard, rows) if is_foreign(rows) else state.heard
+        heard = _join([before, rows]) if before.shape[-1] else rows
+        n, n_frames = design.LONGEST_RATE_FILTER, state.n_frames + rows.shape[-1]
+        blocks = [block for block in kernel.cut(n_frames, n) if block.begin >= state.begin and not block.alone]
+        blocks = [block for block in blocks if block.begin + 3 * n <= n_frames]
+        first = max(0, state.begin - n)
+        response = self._respond(heard, first, blocks, state.n_ears)
+        begin = blocks[-1].begin + 2 * n if blocks else state.begin
+        kept = heard[..., max(0, begin - n) - first :]
+        after = CorticalState(state.n_ears, kept if is_foreign(kept) else kept.copy(), begin, n_frames)
+        return {self.outputs[0]: response}, after
+
+    def finish(self, state: CorticalState, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+        """The blocks that are left, after which there is silence; all of a spectrogram that is as short as filters."""
+        blocks = kernel.cut(state.n_frames, design.rate_bins(state.n_frames)) if state.n_frames else []
+        blocks = [block for block in blocks if block.begin >= state.begin]
+        first = max(0, state.begin - design.LONGEST_RATE_FILTER)
+        return {self.outputs[0]: self._respond(state.heard, first, blocks, state.n_ears)}
+
+    @memory_used_again()
+    def _respond(self, heard: Any, first: int, blocks: Sequence[kernel.Block], n_ears: int) -> Any:
+        """Response to blocks of frames (n_rows, n_channels, n), the first of which has that number."""
+        xp, pieces = array_namespace(heard), []
+        for block in blocks:
+            window = kernel.window(heard, first, block)
+            if self.dtype == "complex128":
+                pieces.append(self._respond_with_step(window, block))
+                continue
+            cortex, _ = self._design(block)
+            if self.response == "magnitude":
+                outs = self._filter(window, block, cortex, real=False, finish=xp.abs)
+            else:
+                outs = self._filter(window, block, cortex, real=self.response == "real")
+            pieces.append(xp.stack(outs, axis=1))
+        if pieces:
+            response = _join(pieces)
+        else:
+            shape = (heard.shape[0], len(self.strfs.rates_hz), self.n_channels, 0)
+            response = zeros(shape, heard)
+        return xp.reshape(response, (response.shape[0] // n_ears, n_ears, *response.shape[1:]))
+
+    def _filter(
+        self,
+        window: Any,
+        block: kernel.Block,
+        cortex: kernel.Cortex,
+        *,
+        real: bool,
+        finish: Callable[[Any], Any] = lambda out: out,
+    ) -> list[Any]:
+        """Response of every filter."""
+        spectrum = kernel.transform(window, cortex.scales.shape[1], block)
+        filters = kernel.filters_beside(window, cortex, alone=block.alone)
+        with threads(self.n_threads) as map_in_order:
+            return list(
+                map_in_order(
+                    lambda strf: finish(kernel.respond(spectrum, strf, block, self.n_channels, real=real)), filters
+                )
+            )
+
+    def record(self, x: Any, output: str, frame_samples: int | None) -> tuple[Any, Any]:
+        """Response to whole spectrograms; these are the tape."""
+        return respond(self, x, (output,), frame_samples)[output], x
+
+    @memory_used_again()
+    def pull_back(self, tape: Any, bar: Any, wanted: Sequence[str]) -> tuple[Any, tuple[np.ndarray, ...]]:
+        """Bars of the spectrogram, of scales and of rates: block by block, a few filters at a time."""
+        spectrogram, xp = self._rows(tape), array_namespace(tape)
+        n_frames = spectrogram.shape[-1]
+        if not is_foreign(bar):
+            bar = np.asarray(bar, np.result_type(self.dtype, np.complex64) if np.iscomplexobj(bar) else self.dtype)
+        bar = xp.reshape(bar, (spectrogram.shape[0], *bar.shape[2:]))
+        blocks = kernel.cut(n_frames, design.rate_bins(n_frames))
+        (cortex, filters_design), alone = self._design(blocks[0]), blocks[0].alone
+        filters = kernel.filters_beside(spectrogram, cortex, alone=alone)
+        transfers_bar = np.zeros((len(filters), filters[0].transfer.shape[0]), complex)
+        scales_bar, window_bars = np.zeros(cortex.scales.shape), []
+        with threads(self.n_threads) as map_in_order:
+            for block in blocks:
+                spectrum = kernel.transform(kernel.window(spectrogram, 0, block), cortex.scales.shape[1], block)
+                conjugate = xp.conj(spectrum)
+
+                def reverse(k: int, block: kernel.Block = block, spectrum: Any = spectrum, conjugate: Any = conjugate):
+                    own = bar[:, k, :, block.begin : block.begin + block.n_new]
+                    if self.response == "magnitude":
+                        own = self._magnitude_adjoint(own, spectrum, filters[k], block)
+                    return kernel.respond_adjoint(own, conjugate, filters[k], block)
+
+                n_bins = transfers_bar.shape[1]
+                sums = [zeros((*spectrum.shape[:-1], n_bins), spectrum) for _ in range(2 if alone else 1)]
+                for begin in range(0, len(filters), REVERSED_AT_ONCE):
+                    some = range(begin, min(begin + REVERSED_AT_ONCE, len(filters)))
+                    for k, (half_bar, transfer_bar, scale_bar) in zip(some, map_in_order(reverse, some)):
+                        sums[0 if filters[k].upwards else -1] += half_bar
+                        transfers_bar[k] += to_numpy(transfer_bar)
+                        scales_bar[k] += to_numpy(scale_bar)
+                if "X" in wanted:
+                    window_bars.append(kernel.transform_adjoint(_join(sums), self.n_channels, block))
+        x_bar = zeros(spectrogram.shape, spectrogram)
+        if window_bars:
+            x_bar = kernel.windows_adjoint(window_bars, n_frames, cortex.rates.shape[1])
+        rates_bar = transfers_bar if alone else kernel.long_transfers_adjoint(transfers_bar, cortex)
+        scales, rates, frame_rate_hz, channels_per_octave = self.strfs
+        return xp.reshape(x_bar, tape.shape), (
+            design.scale_filters_adjoint(scales_bar, scales, channels_per_octave),
+            design.rate_filters_adjoint(rates_bar, filters_design, rates, frame_rate_hz),
+        )
+
+    def _magnitude_adjoint(self, bar: Any, spectrum: Any, strf: kernel.Filter, block: kernel.Block) -> Any:
+        """Bar of a filter's complex response, from that of its magnitude, whose slope at 0 is 0."""
+        xp = array_namespace(bar)
+        out = kernel.respond(spectrum, strf, block, self.n_channels, real=False)
+        # value = |out|
+        magnitude = xp.abs(out)
+        return xp.where(magnitude > 0, bar / xp.where(magnitude > 0, magnitude, xp.ones_like(magnitude)), 0 * bar) * out
+
+    def _respond_with_step(self, window: np.ndarray, block: kernel.Block) -> np.ndarray:
+        """Response with a complex step in the frames, the scales and the rates, in each of which it is linear.
+
+        Of complex responses come the real parts, then the imaginary parts: each can have a step.
+        """
+        cortex, _ = self._design(block)
+        scales, rates, frame_rate_hz, channels_per_octave = self.strfs
+        n_rates, n_scales = cortex.rates.shape[1], cortex.scales.shape[1]
+        moved = design.scale_filters(scales, n_scales, channels_per_octave).imag / STEP
+        turned = design.rate_filters_slope(rates, n_rates, frame_rate_hz)
+        runs = (
+            (window.real, cortex),
+            (window.imag / STEP, cortex),
+            (window.real, cortex._replace(scales=moved)),
+            (window.real, cortex._replace(rates=turned)),
+        )
+        out, *steps = (np.stack(self._filter(x.copy(), block, own, real=False), axis=1) for x, own in runs)
+        step = sum(steps)
+        if self.response == "magnitude":
+            magnitude = np.abs(out)
+            slope = (np.conj(out) * step).real / np.where(magnitude > 0, magnitude, 1)
+            return magnitude + 1j * STEP * slope
+        parts = [out.real + 1j * STEP * step.real, out.imag + 1j * STEP * step.imag]
+        return np.concatenate(parts if self.response == "complex" else parts[:1], axis=1)
+
+    def derivative(self, response: np.ndarray, output: str) -> np.ndarray:
+        """Derivative in the direction of the complex step."""
+        steps = super().derivative(response, output)
+        if self.response != "complex":
+            return steps
+        real, imaginary = np.split(steps, 2, axis=-3)
+        return real + 1j * imaginary
+
+    def coefficients(self) -> tuple[np.ndarray, ...]:
+        """Scales and rates."""
+        return self.strfs.scales_cycles_per_octave, self.strfs.rates_hz
+
+    def switches(self) -> tuple[Any, ...]:
+        """Part of the response, and the axes."""
+        return self.response, self.n_channels, self.strfs.frame_rate_hz, self.strfs.channels_per_octave
+
+    def with_threads(self, n_threads: int) -> Self:
+        """The engine, with filters in so many threads."""
+        engine = copy(self)
+        engine.n_threads = n_threads
+        return engine
+
+    def apart(self) -> list[Engine]:
+        """Engines of some filters each."""
+        scales, rates, *axes = self.strfs
+        some = [slice(k, k + POOLED_AT_ONCE) for k in range(0, len(rates), POOLED_AT_ONCE)]
+        chosen = [STRFs(scales[own], rates[own], *axes) for own in some]
+        engines = [Cortical(strfs, self.n_channels, self.response, self.dtype) for strfs in chosen]
+        return [engine.with_threads(self.n_threads) for engine in engines]
+
+    def _design(self, block: kernel.Block) -> tuple[kernel.Cortex, design.RateFilters]:
+        """Filters of the length that a block asks for."""
+        n = block.n_rate_bins
+        if n not in self._designs:
+            scales, rates, frame_rate_hz, channels_per_octave = self.strfs
+            filters = design.rate_filters(rates.real, n, frame_rate_hz)
+            n_scale_bins = design.padded_length(self.n_channels)
+            over_scales = design.scale_filters(scales.real, n_scale_bins, channels_per_octave)
+            self._designs[n] = kernel.Cortex(filters.transfer, rates.real > 0, over_scales), filters
+        return self._designs[n]
+
+    def _rows(self, x: Any) -> Any:
+        rows = x if is_foreign(x) else np.ascontiguousarray(x, self.dtype)
+        return array_namespace(x).reshape(rows, (x.shape[0] * x.shape[1], *x.shape[2:]))
+
+
+def _join(pieces: list[Any]) -> Any:
+    return pieces[0] if len(pieces) == 1 else array_namespace(pieces[0]).concat(pieces, axis=-1)

@@ -1,0 +1,441 @@
+"""The auditory spectrogram as an engine: cochlear filters, compression, lateral inhibition, leaky integration.
+
+Sound goes through in blocks that begin where they begin in every clip and every stream, and on the CPU a few channels
+at a time, so that memory holds little but what is asked for. The reverse run computes the forward one again.
+"""
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from functools import partial
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from skaud.engines.engine import Engine, Responses, frame_means, frame_means_adjoint
+from skaud.kernels import fourier
+from skaud.kernels._memory import memory_used_again
+from skaud.kernels.array_api import array_namespace, constant, is_foreign, to_numpy, zeros
+from skaud.kernels.cochlear import compress, compress_adjoint, inhibit, inhibit_adjoint, log_magnitude
+from skaud.kernels.leaky_integrator import (
+    factor_adjoint,
+    leak,
+    leak_adjoint,
+    weigh,
+    weigh_adjoint,
+    weights,
+    weights_slope,
+)
+
+OUTPUTS = COCHLEA, COMPRESSED, INHIBITED, SPECTROGRAM = "cochlea", "compressed", "inhibited", "spectrogram"
+FACTOR, SLOPE = "factor", "slope"  # of the integrator, beside its weights
+
+
+class Design(NamedTuple):
+    """Coefficients of the stages, None for those that are not there; n_channels is that of the first.
+
+    gain : factor before the compression; compression : (n_channels,), exponents; inhibition : (2,), weights of a
+    channel and the next; decay : of the integrator, a sample; period : samples of a frame
+    """
+
+    n_channels: int
+    filters: fourier.FilterBank | None = None
+    gain: float = 1.0
+    compression: np.ndarray | None = None
+    inhibition: np.ndarray | None = None
+    decay: complex | None = None
+    period: int = 1
+
+
+def merge(designs: Sequence[Design]) -> Design:
+    """Design of stages one after the other, from those of each alone."""
+    defaults = Design._field_defaults
+    own = [{k: v for k, v in d._asdict().items() if k in defaults and v is not defaults[k]} for d in designs]
+    return designs[0]._replace(**{name: value for found in own for name, value in found.items()})
+
+
+class SpectrogramState(NamedTuple):
+    """Where a run stands; a run makes new arrays, and changes none.
+
+    past : (n_rows, n_taps - 1), samples that the filters still hear; waiting : (n_rows, [n_channels,] n), samples that
+    wait until a block is full; level : (n_rows, n_channels), of the integrator; frame : (n_rows, n_channels, n), of a
+    frame that is not complete
+    """
+
+    n_ears: int
+    past: Any
+    waiting: Any
+    level: Any
+    frame: Any
+    n_done: int  # samples that went through
+
+    def copy(self) -> "SpectrogramState":
+        """The state itself."""
+        return self
+
+    def of_rows(self, rows: slice) -> "SpectrogramState":
+        """State of some rows."""
+        arrays = ("past", "waiting", "level", "frame")
+        return self._replace(**{name: getattr(self, name)[rows] for name in arrays})
+
+
+class SpectrogramTape(NamedTuple):
+    """What the adjoint must know of a run."""
+
+    x: Any
+    output: str
+    frame_samples: int | None
+
+
+class Spectrogram(Engine):
+    """Stages of an auditory spectrogram, from the first that the design has; the spectrogram itself is made of frames.
+
+    One that begins with filters takes sound, any other takes channels.
+    """
+
+    spreads = True
+
+    def __init__(self, design: Design, dtype: str) -> None:
+        self.design, self.dtype = design, dtype
+        there = (design.filters, design.compression, design.inhibition, design.decay)
+        self.outputs = tuple(name for name, own in zip(OUTPUTS, there) if own is not None)
+        self.parts = (*self.outputs, "X")
+        self.takes_channels = design.filters is None
+        self.block = fourier.Block(design.period, 1, 0)
+        if design.filters is not None:
+            self.block = fourier.whole_block(design.filters.response.shape[1], design.period)
+
+    @property
+    def latency_samples(self) -> int:
+        """Most samples that a response waits for in a stream."""
+        return self.block.n_new
+
+    def start(self, n_signals: int, n_ears: int) -> SpectrogramState:
+        """State after a long silence."""
+        n_rows, n_out = n_signals * n_ears, self._width(self.outputs[-1])
+        dtype = np.dtype(self.dtype)
+        return SpectrogramState(
+            n_ears,
+            np.zeros((n_rows, self.block.n_taps - 1), dtype),
+            np.zeros((n_rows, *((self.design.n_channels,) if self.takes_channels else ()), 0), dtype),
+            np.zeros((n_rows, n_out), dtype),
+            np.zeros((n_rows, n_out, 0), dtype),
+            0,
+        )
+
+    @memory_used_again()
+    def run(
+        self, x: Any, state: SpectrogramState, outputs: Sequence[str], frame_samples: int | None
+    ) -> tuple[Responses, SpectrogramState]:
+        """Run as many whole blocks as there are now."""
+        rows = self._rows(x)
+        joined = _join([state.waiting, rows], -1) if state.waiting.shape[-1] else rows
+        n_whole = joined.shape[-1] // self.block.n_new * self.block.n_new
+        batches = self._batches(n_whole, is_first=state.n_done == 0)
+        responses, state = self._run_batches(joined[..., :n_whole], batches, state, outputs, frame_samples)
+        return responses, state._replace(waiting=joined[..., n_whole:].copy())
+
+    def whole(self, x: Any, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+        """Responses to whole clips: of one that is shorter than a frame of the spectrogram, that frame."""
+        return self._run_to_the_end(self._rows(x), self.start(*x.shape[:2]), outputs, frame_samples)
+
+    def finish(self, state: SpectrogramState, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+        """The block that a clip ends in."""
+        if not state.waiting.shape[-1]:
+            return {}
+        return self._run_to_the_end(state.waiting, state, outputs, frame_samples)
+
+    @memory_used_again()
+    def _run_to_the_end(
+        self, x: Any, state: SpectrogramState, outputs: Sequence[str], frame_samples: int | None
+    ) -> Responses:
+        n_samples = x.shape[-1]
+        batches = self._batches(n_samples, is_first=state.n_done == 0)
+        responses, _ = self._run_batches(x, batches, state, outputs, None)
+        for name, response in responses.items():
+            if name == SPECTROGRAM:
+                n_frames = n_samples // self.design.period
+                responses[name] = response[..., : n_frames if state.n_done else max(1, n_frames)]
+                continue
+            responses[name] = response[..., :n_samples]
+            if frame_samples is not None:
+                waiting = state.frame.reshape(*response.shape[:-1], -1)
+                responses[name], _ = frame_means(waiting, responses[name], frame_samples)
+        return responses
+
+    def _run_batches(
+        self,
+        x: Any,
+        batches: Sequence[tuple[int, fourier.Block, int]],
+        state: SpectrogramState,
+        outputs: Sequence[str],
+        frame_samples: int | None,
+    ) -> tuple[Responses, SpectrogramState]:
+        """Run batches of blocks that x (n_rows, [n_channels,] n_samples) consists of; and the state."""
+        xp, n_rows = array_namespace(x), x.shape[0]
+        stages = self._stages(outputs)
+        overlap = int(INHIBITED in stages)  # inhibition needs one channel more than it returns
+        groups = fourier.channel_groups(x, self.design.n_channels - overlap)
+        pieces: dict[str, list] = {name: [] for name in outputs}
+        past, level = _beside(state.past, x), _beside(state.level, x)
+        with fourier.threads(self.n_threads) as map_in_order:
+            for begin, block, end in batches:
+                new = _piece(x, begin, end)
+                run = partial(self._respond, self._cochlea_of(new, past, block), stages, outputs, overlap)
+                found = list(map_in_order(run, groups))
+                for name in outputs:
+                    joined = _join([own[name] for own in found], 1)
+                    joined = xp.reshape(joined, (n_rows, joined.shape[1], -1))
+                    if name == SPECTROGRAM:
+                        joined = leak(joined, self._factor(), level)
+                        level = joined[..., -1]
+                    pieces[name].append(joined)
+                past = self._past(past, new)
+        responses, frame = {}, state.frame
+        for name in outputs:
+            whole = _join(pieces[name], -1) if batches else zeros((n_rows, self._width(name), 0), x)
+            if name != SPECTROGRAM:
+                whole, frame = frame_means(frame, whole, frame_samples)
+            responses[name] = xp.reshape(whole, (n_rows // state.n_ears, state.n_ears, *whole.shape[1:]))
+        return responses, state._replace(past=past, level=level, frame=frame, n_done=state.n_done + x.shape[-1])
+
+    def _respond(
+        self, cochlea: Callable, stages: Sequence[str], outputs: Sequence[str], overlap: int, group: slice
+    ) -> dict[str, Any]:
+        """Responses (n_rows, n_channels, n_blocks, n_new) of some channels; of the spectrogram, sums of its periods."""
+        channels = slice(group.start, group.stop + overlap)
+        found = self._forward(cochlea(channels), channels, stages)
+        if SPECTROGRAM in stages:
+            found[SPECTROGRAM] = weigh(found[INHIBITED], self._weights())
+        if overlap and channels.stop < self.design.n_channels:  # the next group has it, too
+            found |= {name: found[name][:, :-1, ...] for name in (COCHLEA, COMPRESSED)}
+        return {name: found[name] for name in outputs}
+
+    def _cochlea_of(self, new: Any, past: Any, block: fourier.Block) -> Callable[[slice], Any]:
+        """What gives some channels of the filters' response to blocks, or of x, where there are no filters."""
+        filters = self.design.filters
+        if filters is None:
+            return lambda channels: new[:, channels, None, :]
+        if np.iscomplexobj(new):  # a step is too small to be mixed with what it belongs to
+            real, step = (self._cochlea_of(*pair, block) for pair in ((new.real, past.real), (new.imag, past.imag)))
+            return lambda channels: real(channels) + 1j * step(channels)
+        x_hat, spectra = fourier.block_spectra(new, past, block), filters.spectra(block, new)
+        return lambda channels: fourier.filter_blocks(x_hat, spectra[channels, :], block)
+
+    def _forward(self, y: Any, channels: slice, stages: Sequence[str], *, keep_log: bool = False) -> dict[str, Any]:
+        """Responses from the filters to the inhibition, or to what comes before the first stage, under its name."""
+        found = {COCHLEA: y}
+        if COMPRESSED in stages:
+            assert self.design.compression is not None
+            y = found["scaled"] = y if self.design.gain == 1 else y * self.design.gain
+            if keep_log:
+                found["log"] = log_magnitude(y)
+            y = compress(y, self.design.compression[channels], found.get("log"))
+        found[COMPRESSED] = y
+        if INHIBITED in stages:
+            assert self.design.inhibition is not None
+            y = inhibit(y, self.design.inhibition)
+        found[INHIBITED] = y
+        return found
+
+    def record(self, x: Any, output: str, frame_samples: int | None) -> tuple[Any, SpectrogramTape]:
+        """Response to whole clips, and their tape."""
+        return self.whole(x, (output,), frame_samples)[output], SpectrogramTape(x, output, frame_samples)
+
+    @memory_used_again()
+    def pull_back(self, tape: SpectrogramTape, bar: Any, wanted: Sequence[str]) -> tuple[Any, tuple[np.ndarray, ...]]:
+        """Bars of x and of the coefficients, batch by batch."""
+        rows, xp = self._rows(tape.x), array_namespace(tape.x)
+        bars: dict[str, Any] = {
+            COMPRESSED: np.zeros(self.design.n_channels), INHIBITED: np.zeros(2), SLOPE: 0.0, FACTOR: 0.0
+        }  # fmt: skip
+        if not wanted:
+            return zeros(tape.x.shape, rows), self._coefficient_bars(bars)
+        n_rows, n_samples = rows.shape[0], rows.shape[-1]
+        stages, has_frames = self._stages((tape.output,)), tape.output == SPECTROGRAM
+        batches = self._batches(n_samples, is_first=True)
+        if not has_frames:
+            bar = frame_means_adjoint(bar, tape.frame_samples, n_samples)
+        bar = bar if is_foreign(bar) else np.asarray(bar, self.dtype)
+        period = self.design.period if has_frames else 1
+        bar = xp.reshape(bar, (n_rows, *bar.shape[2:]))
+        bar = leak_adjoint(bar, self._factor()) if has_frames else bar
+        overlap = int(INHIBITED in stages)
+        groups = fourier.channel_groups(rows, self.design.n_channels - overlap)
+        start = self.start(n_rows, 1)
+        past, level = _beside(start.past, rows), _beside(start.level, rows)
+        x_bars: list[Any] = []
+        with fourier.threads(self.n_threads) as map_in_order:
+            for begin, block, end in batches:
+                new, own_bar = _piece(rows, begin, end), _piece(bar, begin // period, end // period)
+                cochlea, shape = self._cochlea_of(new, past, block), (n_rows, bar.shape[1], -1, block.n_new // period)
+                run = partial(
+                    self._reverse, xp.reshape(own_bar, shape), cochlea, block, stages, overlap, "X" in wanted
+                )  # fmt: skip
+                found = list(map_in_order(run, groups))
+                for channels, own, _ in found:
+                    if COMPRESSED in own:
+                        bars[COMPRESSED][channels] += to_numpy(own[COMPRESSED])
+                    for name in (INHIBITED, SLOPE):
+                        bars[name] += own.get(name, 0)
+                if has_frames:
+                    sums = _join([own[SPECTROGRAM] for _, own, _ in found], 1)
+                    y = leak(xp.reshape(sums, own_bar.shape), self._factor(), level)
+                    bars[FACTOR] += factor_adjoint(own_bar, y, level)
+                    level = y[..., -1]
+                if "X" in wanted:
+                    self._add_x_bar(x_bars, [x_bar for _, _, x_bar in found], block, overlap)
+                past = self._past(past, new)
+        x_bar = _fit_length(_join(x_bars, -1), n_samples) if x_bars else zeros(rows.shape, rows)
+        return xp.reshape(x_bar, tape.x.shape), self._coefficient_bars(bars)
+
+    def _reverse(
+        self,
+        bar: Any,
+        cochlea: Callable,
+        block: fourier.Block,
+        stages: Sequence[str],
+        overlap: int,
+        for_x: bool,
+        group: slice,
+    ) -> tuple[slice, dict[str, Any], Any]:
+        """Adjoint for some channels: these, bars of coefficients, and that of x or of its spectra."""
+        channels = slice(group.start, group.stop + overlap)
+        forward = self._forward(cochlea(channels), channels, stages, keep_log=True)
+        bars: dict[str, Any] = {}
+        bar = bar[:, group if overlap else channels, ...]
+        # spectrogram = leak(weigh(inhibited))
+        if SPECTROGRAM in stages:
+            assert self.design.decay is not None
+            bars[SPECTROGRAM] = weigh(forward[INHIBITED], self._weights())
+            slope = weigh(forward[INHIBITED], weights_slope(self.design.decay.real, self.design.period))
+            bars[SLOPE] = float(array_namespace(bar).sum(bar * slope))
+            bar = weigh_adjoint(bar, self._weights())
+        # inhibited = inhibit(compressed)
+        if INHIBITED in stages:
+            assert self.design.inhibition is not None
+            bar, bars[INHIBITED] = inhibit_adjoint(bar, forward[COMPRESSED], forward[INHIBITED], self.design.inhibition)
+        # compressed = compress(gain * cochlea)
+        if COMPRESSED in stages:
+            assert self.design.compression is not None
+            exponents = self.design.compression[channels]
+            bar, bars[COMPRESSED] = compress_adjoint(
+                bar, forward["scaled"], forward["log"], forward[COMPRESSED], exponents
+            )
+            bar = bar if self.design.gain == 1 else bar * self.design.gain
+        # cochlea = filter_blocks(x_hat)
+        if self.design.filters is not None and for_x:
+            bar = fourier.filter_blocks_adjoint(bar, self.design.filters.spectra(block, bar)[channels, :], block)
+        return channels, bars, bar
+
+    def _add_x_bar(self, x_bars: list[Any], found: list[Any], block: fourier.Block, overlap: int) -> None:
+        """Append the bar of a batch's samples, and add that of the samples before to the batch before."""
+        if self.takes_channels:
+            pieces = [found[0]]
+            for own in found[1:]:
+                if overlap:  # both groups have the channel between them
+                    first = own[:, :1, ...] + pieces[-1][:, -1:, ...]
+                    pieces[-1], own = pieces[-1][:, :-1, ...], _join([first, own[:, 1:, ...]], 1)
+                pieces.append(own)
+            x_bars.append(_join(pieces, 1)[:, :, 0, :])
+            return
+        new_bar, past_bar = fourier.block_spectra_adjoint(sum(found[1:], found[0]), block)
+        if x_bars and past_bar.shape[-1]:
+            kept = x_bars[-1].shape[-1] - past_bar.shape[-1]
+            x_bars[-1] = _join([x_bars[-1][:, :kept], x_bars[-1][:, kept:] + past_bar], -1)
+        x_bars.append(new_bar)
+
+    def _coefficient_bars(self, bars: dict[str, Any]) -> tuple[np.ndarray, ...]:
+        """Bars as the coefficients stand, 0 of what the output does not depend on."""
+        if SPECTROGRAM in self.outputs:
+            assert self.design.decay is not None
+            # factor = decay ** period
+            period, decay = self.design.period, self.design.decay.real
+            bars = bars | {SPECTROGRAM: np.array([bars[SLOPE] + bars[FACTOR] * period * decay ** (period - 1)])}
+        return tuple(bars[name] for name in self.outputs if name != COCHLEA)
+
+    def coefficients(self) -> tuple[np.ndarray, ...]:
+        """Exponents, weights of the inhibition, decay."""
+        own = (self.design.compression, self.design.inhibition, self.design.decay)
+        return tuple(np.atleast_1d(array) for array in own if array is not None)
+
+    def arrays_of(self, part: str) -> slice:
+        """Every stage but the filters has an array."""
+        k = [name for name in self.outputs if name != COCHLEA].index(part)
+        return slice(k, k + 1)
+
+    def switches(self) -> tuple[Any, ...]:
+        """The filters, the gain, and the length of a frame."""
+        filters = self.design.filters
+        return b"" if filters is None else filters.response.tobytes(), self.design.gain, self.design.period
+
+    def with_threads(self, n_threads: int) -> Self:
+        """The engine, with groups of channels in so many threads."""
+        engine = copy(self)
+        engine.n_threads = n_threads
+        return engine
+
+    # --- lengths ---
+
+    def _batches(self, n_samples: int, *, is_first: bool) -> list[tuple[int, fourier.Block, int]]:
+        """Begin, block and end of blocks that run side by side, for so many samples, and silence up to the last end."""
+        if self.takes_channels:  # nothing is cut: there is nothing to hear before
+            end = -(-n_samples // self.design.period) * self.design.period
+            return [(0, fourier.Block(end, 1, 0), end)] if end else []
+        hop, batches = self.block.n_new, []
+        n_whole = n_samples // hop
+        n_left = n_samples - n_whole * hop
+        if n_left:
+            n_left = -(-n_left // self.design.period) * self.design.period
+            last = fourier.last_block(self.block, n_left, is_first=is_first and not n_whole)
+            n_whole += last is self.block
+        for k in range(0, n_whole, self.block.at_once):
+            batches.append((k * hop, self.block, min(k + self.block.at_once, n_whole) * hop))
+        if n_left and last is not self.block:
+            batches.append((n_whole * hop, last, n_whole * hop + n_left))
+        return batches
+
+    def _past(self, past: Any, new: Any) -> Any:
+        """Samples that the next block hears."""
+        n = past.shape[-1]
+        return new[..., new.shape[-1] - n :] if new.shape[-1] >= n else _join([past[..., new.shape[-1] :], new], -1)
+
+    def _rows(self, x: Any) -> Any:
+        rows = x if is_foreign(x) else np.ascontiguousarray(x, self.dtype)
+        return array_namespace(x).reshape(rows, (x.shape[0] * x.shape[1], *x.shape[2:]))
+
+    def _stages(self, outputs: Sequence[str]) -> tuple[str, ...]:
+        """Stages up to the last that is asked for."""
+        return self.outputs[: 1 + max(self.outputs.index(name) for name in outputs)]
+
+    def _width(self, output: str) -> int:
+        """Channels of an output."""
+        has_fewer = self.design.inhibition is not None and output in (INHIBITED, SPECTROGRAM)
+        return self.design.n_channels - has_fewer
+
+    def _factor(self) -> complex:
+        assert self.design.decay is not None
+        return self.design.decay**self.design.period
+
+    def _weights(self) -> np.ndarray:
+        assert self.design.decay is not None
+        return weights(self.design.decay, self.design.period)
+
+
+def _beside(array: Any, x: Any) -> Any:
+    """An array of the state beside x."""
+    return constant(array, x) if is_foreign(x) else array
+
+
+def _piece(x: Any, begin: int, end: int) -> Any:
+    """Part of x, with silence where it ends before."""
+    return _fit_length(x[..., begin : min(end, x.shape[-1])], end - begin)
+
+
+def _fit_length(x: Any, n: int) -> Any:
+    if x.shape[-1] >= n:
+        return x[..., :n]
+    return _join([x, zeros((*x.shape[:-1], n - x.shape[-1]), x)], -1)
+
+
+def _join(pieces: list[Any], axis: int) -> Any:
+    return pieces[0] if len(pieces) == 1 else array_namespace(pieces[0]).concat(pieces, axis=axis)
