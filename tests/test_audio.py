@@ -549,3 +549,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before - y.nbytes // 
 """
     kib = int(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
     assert kib < 200 * 1024  # float32 sound of an hour is 303 MiB; its rows are not copied
+
+
+@pytest.mark.parametrize(
+    ("axis", "kind"), [(5, ValueError), (2**70, ValueError), (1.5, TypeError), ("time", TypeError)]
+)
+@pytest.mark.parametrize("function", [audio.rms_db_spl, lambda x, axis: audio.set_level(x, 60, axis=axis)])
+def test_an_axis_that_is_none_is_named(function, axis, kind):
+    with pytest.raises(kind, match="axis"):
+        function(np.ones((2, 100)), axis=axis)

@@ -1,6 +1,6 @@
 """What a model computes, turned into what callers get: one array or several, finite, in a data frame."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,18 @@ def _too_much(estimator: Any, clip: np.ndarray) -> str:
         f"reaches {peak:.3g}, a level of {level:.0f} dB re an RMS of 1, beyond what {type(estimator).__name__} can "
         f"compute in {dtype}; scale it to its level in dB SPL, or check the parameters{': ' * bool(given)}{given}."
     )
+
+
+def check_gradients(estimator: Any, grads: Mapping[str, Any], bars: Iterable[np.ndarray]) -> None:
+    """Refuse derivatives that are not finite, of derivatives by the response that are."""
+    for name, own in grads.items():
+        arrays = own if isinstance(own, list) else [own]
+        if not all(all_finite(np.asarray(array)) for array in arrays) and all(all_finite(bar) for bar in bars):
+            given = ", ".join(f"{of}={short(getattr(estimator, of))}" for of in changed(estimator))
+            raise ValueError(
+                f"the derivative with respect to {name!r} is not finite in {estimator.dtype}; give smaller derivatives "
+                f"by the response, or parameters nearer to the defaults{': ' * bool(given)}{given}."
+            )
 
 
 def check_value_bar(value_bar: Any, value: Any) -> None:

@@ -11,7 +11,7 @@ from sklearn.base import clone
 from skaud._fitted import as_designed
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.movable import MovableModel
-from skaud.estimator.results import check_responses, check_rows, check_value_bar, stack
+from skaud.estimator.results import check_gradients, check_responses, check_rows, check_value_bar, stack
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Pullback, Value
 from skaud.pooling.adjoint import pool_adjoint
@@ -65,7 +65,8 @@ class DifferentiableTransformer(AudioTransformer):
         Raises
         ------
         ValueError
-            If the model has no such output, or no derivative with respect to a name in wrt.
+            If the model has no such output, or no derivative with respect to a name in wrt; from pullback, if a
+            derivative is not finite.
 
         Examples
         --------
@@ -147,8 +148,14 @@ class DifferentiableTransformer(AudioTransformer):
                 for i, clip_bar in zip(batch, clip_bars):
                     x_bars[i] = clip_bar
                 parameter_bars.append(of_parameters)
-            grads = self._sum_parameter_bars(parameter_bars, names)
-            return ({"X": self._shape_as_x(x_bars, sounds)} if "X" in names else {}) | grads
+            with np.errstate(over="ignore", invalid="ignore"):  # told below
+                try:
+                    grads = self._sum_parameter_bars(parameter_bars, names)
+                except ArithmeticError:  # of a number of Python's
+                    grads = {name: np.array(np.nan) for name in names}
+                grads = ({"X": self._shape_as_x(x_bars, sounds)} if "X" in names else {}) | grads
+            check_gradients(self, grads, bars)
+            return grads
 
         return value, pullback
 

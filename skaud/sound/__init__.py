@@ -150,7 +150,14 @@ def rms(samples: np.ndarray, axis: Any = -1, keepdims: bool = False) -> Any:
         if largest and not 1e-100 < largest < 1e100:  # their squares would leave the range of float64
             peak = largest
     scaled = samples if peak == 1.0 else samples / peak
-    return peak * np.sqrt(np.mean(np.square(scaled, dtype=np.float64), axis=axis, keepdims=keepdims))
+    try:
+        mean_square = np.mean(np.square(scaled, dtype=np.float64), axis=axis, keepdims=keepdims)
+    except (OverflowError, TypeError) as error:
+        kind = ValueError if isinstance(error, OverflowError) else TypeError
+        raise kind(
+            f"axis={axis!r} is no axis of samples of shape {samples.shape}; it must be an integer, several, or None."
+        ) from error
+    return peak * np.sqrt(mean_square)
 
 
 def resampled_length(n_samples: int, sample_rate: float, new_sample_rate: float) -> int:
