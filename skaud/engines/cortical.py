@@ -1,8 +1,7 @@
 """Spectrotemporal receptive fields as an engine: frames of a spectrogram in, frames of every filter's response out."""
 
 from collections.abc import Callable, Sequence
-from copy import copy
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -233,12 +232,6 @@ class Cortical(Engine):
     def switches(self) -> tuple[Any, ...]:
         """Part of the response, and the axes."""
         return self.response, self.n_channels, self.strfs.frame_rate_hz, self.strfs.channels_per_octave
-
-    def with_threads(self, n_threads: int) -> Self:
-        """The engine, with filters in so many threads."""
-        engine = copy(self)
-        engine.n_threads = n_threads
-        return engine
 
     def apart(self) -> list[Engine]:
         """Engines of some filters each."""

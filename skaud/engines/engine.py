@@ -6,6 +6,7 @@ which a response is averaged; None keeps every sample. All that knows of estimat
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from copy import copy
 from functools import cached_property
 from hashlib import sha1
 from typing import Any, Protocol, Self
@@ -124,7 +125,9 @@ class Engine(ABC):
 
     def with_threads(self, n_threads: int) -> Self:
         """The engine, with so many threads for a signal."""
-        return self
+        engine = copy(self)
+        engine.n_threads = n_threads
+        return engine
 
     def apart(self) -> "list[Engine]":
         """Engines whose responses, along the channels, are this one's; one where that holds no less."""

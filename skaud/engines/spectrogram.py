@@ -5,16 +5,31 @@ at a time, so that memory holds little but what is asked for. The reverse run co
 """
 
 from collections.abc import Callable, Sequence
-from copy import copy
 from functools import partial
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import numpy as np
 
 from skaud.engines.engine import Engine, Responses, frame_means, frame_means_adjoint
+from skaud.engines.spectrogram_layout import (
+    COCHLEA,
+    COMPRESSED,
+    INHIBITED,
+    OUTPUTS,
+    SPECTROGRAM,
+    Design,
+    SpectrogramState,
+    SpectrogramTape,
+    beside,
+    fit_length,
+    join,
+    join_groups,
+    past_after,
+    piece,
+)
 from skaud.kernels import fourier
 from skaud.kernels._memory import memory_used_again
-from skaud.kernels.array_api import array_namespace, constant, is_foreign, to_numpy, zeros
+from skaud.kernels.array_api import array_namespace, is_foreign, to_numpy, zeros
 from skaud.kernels.cochlear import compress, compress_adjoint, inhibit, inhibit_adjoint, log_magnitude
 from skaud.kernels.leaky_integrator import (
     factor_adjoint,
@@ -26,64 +41,7 @@ from skaud.kernels.leaky_integrator import (
     weights_slope,
 )
 
-OUTPUTS = COCHLEA, COMPRESSED, INHIBITED, SPECTROGRAM = "cochlea", "compressed", "inhibited", "spectrogram"
 FACTOR, SLOPE = "factor", "slope"  # of the integrator, beside its weights
-
-
-class Design(NamedTuple):
-    """Coefficients of the stages, None for those that are not there; n_channels is that of the first.
-
-    gain : factor before the compression; compression : (n_channels,), exponents; inhibition : (2,), weights of a
-    channel and the next; decay : of the integrator, a sample; period : samples of a frame
-    """
-
-    n_channels: int
-    filters: fourier.FilterBank | None = None
-    gain: float = 1.0
-    compression: np.ndarray | None = None
-    inhibition: np.ndarray | None = None
-    decay: complex | None = None
-    period: int = 1
-
-
-def merge(designs: Sequence[Design]) -> Design:
-    """Design of stages one after the other, from those of each alone."""
-    defaults = Design._field_defaults
-    own = [{k: v for k, v in d._asdict().items() if k in defaults and v is not defaults[k]} for d in designs]
-    return designs[0]._replace(**{name: value for found in own for name, value in found.items()})
-
-
-class SpectrogramState(NamedTuple):
-    """Where a run stands; a run makes new arrays, and changes none.
-
-    past : (n_rows, n_taps - 1), samples that the filters still hear; waiting : (n_rows, [n_channels,] n), samples that
-    wait until a block is full; level : (n_rows, n_channels), of the integrator; frame : (n_rows, n_channels, n), of a
-    frame that is not complete
-    """
-
-    n_ears: int
-    past: Any
-    waiting: Any
-    level: Any
-    frame: Any
-    n_done: int  # samples that went through
-
-    def copy(self) -> "SpectrogramState":
-        """The state itself."""
-        return self
-
-    def of_rows(self, rows: slice) -> "SpectrogramState":
-        """State of some rows."""
-        arrays = ("past", "waiting", "level", "frame")
-        return self._replace(**{name: getattr(self, name)[rows] for name in arrays})
-
-
-class SpectrogramTape(NamedTuple):
-    """What the adjoint must know of a run."""
-
-    x: Any
-    output: str
-    frame_samples: int | None
 
 
 class Spectrogram(Engine):
@@ -128,7 +86,7 @@ class Spectrogram(Engine):
     ) -> tuple[Responses, SpectrogramState]:
         """Run as many whole blocks as there are now."""
         rows = self._rows(x)
-        joined = _join([state.waiting, rows], -1) if state.waiting.shape[-1] else rows
+        joined = join([state.waiting, rows], -1) if state.waiting.shape[-1] else rows
         n_whole = joined.shape[-1] // self.block.n_new * self.block.n_new
         batches = self._batches(n_whole, is_first=state.n_done == 0)
         responses, state = self._run_batches(joined[..., :n_whole], batches, state, outputs, frame_samples)
@@ -176,23 +134,23 @@ class Spectrogram(Engine):
         overlap = int(INHIBITED in stages)  # inhibition needs one channel more than it returns
         groups = fourier.channel_groups(x, self.design.n_channels - overlap)
         pieces: dict[str, list] = {name: [] for name in outputs}
-        past, level = _beside(state.past, x), _beside(state.level, x)
+        past, level = beside(state.past, x), beside(state.level, x)
         with fourier.threads(self.n_threads) as map_in_order:
             for begin, block, end in batches:
-                new = _piece(x, begin, end)
+                new = piece(x, begin, end)
                 run = partial(self._respond, self._cochlea_of(new, past, block), stages, outputs, overlap)
                 found = list(map_in_order(run, groups))
                 for name in outputs:
-                    joined = _join([own[name] for own in found], 1)
+                    joined = join([own[name] for own in found], 1)
                     joined = xp.reshape(joined, (n_rows, joined.shape[1], -1))
                     if name == SPECTROGRAM:
                         joined = leak(joined, self._factor(), level)
                         level = joined[..., -1]
                     pieces[name].append(joined)
-                past = self._past(past, new)
+                past = past_after(past, new)
         responses, frame = {}, state.frame
         for name in outputs:
-            whole = _join(pieces[name], -1) if batches else zeros((n_rows, self._width(name), 0), x)
+            whole = join(pieces[name], -1) if batches else zeros((n_rows, self._width(name), 0), x)
             if name != SPECTROGRAM:
                 whole, frame = frame_means(frame, whole, frame_samples)
             responses[name] = xp.reshape(whole, (n_rows // state.n_ears, state.n_ears, *whole.shape[1:]))
@@ -262,11 +220,11 @@ class Spectrogram(Engine):
         overlap = int(INHIBITED in stages)
         groups = fourier.channel_groups(rows, self.design.n_channels - overlap)
         start = self.start(n_rows, 1)
-        past, level = _beside(start.past, rows), _beside(start.level, rows)
+        past, level = beside(start.past, rows), beside(start.level, rows)
         x_bars: list[Any] = []
         with fourier.threads(self.n_threads) as map_in_order:
             for begin, block, end in batches:
-                new, own_bar = _piece(rows, begin, end), _piece(bar, begin // period, end // period)
+                new, own_bar = piece(rows, begin, end), piece(bar, begin // period, end // period)
                 cochlea, shape = self._cochlea_of(new, past, block), (n_rows, bar.shape[1], -1, block.n_new // period)
                 run = partial(
                     self._reverse, xp.reshape(own_bar, shape), cochlea, block, stages, overlap, "X" in wanted
@@ -278,14 +236,14 @@ class Spectrogram(Engine):
                     for name in (INHIBITED, SLOPE):
                         bars[name] += own.get(name, 0)
                 if has_frames:
-                    sums = _join([own[SPECTROGRAM] for _, own, _ in found], 1)
+                    sums = join([own[SPECTROGRAM] for _, own, _ in found], 1)
                     y = leak(xp.reshape(sums, own_bar.shape), self._factor(), level)
                     bars[FACTOR] += factor_adjoint(own_bar, y, level)
                     level = y[..., -1]
                 if "X" in wanted:
                     self._add_x_bar(x_bars, [x_bar for _, _, x_bar in found], block, overlap)
-                past = self._past(past, new)
-        x_bar = _fit_length(_join(x_bars, -1), n_samples) if x_bars else zeros(rows.shape, rows)
+                past = past_after(past, new)
+        x_bar = fit_length(join(x_bars, -1), n_samples) if x_bars else zeros(rows.shape, rows)
         return xp.reshape(x_bar, tape.x.shape), self._coefficient_bars(bars)
 
     def _reverse(
@@ -330,18 +288,12 @@ class Spectrogram(Engine):
     def _add_x_bar(self, x_bars: list[Any], found: list[Any], block: fourier.Block, overlap: int) -> None:
         """Append the bar of a batch's samples, and add that of the samples before to the batch before."""
         if self.takes_channels:
-            pieces = [found[0]]
-            for own in found[1:]:
-                if overlap:  # both groups have the channel between them
-                    first = own[:, :1, ...] + pieces[-1][:, -1:, ...]
-                    pieces[-1], own = pieces[-1][:, :-1, ...], _join([first, own[:, 1:, ...]], 1)
-                pieces.append(own)
-            x_bars.append(_join(pieces, 1)[:, :, 0, :])
+            x_bars.append(join_groups(found, overlap)[:, :, 0, :])
             return
         new_bar, past_bar = fourier.block_spectra_adjoint(sum(found[1:], found[0]), block)
         if x_bars and past_bar.shape[-1]:
             kept = x_bars[-1].shape[-1] - past_bar.shape[-1]
-            x_bars[-1] = _join([x_bars[-1][:, :kept], x_bars[-1][:, kept:] + past_bar], -1)
+            x_bars[-1] = join([x_bars[-1][:, :kept], x_bars[-1][:, kept:] + past_bar], -1)
         x_bars.append(new_bar)
 
     def _coefficient_bars(self, bars: dict[str, Any]) -> tuple[np.ndarray, ...]:
@@ -368,12 +320,6 @@ class Spectrogram(Engine):
         filters = self.design.filters
         return b"" if filters is None else filters.response.tobytes(), self.design.gain, self.design.period
 
-    def with_threads(self, n_threads: int) -> Self:
-        """The engine, with groups of channels in so many threads."""
-        engine = copy(self)
-        engine.n_threads = n_threads
-        return engine
-
     # --- lengths ---
 
     def _batches(self, n_samples: int, *, is_first: bool) -> list[tuple[int, fourier.Block, int]]:
@@ -381,23 +327,7 @@ class Spectrogram(Engine):
         if self.takes_channels:  # nothing is cut: there is nothing to hear before
             end = -(-n_samples // self.design.period) * self.design.period
             return [(0, fourier.Block(end, 1, 0), end)] if end else []
-        hop, batches = self.block.n_new, []
-        n_whole = n_samples // hop
-        n_left = n_samples - n_whole * hop
-        if n_left:
-            n_left = -(-n_left // self.design.period) * self.design.period
-            last = fourier.last_block(self.block, n_left, is_first=is_first and not n_whole)
-            n_whole += last is self.block
-        for k in range(0, n_whole, self.block.at_once):
-            batches.append((k * hop, self.block, min(k + self.block.at_once, n_whole) * hop))
-        if n_left and last is not self.block:
-            batches.append((n_whole * hop, last, n_whole * hop + n_left))
-        return batches
-
-    def _past(self, past: Any, new: Any) -> Any:
-        """Samples that the next block hears."""
-        n = past.shape[-1]
-        return new[..., new.shape[-1] - n :] if new.shape[-1] >= n else _join([past[..., new.shape[-1] :], new], -1)
+        return fourier.batches(self.block, n_samples, self.design.period, is_first=is_first)
 
     def _rows(self, x: Any) -> Any:
         rows = x if is_foreign(x) else np.ascontiguousarray(x, self.dtype)
@@ -419,23 +349,3 @@ class Spectrogram(Engine):
     def _weights(self) -> np.ndarray:
         assert self.design.decay is not None
         return weights(self.design.decay, self.design.period)
-
-
-def _beside(array: Any, x: Any) -> Any:
-    """An array of the state beside x."""
-    return constant(array, x) if is_foreign(x) else array
-
-
-def _piece(x: Any, begin: int, end: int) -> Any:
-    """Part of x, with silence where it ends before."""
-    return _fit_length(x[..., begin : min(end, x.shape[-1])], end - begin)
-
-
-def _fit_length(x: Any, n: int) -> Any:
-    if x.shape[-1] >= n:
-        return x[..., :n]
-    return _join([x, zeros((*x.shape[:-1], n - x.shape[-1]), x)], -1)
-
-
-def _join(pieces: list[Any], axis: int) -> Any:
-    return pieces[0] if len(pieces) == 1 else array_namespace(pieces[0]).concat(pieces, axis=axis)

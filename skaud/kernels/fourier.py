@@ -46,6 +46,22 @@ def last_block(block: Block, n_new: int, *, is_first: bool) -> Block:
     return Block(n_new, min(n_taps, n_fft // 2) if is_first else n_taps, n_fft)
 
 
+def batches(block: Block, n_samples: int, period: int, *, is_first: bool) -> list[tuple[int, Block, int]]:
+    """Begin, block and end of blocks that run side by side, for so many samples, and silence up to the last end."""
+    hop, batches = block.n_new, []
+    n_whole = n_samples // hop
+    n_left = n_samples - n_whole * hop
+    if n_left:
+        n_left = -(-n_left // period) * period
+        last = last_block(block, n_left, is_first=is_first and not n_whole)
+        n_whole += last is block
+    for k in range(0, n_whole, block.at_once):
+        batches.append((k * hop, block, min(k + block.at_once, n_whole) * hop))
+    if n_left and last is not block:
+        batches.append((n_whole * hop, last, n_whole * hop + n_left))
+    return batches
+
+
 def _fast_length(n: int) -> int:
     """Next 4, 5, 6 or 7 times a power of 2."""
     unit = 1 << max(0, (n - 1).bit_length() - 3)

@@ -18,8 +18,8 @@ from skaud.stages.cochlear import (
     LateralInhibition,
     LeakyIntegrator,
     PowerLawCompression,
-    frame_period,
 )
+from skaud.stages.cochlear_checks import frame_period
 from skaud.stages.stage import Stage
 from skaud.stages.staged import StagedTransformer
 

@@ -18,7 +18,8 @@ from skaud.design.limits import MOST_STRFS, check_size
 from skaud.engines.cortical import Cortical, STRFs
 from skaud.estimator.base import AudioTransformer
 from skaud.pooling.temporal import TemporalPooling
-from skaud.stages.cochlear import ResponseStage, as_numbers
+from skaud.stages.cochlear import ResponseStage
+from skaud.stages.cochlear_checks import as_numbers
 
 RESPONSES = ("real", "magnitude", "complex")
 SMALLEST_SCALE = 0.05  # cycles/octave, half of what 128 channels resolve: next to nothing passes a filter below

@@ -6,7 +6,8 @@ from plain_biomimetic import STEP, spectrogram_outputs
 from scipy import signal
 
 from skaud.engines.engine import respond, respond_in_blocks
-from skaud.engines.spectrogram import OUTPUTS, Design, Spectrogram, merge
+from skaud.engines.spectrogram import Spectrogram
+from skaud.engines.spectrogram_layout import OUTPUTS, Design, merge
 from skaud.kernels import cochlear, fourier
 from skaud.kernels.leaky_integrator import leak, weigh, weights
 

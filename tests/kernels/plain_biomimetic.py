@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import signal
 
-from skaud.engines.spectrogram import OUTPUTS
+from skaud.engines.spectrogram_layout import OUTPUTS
 
 STEP = 1e-30
 

@@ -1,0 +1,104 @@
+"""What a run of the auditory spectrogram works on: coefficients of its stages, state, tape, pieces of arrays."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skaud.kernels.array_api import array_namespace, constant, is_foreign, zeros
+from skaud.kernels.fourier import FilterBank
+
+OUTPUTS = COCHLEA, COMPRESSED, INHIBITED, SPECTROGRAM = "cochlea", "compressed", "inhibited", "spectrogram"
+
+
+class Design(NamedTuple):
+    """Coefficients of the stages, None for those that are not there; n_channels is that of the first.
+
+    gain : factor before the compression; compression : (n_channels,), exponents; inhibition : (2,), weights of a
+    channel and the next; decay : of the integrator, a sample; period : samples of a frame
+    """
+
+    n_channels: int
+    filters: FilterBank | None = None
+    gain: float = 1.0
+    compression: np.ndarray | None = None
+    inhibition: np.ndarray | None = None
+    decay: complex | None = None
+    period: int = 1
+
+
+def merge(designs: Sequence[Design]) -> Design:
+    """Design of stages one after the other, from those of each alone."""
+    defaults = Design._field_defaults
+    own = [{k: v for k, v in d._asdict().items() if k in defaults and v is not defaults[k]} for d in designs]
+    return designs[0]._replace(**{name: value for found in own for name, value in found.items()})
+
+
+class SpectrogramState(NamedTuple):
+    """Where a run stands; a run makes new arrays, and changes none.
+
+    past : (n_rows, n_taps - 1), samples that the filters still hear; waiting : (n_rows, [n_channels,] n), samples that
+    wait until a block is full; level : (n_rows, n_channels), of the integrator; frame : (n_rows, n_channels, n), of a
+    frame that is not complete
+    """
+
+    n_ears: int
+    past: Any
+    waiting: Any
+    level: Any
+    frame: Any
+    n_done: int  # samples that went through
+
+    def copy(self) -> "SpectrogramState":
+        """The state itself."""
+        return self
+
+    def of_rows(self, rows: slice) -> "SpectrogramState":
+        """State of some rows."""
+        arrays = ("past", "waiting", "level", "frame")
+        return self._replace(**{name: getattr(self, name)[rows] for name in arrays})
+
+
+class SpectrogramTape(NamedTuple):
+    """What the adjoint must know of a run."""
+
+    x: Any
+    output: str
+    frame_samples: int | None
+
+
+def beside(array: Any, x: Any) -> Any:
+    """An array of the state beside x."""
+    return constant(array, x) if is_foreign(x) else array
+
+
+def piece(x: Any, begin: int, end: int) -> Any:
+    """Part of x, with silence where it ends before."""
+    return fit_length(x[..., begin : min(end, x.shape[-1])], end - begin)
+
+
+def fit_length(x: Any, n: int) -> Any:
+    if x.shape[-1] >= n:
+        return x[..., :n]
+    return join([x, zeros((*x.shape[:-1], n - x.shape[-1]), x)], -1)
+
+
+def join(pieces: list[Any], axis: int) -> Any:
+    return pieces[0] if len(pieces) == 1 else array_namespace(pieces[0]).concat(pieces, axis=axis)
+
+
+def join_groups(groups: list[Any], overlap: int) -> Any:
+    """Bars of groups of channels side by side; with overlap, neighbours share a channel, and add there."""
+    pieces = groups[:1]
+    for own in groups[1:]:
+        if overlap:
+            first = own[:, :1, ...] + pieces[-1][:, -1:, ...]
+            pieces[-1], own = pieces[-1][:, :-1, ...], join([first, own[:, 1:, ...]], 1)
+        pieces.append(own)
+    return join(pieces, 1)
+
+
+def past_after(past: Any, new: Any) -> Any:
+    """Samples that the next block hears."""
+    n, n_new = past.shape[-1], new.shape[-1]
+    return new[..., n_new - n :] if n_new >= n else join([past[..., n_new:], new], -1)
