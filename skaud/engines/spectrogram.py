@@ -213,7 +213,7 @@ class Spectrogram(Engine):
         batches = self._batches(n_samples, is_first=True)
         if not has_frames:
             bar = frame_means_adjoint(bar, tape.frame_samples, n_samples)
-        bar = bar if is_foreign(bar) else np.asarray(bar, self.dtype)
+        bar = bar if is_foreign(bar) else np.ascontiguousarray(bar, self.dtype)
         period = self.design.period if has_frames else 1
         bar = xp.reshape(bar, (n_rows, *bar.shape[2:]))
         bar = leak_adjoint(bar, self._factor()) if has_frames else bar

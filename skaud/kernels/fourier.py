@@ -10,8 +10,8 @@ import numpy as np
 from skaud.kernels.array_api import array_namespace, constant, fft_namespace, is_foreign, zeros
 
 SHORTEST_FFT = 4096  # of whole blocks: of shorter ones there would be many
-LONGEST_FFT = 24576  # of blocks side by side, all in all
-CHANNELS_AT_ONCE = 32  # few enough to stay in a CPU's cache
+LONGEST_FFT = 10240  # of blocks side by side, all in all
+CHANNELS_AT_ONCE = 16  # few enough to stay in a CPU's cache
 
 
 class Block(NamedTuple):
