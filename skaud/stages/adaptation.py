@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from skaud.design.adaptation import TIME_CONSTANTS_S, design_adaptation, is_limited, lowest_limit
 from skaud.estimator.base import AudioTransformer
-from skaud.kernels.chain.adaptation import LimitedLoop, Loop, Rescale
+from skaud.kernels.chain.adaptation import Floor, LimitedLoop, Loop, Rescale
 from skaud.kernels.chain.kind import Part, table_of
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.stage import ChainStage, ChannelStage
@@ -141,12 +141,10 @@ class AdaptationLoops(ChannelStage, ChainStage):
             parameters["minimum_level_db"],
             self._level_of_one(),
         )
-        is_first = np.arange(len(loops.start)) == 0  # what comes out of a loop is above 0
-        columns = [loops.smoothing, np.where(is_first, loops.floor, 0), np.where(is_first, loops.gain, 1)]
         limited = is_limited(parameters["adaptation_limit"])
-        if limited:
-            columns += [loops.range, -2 / loops.range]
+        columns = [loops.smoothing, *([loops.range, -2 / loops.range] if limited else [])]
         return (
+            Part(self.output, Floor, table_of(loops.gain, loops.floor)),
             Part(self.output, LimitedLoop if limited else Loop, table_of(*columns), table_of(loops.start)),
             Part(self.output, Rescale, table_of(loops.offset, loops.scale)),
         )

@@ -40,3 +40,29 @@ def test_results_are_the_same_and_memory_is_used_again_where_it_is_given_back_at
     without, n_faults_without = run("as it is", MALLOC_TRIM_THRESHOLD_="65536")
     assert plain == trimmed == without
     assert n_faults < n_faults_without / 3  # pages that the system clears
+
+
+FAULTS = """
+import resource
+import numpy as np
+from skaud.kernels._memory import memory_used_again
+
+def page_faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(2**18)  # 2 MiB, which huge pages do not hold
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+page_faults()
+without = page_faults()
+with memory_used_again():
+    page_faults()
+    print(without, page_faults())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is glibc that gives memory back at once")
+def test_memory_is_used_again_where_no_program_has_asked_for_it():
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
+    done = subprocess.run([sys.executable, "-c", FAULTS], env=environment, capture_output=True, text=True, check=True)
+    without, within = map(int, done.stdout.split())
+    assert within <= 20 < without

@@ -8,7 +8,8 @@ from skaud.kernels.chain.kind import Kind, rows
 from skaud.kernels.one_pole import ONE, TINY, ZERO, smoothing_step, smoothing_step_adjoint
 from skaud.kernels.pointwise import HALF, exponential
 
-SMOOTHING, FLOOR, GAIN, EXCESS, SLOPE = rows(5)  # EXCESS is M by which the output may exceed 1, SLOPE -2 / M
+GAIN, FLOOR = rows(2)
+SMOOTHING, EXCESS, SLOPE = rows(3)  # EXCESS is M by which the output may exceed 1, SLOPE -2 / M
 OFFSET, SCALE = rows(2)
 
 
@@ -49,9 +50,24 @@ def limit_step_adjoint(y_bar, x, y, excess, slope, taylor):
 
 
 @loop
+def floor_sample(x, l, f, z, taylor):
+    """From samples of X to what the first loop takes: what comes out of a loop is above its floor."""
+    return floor_step(f[l + GAIN] * x, f[l + FLOOR])
+
+
+@loop
+def floor_sample_adjoint(y_bar, x, y, l, r, wanted):
+    """Adjoint of floor_sample: bar of x, but not of the gain, which no parameter moves."""
+    scaled_bar, floor_bar = floor_step_adjoint(y_bar, r.f[l + GAIN] * x, r.f[l + FLOOR])
+    if wanted:
+        r.f_bar[l + FLOOR] += floor_bar
+    return r.f[l + GAIN] * scaled_bar
+
+
+@loop
 def loop_sample(x, l, f, z, taylor):
     """One sample of a loop without a limit."""
-    y = floor_step(f[l + GAIN] * x, f[l + FLOOR]) / z[l]
+    y = x / z[l]
     z[l] = smoothing_step(z[l], y, f[l + SMOOTHING])
     return y
 
@@ -59,7 +75,7 @@ def loop_sample(x, l, f, z, taylor):
 @loop
 def limited_loop_sample(x, l, f, z, taylor):
     """One sample of a loop with a limit."""
-    y = limit_step(floor_step(f[l + GAIN] * x, f[l + FLOOR]) / z[l], f[l + EXCESS], f[l + SLOPE], taylor)
+    y = limit_step(x / z[l], f[l + EXCESS], f[l + SLOPE], taylor)
     z[l] = smoothing_step(z[l], y, f[l + SMOOTHING])
     return y
 
@@ -75,29 +91,24 @@ def divisor_adjoint(y_bar, y, l, r, wanted):
 
 
 @loop
-def quotient_adjoint(quotient_bar, quotient, scaled, l, r, wanted):
+def quotient_adjoint(quotient_bar, quotient, l, r):
     """Adjoint of the division of a loop: bar of x."""
-    # quotient = floor_step(scaled, floor) / divisor
-    floored_bar = quotient_bar / r.u[l]
-    r.z_bar[l] -= floored_bar * quotient
-    scaled_bar, floor_bar = floor_step_adjoint(floored_bar, scaled, r.f[l + FLOOR])
-    if wanted:
-        r.f_bar[l + FLOOR] += floor_bar
-    # scaled = gain * x, whose gain no parameter moves
-    return r.f[l + GAIN] * scaled_bar
+    # quotient = x / divisor
+    x_bar = quotient_bar / r.u[l]
+    r.z_bar[l] -= x_bar * quotient
+    return x_bar
 
 
 @loop
 def loop_sample_adjoint(y_bar, x, y, l, r, wanted):
     """Adjoint of loop_sample: bar of x."""
-    return quotient_adjoint(divisor_adjoint(y_bar, y, l, r, wanted), y, r.f[l + GAIN] * x, l, r, wanted)
+    return quotient_adjoint(divisor_adjoint(y_bar, y, l, r, wanted), y, l, r)
 
 
 @loop
 def limited_loop_sample_adjoint(y_bar, x, y, l, r, wanted):
     """Adjoint of limited_loop_sample: bar of x."""
-    scaled = r.f[l + GAIN] * x
-    quotient = floor_step(scaled, r.f[l + FLOOR]) / r.u[l]
+    quotient = x / r.u[l]
     # y = limit_step(quotient, excess, slope)
     quotient_bar, excess_bar, slope_bar = limit_step_adjoint(
         divisor_adjoint(y_bar, y, l, r, wanted), quotient, y, r.f[l + EXCESS], r.f[l + SLOPE], r.taylor
@@ -105,7 +116,7 @@ def limited_loop_sample_adjoint(y_bar, x, y, l, r, wanted):
     if wanted:
         r.f_bar[l + EXCESS] += excess_bar
         r.f_bar[l + SLOPE] += slope_bar
-    return quotient_adjoint(quotient_bar, quotient, scaled, l, r, wanted)
+    return quotient_adjoint(quotient_bar, quotient, l, r)
 
 
 @loop
@@ -124,17 +135,24 @@ def rescale_sample_adjoint(y_bar, x, y, l, r, wanted):
     return y_bar * r.f[l + SCALE]
 
 
+class Floor(Kind):
+    """What precedes the loops."""
+
+    n_coefficients = 2
+    sample, sample_adjoint = staticmethod(floor_sample), staticmethod(floor_sample_adjoint)
+
+
 class Loop(Kind):
     """An adaptation loop without a limit."""
 
-    n_coefficients, n_states, keeps_states = 3, 1, True
+    n_coefficients, n_states, keeps_states = 1, 1, True
     sample, sample_adjoint = staticmethod(loop_sample), staticmethod(loop_sample_adjoint)
 
 
 class LimitedLoop(Kind):
     """An adaptation loop whose output is limited."""
 
-    n_coefficients, n_states, keeps_states = 5, 1, True
+    n_coefficients, n_states, keeps_states = 3, 1, True
     sample, sample_adjoint = staticmethod(limited_loop_sample), staticmethod(limited_loop_sample_adjoint)
 
 

@@ -9,8 +9,9 @@ from skaud.kernels.chain import adaptation, gammatone, hair_cell, king2019, modu
 from skaud.kernels.chain.kind import Kind, Part
 from skaud.kernels.lanes import LANES, SEGMENT
 
-# All kinds in one chain, since a kernel is made for a list of them: loops first, which have a floor, filters last.
-KINDS = sorted(Kind.__subclasses__(), key=lambda kind: (kind.is_filter, "Loop" not in kind.__name__, kind.__name__))
+# All kinds in one chain, since a kernel is made for a list of them: the floor and the loops first, filters last.
+FIRST = (adaptation.Floor, adaptation.LimitedLoop, adaptation.Loop)
+KINDS = sorted(Kind.__subclasses__(), key=lambda kind: (kind.is_filter, kind not in FIRST, kind.__name__))
 N_CHANNELS = LANES + 3
 N_TIMES = 2
 
@@ -26,10 +27,10 @@ def chain(dtype="float64", moved=None):
         if kind is moved:
             coefficients = coefficients + 1j * STEP * random.standard_normal(coefficients.shape)
             start = start + 1j * STEP * random.standard_normal(start.shape)
-        if kind in (adaptation.Loop, adaptation.LimitedLoop):
-            coefficients[..., 1] *= 0.01  # the floor, below what comes in
-            coefficients[..., 2] = coefficients[..., 2].real  # no parameter moves the gain
-            coefficients[..., 4:] = -2 / coefficients[..., 3:4]  # as the limit's two numbers belong together
+        if kind is adaptation.Floor:
+            coefficients[..., 0] = coefficients[..., 0].real  # no parameter moves the gain
+        if kind is adaptation.LimitedLoop:
+            coefficients[..., 2:] = -2 / coefficients[..., 1:2]  # as the limit's two numbers belong together
         n_filters = tuple(1 + c % 2 for c in range(N_CHANNELS)) if kind.is_filter else ()
         parts.append(Part(kind.__name__, kind, coefficients, start, n_filters))
     return Chain(parts, N_CHANNELS, dtype, takes_channels=True)
