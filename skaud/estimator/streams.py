@@ -1,7 +1,7 @@
 """Streams: going on with a sound, chunk by chunk."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any
 
@@ -32,12 +32,20 @@ class StreamState:
     n_ears: int | None
     arrays: list[Any]
 
-    def check_chunk(self, X: Any, model: str, channels: tuple[int, ...] = ()) -> np.ndarray:
-        """Samples (n_signals, n_ears, [n_channels,] n_samples) with which that model may go on, if they are finite."""
+    fit: Any = field(default=None, repr=False, compare=False)  # the fit that it comes from, told without its text
+
+    def __getstate__(self) -> dict[str, Any]:
+        return vars(self) | {"fit": None}
+
+    def check_model(self, model: str) -> None:
+        """Refuse a state of another model."""
         if self.model != model:
             raise ValueError(
                 f"state belongs to {self.model!r}, this model is {model!r}; begin a new stream with initial_state()."
             )
+
+    def check_chunk(self, X: Any, channels: tuple[int, ...] = ()) -> np.ndarray:
+        """Samples (n_signals, n_ears, [n_channels,] n_samples) with which the stream may go on, if they are finite."""
         ears = () if self.n_ears is None else (self.n_ears,)
         shape = (self.n_signals, *ears, *channels)
         refuse_masked(X, "X")
@@ -57,6 +65,7 @@ class Streaming(ABC):
     output: str
     dtype: str
     _fingerprint_: str
+    _at_fit_: dict[str, Any]
     _frame_samples: Any
     _to_level: Any
     _level_of_one: Any
@@ -84,7 +93,7 @@ class Streaming(ABC):
         if reason := self._why_no_chunks():
             raise ValueError(reason)
         arrays = [self._initial_arrays(1 if n_ears is None else int(n_ears)) for _ in range(n_signals)]
-        return StreamState(self._stream_key(), int(n_signals), n_ears, arrays)
+        return StreamState(self._stream_key(), int(n_signals), n_ears, arrays, self._at_fit_)
 
     @as_designed
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
@@ -116,7 +125,9 @@ class Streaming(ABC):
             raise TypeError(
                 f"state is {type(state).__name__}; it must be what initial_state or transform_chunk returned."
             )
-        chunk = state.check_chunk(X, self._stream_key(), self._channels_in())
+        if state.fit is not self._at_fit_:
+            state.check_model(self._stream_key())
+        chunk = state.check_chunk(X, self._channels_in())
         if self._takes_channels or not is_bearable(chunk, self._level_of_one()):
             check_finite(chunk, "X")
             if not self._takes_channels:
@@ -127,7 +138,7 @@ class Streaming(ABC):
         responses = [response if state.n_ears is not None else response[0] for response, _ in results]
         check_responses(self, responses, chunk, range(len(chunk)))
         arrays = [arrays for _, arrays in results]
-        return stack(responses), StreamState(state.model, state.n_signals, state.n_ears, arrays)
+        return stack(responses), StreamState(state.model, state.n_signals, state.n_ears, arrays, self._at_fit_)
 
     def _stream_key(self) -> str:
         return (

@@ -1,5 +1,6 @@
 """Chunks of a stream are looked at as the clips of transform are."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -42,3 +43,14 @@ def test_a_chunk_of_foreign_byte_order_is_the_same_sound():
     native, _ = model.transform_chunk(CHUNK, model.initial_state())
     swapped, _ = model.transform_chunk(CHUNK.astype(CHUNK.dtype.newbyteorder()), model.initial_state())
     np.testing.assert_array_equal(native, swapped)
+
+
+def test_a_state_goes_on_in_any_fit_of_the_same_design_and_in_no_other():
+    model = CARFAC().fit()
+    state = model.initial_state()
+    expected, _ = model.transform_chunk(CHUNK, state)
+    again, _ = CARFAC().fit().transform_chunk(CHUNK, pickle.loads(pickle.dumps(state)))
+    np.testing.assert_array_equal(again, expected)
+    model.set_params(min_pole_hz=100.0).fit()
+    with error(ValueError, "state belongs to 'CARFAC", "begin a new stream with initial_state()"):
+        model.transform_chunk(CHUNK, state)
