@@ -96,7 +96,7 @@ class Cascade(Engine):
         n_frames = n_samples if frame_samples is None else (int(state.frame_filled[0]) + n_samples) // frame_samples
         out = np.empty((len(rows), len(taps) + 1 - first, self.n_channels, n_frames), self.dtype)
         work = layout.workspace(plan, len(rows), len(taps))
-        run = run_for(self.style, self.delay)
+        run = run_for(self.style, self.delay, frame_samples is not None)
         run(rows, 0, no_checkpoints(self.dtype), state, plan, taps, first, frame_samples or 0, work, out)
         responses, at = {}, 1 - first
         for name in outputs:
@@ -126,7 +126,7 @@ class Cascade(Engine):
         state = self.start(n_signals, n_ears)
         saved = layout.Checkpoints.empty(state, ceil(n_samples / segment), checkpoints.n_changing(self.style))
         work = layout.workspace(plan, len(rows), len(taps))
-        run = run_for(self.style, self.delay)
+        run = run_for(self.style, self.delay, frame_samples is not None)
         run(rows, segment, saved, state, plan, taps, first, frame_samples or 0, work, out)
         tape = CascadeTape(rows, n_ears, output, frame_samples, segment, state, saved, out)
         return self._finish(output, out, n_signals), tape

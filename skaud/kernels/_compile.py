@@ -1,5 +1,6 @@
 """The one place that sets numba options."""
 
+import gc
 from collections.abc import Callable
 from hashlib import sha1
 from pathlib import Path
@@ -47,6 +48,15 @@ class _DistinctArrays(CompilerBase):
     def define_pipelines(self) -> list[Any]:
         self.state.flags.noalias = True
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+    def compile_extra(self, func: Callable) -> Any:
+        """Compile, with garbage collected more rarely: numba makes much that lives for long."""
+        before = gc.get_threshold()
+        gc.set_threshold(before[0] and max(before[0], 20_000), max(before[1], 20), max(before[2], 20))
+        try:
+            return super().compile_extra(func)
+        finally:
+            gc.set_threshold(*before)
 
 
 class _LinkedCode(JITCodeLibrary):

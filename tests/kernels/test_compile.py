@@ -18,7 +18,7 @@ import numpy as np
 from skaud import CARFAC
 from skaud.kernels.carfac.run import run_for
 x = np.ones((1, 100), "float32")
-print(CARFAC(min_pole_hz=3000.0).fit(x).transform(x).shape, sum(run_for(2, False).stats.cache_hits.values()))
+print(CARFAC(min_pole_hz=3000.0).fit(x).transform(x).shape, sum(run_for(2, False, True).stats.cache_hits.values()))
 """
 
 

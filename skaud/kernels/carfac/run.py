@@ -45,8 +45,8 @@ def close_frame(state, p, out, frame):
 
 
 @cache
-def run_for(style: int, delay: bool) -> Callable:
-    """Kernel for one hair cell, with delay or ripple."""
+def run_for(style: int, delay: bool, framed: bool) -> Callable:
+    """Kernel for one hair cell, with delay or ripple, for means over frames or for samples."""
     respond = respond_for(style, delay)
 
     @loop
@@ -81,7 +81,7 @@ def run_for(style: int, delay: bool) -> Callable:
 
     @kernel
     def run(x, segment, checkpoints, state, plan, taps, first, frame_samples, work, out):
-        """All samples of x (n_rows, n_samples), in frames of frame_samples or, where that is 0, at full rate.
+        """All samples of x (n_rows, n_samples), in frames of frame_samples or, not framed, at full rate.
 
         A checkpoint is kept every `segment` samples, where that is not 0. out (n_rows, n_outputs, n_channels, n_frames)
         takes the NAP and the taps, from number `first` on: means over frames, of which one that x leaves unfinished
@@ -92,19 +92,19 @@ def run_for(style: int, delay: bool) -> Callable:
         scratch, entry, smoothed = split(work, n_rows, n_sources, width)
         x, table, taps = borrowed(x), borrowed(plan.table), borrowed(taps)
         lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
-        phase, begin, kept = borrowed(state.phase), 0, 0 if frame_samples else x.shape[1] - out.shape[3]
+        phase, begin, kept = borrowed(state.phase), 0, 0 if framed else x.shape[1] - out.shape[3]
         while begin < x.shape[1]:
             if segment and begin % segment == 0:
                 save(checkpoints, begin // segment, lines, memory, pending, phase, p.n_groups)
             end = min(begin - begin % SEGMENT + SEGMENT, x.shape[1])
-            if frame_samples:
+            if framed:
                 end = min(end, begin + frame_samples - state.frame_filled[0])
             elif begin < kept:
                 end = min(end, kept)
             advance(x, begin, end, lines, memory, pending, phase, table, p, c, taps, scratch, entry, smoothed)
             for row in range(n_rows):
                 for output in range(out.shape[1]):
-                    if frame_samples:
+                    if framed:
                         add_samples(scratch, first + output, row, 0, end - begin, state.frame_sum, output)
                     elif begin >= kept:
                         deliver(
@@ -118,7 +118,7 @@ def run_for(style: int, delay: bool) -> Callable:
                             p.n_groups,
                             p.n_channels,
                         )
-            if frame_samples:
+            if framed:
                 state.frame_filled[0] += end - begin
                 if state.frame_filled[0] == frame_samples:
                     close_frame(state, p, out, n_frames)
