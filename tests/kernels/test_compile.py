@@ -1,5 +1,6 @@
 """Compiled kernels and their cache on disk."""
 
+import gc
 import os
 import re
 import shutil
@@ -8,6 +9,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from numba.core.errors import TypingError
+from numba.core.event import Listener, install_listener
 
 import skaud
 from skaud.kernels._compile import kernel, loop, loop_of_known_stride
@@ -139,3 +143,32 @@ def test_what_a_known_switch_turns_off_is_not_compiled():
     assert (out.tolist(), raise_all.signatures) == ([5, 0, 0], [])
     made(True)(out)
     assert (out.tolist(), len(raise_all.signatures)) == ([6, 1, 1], 1)
+
+
+def test_compiling_leaves_the_garbage_collector_as_it_was():
+    seen = []
+
+    class Thresholds(Listener):
+        def on_start(self, event):
+            seen.append(gc.get_threshold())
+
+        def on_end(self, event):
+            pass
+
+    @kernel
+    def add_one(out):
+        out[0] += 1
+
+    @kernel
+    def fail(out):
+        out.there_is_no_such_method()
+
+    add_one._cache.disable()
+    before = gc.get_threshold()
+    with install_listener("numba:run_pass", Thresholds()):
+        add_one(np.zeros(1))
+    assert seen[0][0] >= 20_000
+    assert gc.get_threshold() == before
+    with pytest.raises(TypingError):
+        fail(np.zeros(1))
+    assert gc.get_threshold() == before
