@@ -621,7 +621,7 @@ BAD_PARAMETERS = {
     "health of one channel": ({"ohc_health": np.r_[np.ones(70), 3.0]}, ("ohc_health=[3.]", "clip")),
     "health far below 0": ({"ohc_health": -1.0}, ("ohc_health=[-1.]", "between 0 (passive) and 1", "clip")),
     "health NaN": ({"ohc_health": np.full(71, np.nan)}, ("ohc_health=[nan", "between 0 (passive) and 1")),
-    "health as text": ({"ohc_health": ["a"] * 71}, ("ohc_health=['a'", "must be numbers")),
+    "health as text": ({"ohc_health": ["a"] * 71}, ("ohc_health=['a'", "must hold real numbers")),
     "spikes": (
         {"ihc_style": "two_cap_with_syn", "output": "spikes_per_s"},
         ("output='spikes_per_s'", "simulate(X, 'spikes_per_s')"),
@@ -642,7 +642,7 @@ BAD_PARAMETERS = {
     "negative fibres": ({"ihc_style": "two_cap_with_syn", "n_fibers": (-1, 35, 25)}, ("n_fibers=[-1.]", "between 0")),
     "healthy fibres": ({"healthy_n_fibers": (50, 35)}, ("healthy_n_fibers=(50, 35)", "3 finite numbers above 0")),
     "spontaneous rates": ({"spont_rates": (150, 6, 1)}, ("spont_rates=(150, 6, 1)", "half of saturated_rate=200.0")),
-    "weights": ({"agc_weights": ("a", "b", "c")}, ("agc_weights=('a', 'b', 'c')", "must be numbers")),
+    "weights": ({"agc_weights": ("a", "b", "c")}, ("agc_weights=('a', 'b', 'c')", "must hold real numbers")),
     "stages": ({"agc_decimation": (8, 2)}, ("agc_decimation=(8, 2)", "4 finite numbers above 0")),
     "no stage": ({"agc_time_constants_s": ()}, ("agc_time_constants_s=()", "1 finite numbers above 0")),
     "part of a sample": ({"agc_decimation": (8, 2, 2.5, 2)}, ("agc_decimation=(8, 2, 2.5, 2)", "integers", "round")),

@@ -463,7 +463,7 @@ def test_bad_parameters_are_named(parameters, words):
         ([250], [0], ("gains_db has shape (1,)", "at least 2")),
         ([250, 500], [0], ("gains_db has shape (1,)", "frequencies_hz (2,)")),
         ([250, 500], [0, np.inf], ("gains_db must be finite", "replace")),
-        (["low", "high"], [0, 1], ("frequencies_hz and gains_db must be numbers",)),
+        (["low", "high"], [0, 1], ("frequencies_hz=['low', 'high'] must hold real numbers, and has 'low'",)),
         ([23000, 24000], [0, 0], ("frequencies_hz=23000", "22050 Hz", "raise sample_rate")),
     ],
 )
