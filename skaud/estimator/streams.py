@@ -25,14 +25,15 @@ class StreamState:
         Signals side by side, and their ears; n_ears is None where X has no axis of ears.
     arrays : list
         The model's own arrays, one entry a signal.
+    fit : object
+        The fit of the model that made it, by which that model knows it without comparing texts; None in a copy.
     """
 
     model: str
     n_signals: int
     n_ears: int | None
     arrays: list[Any]
-
-    fit: Any = field(default=None, repr=False, compare=False)  # the fit that it comes from, told without its text
+    fit: Any = field(default=None, repr=False, compare=False)
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"fit": None}
