@@ -22,7 +22,7 @@ from skaud.estimator.sounds import AudioInputTags, Sounds, count_ears
 from skaud.estimator.streams import Streaming
 from skaud.kernels.array_api import on_gpu
 from skaud.pooling.running import RunningPool, can_run
-from skaud.pooling.statistics import pooled_names, resolve_statistics
+from skaud.pooling.statistics import check_parts, pooled_names, resolve_statistics
 from skaud.pooling.temporal import TemporalPooling
 from skaud.sound import check_rate, check_scale
 
@@ -49,7 +49,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
     _parameter_constraints: dict = {
         "sample_rate": [Interval(Real, 0, None, closed="neither")],
         "output": [str],
-        "pooling": [str, callable, "array-like", TemporalPooling, None],
+        "pooling": [str, callable, "array-like", dict, TemporalPooling, None],
         "frame_length": [Interval(Real, 0, None, closed="neither"), None],
         "rms_one_db_spl": [Interval(Real, None, None, closed="neither"), None],
         "dtype": [StrOptions({"float32", "float64"})],
@@ -275,8 +275,10 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             check_scale("rms_one_db_spl", self.rms_one_db_spl)
         if isinstance(self.pooling, TemporalPooling):
             self.pooling._validate_params()
-        if self.pooling is not None:
-            resolve_statistics(self._pooling()[0], "pooling")
+            self.pooling._check_parameters("pooling")
+        elif self.pooling is not None:
+            resolve_statistics(self.pooling, "pooling")
+            check_parts(self.pooling, 1, "pooling")
 
     def _check_rate(self) -> None:
         """Refuse a sample rate that is none, or that the design was not made for."""

@@ -22,7 +22,7 @@ from skaud.estimator.results import stack
 from skaud.estimator.sounds import Sounds
 from skaud.estimator.vjp import DifferentiableTransformer
 from skaud.pooling.running import RunningPool, can_run
-from skaud.pooling.statistics import resolve_statistics
+from skaud.pooling.statistics import columns
 
 _POOLED_AT_ONCE = 512  # frames of some channels, which double precision makes larger
 _TAKEN_AT_ONCE = 1024  # frames that these come from
@@ -127,11 +127,11 @@ class EngineTransformer(DifferentiableTransformer):
         if len(parts) == 1:
             return super()._run_pooled(clips, frame_samples, check, **options)
         statistics, segments = self._pooling()
-        n_statistics, rows = segments * len(resolve_statistics(statistics)), []
+        n_columns, rows = len(columns(statistics, segments)), []
         for i, clip in enumerate(self._as_engine_takes(clips)):
             x = self._engine_.taken_by(len(before), clip[np.newaxis])[0]
             pooled = [self._pool_part(part, x, partial(check, i)) for part in parts]
-            rows.append(np.concatenate([row.reshape(n_statistics, len(x), -1) for row in pooled], axis=-1).ravel())
+            rows.append(np.concatenate([row.reshape(n_columns, len(x), -1) for row in pooled], axis=-1).ravel())
         return rows
 
     def _pool_part(self, part: Engine, x: np.ndarray, check: Callable[[np.ndarray], None]) -> np.ndarray:

@@ -7,6 +7,7 @@ from skaud.engines.engine import respond
 from skaud.estimator.engine import EngineTransformer
 from skaud.estimator.results import check_value_bar
 from skaud.kernels.array_api import array_namespace, is_foreign
+from skaud.pooling.statistics import columns
 
 _STATISTICS = ("mean", "std", "min", "max")
 
@@ -54,7 +55,8 @@ class AnyArrays(EngineTransformer):
             return frames
         statistics, segments = self._pooling()
         names = (statistics,) if isinstance(statistics, str) or callable(statistics) else tuple(statistics)
-        if segments != 1 or any(name not in _STATISTICS for name in names):
+        in_parts = any(own.n_parts != 1 for own in columns(statistics, segments))
+        if in_parts or any(name not in _STATISTICS for name in names):
             raise ValueError(
                 f"pooling={self.pooling!r} is for NumPy arrays; a {type(X).__name__} is pooled by {_STATISTICS}, in "
                 "one segment. Choose among them, or set pooling=None for the frames."

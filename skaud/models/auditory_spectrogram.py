@@ -48,7 +48,7 @@ class AuditorySpectrogram(AnyArrays, StagedTransformer):
     frame_rate_hz : float, default=200
         Frames a second, about: a frame has the nearest whole number of samples, and `frame_rate_hz_` tells the exact
         rate, 200.45 at 22.05 kHz.
-    pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=("mean", "std")
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     rms_one_db_spl : float or None, default=93.98
         Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the

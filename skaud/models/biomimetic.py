@@ -54,7 +54,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
         Part of the STRFs' complex response; "complex" needs ``pooling=None``.
     output : {"cortical", "spectrogram"}, default="cortical"
         Response that `transform` takes its features from.
-    pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=("mean", "std")
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     rms_one_db_spl : float or None, default=93.98
         Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the

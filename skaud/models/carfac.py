@@ -76,7 +76,7 @@ class CARFAC(EngineTransformer, LearningTransformer):
         Keep the damping at what `ohc_health` leaves, without the AGC's feedback.
     output : {"nap", "bm", "receptor_potential", "agc", "ohc"}, default="nap"
         Response that `transform` takes its features from, see Notes.
-    pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=("mean", "std")
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=0.010
         Length of a frame in s, averaged inside the kernel; the last, incomplete one of a signal is dropped, unless it

@@ -57,7 +57,7 @@ class King2019(StagedTransformer):
         Above 10 Hz the envelope of a modulation filter's response, or all responses as they are.
     output : {"modulation", "adaptation", "hair_cell", "compression", "filterbank"}, default="modulation"
         Response that `transform` takes its features from.
-    pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=("mean", "std")
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=0.010
         Length of a frame in s, over which responses are averaged; the last, incomplete one of a signal is dropped,

@@ -93,7 +93,7 @@ class Osses2021(StagedTransformer):
         Factor of the magnitudes that the filters above 10 Hz give; None means that of `modulation`.
     output : {"modulation", "adaptation", "hair_cell", "filterbank", "middle_ear", "headphone"}, default="modulation"
         Response that `transform` takes its features from.
-    pooling : str, callable, sequence, TemporalPooling or None, default=("mean", "std")
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=("mean", "std")
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=0.010
         Length of a frame in s, averaged inside the kernel; the last, incomplete one of a signal is dropped, unless it

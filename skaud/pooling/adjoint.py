@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skaud.pooling.statistics import NAMED, Statistics, part_slices, resolve_statistics, several
+from skaud.pooling.statistics import NAMED, Statistics, columns, part_slice, several
 
 _PERCENT_OF = {"min": 0.0, "median": 50.0, "max": 100.0}
 
@@ -11,7 +11,6 @@ _NUMBERS_AT_ONCE = 1 << 14  # which stay in a CPU's cache
 
 def pool_adjoint(pooled_bar: np.ndarray, frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.ndarray:
     """Derivative of an objective with respect to frames (..., n_frames), from that with respect to pool(frames)."""
-    resolved = resolve_statistics(statistics)
     for statistic in several(statistics):
         if callable(statistic) and statistic not in NAMED.values():
             raise ValueError(
@@ -21,14 +20,15 @@ def pool_adjoint(pooled_bar: np.ndarray, frames: np.ndarray, statistics: Statist
     n_frames = frames.shape[-1]
     rows = frames.reshape(-1, n_frames)
     rows_bar = np.zeros(rows.shape)
-    bars = np.reshape(pooled_bar, (segments, len(resolved), len(rows), 1))
+    blocks = columns(statistics, segments)
+    bars = np.reshape(pooled_bar, (len(blocks), len(rows), 1))
     at_once = max(1, _NUMBERS_AT_ONCE // n_frames)
     for own in (slice(begin, begin + at_once) for begin in range(0, len(rows), at_once)):
         numbers = rows[own].astype(float)
-        for part, part_bars in zip(part_slices(n_frames, segments), bars):
-            for (name, _), bar in zip(resolved, part_bars):
-                # pooled.append(np.ravel(function(frames[..., part], axis=-1)))
-                rows_bar[own, part] += _statistic_adjoint(bar[own], name, numbers[:, part])
+        for (name, _, k, n_parts), bar in zip(blocks, bars):
+            part = part_slice(n_frames, k, n_parts)
+            # pooled.append(np.ravel(function(frames[..., part], axis=-1)))
+            rows_bar[own, part] += _statistic_adjoint(bar[own], name, numbers[:, part])
     return rows_bar.reshape(frames.shape)
 
 

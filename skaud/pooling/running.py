@@ -4,7 +4,7 @@ from typing import Protocol
 
 import numpy as np
 
-from skaud.pooling.statistics import Statistics, part_slices, pool, resolve_statistics, several
+from skaud.pooling.statistics import Statistics, columns, part_slice, pool, several
 
 
 class RunningPool:
@@ -17,7 +17,7 @@ class RunningPool:
     def __init__(self, n_frames: int, statistics: Statistics, segments: int = 1) -> None:
         self._n_frames, self._statistics, self._segments = n_frames, statistics, segments
         self._done = 0
-        self._parts: list[tuple[slice, list[Running]]] = []
+        self._parts: list[tuple[slice, Running]] = []  # of every block of features
         self._row: np.ndarray | None = None
         self._dtype: np.dtype | None = None
 
@@ -29,20 +29,20 @@ class RunningPool:
             return
         if not self._parts:
             self._dtype = frames.dtype
-            names = [name for name, _ in resolve_statistics(self._statistics)]
-            parts = part_slices(self._n_frames, self._segments)
-            self._parts = [(part, [_make(name) for name in names]) for part in parts]
-        for part, runnings in self._parts:
+            self._parts = [
+                (part_slice(self._n_frames, part, n_parts), _make(name))
+                for name, _, part, n_parts in columns(self._statistics, self._segments)
+            ]
+        for part, running in self._parts:
             own = frames[..., max(part.start - begin, 0) : max(part.stop - begin, 0)]
             if own.shape[-1]:
-                for running in runnings:
-                    running.add(own)
+                running.add(own)
 
     def result(self) -> np.ndarray:
         """What `pool` makes of all frames, in the dtype of the frames."""
         if self._row is not None:
             return self._row
-        pooled = [np.ravel(running.result()) for _, runnings in self._parts for running in runnings]
+        pooled = [np.ravel(running.result()) for _, running in self._parts]
         return np.concatenate(pooled).astype(self._dtype)
 
 

@@ -1,13 +1,16 @@
 """Statistics over time: what they are called, and frames of a signal to one row of features."""
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from skaud.design.limits import MOST_SEGMENTS
+
 Statistic = str | Callable[..., np.ndarray]
-Statistics = Statistic | Sequence[Statistic]
+Statistics = Statistic | Sequence[Statistic] | Mapping[Statistic, int]
 
 NAMED: dict[str, Callable[..., np.ndarray]] = {
     "mean": np.mean,
@@ -19,23 +22,44 @@ NAMED: dict[str, Callable[..., np.ndarray]] = {
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
 
 
+class Column(NamedTuple):
+    """A block of features, one a channel: a statistic of a part of the frames, 0 the first of n_parts."""
+
+    name: str
+    function: Callable[..., np.ndarray]
+    part: int
+    n_parts: int
+
+
+def columns(statistics: Statistics, segments: int = 1) -> list[Column]:
+    """Blocks of features in order: part by part; with parts that each statistic has of its own, statistic by it."""
+    resolved = resolve_statistics(statistics)
+    if isinstance(statistics, Mapping):
+        return [
+            Column(name, function, part, n_parts)
+            for (name, function), n_parts in zip(resolved, statistics.values())
+            for part in range(n_parts)
+        ]
+    return [Column(name, function, part, segments) for part in range(segments) for name, function in resolved]
+
+
 def several(statistics: Statistics) -> Sequence[Statistic]:
     """Statistics, of which one may stand alone."""
     if isinstance(statistics, np.ndarray):
         statistics = statistics.tolist()  # of an array without axes, the name itself
-    return (statistics,) if isinstance(statistics, str) or callable(statistics) else statistics
+    return (statistics,) if isinstance(statistics, str) or callable(statistics) else list(statistics)
 
 
 def resolve_statistics(
     statistics: Statistics, parameter: str = "statistics"
 ) -> list[tuple[str, Callable[..., np.ndarray]]]:
     """Names and functions ``f(frames, axis=-1)`` of the statistics; an error that names the parameter for others."""
-    if not len(statistics := several(statistics)):
+    if not len(several(statistics)):
         raise ValueError(
             f"{parameter}={statistics!r} is empty; name at least one statistic, such as 'mean', or use pooling=None "
             "for frames."
         )
-    resolved = [_resolve(statistic, parameter) for statistic in statistics]
+    resolved = [_resolve(statistic, parameter) for statistic in several(statistics)]
     names = [name for name, _ in resolved]
     for name in names:
         if names.count(name) > 1:
@@ -47,34 +71,48 @@ def resolve_statistics(
 
 
 def pool(frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.ndarray:
-    """Pool one signal, (..., n_frames), into (segments * n_statistics * ...,)."""
-    n_frames, resolved = frames.shape[-1], resolve_statistics(statistics)
+    """Pool one signal, (..., n_frames), into (n_columns * ...,)."""
     pooled = []
-    for part in part_slices(n_frames, segments):
-        for name, function in resolved:
-            value = function(frames[..., part], axis=-1)
-            shape = getattr(value, "shape", ())  # without NumPy: the frames may be cupy's
-            if shape != frames.shape[:-1]:
-                raise ValueError(
-                    f"the statistic {name!r} made shape {shape} of frames {frames[..., part].shape}; it must "
-                    "reduce the last axis, f(frames, axis=-1), and no other."
-                )
-            pooled.append(np.ravel(value))
+    for name, function, part, n_parts in columns(statistics, segments):
+        own = frames[..., part_slice(frames.shape[-1], part, n_parts)]
+        value = function(own, axis=-1)
+        shape = getattr(value, "shape", ())  # without NumPy: the frames may be cupy's
+        if shape != frames.shape[:-1]:
+            raise ValueError(
+                f"the statistic {name!r} made shape {shape} of frames {own.shape}; it must reduce the last axis, "
+                "f(frames, axis=-1), and no other."
+            )
+        pooled.append(np.ravel(value))
     return np.concatenate(pooled)
 
 
-def part_slices(n_frames: int, segments: int) -> list[slice]:
-    """Frames of every part, at least one."""
-    starts = [min(part * n_frames // segments, n_frames - 1) for part in range(segments)]
-    return [slice(start, max((part + 1) * n_frames // segments, start + 1)) for part, start in enumerate(starts)]
+def part_slice(n_frames: int, part: int, n_parts: int) -> slice:
+    """Frames of a part, at least one."""
+    start = min(part * n_frames // n_parts, n_frames - 1)
+    return slice(start, max((part + 1) * n_frames // n_parts, start + 1))
+
+
+def check_parts(statistics: Statistics, segments: int, parameter: str = "statistics") -> None:
+    """Refuse parts of single statistics that are no numbers of them, or stand beside parts of all."""
+    if not isinstance(statistics, Mapping):
+        return
+    for statistic, n_parts in statistics.items():
+        if isinstance(n_parts, bool) or not isinstance(n_parts, Integral) or not 1 <= n_parts <= MOST_SEGMENTS:
+            raise ValueError(
+                f"{parameter} has {n_parts!r} parts for {statistic!r}; it must be an integer from 1 to {MOST_SEGMENTS}."
+            )
+    if segments != 1:
+        raise ValueError(
+            f"segments={segments} and {parameter}={statistics!r} both say in how many parts to pool; leave segments at "
+            "1, or name the statistics without parts."
+        )
 
 
 def pooled_names(channels: Sequence[str], statistics: Statistics, segments: int = 1) -> np.ndarray:
     """Names in the order of `pool`."""
     names = [
-        f"{channel}_{name}" + (f"_part{part + 1}of{segments}" if segments > 1 else "")
-        for part in range(segments)
-        for name, _ in resolve_statistics(statistics)
+        f"{channel}_{name}" + (f"_part{part + 1}of{n_parts}" if n_parts > 1 else "")
+        for name, _, part, n_parts in columns(statistics, segments)
         for channel in channels
     ]
     return np.asarray(names, dtype=object)

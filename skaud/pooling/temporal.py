@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 from skaud._fitted import as_fitted, remember_parameters
 from skaud.design.limits import MOST_SEGMENTS
-from skaud.pooling.statistics import Statistics, pool, pooled_names, resolve_statistics
+from skaud.pooling.statistics import Statistics, check_parts, pool, pooled_names, resolve_statistics
 from skaud.sound.refused import refuse_masked
 
 
@@ -23,11 +23,12 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    statistics : str, callable, or sequence of these, default=("mean", "std")
+    statistics : str, callable, sequence of these, or dict, default=("mean", "std")
         "mean", "std", "min", "max", "median", a percentile such as "p95", any of these of the difference between
-        neighbouring frames, such as "delta_std", or a callable ``f(frames, axis=-1)`` that reduces the last axis.
+        neighbouring frames, such as "delta_std", or a callable ``f(frames, axis=-1)`` that reduces the last axis. A
+        dict tells in how many parts each is pooled: ``{"mean": 4, "std": 1}`` keeps the course of the mean alone.
     segments : int, default=1
-        Number of equal parts, in order, that are pooled apart: 5 keep the course of a word.
+        Number of equal parts, in order, that are pooled apart: 5 keep the course of a word. 1 where a dict tells it.
 
     Attributes
     ----------
@@ -52,7 +53,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "statistics": [str, callable, "array-like"],
+        "statistics": [str, callable, "array-like", dict],
         "segments": [Interval(Integral, 1, MOST_SEGMENTS, closed="both")],
     }
 
@@ -81,7 +82,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
             If a statistic is unknown, or X is empty or not finite.
         """
         self._validate_params()
-        resolve_statistics(self.statistics)
+        self._check_parameters()
         remember_parameters(self)
         self._check(X, reset=True)
         return self
@@ -98,7 +99,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_signals, segments * n_statistics * n_ears * n_channels)
-            Ordered by part, statistic, ear, channel.
+            Ordered by part, statistic, ear, channel; with a dict by statistic, part, ear, channel.
 
         Raises
         ------
@@ -142,6 +143,10 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
                 "before returns."
             )
         return pooled_names(names, self.statistics, self.segments)
+
+    def _check_parameters(self, parameter: str = "statistics") -> None:
+        resolve_statistics(self.statistics, parameter)
+        check_parts(self.statistics, self.segments, parameter)
 
     def _check(self, X: Any, *, reset: bool) -> list[np.ndarray]:
         """Frames of every signal, in floats; with reset, their channels become those of fit."""

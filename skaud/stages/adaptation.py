@@ -35,7 +35,7 @@ class AdaptationLoops(ChannelStage, ChainStage):
         Time constants of the loops, 1 to 8.
     minimum_level_db : float, default=0.0
         Floor of the input in dB SPL.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s, averaged inside the kernel; None keeps every sample.

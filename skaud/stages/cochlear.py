@@ -97,7 +97,7 @@ class CochlearFilterbank(SpectrogramStage):
         As in `AuditorySpectrogram`.
     sample_rate : float, default=16000
         Rate of the stage in Hz, at least 16000; clips at other rates are resampled to it.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s; None keeps every sample.
@@ -200,7 +200,7 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
         Exponents.
     sample_rate : float, default=16000
         Rate of X in Hz.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s; None keeps every sample.
@@ -282,7 +282,7 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
         Weights of a channel and of the next.
     sample_rate : float, default=16000
         Rate of X in Hz.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s; None keeps every sample.
@@ -367,7 +367,7 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
         Rate of X in Hz.
     frame_rate_hz : float, default=200
         Frames a second, about: a frame has the nearest whole number of samples, and is the state at its last one.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.

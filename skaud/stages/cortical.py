@@ -52,7 +52,7 @@ class CorticalSTRF(ResponseStage):
         Channels an octave of X.
     random_state : int, RandomState or None, default=None
         For ``init="random"``.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the computation and of the output.

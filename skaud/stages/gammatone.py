@@ -37,7 +37,7 @@ class GammatoneFilterbank(ChainStage):
         Evenly from low_hz to high_hz; or in steps of exactly 1 ERB, what is left over split between both ends.
     bandwidth_factor : float, default=1.0
         Width of the filters over that of a healthy ear's.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s, averaged inside the kernel; None keeps every sample.

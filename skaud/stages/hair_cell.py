@@ -27,7 +27,7 @@ class HairCellEnvelope(ChannelStage, ChainStage):
         Five first-order low-passes at 2000 Hz, 770 Hz over all; or a single one at 1000 Hz.
     hair_cell_corner_hz : float or None, default=None
         Corner of each low-pass; None means that of `hair_cell`.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s, averaged inside the kernel; None keeps every sample.

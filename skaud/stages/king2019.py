@@ -35,7 +35,7 @@ class Compression(ChannelStage, ChainStage):
         Exponent, 1 for none.
     compression_knee_db : float, default=30.0
         Level of the knee: that of a sound whose RMS has the amplitude of the knee.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s; None keeps every sample.
@@ -146,7 +146,7 @@ class AdaptationHighPass(ChannelStage, ChainStage):
         Rate of the stage in Hz, 8 to 192 kHz.
     adaptation_corner_hz : float, default=3.0
         Corner of the high-pass.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s; None keeps every sample.
@@ -226,7 +226,7 @@ class ModulationBandpass(ChannelStage, ChainStage):
         Corner of a low-pass of first order before the filters; None leaves it out.
     phase : {"insensitive", "signed"}, default="insensitive"
         Above 10 Hz the envelope of a filter's response, or all responses as they are; see Notes.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s; None keeps every sample.

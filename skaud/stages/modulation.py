@@ -48,7 +48,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         Corner of the low-pass before the filters; None means that of `modulation`.
     envelope_attenuation : float or None, default=None
         Factor of the magnitudes; None means that of `modulation`.
-    pooling : str, callable, sequence, TemporalPooling or None, default=None
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=None
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     frame_length : float or None, default=None
         Length of a frame in s, averaged inside the kernel; None keeps every sample.

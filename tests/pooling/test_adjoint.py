@@ -24,6 +24,12 @@ def test_pooling_and_its_adjoint_are_transposes(statistics, segments):
     assert forward == pytest.approx(backward, rel=1e-7)
 
 
+def test_statistics_with_parts_of_their_own_have_the_adjoint_of_each():
+    frames, bar = np.random.default_rng(0).standard_normal((2, 10)), np.random.default_rng(1).standard_normal(8)
+    wanted = pool_adjoint(bar[:6], frames, "mean", 3) + pool_adjoint(bar[6:], frames, "std")
+    np.testing.assert_allclose(pool_adjoint(bar, frames, {"mean": 3, "std": 1}), wanted)
+
+
 def test_what_does_not_vary_has_no_derivative_of_its_deviation():
     assert (pool_adjoint(np.ones(2), np.ones((2, 5)), "std") == 0).all()
     assert (pool_adjoint(np.ones(2), np.ones((2, 1)), "delta_std") == 0).all()

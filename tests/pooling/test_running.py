@@ -31,6 +31,13 @@ def test_blocks_of_any_length_pool_as_the_whole(segments, borders):
     np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
 
 
+def test_blocks_pool_as_the_whole_where_statistics_have_parts_of_their_own():
+    frames, parts = np.random.default_rng(0).standard_normal((3, 100)), {"mean": 4, "delta_std": 1, "max": 2}
+    np.testing.assert_allclose(run(frames, parts, 1, 7, 60), pool(frames, parts), rtol=1e-12)
+    assert can_run(parts)
+    assert not can_run(parts | {"median": 1})
+
+
 def test_a_small_deviation_from_a_large_mean_is_not_lost():
     frames = 1e8 + np.random.default_rng(0).standard_normal((1, 10000))
     (found,) = run(frames, "std", 1, *range(100, 10000, 100))

@@ -7,7 +7,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skaud import TemporalPooling
+from skaud import GammatoneFilterbank, TemporalPooling
 from skaud.pooling.statistics import pool
 
 FRAMES = np.array([[3.0, 1.0, 4.0, 1.0, 5.0, 9.0], [2.0, 7.0, 1.0, 8.0, 2.0, 8.0]])  # two channels, six frames
@@ -17,7 +17,9 @@ def ptp(frames, axis=-1):
     return np.ptp(frames, axis=axis)
 
 
-@parametrize_with_checks([TemporalPooling(), TemporalPooling(("max", "delta_p90"), segments=3)])
+@parametrize_with_checks(
+    [TemporalPooling(), TemporalPooling(("max", "delta_p90"), segments=3), TemporalPooling({"mean": 2, "std": 1})]
+)
 def test_it_is_a_scikit_learn_transformer(estimator, check):
     check(estimator)
 
@@ -92,6 +94,27 @@ def test_fewer_frames_than_parts_are_repeated_in_order():
 
 
 # Forms of X
+
+
+def test_statistics_have_parts_of_their_own_in_their_order():
+    pooling = TemporalPooling({"mean": 3, "std": 1}).fit([FRAMES])
+    course = TemporalPooling("mean", segments=3).fit([FRAMES])
+    spread = TemporalPooling("std").fit([FRAMES])
+    wanted = np.hstack([course.transform([FRAMES]), spread.transform([FRAMES])])
+    np.testing.assert_array_equal(pooling.transform([FRAMES]), wanted)
+    names = [*course.get_feature_names_out(["a", "b"]), *spread.get_feature_names_out(["a", "b"])]
+    assert list(pooling.get_feature_names_out(["a", "b"])) == names
+
+
+def test_a_model_pools_statistics_in_parts_of_their_own():
+    x = [np.random.default_rng(0).standard_normal(8000)]
+    parts = {"mean": 2, "max": 1}
+    inside = GammatoneFilterbank(frame_length=0.01, pooling=parts).fit(x)
+    steps = make_pipeline(GammatoneFilterbank(frame_length=0.01, pooling=None), TemporalPooling(parts)).fit(x)
+    np.testing.assert_array_equal(inside.transform(x), steps.transform(x))
+    assert list(inside.get_feature_names_out()) == list(steps.get_feature_names_out())
+    with error(ValueError, "pooling has 0 parts for 'mean'"):
+        GammatoneFilterbank(frame_length=0.01, pooling={"mean": 0}).fit(x)
 
 
 def test_lists_of_different_lengths_equal_one_by_one():
@@ -184,6 +207,12 @@ def test_a_grid_search_takes_frames_of_different_lengths():
         ({"statistics": None}, ("'statistics'", "Got None")),
         ({"segments": 0}, ("'segments'", "[1, 100000]", "Got 0")),
         ({"segments": 2.0}, ("'segments'", "[1, 100000]", "Got 2.0")),
+        ({"statistics": {}}, ("statistics={} is empty", "name at least one")),
+        ({"statistics": {"mode": 1}}, ("statistics has 'mode'", "'mean'")),
+        ({"statistics": {"mean": 0}}, ("0 parts for 'mean'", "from 1 to 100000")),
+        ({"statistics": {"mean": 2.0}}, ("2.0 parts for 'mean'", "an integer")),
+        ({"statistics": {"mean": True}}, ("True parts for 'mean'", "an integer")),
+        ({"statistics": {"mean": 4}, "segments": 2}, ("segments=2", "both say", "leave segments at 1")),
     ],
 )
 def test_bad_parameters_are_refused(parameters, words):
