@@ -55,6 +55,7 @@ class Cortical(Engine):
 
     takes_channels = True
     spreads = True
+    any_library = True
     outputs = ("cortical",)
     parts = ("cortical", "X")
 

@@ -46,6 +46,8 @@ class Engine(ABC):
         Names of what `pull_back` may be asked the bars of coefficients for; "X" too where that of x costs extra.
     takes_channels : bool
         Whether x has an axis of channels.
+    any_library : bool
+        Whether it computes arrays of every library with the array API, wherever they lie.
     spreads : bool
         Whether it can use `n_threads` for one signal.
     signals_at_once : int
@@ -58,10 +60,15 @@ class Engine(ABC):
     outputs: tuple[str, ...]
     parts: tuple[str, ...]
     takes_channels = False
+    any_library = False
     spreads = False
     signals_at_once = 1
     frames_at_once = 512
     n_threads = 1
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What was made for a device stays there: a model opens where there is none.
+        return {name: value for name, value in vars(self).items() if name != "on_devices"}
 
     @abstractmethod
     def start(self, n_signals: int, n_ears: int) -> Any:

@@ -51,6 +51,7 @@ class Spectrogram(Engine):
     """
 
     spreads = True
+    any_library = True
 
     def __init__(self, design: Design, dtype: str) -> None:
         self.design, self.dtype = design, dtype

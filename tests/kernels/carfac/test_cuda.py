@@ -104,6 +104,6 @@ for real, scalar in ((numba.float32, np.float32), (numba.float64, np.float64)):
 def test_gpu_kernel_compiles_to_ptx():
     done = subprocess.run([sys.executable, "-c", COMPILE], capture_output=True, text=True, check=False)
     if "NvvmSupportError" in done.stderr or "NVVM" in done.stderr:
-        pytest.skip("no CUDA toolkit: install the extra gpu")
+        pytest.skip("no CUDA toolkit: install the extra gpu-cu12 or gpu-cu13")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(".target sm_80") == 4

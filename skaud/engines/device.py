@@ -1,0 +1,113 @@
+"""Engines for devices: which of them computes there what an engine of the host does, and what goes wrong there.
+
+The engine of a family for CUDA is made by ``make(engine, place)`` in `skaud.engines.<family>_cuda`. It has the four
+methods of `skaud.engines.engine.Engine`, over arrays of the library of `place`, on its device and its current stream;
+bars of coefficients come as NumPy's. What it cannot do it says in `make`, or where it is asked for, by `NotOnDevice`.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from multiprocessing import current_process
+
+from skaud.engines.engine import Engine
+from skaud.engines.series import Series
+from skaud.kernels.array_api import Place
+
+REMEDY = "pass ToNumpy().transform(X), which the CPU computes"
+INSTALL = "install it with: pip install 'skaud[gpu-cu13]', or 'skaud[gpu-cu12]'"
+
+
+class NotOnDevice(TypeError):
+    """What has no kernel on a device."""
+
+
+def engine_for(engine: Engine, place: Place, who: str) -> Engine:
+    """The engine that computes at `place` what `engine` does on the host; `NotOnDevice` if there is none.
+
+    Engines of array-API code serve every device, and one that was made is kept with the engine that it was made of.
+    who : the model, for the error
+    """
+    if engine.any_library:
+        return engine
+    key, made = (place.library, place.device), vars(engine).setdefault("on_devices", {})
+    if key not in made:
+        made[key] = _make(engine, place, who)
+    return made[key]
+
+
+def _make(engine: Engine, place: Place, who: str) -> Engine:
+    if isinstance(engine, Series):
+        return Series([engine_for(own, place, who) for own in engine.engines])
+    module = f"{type(engine).__module__}_cuda"
+    if not place.on_cuda or place.library == "jax" or find_spec(module) is None:
+        have = "; jax arrays on a GPU are computed as cupy.from_dlpack(X)" if place.library == "jax" else ""
+        raise NotOnDevice(
+            f"{who} has no kernel for X where it lies, {place}{have}, and nothing is copied in silence; {REMEDY}."
+        )
+    return import_module(module).make(engine, place._replace(like=None))
+
+
+@contextmanager
+def device_errors(place: Place, who: str, n_signals: int) -> Iterator[None]:
+    """Name what a driver, an allocator or a missing library says, in the words of this package."""
+    try:
+        yield
+    except ImportError as error:
+        if place.on_host or (error.name or "").split(".")[0] not in ("cupy", "numba", "numba_cuda", "cuda"):
+            raise
+        raise ImportError(
+            f"{who} runs on {place} by kernels of numba-cuda, which cannot be imported ({error}); {INSTALL}."
+        ) from error
+    except Exception as error:
+        told = _told(error, place, who, n_signals)
+        if told is None:
+            raise
+        raise told from error
+
+
+def _told(error: Exception, place: Place, who: str, n_signals: int) -> Exception | None:
+    """What an error of a device means; None where it is none."""
+    if place.on_host:
+        return None
+    text = f"{type(error).__name__} {error}".lower().replace("_", "").replace(" ", "")
+    if "outofmemory" in text or isinstance(error, MemoryError):
+        free = _free_bytes(place)
+        has = "" if free is None else f", of which {free / 2**20:.0f} MiB are free,"
+        return MemoryError(
+            f"{n_signals} signals at once do not fit in the memory of {place.device}{has} as {who} computes them "
+            f"({error}); pass about {max(1, n_signals // 2)} a call, or X in the host's memory."
+        )
+    if "insufficientdriver" in text or "driverversionisinsufficient" in text:
+        return RuntimeError(
+            f"the driver of {place.device} is too old for the CUDA that is installed ({error}); update the driver, or "
+            f"install kernels for an older CUDA: pip install 'skaud[gpu-cu12]'. Meanwhile {REMEDY}."
+        )
+    if "nodevice" in text or "cudasupporterror" in text or "nocuda" in text:
+        return RuntimeError(
+            f"no driver of a GPU answers ({error}); install NVIDIA's, or see nvidia-smi whether it is there. "
+            f"Meanwhile {REMEDY}."
+        )
+    return None
+
+
+def _free_bytes(place: Place) -> int | None:
+    """Memory that is free on a device, where its library tells."""
+    try:
+        if place.library == "torch":
+            return int(sys.modules["torch"].cuda.mem_get_info(place.device)[0])
+        return int(sys.modules[place.library].cuda.runtime.memGetInfo()[0])
+    except Exception:  # it only adds to what is told
+        return None
+
+
+def refuse_worker(place: Place) -> None:
+    """Refuse arrays of a device in a worker process of joblib, each of which would copy them and start the device."""
+    if not place.on_host and current_process().name.startswith("LokyProcess"):
+        raise RuntimeError(
+            f"X is of {place} in a worker process of joblib, where every worker would hold a copy of it and of the "
+            "device's context; set n_jobs=1 in the search or the cross-validation, since the device computes clips "
+            "side by side anyway, or use threads: with joblib.parallel_backend('threading')."
+        )

@@ -1,0 +1,140 @@
+"""What cupy is to this package, over NumPy: an array of a device, which nothing reads from the host but `get`.
+
+`install` puts it where `import cupy` finds it. Its arrays compute through their namespace alone, as the array API says,
+and refuse what cupy refuses: to become NumPy's by themselves.
+"""
+
+import operator
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+from array_api_compat import numpy as host
+
+
+class ndarray:
+    """An array of a device."""
+
+    __module__ = "cupy"
+
+    def __init__(self, values, device=0):
+        self.values, self.number = np.asarray(values), device
+
+    shape = property(lambda self: self.values.shape)
+    dtype = property(lambda self: self.values.dtype)
+    ndim = property(lambda self: self.values.ndim)
+    size = property(lambda self: self.values.size)
+    device = property(lambda self: SimpleNamespace(id=self.number))
+    flags = property(lambda self: self.values.flags)
+
+    @property
+    def __cuda_array_interface__(self):
+        return self.values.__array_interface__ | {"version": 3}
+
+    def __array__(self, *_, **__):
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct one.")
+
+    def __array_namespace__(self, **_):
+        return Namespace()
+
+    def get(self):
+        return self.values.copy()
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, key):
+        return wrap(self.values[unwrap(key)], self.number)
+
+    def __bool__(self):
+        return bool(self.values)
+
+    def __float__(self):
+        return float(self.values)
+
+    def __reduce__(self):
+        return ndarray, (self.values, self.number)
+
+
+def wrap(value, number=0):
+    if isinstance(value, (np.ndarray, np.generic)):
+        return ndarray(value, number)
+    if isinstance(value, (list, tuple)):
+        return type(value)(wrap(entry, number) for entry in value)
+    return value
+
+
+def unwrap(value):
+    if isinstance(value, ndarray):
+        return value.values
+    if isinstance(value, (np.ndarray, np.generic)) and value.ndim:
+        raise TypeError("Unsupported type <class 'numpy.ndarray'>")  # as cupy says where a NumPy array meets its own
+    if isinstance(value, (list, tuple)):
+        return type(value)(unwrap(entry) for entry in value)
+    return value
+
+
+def numbers_of(values):
+    found = {value.number for value in values if isinstance(value, ndarray)}
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            found |= numbers_of(value)
+    return found
+
+
+def lift(function):
+    """A function of NumPy's for arrays of the device."""
+
+    def lifted(*arguments, **options):
+        numbers = numbers_of([*arguments, *options.values()])
+        assert len(numbers) < 2, "arrays of two devices"
+        device = options.pop("device", None)
+        number = device.id if device is not None else numbers.pop() if numbers else 0
+        options = {name: unwrap(value) for name, value in options.items()}
+        return wrap(function(*map(unwrap, arguments), **options), number)
+
+    return lifted
+
+
+def asarray(values, dtype=None, *, device=None, **_):
+    """What takes NumPy's arrays to the device."""
+    number = device.id if device is not None else getattr(values, "number", 0)
+    return ndarray(np.array(values.values if isinstance(values, ndarray) else values, dtype), number)
+
+
+class Namespace:
+    """The array API of the device."""
+
+    asarray = staticmethod(asarray)
+
+    def __getattr__(self, name):
+        if name == "fft":
+            return SimpleNamespace(**{own: lift(getattr(np.fft, own)) for own in ("fft", "ifft", "rfft", "irfft")})
+        value = getattr(host, name)
+        return value if isinstance(value, type) or not callable(value) else lift(value)
+
+
+BINARY = ("add", "sub", "mul", "truediv", "pow", "lt", "le", "gt", "ge", "eq", "ne", "and_", "or_")
+for _name in BINARY:
+    _function = lift(getattr(operator, _name))
+    _mark = _name.rstrip("_")
+    setattr(ndarray, f"__{_mark}__", lambda self, other, f=_function: f(self, other))
+    if _name in ("add", "sub", "mul", "truediv", "pow"):
+        setattr(ndarray, f"__r{_mark}__", lambda self, other, f=_function: f(other, self))
+ndarray.__neg__ = lambda self: lift(operator.neg)(self)
+ndarray.__invert__ = lambda self: lift(operator.invert)(self)
+
+
+def install(monkeypatch, *, stream=7):
+    """Let `import cupy` find the stand-in; it works on that stream."""
+    cupy = ModuleType("cupy")
+    cupy.asarray = asarray
+    cupy.from_dlpack = lambda x: ndarray(np.from_dlpack(x))
+    # Not the class above: array_api_compat would take its namespace from cupy's own modules.
+    cupy.ndarray = type("other", (), {})
+    cupy.cuda = SimpleNamespace(
+        get_current_stream=lambda: SimpleNamespace(ptr=stream),
+        runtime=SimpleNamespace(memGetInfo=lambda: (100 * 2**20, 2**30)),
+    )
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    return cupy

@@ -1,0 +1,108 @@
+"""Which engine computes where X lies, and what a device says when it cannot."""
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import cupy_stand_in
+import numpy as np
+import pytest
+from audio_checks import error
+
+from skaud import CARFAC, BiomimeticFrontend
+from skaud.engines import device
+from skaud.engines.device import NotOnDevice, device_errors, engine_for, refuse_worker
+from skaud.kernels.array_api import HOST, Place, place_of
+
+CUPY = place_of(cupy_stand_in.ndarray(np.zeros(3)))
+ENGINE = CARFAC(erb_per_step=4.0).fit()._engine_
+
+
+def test_array_api_code_serves_every_device():
+    engine = BiomimeticFrontend(n_strfs=8).fit()._engine_
+    found = engine_for(engine, Place("array_api_strict", "device1", False), "BiomimeticFrontend")
+    assert [type(own) for own in found.engines] == [type(own) for own in engine.engines]
+
+
+@pytest.mark.parametrize("place", [Place("torch", "mps:0", False), Place("jax", "cuda:0", False)], ids=str)
+def test_a_device_without_kernels_is_named_with_what_to_do(place):
+    with error(NotOnDevice, "CARFAC", str(place), "ToNumpy()"):
+        engine_for(ENGINE, place, "CARFAC")
+
+
+def test_the_engine_of_a_device_is_made_once_and_left_behind_in_pickles(monkeypatch):
+    made = []
+
+    def make(engine, place):
+        assert place.like is None
+        made.append(engine)
+        return SimpleNamespace(place=place)
+
+    monkeypatch.setattr(device, "find_spec", lambda name: name == "skaud.engines.carfac_cuda")
+    monkeypatch.setitem(sys.modules, "skaud.engines.carfac_cuda", module := ModuleType("carfac_cuda"))
+    module.make = make
+    engine = CARFAC(erb_per_step=4.0).fit()._engine_
+    assert engine_for(engine, CUPY, "CARFAC") is engine_for(engine, CUPY, "CARFAC")
+    assert made == [engine]
+    assert "on_devices" not in engine.__getstate__()
+
+
+class CUDARuntimeError(RuntimeError):
+    pass
+
+
+class OutOfMemoryError(MemoryError):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "words"),
+    [
+        (
+            CUDARuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected"),
+            RuntimeError,
+            ("no driver of a GPU answers", "nvidia-smi", "ToNumpy()"),
+        ),
+        (
+            CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime"),
+            RuntimeError,
+            ("driver of cuda:0 is too old", "skaud[gpu-cu12]"),
+        ),
+        (
+            OutOfMemoryError("Out of memory allocating 1 bytes"),
+            MemoryError,
+            ("4096 signals", "memory of cuda:0", "100 MiB are free", "CARFAC", "about 2048 a call"),
+        ),
+        (
+            RuntimeError("[CUresult.CUDA_ERROR_OUT_OF_MEMORY] Call to cuMemAlloc results in CUDA_ERROR_OUT_OF_MEMORY"),
+            MemoryError,
+            ("4096 signals", "about 2048 a call"),
+        ),
+        (
+            ModuleNotFoundError("No module named 'numba.cuda'", name="numba.cuda"),
+            ImportError,
+            ("CARFAC", "numba-cuda", "skaud[gpu-cu13]"),
+        ),
+    ],
+    ids=["no driver", "old driver", "cupy's memory", "numba's memory", "cupy without numba-cuda"],
+)
+def test_what_goes_wrong_on_a_device_is_named(monkeypatch, raised, kind, words):
+    cupy_stand_in.install(monkeypatch)
+    with error(kind, *words), device_errors(CUPY, "CARFAC", 4096):
+        raise raised
+
+
+def test_other_errors_and_those_of_the_host_are_left_as_they_are():
+    with pytest.raises(KeyError, match="three"), device_errors(CUPY, "CARFAC", 1):
+        raise KeyError("three")
+    with pytest.raises(MemoryError, match="host"), device_errors(HOST, "CARFAC", 1):
+        raise MemoryError("host")
+    with pytest.raises(ImportError, match="soxr"), device_errors(CUPY, "CARFAC", 1):
+        raise ImportError("soxr", name="soxr")
+
+
+def test_arrays_of_a_device_in_workers_of_joblib_are_refused_with_what_to_do(monkeypatch):
+    refuse_worker(CUPY)
+    monkeypatch.setattr(device, "current_process", lambda: SimpleNamespace(name="LokyProcess-3"))
+    refuse_worker(HOST)
+    with error(RuntimeError, "cupy on cuda:0", "worker process of joblib", "n_jobs=1", "threading"):
+        refuse_worker(CUPY)
