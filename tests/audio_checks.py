@@ -55,7 +55,7 @@ def check_sounds_know_their_rate_and_level(estimator):
     for model in frames_and_features(estimator):
         for given in (None, 93.98):
             model = with_parameters(model, rms_one_db_spl=given).fit(pascals)
-            plain = [10 ** ((93.98 - model._level_of_one()) / 20) * clip for clip in samples]
+            plain = [10 ** ((93.98 - model.level_of_one()) / 20) * clip for clip in samples]
             wanted = model.transform(plain, sample_rate=2 * rate)
             for what, sounds in {"pascals": pascals, "another scale": softer, "two rates": mixed}.items():
                 for a, b in zip(model.transform(sounds), wanted):
@@ -68,10 +68,10 @@ def check_derivatives_are_by_the_samples_of_a_sound(estimator):
         return
     (clip,) = make_clips((0.02,), sample_rate=rate)
     model = with_parameters(estimator, dtype="float64").fit([clip])
-    value, pullback = model.vjp([Sound(clip, rate, model._level_of_one())], wrt="X")
+    value, pullback = model.vjp([Sound(clip, rate, model.level_of_one())], wrt="X")
     wanted = pullback(value)["X"][0]
     # The same pressure in samples a tenth as large: its derivative by them is ten times as large.
-    softer, pullback = model.vjp([Sound(clip / 10, rate, model._level_of_one() + 20)], wrt="X")
+    softer, pullback = model.vjp([Sound(clip / 10, rate, model.level_of_one() + 20)], wrt="X")
     assert_near(np.asarray(softer), np.asarray(value), 1e-9, "value of a Sound of another scale")
     assert_near(pullback(softer)["X"][0], 10 * wanted, 1e-9, "derivative by the samples of a Sound of another scale")
     with error(ValueError, "X[0] is at", "resample"):
@@ -245,8 +245,8 @@ def check_many_rows_of_a_few_samples_warn(estimator):
 def check_20_db_more_are_10_times_the_pressure(estimator):
     clips = make_clips((0.02, 0.03))
     own = with_parameters(estimator, dtype="float64", rms_one_db_spl=None).fit(clips)
-    louder = with_parameters(own, rms_one_db_spl=own._rms_one_db_spl + 20).fit(clips)
-    same = with_parameters(own, rms_one_db_spl=own._rms_one_db_spl).fit(clips)
+    louder = with_parameters(own, rms_one_db_spl=own.full_scale_db_spl + 20).fit(clips)
+    same = with_parameters(own, rms_one_db_spl=own.full_scale_db_spl).fit(clips)
     assert_same(same.transform(clips), own.transform(clips), "the model's own level, given")
     assert_near(
         louder.transform(clips), own.transform([10 * clip for clip in clips]), 1e-12, "20 dB and a factor of 10"

@@ -101,7 +101,7 @@ def fit(model: Any, n_ears: int | None) -> None:
 def level_of_one(model: Any) -> float:
     """Level in dB SPL that an RMS of 1.0 stands for."""
     given = getattr(model, "rms_one_db_spl", None)
-    return float(model._rms_one_db_spl if given is None else given)
+    return float(model.full_scale_db_spl if given is None else given)
 
 
 def _value(parameter: str, text: str) -> Any:

@@ -8,7 +8,7 @@ from skaud._warnings import warn_caller
 from skaud.design.carfac import CARFACCoefficients
 
 
-def check_parameters(model: Any) -> None:
+def check_ranges(model: Any) -> None:
     """Refuse what the constraints of every parameter cannot judge, before the design."""
     if not 8000 <= model.sample_rate <= 192000:
         raise ValueError(

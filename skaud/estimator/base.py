@@ -33,13 +33,13 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
     """Base of all models: sound in, features out.
 
     A model implements the methods below "What a model implements", and says in `_outputs` what `simulate` can return
-    and in `_rms_one_db_spl` what level its published program takes RMS 1.0 for. What is called after fit works on a
+    and in `full_scale_db_spl` what level its published program takes RMS 1.0 for. What is called after fit works on a
     copy that has the parameters of that fit (`skaud._fitted`); what it sets there is lost.
     """
 
     _outputs: tuple[str, ...] = ()
     _signals_at_once = 1  # how many signals a model's kernel runs side by side
-    _overflow_lasts = False  # whether a response at full rate that left the range of its dtype never comes back
+    overflow_lasts = False  # whether a response at full rate that left the range of its dtype never comes back
     _frames_at_once = 4096  # how many frames of a signal are held to be pooled: 41 s of 10 ms
 
     # fit and transform take the rate of the clips as metadata, and ask for it wherever they stand in a pipeline.
@@ -89,11 +89,11 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             check_constraints(self)
             forget(self)
             remember_parameters(self)
-            self._found_: dict[str, Any] = {}
-            self._check_parameters()
+            self.found_: dict[str, Any] = {}
+            self.check_parameters()
             self._check_meant(y)
             self.n_ears_in_: int | None = self._n_ears_without_sound() if X is None else None
-            self._takes_any_ears_ = X is None and self._suits_any_ears()
+            self.takes_any_ears_ = X is None and self._suits_any_ears()
             self._rates_told_ = False
             if X is None:
                 if sample_rate is not None:
@@ -147,12 +147,12 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         ndarray of shape (n_signals, [n_ears,] n_channels, n_frames), or list of arrays
             With ``pooling=None``; a list where X is one.
         """
-        frame_samples = self._frame_samples()
+        frame_samples = self.frame_samples()
         if self._stays_where_it_is(X):
             self._check_rate_of_device(sample_rate)
             return self._transform_on_gpu(X, frame_samples)
         sounds = self._sounds(X, sample_rate, fixed_length=True)
-        if self._takes_any_ears_:
+        if self.takes_any_ears_:
             self.n_ears_in_ = sounds.n_ears  # for the names of these features
         if sounds.n_ears != self.n_ears_in_:
             raise ValueError(
@@ -186,7 +186,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         if input_features is None or len(input_features) != self._n_rows_in():
             _check_feature_names_in(self, input_features, generate_names=False)
         ears = [""] if self.n_ears_in_ is None else [f"ear{e}_" for e in range(self.n_ears_in_)]
-        channels = [f"{ear}{self.output}_{name}" for ear in ears for name in self._channel_names()]
+        channels = [f"{ear}{self.output}_{name}" for ear in ears for name in self.channel_names()]
         if self.pooling is None:
             return np.asarray(channels, dtype=object)
         return pooled_names(channels, *self._pooling())
@@ -244,7 +244,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         ValueError
             If the model has no output of that name.
         """
-        names = self._check_outputs(outputs)
+        names = self.check_outputs(outputs)
         if self._stays_where_it_is(X):
             self._check_rate_of_device(sample_rate)
             return Bunch(**{name: self._simulate_on_gpu(X, name) for name in names})
@@ -260,15 +260,15 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
     @as_fitted
     def frame_rate_hz_(self) -> float:
         """Frames a second of the time-resolved output."""
-        return self.sample_rate / (self._frame_samples() or 1)
+        return self.sample_rate / (self.frame_samples() or 1)
 
     # --- what a model implements ---
 
-    def _check_parameters(self) -> None:
+    def check_parameters(self) -> None:
         """Refuse parameters that `_parameter_constraints` cannot judge."""
-        if self.output not in self._check_outputs(None):
+        if self.output not in self.check_outputs(None):
             raise ValueError(
-                f"output={self.output!r} is not an output of this model; it must be one of {self._check_outputs(None)}."
+                f"output={self.output!r} is not an output of this model; it must be one of {self.check_outputs(None)}."
             )
         self._check_rate()
         if self.rms_one_db_spl is not None:
@@ -289,7 +289,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         """Set the fitted attributes from `_parameters`, and `_fingerprint_`, a text that tells designs apart."""
 
     @abstractmethod
-    def _channel_names(self) -> list[str]:
+    def channel_names(self) -> list[str]:
         """Name of every channel, such as 1055hz."""
 
     @abstractmethod
@@ -312,7 +312,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         """
         return None
 
-    def _available_outputs(self) -> tuple[str, ...]:
+    def available_outputs(self) -> tuple[str, ...]:
         return self._outputs
 
     def _stays_where_it_is(self, X: Any) -> bool:
@@ -332,7 +332,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
 
     def _parameters(self) -> dict[str, Any]:
         """Parameters, with what fit has found in place of what was given."""
-        return {name: getattr(self, name) for name in parameter_names(type(self))} | self._found_
+        return {name: getattr(self, name) for name in parameter_names(type(self))} | self.found_
 
     def _designed_for(self, X: Any) -> Self:
         """A copy that is designed, for a call that takes X or, with None, nothing."""
@@ -346,12 +346,12 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         """Whether the parameters leave open how many ears there are."""
         return self._n_ears_without_sound() is None
 
-    def _redesign(self, found: Mapping[str, Any]) -> None:
+    def redesign(self, found: Mapping[str, Any]) -> None:
         """Design again, with values that fit has found in place of the parameters that were given."""
-        self._found_ = dict(found)
+        self.found_ = dict(found)
         self._design()
 
-    def _frame_samples(self) -> int | None:
+    def frame_samples(self) -> int | None:
         """Samples of a frame, or None for every sample."""
         if self.frame_length is None:
             return None
@@ -390,8 +390,8 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             return self.pooling.statistics, self.pooling.segments
         return self.pooling, 1
 
-    def _check_outputs(self, outputs: str | Sequence[str] | None) -> tuple[str, ...]:
-        available = self._available_outputs()
+    def check_outputs(self, outputs: str | Sequence[str] | None) -> tuple[str, ...]:
+        available = self.available_outputs()
         names = available if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs)
         for name in names or ("nothing",):
             if name not in available:

@@ -29,66 +29,66 @@ _TAKEN_AT_ONCE = 1024  # frames that these come from
 
 
 class EngineTransformer(DifferentiableTransformer):
-    """Base of estimators that have an engine; they supply `_engine`, and call `_start_engine` in `_design`."""
+    """Base of estimators that have an engine; they supply `make_engine`, and call `_start_engine` in `_design`."""
 
-    _engine_: Engine
+    engine_: Engine
 
     @abstractmethod
-    def _engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
+    def make_engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
         """Engine of the designed model, some of whose parameters are replaced by others, which may be complex."""
 
     def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
         """Parts of the engine whose coefficients depend on these parameters."""
-        return self._engine_.parts if names else ()
+        return self.engine_.parts if names else ()
 
-    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+    def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
         """Bar of a parameter, from those of the coefficients: a complex step through the design."""
-        value = self._differentiated(name)
+        value = self.value_of(name)
         bar = np.empty(value.shape)
         for index in np.ndindex(value.shape):
             step = np.zeros(value.shape, complex)
             step[index] = STEP * 1j
-            bar[index] = along(bars, self._engine({name: (value + step)[()]}, "complex128"))
+            bar[index] = along(bars, self.make_engine({name: (value + step)[()]}, "complex128"))
         return bar
 
     def _start_engine(self) -> None:
         """Make the engine, once all that it depends on is designed."""
-        self._engine_ = self._engine({}, self.dtype)
+        self.engine_ = self.make_engine({}, self.dtype)
 
     @property
     def _fingerprint_(self) -> str:  # type: ignore[override]
-        return self._engine_.fingerprint
+        return self.engine_.fingerprint
 
     @property
     def _signals_at_once(self) -> int:  # type: ignore[override]
-        return self._engine_.signals_at_once
+        return self.engine_.signals_at_once
 
     def _as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
         """Clips (n_ears, n_samples) or, for an engine that takes channels, (n_ears, n_channels, n_samples)."""
         return clips
 
     def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
-        results = (respond(self._engine_, clip[np.newaxis], names, None) for clip in self._as_engine_takes(clips))
+        results = (respond(self.engine_, clip[np.newaxis], names, None) for clip in self._as_engine_takes(clips))
         return [tuple(responses[name][0] for name in names) for responses in results]
 
     def _run_frames(self, clips: list[np.ndarray], frame_samples: int | None) -> list[np.ndarray]:
-        return respond_side_by_side(self._engine_, self._as_engine_takes(clips), self.output, frame_samples)
+        return respond_side_by_side(self.engine_, self._as_engine_takes(clips), self.output, frame_samples)
 
     def _frame_blocks(self, clips: list[np.ndarray], frame_samples: int | None) -> Iterator[tuple[int, np.ndarray]]:
-        return respond_in_blocks(self._engine_, self._as_engine_takes(clips), self.output, frame_samples)
+        return respond_in_blocks(self.engine_, self._as_engine_takes(clips), self.output, frame_samples)
 
     def _initial_arrays(self, n_ears: int) -> Any:
-        return self._engine_.start(1, n_ears)
+        return self.engine_.start(1, n_ears)
 
     def _run_chunk(self, clip: np.ndarray, arrays: Any, frame_samples: int | None) -> tuple[np.ndarray, Any]:
         (chunk,) = self._as_engine_takes([clip])
-        responses, state = self._engine_.run(chunk[np.newaxis], arrays.copy(), (self.output,), frame_samples)
+        responses, state = self.engine_.run(chunk[np.newaxis], arrays.copy(), (self.output,), frame_samples)
         return responses[self.output][0], state
 
     def _run_vjp(
         self, clips: list[np.ndarray], output: str, frame_samples: int | None, wrt: tuple[str, ...]
     ) -> tuple[list[np.ndarray], Callable]:
-        engine, x = self._engine_, np.stack(self._as_engine_takes(clips))
+        engine, x = self.engine_, np.stack(self._as_engine_takes(clips))
         response, tapes = engine.record_in_groups(x, output, frame_of(x.shape[-1], frame_samples))
         wanted = self._parts_of([name for name in wrt if name != "X"])
         wanted += ("X",) if "X" in wrt and "X" in engine.parts else ()
@@ -111,8 +111,8 @@ class EngineTransformer(DifferentiableTransformer):
 
     def _spread(self, n_batches: int) -> None:
         """Give threads that batches do not need to the engine."""
-        if self._engine_.spreads:
-            self._engine_ = self._engine_.with_threads(max(1, effective_n_jobs(self.n_jobs) // n_batches))
+        if self.engine_.spreads:
+            self.engine_ = self.engine_.with_threads(max(1, effective_n_jobs(self.n_jobs) // n_batches))
 
     def _run_pooled(
         self,
@@ -121,7 +121,7 @@ class EngineTransformer(DifferentiableTransformer):
         check: Callable[[int, np.ndarray], None],
         **options: Any,
     ) -> list[np.ndarray]:
-        *before, last = getattr(self._engine_, "engines", (self._engine_,))
+        *before, last = getattr(self.engine_, "engines", (self.engine_,))
         n_frames = max(clip.shape[-1] for clip in clips) // (frame_samples or 1)
         parts = last.apart() if n_frames > self._frames_at_once else [last]
         if len(parts) == 1:
@@ -129,7 +129,7 @@ class EngineTransformer(DifferentiableTransformer):
         statistics, segments = self._pooling()
         n_columns, rows = len(columns(statistics, segments)), []
         for i, clip in enumerate(self._as_engine_takes(clips)):
-            x = self._engine_.taken_by(len(before), clip[np.newaxis])[0]
+            x = self.engine_.taken_by(len(before), clip[np.newaxis])[0]
             pooled = [self._pool_part(part, x, partial(check, i)) for part in parts]
             rows.append(np.concatenate([row.reshape(n_columns, len(x), -1) for row in pooled], axis=-1).ravel())
         return rows
@@ -168,7 +168,7 @@ class EngineTransformer(DifferentiableTransformer):
         # In the order of the signals, however they were divided among threads: the sums are the same to the bit.
         groups = [group for batch in bars for group in batch]
         total = tuple(np.sum(arrays, axis=0) for arrays in zip(*groups))
-        return {name: self._parameter_bar(name, total) for name in names if name != "X"}
+        return {name: self.parameter_bar(name, total) for name in names if name != "X"}
 
     def _derivatives(
         self,
@@ -178,8 +178,8 @@ class EngineTransformer(DifferentiableTransformer):
         output: str,
         frame_samples: int | None,
     ) -> list[np.ndarray]:
-        stepped = {name: self._differentiated(name) + 1j * STEP * step for name, step in parameter_steps.items()}
-        engine = self._engine(stepped, "complex128")
+        stepped = {name: self.value_of(name) + 1j * STEP * step for name, step in parameter_steps.items()}
+        engine = self.make_engine(stepped, "complex128")
         moved = self._as_engine_takes([clip + 1j * STEP * step for clip, step in zip(clips, steps)])
         results = (respond(engine, clip[np.newaxis], (output,), frame_samples) for clip in moved)
         return [engine.derivative(responses[output][0], output) for responses in results]

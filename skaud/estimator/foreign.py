@@ -41,7 +41,7 @@ class AnyArrays(EngineTransformer):
 
     def _simulate_on_gpu(self, X: Any, name: str) -> Any:
         x, has_ears = self._as_engine_takes_it(X)
-        response = respond(self._engine_, x, (name,), None)[name]
+        response = respond(self.engine_, x, (name,), None)[name]
         return response if has_ears else response[:, 0, ...]
 
     def _transform_on_gpu(self, X: Any, frame_samples: int | None) -> Any:
@@ -72,7 +72,7 @@ class AnyArrays(EngineTransformer):
                 "array."
             )
         x, has_ears = self._as_engine_takes_it(X)
-        engine = self._engine_
+        engine = self.engine_
         response, tape = engine.record(x, self.output if output == "features" else output, None)
         value = response if has_ears else response[:, 0, ...]
         wanted = self._parts_of([name for name in names if name != "X"])
@@ -83,7 +83,7 @@ class AnyArrays(EngineTransformer):
             xp = array_namespace(value)
             bar = xp.reshape(xp.astype(value_bar, value.dtype), response.shape)
             x_bar, bars = engine.pull_back(tape, bar, wanted)
-            grads = {name: self._parameter_bar(name, bars) for name in names if name != "X"}
+            grads = {name: self.parameter_bar(name, bars) for name in names if name != "X"}
             return ({"X": xp.reshape(x_bar, X.shape)} if "X" in names else {}) | grads
 
         return value, pullback

@@ -28,7 +28,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
     loss_curve_: Any
 
     # Words for several parameters at once.
-    _learn_sets: dict[str, tuple[str, ...]] = {}
+    learn_sets: dict[str, tuple[str, ...]] = {}
     _solver = "lbfgs"  # where `learn` names none
 
     _parameter_constraints: dict = {
@@ -75,7 +75,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             progress = FitProgress(self, X, y, verbose=verbose, max_iter=self._most_iterations())
             super().fit(X, y, sample_rate)
             self.n_iter_ = 1  # a model that learns nothing is designed once
-            learns = len(self._names_to_learn()) > 0
+            learns = len(self.learned_names()) > 0
             if learns and X is None:
                 raise ValueError(f"learn={self.learn!r} requires X and y to be passed, and X is None; pass clips.")
             weights = (
@@ -84,12 +84,12 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             if learns:  # what is wrong with X and y is said before anything is found
                 if self._stays_where_it_is(X):
                     raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
-                sounds = self._at_level(self._sounds(X, sample_rate))
+                sounds = self.hear(X, sample_rate)
                 labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None, weights=weights)
-            self._find(progress)
+            self.find(progress)
             if learns:
                 self._learn(sounds, labels, progress)
-                self._measure()
+                self.measure()
         progress.close()
         return self
 
@@ -120,8 +120,8 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         """What `learn` asks for, with the defaults where it names parameters alone."""
         return self.learn if isinstance(self.learn, Learn) else Learn(self.learn)
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         self._how_to_learn()._validate_params()
 
     def _most_iterations(self) -> int | None:
@@ -136,7 +136,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
         def tell(loss: float, found: Callable[[], dict[str, Value]], more: str) -> bool:
             return progress.iteration(loss, lambda: model.settle(found()), more)
 
-        trained = train(model, self._names_to_learn(), how, how.solver or self._solver, labels, tell)
+        trained = train(model, self.learned_names(), how, how.solver or self._solver, labels, tell)
         model.settle(trained.found)
         self.n_iter_, self.loss_curve_ = max(trained.solution.n_iter, 1), trained.solution.loss_curve
         if trained.scores is not None:
@@ -151,7 +151,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             )
         return super()._designed_for(X)
 
-    def _names_to_learn(self) -> tuple[str, ...]:
+    def learned_names(self) -> tuple[str, ...]:
         """Parameters that `learn` names; an error if the output does not depend on one of them."""
         names = self._how_to_learn().names
         return () if names is None else names_to_learn(MovableModel(self), names, self._learnable_names())

@@ -56,7 +56,7 @@ def _problem(estimator: Any) -> str | None:
     before, state = dict(vars(estimator)), None
     try:
         with np.errstate(all="ignore"):
-            estimator._design()
+            estimator.redesign(estimator.found_)
             start = getattr(estimator, "_initial_arrays", None)
             # Some cannot start a stream; what others start with is in their dtype, which may overflow.
             with suppress(TypeError):
@@ -112,8 +112,8 @@ def _with_default(estimator: Any, name: str) -> Any:
     other = copy.copy(estimator)
     default = _defaults(estimator)[name]
     setattr(other, name, default)
-    if hasattr(other, "_at_fit_"):
-        other._at_fit_ = {**other._at_fit_, name: default}
+    if "_at_fit_" in vars(other):
+        vars(other)["_at_fit_"] = vars(other)["_at_fit_"] | {name: default}
     return other
 
 

@@ -22,8 +22,8 @@ class Listening:
     n_jobs: int | None
     _rates_told_ = False  # whether fit was told rates, which later plain samples would lack
 
-    _rms_one_db_spl: float = 100.0  # level in dB SPL that the published program takes an RMS of 1.0 for
-    _takes_channels = False  # whether an axis between signals and samples is one of channels, not of ears
+    full_scale_db_spl: float = 100.0  # level in dB SPL that the published program takes an RMS of 1.0 for
+    takes_channels = False  # whether an axis between signals and samples is one of channels, not of ears
 
     def _check_sounds(self, X: Any, sample_rate: Any, **options: bool) -> Sounds:
         """Clips of X, validated, with one axis or several between ears and samples; as `check_sounds`."""
@@ -71,27 +71,31 @@ class Listening:
             )
             clips = Parallel(n_jobs=min(effective_n_jobs(self.n_jobs), len(rates)), prefer="threads")(jobs)
             sounds = sounds._replace(clips=clips, is_array=sounds.is_array and len({c.shape for c in clips}) == 1)
-        if not self._takes_channels:
-            warn_of_levels(sounds.clips, [self._level_of_one(scale) for scale in sounds.scales])
+        if not self.takes_channels:
+            warn_of_levels(sounds.clips, [self.level_of_one(scale) for scale in sounds.scales])
         return sounds
 
-    def _at_level(self, sounds: Sounds) -> Sounds:
-        """Clips at the level that the kernel takes, in the model's dtype."""
+    def hear(self, X: Any, sample_rate: Any = None, *, at_model_rate: bool = False) -> Sounds:
+        """Clips as the kernel takes them, at its rate and level and in the model's dtype.
+
+        With at_model_rate, clips at another rate are an error: derivatives are those by samples at the model's.
+        """
+        sounds = self._sounds(X, sample_rate, at_model_rate=at_model_rate)
         return sounds._replace(clips=[self._to_level(*own) for own in zip(sounds.clips, sounds.scales)])
 
-    def _level_of_one(self, scale: float | None = None) -> float:
+    def level_of_one(self, scale: float | None = None) -> float:
         """Level in dB SPL of an RMS of 1.0 in clips, of which some know their own scale."""
         if scale is not None:
             return scale
-        return self._rms_one_db_spl if self.rms_one_db_spl is None else self.rms_one_db_spl
+        return self.full_scale_db_spl if self.rms_one_db_spl is None else self.rms_one_db_spl
 
     def _level_in_kernel(self) -> float:
         """Level in dB SPL of an RMS of 1.0 in what the kernel takes."""
-        return self._rms_one_db_spl
+        return self.full_scale_db_spl
 
-    def _gain(self, scale: float | None = None) -> float:
+    def gain(self, scale: float | None = None) -> float:
         """Factor from the samples of a clip to those that the kernel takes."""
-        return 10 ** ((self._level_of_one(scale) - self._level_in_kernel()) / 20)
+        return 10 ** ((self.level_of_one(scale) - self._level_in_kernel()) / 20)
 
     def _to_level(self, clip: np.ndarray, scale: float | None = None) -> np.ndarray:
         """In the model's dtype, and scaled to the level that the kernel expects."""
@@ -99,5 +103,5 @@ class Listening:
         if clip.dtype != self.dtype or not clip.flags.carray:
             with np.errstate(over="ignore"):  # found in the response
                 clip = np.require(clip, self.dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE", "ENSUREARRAY"])
-        gain = self._gain(scale)
+        gain = self.gain(scale)
         return clip if gain == 1 else clip * gain  # a number of Python's leaves the dtype as it is

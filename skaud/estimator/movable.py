@@ -27,7 +27,8 @@ class MovableModel:
 
     def __init__(self, model: Any, sounds: Sounds | None = None) -> None:
         self.model, self._sounds = model, sounds
-        self.fixed: dict[str, Value] = dict(model._found_)
+        self.fixed: dict[str, Value] = dict(model.found_)
+        self._shown: set[str] = set()  # what `settle` set
 
     @property
     def name(self) -> str:
@@ -37,38 +38,41 @@ class MovableModel:
     @property
     def sets(self) -> Mapping[str, tuple[str, ...]]:
         """Words for several parameters at once."""
-        return getattr(self.model, "_learn_sets", {})
+        return getattr(self.model, "learn_sets", {})
 
     def known(self) -> tuple[str, ...]:
         """Parameters that may be moved."""
-        reasons = self.model._unlearnable()
-        return tuple(name for name in self.model._differentiable() if name not in reasons)
+        reasons = self.model.unlearnable()
+        return tuple(name for name in self.model.differentiable() if name not in reasons)
 
     def why_not(self, name: str) -> str | None:
         """Why a parameter that has a derivative may not be moved, where there is a reason."""
-        return self.model._unlearnable().get(name)
+        return self.model.unlearnable().get(name)
 
     def bounds(self, names: tuple[str, ...]) -> dict[str, Bounds]:
         """Lowest and highest values of parameters that move together."""
-        return self.model._joint_bounds(names)
+        return self.model.joint_bounds(names)
 
     def value(self, name: str) -> np.ndarray:
         """Value of a parameter, shaped as its derivative."""
-        return self.model._differentiated(name)
+        return self.model.value_of(name)
 
     def move(self, values: Mapping[str, Value]) -> None:
         """Design as much as responses need, with these values of parameters."""
-        self.model._found_ = self.fixed | dict(values)
-        self.model._design_runs()
+        self.model.redesign(self.fixed | dict(values))
 
     def settle(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """Design wholly, with these values; the fitted attributes that show them."""
-        self.model._redesign(self.fixed | dict(values))
-        return self.model._set_found(dict(values))
+        self.model.redesign(self.fixed | dict(values))
+        for name, value in values.items():  # where the design shows none
+            if name in self._shown or not hasattr(self.model, f"{name}_"):
+                setattr(self.model, f"{name}_", value)
+                self._shown.add(name)
+        return {f"{name}_": getattr(self.model, f"{name}_") for name in values}
 
     def measure(self) -> None:
         """Measure what is known of the model anew."""
-        self.model._measure()
+        self.model.measure()
 
     def vjp(
         self, names: tuple[str, ...], output: str = "features", *, some: Sequence[int] | None = None
@@ -76,16 +80,16 @@ class MovableModel:
         """Response to all clips, or to some, and its pullback, as `vjp` of the model has them."""
         assert self._sounds is not None
         if output != "features":
-            self.model._check_outputs((output,))
+            self.model.check_outputs((output,))
         sounds = self._sounds
         if some is not None:
             clips, scales = [sounds.clips[i] for i in some], [sounds.scales[i] for i in some]
             sounds = sounds._replace(clips=clips, scales=scales, is_array=False)
-        return self.model._vjp_of_sounds(sounds, names, output)
+        return self.model.vjp_of_sounds(sounds, names, output)
 
     def differentiable(self) -> tuple[str, ...]:
         """Parameters that have a derivative, whether or not they may be moved."""
-        return self.model._differentiable()
+        return self.model.differentiable()
 
     def shapes_of_clips(self) -> list[tuple[int, ...]]:
         """Shapes of the clips, with an axis of ears."""
@@ -96,12 +100,12 @@ class MovableModel:
         """Derivatives of the responses to all clips, computed forwards, as "X" or a parameter moves in a direction."""
         assert self._sounds is not None
         if output != "features":
-            self.model._check_outputs((output,))
+            self.model.check_outputs((output,))
         clips, scales, steps = self._sounds.clips, self._sounds.scales, {name: directions[0]}
         moved = [np.zeros(clip.shape) for clip in clips]
         if name == "X":
-            moved, steps = [self.model._gain(scale) * own for scale, own in zip(scales, directions)], {}
+            moved, steps = [self.model.gain(scale) * own for scale, own in zip(scales, directions)], {}
         source, frame_samples = output, None
         if output == "features":
-            source, frame_samples = self.model.output, self.model._frame_samples()
+            source, frame_samples = self.model.output, self.model.frame_samples()
         return self.model._derivatives(clips, moved, steps, source, frame_samples)

@@ -23,7 +23,7 @@ def check_responses(
         for array in response if isinstance(response, tuple) else (response,):
             # Of a model whose recursions do not find again what they lost, the last sample of a sound that can be one
             # tells; what is computed from the sample alone, or from some taps, does.
-            last = estimator._overflow_lasts and 8 * array.shape[-1] > clip.shape[-1] and _is_below(clip, _LOUD)
+            last = estimator.overflow_lasts and 8 * array.shape[-1] > clip.shape[-1] and _is_below(clip, _LOUD)
             if not all_finite(array[..., -1:] if last else array):
                 raise ValueError(f"X[{i}] {_too_much(estimator, clip)}")
 

@@ -118,10 +118,10 @@ def _check_matrix(estimator: Any, array: Any, sample_rate: Any, reset: bool, fix
     lengths = {resampled_length(array.shape[1], rate, estimator.sample_rate) for rate in rates}
     options = {"dtype": (np.float64, np.float32), "ensure_all_finite": False}
     is_bound = fixed_length and hasattr(estimator, "n_features_in_")
-    fitted = getattr(estimator, "_n_samples_in_", None)
+    fitted = getattr(estimator, "n_samples_in_", None)
     if reset:
         values = validate_data(estimator, array, reset=True, **options)
-        estimator._n_samples_in_ = lengths.pop() if len(lengths) == 1 else None
+        estimator.n_samples_in_ = lengths.pop() if len(lengths) == 1 else None
     elif is_bound and (lengths != {fitted} or array.shape[1] == estimator.n_features_in_):
         try:
             values = validate_data(estimator, array, reset=False, **options)
@@ -139,7 +139,7 @@ def _another_length(estimator: Any, n_samples: int, rate: float, said: str) -> s
     """Error for a 2-D X of another length than in fit, which the words of scikit-learn say first."""
     if not said.startswith("X has"):
         return said
-    fitted = estimator._n_samples_in_
+    fitted = estimator.n_samples_in_
     had = "" if fitted is None else f", fit had {fitted / estimator.sample_rate:.4g} s"
     return f"{said.rstrip('.')}: {n_samples / rate:.4g} s of sound{had}; pass list(X), whose clips may have any length."
 
@@ -200,7 +200,7 @@ def _check_clips(estimator: Any, items: list[Clip], sample_rate: Any, index: Any
         _check_kind(clip.dtype, f"X[{i}]")
         if clip.size == 0:
             raise ValueError(f"X[{i}] has shape {clip.shape}, no samples; a clip needs at least 1: leave it out.")
-        if clip.ndim not in (1, 2) or not estimator._takes_channels:
+        if clip.ndim not in (1, 2) or not estimator.takes_channels:
             check_ears(f"X[{i}]", clip.shape)
         if clip.shape[:-1] != np.shape(items[0].samples)[:-1]:
             raise ValueError(

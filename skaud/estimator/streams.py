@@ -67,10 +67,10 @@ class Streaming(ABC):
     dtype: str
     _fingerprint_: str
     _at_fit_: dict[str, Any]
-    _frame_samples: Any
+    frame_samples: Any
     _to_level: Any
-    _level_of_one: Any
-    _takes_channels: bool
+    level_of_one: Any
+    takes_channels: bool
 
     @as_designed
     def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
@@ -91,7 +91,7 @@ class Streaming(ABC):
         for name, value in (("n_signals", n_signals), ("n_ears", 1 if n_ears is None else n_ears)):
             if not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
-        if reason := self._why_no_chunks():
+        if reason := self.why_no_chunks():
             raise ValueError(reason)
         arrays = [self._initial_arrays(1 if n_ears is None else int(n_ears)) for _ in range(n_signals)]
         return StreamState(self._stream_key(), int(n_signals), n_ears, arrays, self._at_fit_)
@@ -129,12 +129,12 @@ class Streaming(ABC):
         if state.fit is not self._at_fit_:
             state.check_model(self._stream_key())
         chunk = state.check_chunk(X, self._channels_in())
-        if self._takes_channels or not is_bearable(chunk, self._level_of_one()):
+        if self.takes_channels or not is_bearable(chunk, self.level_of_one()):
             check_finite(chunk, "X")
-            if not self._takes_channels:
-                warn_of_levels(list(chunk), [self._level_of_one()] * len(chunk), is_part=True)
+            if not self.takes_channels:
+                warn_of_levels(list(chunk), [self.level_of_one()] * len(chunk), is_part=True)
         clips = self._to_level(chunk)
-        frame_samples = self._frame_samples()
+        frame_samples = self.frame_samples()
         results = [self._run_chunk(clip, arrays, frame_samples) for clip, arrays in zip(clips, state.arrays)]
         responses = [response if state.n_ears is not None else response[0] for response, _ in results]
         check_responses(self, responses, chunk, range(len(chunk)))
@@ -143,11 +143,11 @@ class Streaming(ABC):
 
     def _stream_key(self) -> str:
         return (
-            f"{type(self).__name__}({self.sample_rate:g} Hz, 1.0 is {self._level_of_one():g} dB SPL, {self.output}, "
-            f"{self.dtype}, frames of {self._frame_samples() or 1}, {self._fingerprint_})"
+            f"{type(self).__name__}({self.sample_rate:g} Hz, 1.0 is {self.level_of_one():g} dB SPL, {self.output}, "
+            f"{self.dtype}, frames of {self.frame_samples() or 1}, {self._fingerprint_})"
         )
 
-    def _why_no_chunks(self) -> str | None:
+    def why_no_chunks(self) -> str | None:
         """Why the parameters do not allow it to go on with a sound chunk by chunk, and what does; None if they do."""
         return None
 

@@ -78,13 +78,12 @@ class DifferentiableTransformer(AudioTransformer):
         >>> grads["X"][0].shape, grads["ohc_health"].shape
         ((1102,), ())
         """
-        names = check_wrt(self, wrt, self._differentiable())
+        names = check_wrt(self, wrt, self.differentiable())
         if output != "features":
-            self._check_outputs((output,))
+            self.check_outputs((output,))
         if self._stays_where_it_is(X):
             return self._vjp_where_it_is(X, names, output)
-        sounds = self._at_level(self._sounds(X, None, at_model_rate=True))
-        return self._vjp_of_sounds(sounds, names, output)
+        return self.vjp_of_sounds(self.hear(X, at_model_rate=True), names, output)
 
     def movable(self, X: Any, sample_rate: Any = None, *, fixed: Mapping[str, Value] | None = None) -> MovableModel:
         """Give a fitted clone whose parameters a fit can move, with X for it to hear.
@@ -107,18 +106,18 @@ class DifferentiableTransformer(AudioTransformer):
             Its attribute `model` is the clone.
         """
         model = clone(self)
-        if model._stays_where_it_is(X):
+        if self._stays_where_it_is(X):
             raise TypeError(f"X is {type(X).__name__}, and the fit runs on the CPU; pass a NumPy array.")
         AudioTransformer.fit(model, X, sample_rate=sample_rate)
         if fixed is None:
-            model._find()
+            model.find()
         else:
-            model._redesign(fixed)
-        return MovableModel(model, model._at_level(model._sounds(X, sample_rate)))
+            model.redesign(fixed)
+        return MovableModel(model, model.hear(X, sample_rate))
 
-    def _vjp_of_sounds(self, sounds: Sounds, names: tuple[str, ...], output: str = "features") -> tuple[Any, Pullback]:
+    def vjp_of_sounds(self, sounds: Sounds, names: tuple[str, ...], output: str = "features") -> tuple[Any, Pullback]:
         """`vjp` of sounds that are checked: at the model's rate and level, in its dtype."""
-        source, frame_samples = (self.output, self._frame_samples()) if output == "features" else (output, None)
+        source, frame_samples = (self.output, self.frame_samples()) if output == "features" else (output, None)
         pooled = output == "features" and self.pooling is not None
         batches = self._equal_batches(sounds.clips)
         run = self._pooled_vjp_runner(len(batches)) if pooled else self._vjp_runner(len(batches))
@@ -161,7 +160,7 @@ class DifferentiableTransformer(AudioTransformer):
 
     def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Any:
         """Bars of the samples as they were given: their level, their axes."""
-        gains = [np.dtype(self.dtype).type(self._gain(scale)) for scale in sounds.scales]
+        gains = [np.dtype(self.dtype).type(self.gain(scale)) for scale in sounds.scales]
         shaped = [bar if gain == 1 else bar * gain for bar, gain in zip(x_bars, gains)]
         if not sounds.has_ears:
             shaped = [bar[0] for bar in shaped]
@@ -175,19 +174,9 @@ class DifferentiableTransformer(AudioTransformer):
         size = max(1, self._signals_at_once // clips[0].shape[0])
         return [group[i : i + size] for group in by_shape.values() for i in range(0, len(group), size)]
 
-    def _differentiated(self, name: str) -> np.ndarray:
+    def value_of(self, name: str) -> np.ndarray:
         """Value of a parameter, shaped as its bar."""
         return np.asarray(self._parameters()[name], dtype=float)
-
-    def _set_found(self, found: dict[str, Value]) -> dict[str, Value]:
-        """Show what a fit found in attributes that end in _, unless the design has set them; all of them."""
-        learned = set(getattr(self, "_learned_", ()))
-        for name, value in found.items():
-            if f"{name}_" in learned or not hasattr(self, f"{name}_"):
-                setattr(self, f"{name}_", value)
-                learned.add(f"{name}_")
-        self._learned_ = tuple(sorted(learned))
-        return {f"{name}_": getattr(self, f"{name}_") for name in found}
 
     # --- what a model may do in its own way ---
 
@@ -218,40 +207,32 @@ class DifferentiableTransformer(AudioTransformer):
 
         return run_and_pool
 
-    def _bounds(self) -> dict[str, tuple[Any, Any]]:
-        """Lowest and highest value that learning may give a parameter; numbers, or arrays as `_differentiated`."""
+    def bounds(self) -> dict[str, tuple[Any, Any]]:
+        """Lowest and highest value that learning may give a parameter; numbers, or arrays as `value_of`."""
         return {}
 
-    def _without_effect(self) -> tuple[str, ...]:
-        """Parameters that have a derivative which is always 0: no response of the designed model depends on them."""
-        return ()
-
-    def _unlearnable(self) -> dict[str, str]:
+    def unlearnable(self) -> dict[str, str]:
         """Parameters that no fit may learn though they have a derivative, and why."""
-        return dict.fromkeys(self._without_effect(), "no response depends on it")
+        return {}
 
     def _learnable_names(self) -> tuple[str, ...]:
         """Parameters that a fit may learn."""
-        return tuple(name for name in self._differentiable() if name not in self._unlearnable())
+        return tuple(name for name in self.differentiable() if name not in self.unlearnable())
 
-    def _joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
+    def joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
         """Bounds within which these parameters may move at the same time."""
-        return self._bounds()
+        return self.bounds()
 
-    def _find(self, progress: Any = None) -> None:
+    def find(self, progress: Any = None) -> None:
         """Find parameters that need no labels, once the model is designed as given."""
 
-    def _measure(self) -> None:
+    def measure(self) -> None:
         """Measure what is known of the model, once parameters of it were learned."""
-
-    def _design_runs(self) -> None:
-        """As much of `_design` as runs need: what an optimiser repeats at every step."""
-        self._design()
 
     # --- what a model implements ---
 
     @abstractmethod
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         """Parameters that have a derivative."""
 
     @abstractmethod

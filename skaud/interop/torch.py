@@ -90,14 +90,14 @@ def as_module(
         )
     estimator = fitted_copy(estimator)
     if output != "features":
-        estimator._check_outputs((output,))
+        estimator.check_outputs((output,))
     return module(estimator, _names(estimator, learn), output, bounds)
 
 
 def _names(estimator: Any, learn: str | Sequence[str] | None) -> tuple[str, ...]:
     """Parameters that `learn` names."""
     if learn is None:
-        return estimator._names_to_learn() if hasattr(estimator, "learn") else ()
+        return estimator.learned_names() if hasattr(estimator, "learn") else ()
     model = MovableModel(estimator)
     return names_to_learn(model, learn, model.known(), may_be_none=True)
 

@@ -107,7 +107,7 @@ class AuditorySpectrogram(AnyArrays, StagedTransformer):
     output: str = "spectrogram"
     frame_length = None
     _solver = "adam"
-    _learn_sets = {"full": ("compression", "lateral_inhibition", "integration_s")}
+    learn_sets = {"full": ("compression", "lateral_inhibition", "integration_s")}
     _not_theirs = ("pooling", "frame_length", "n_jobs")
 
     _parameter_constraints: dict = {
@@ -161,11 +161,11 @@ class AuditorySpectrogram(AnyArrays, StagedTransformer):
         self.impulse_responses_ = self.stages_.cochlea.impulse_responses_
         self.latency_s_ = self.stages_.cochlea.latency_s_
         for stage in self.stages_.values():
-            for name in stage._differentiable():
+            for name in stage.differentiable():
                 setattr(self, f"{name}_", getattr(stage, f"{name}_"))
 
     def _level_in_kernel(self) -> float:
-        return self._level_of_one()  # the compression knows the level; the rest is linear
+        return self.level_of_one()  # the compression knows the level; the rest is linear
 
-    def _frame_samples(self) -> int:
+    def frame_samples(self) -> int:
         return frame_period(self.sample_rate, self.frame_rate_hz)

@@ -119,8 +119,8 @@ class BiomimeticFrontend(AuditorySpectrogram):
     {'compression': 129, 'lateral_inhibition': 2, 'integration_s': 1, 'scales_cycles_per_octave': 40, 'rates_hz': 40}
     """
 
-    _learn_sets = {
-        "full": (*AuditorySpectrogram._learn_sets["full"], "scales_cycles_per_octave", "rates_hz"),
+    learn_sets = {
+        "full": (*AuditorySpectrogram.learn_sets["full"], "scales_cycles_per_octave", "rates_hz"),
         "cortical": ("scales_cycles_per_octave", "rates_hz"),
     }
     _frames_at_once = HELD_AT_ONCE
@@ -179,8 +179,8 @@ class BiomimeticFrontend(AuditorySpectrogram):
         self.response = response
         self.output = output
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         refuse_pooling_of_complex(self)
 
     def _parts(self) -> dict[str, type[Stage] | None]:
@@ -188,19 +188,19 @@ class BiomimeticFrontend(AuditorySpectrogram):
 
     def _make_stages(self) -> Bunch:
         stages = super()._make_stages()
-        stages.cortical.frame_rate_hz = self.sample_rate / self._frame_samples()  # the exact one
+        stages.cortical.frame_rate_hz = self.sample_rate / self.frame_samples()  # the exact one
         return stages
 
     def _design(self) -> None:
-        is_first = not self._found_
+        is_first = not self.found_
         super()._design()
         if is_first:
             self.initial_scales_cycles_per_octave_ = self.scales_cycles_per_octave_
             self.initial_rates_hz_ = self.rates_hz_
         # Drawn once a fit, however often it designs.
         given = self._parameters()
-        drawn = {name: getattr(self, f"{name}_") for name in self._learn_sets["cortical"] if given[name] is None}
-        self._found_ |= drawn
-        self.stages_.cortical._found_ |= drawn
+        drawn = {name: getattr(self, f"{name}_") for name in self.learn_sets["cortical"] if given[name] is None}
+        self.found_ |= drawn
+        self.stages_.cortical.found_ |= drawn
         if self.output == "cortical":
             self.latency_s_ += self.stages_.cortical.latency_s_

@@ -15,7 +15,7 @@ from skaud._fitted import as_designed, as_fitted, fitted_copy
 from skaud.design import carfac as design
 from skaud.design import carfac_response
 from skaud.design.carfac import FULL_SCALE_DB_SPL, IHC_STYLES, of_ears
-from skaud.design.carfac_limits import check_coefficients, check_parameters, resolve_n_fibers, resolve_ohc_health
+from skaud.design.carfac_limits import check_coefficients, check_ranges, resolve_n_fibers, resolve_ohc_health
 from skaud.engines.carfac import LACKING, Cascade, channels_bar, health_bar
 from skaud.engines.carfac_cuda import COMPUTED, run_on_gpu
 from skaud.estimator.callbacks import FitProgress
@@ -361,17 +361,17 @@ class CARFAC(EngineTransformer, LearningTransformer):
         self.n_jobs = n_jobs
 
     _outputs = ("nap", "bm", "receptor_potential", "agc", "ohc", "spikes_per_s")
-    _rms_one_db_spl = FULL_SCALE_DB_SPL
-    _overflow_lasts = True
+    full_scale_db_spl = FULL_SCALE_DB_SPL
+    overflow_lasts = True
 
     # --- parameters to coefficients ---
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
-        check_parameters(self)
+    def check_parameters(self) -> None:
+        super().check_parameters()
+        check_ranges(self)
         check_audiograms(self.audiogram)
 
-    def _available_outputs(self) -> tuple[str, ...]:
+    def available_outputs(self) -> tuple[str, ...]:
         return tuple(name for name in self._outputs if name not in LACKING[self.ihc_style])
 
     def _design(self) -> None:
@@ -395,7 +395,7 @@ class CARFAC(EngineTransformer, LearningTransformer):
         self.n_fibers_ = of_ears([ear["n_fibers"].copy() for ear in resolved]) if has_synapse else None
         self._start_engine()
 
-    def _engine(self, parameters: dict[str, Any], dtype: str) -> Cascade:
+    def make_engine(self, parameters: dict[str, Any], dtype: str) -> Cascade:
         ears = self._ears_
         if parameters:
             resolved = self._resolve(self._parameters(), self.pole_frequencies_hz_)
@@ -406,8 +406,8 @@ class CARFAC(EngineTransformer, LearningTransformer):
     def _resolve(self, parameters: dict[str, Any], pole_hz: np.ndarray) -> list[dict[str, Any]]:
         """Parameters as the design takes them: an entry a channel where they may have one, for all ears or for each."""
         ears: list[dict[str, Any]] = [{}]
-        if np.ndim(self._found_.get("ohc_health", 1.0)) == 2:  # a fit found the health of every ear
-            found = {name: self._found_[name] for name in CHANNELWISE if name in self._found_}
+        if np.ndim(self.found_.get("ohc_health", 1.0)) == 2:  # a fit found the health of every ear
+            found = {name: self.found_[name] for name in CHANNELWISE if name in self.found_}
             ears = [dict(zip(found, own)) for own in zip(*found.values())]
         resolved = []
         for given in ({**parameters, **own} for own in ears):
@@ -417,7 +417,7 @@ class CARFAC(EngineTransformer, LearningTransformer):
             resolved.append(given)
         return resolved
 
-    def _channel_names(self) -> list[str]:
+    def channel_names(self) -> list[str]:
         # 1055hz; channels closer than 1 Hz get decimals
         ways = ([f"{hz:.{digits}f}hz" for hz in self.pole_frequencies_hz_] for digits in range(16))
         return next(names for names in ways if len(set(names)) == len(names))
@@ -437,17 +437,11 @@ class CARFAC(EngineTransformer, LearningTransformer):
 
     # --- parameters that have a derivative ---
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         each = () if len(self._ears_) == 1 else names_of_each_ear(self)
         return tuple(name for name in names_of_one_ear(self) if name not in each)
 
-    def _learnable_names(self) -> tuple[str, ...]:
-        return tuple(name for name in names_of_one_ear(self) if name not in self._unlearnable())
-
-    def _without_effect(self) -> tuple[str, ...]:
-        return tuple(reasons_for_no_effect(self))
-
-    def _unlearnable(self) -> dict[str, str]:
+    def unlearnable(self) -> dict[str, str]:
         reasons = reasons_for_no_effect(self)
         if self.audiogram is None:
             return reasons
@@ -456,28 +450,28 @@ class CARFAC(EngineTransformer, LearningTransformer):
         taken = ("ohc_health", "n_fibers") if self.explain_residual else ("ohc_health",)
         return reasons | dict.fromkeys(taken, "the fit to the audiogram finds it")
 
-    def _bounds(self) -> dict[str, tuple[Any, Any]]:
+    def bounds(self) -> dict[str, tuple[Any, Any]]:
         return learning_bounds(self, self._parameters())
 
-    def _differentiated(self, name: str) -> np.ndarray:
+    def value_of(self, name: str) -> np.ndarray:
         given = self._parameters()[name]
         if given is None or callable(given):
             given = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0][name]
         return np.asarray(given, dtype=float)
 
     def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
-        return self._engine_.parts if any(name != "ohc_health" for name in names) else ()
+        return self.engine_.parts if any(name != "ohc_health" for name in names) else ()
 
-    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+    def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
         if name not in CHANNELWISE:
-            return super()._parameter_bar(name, bars)
+            return super().parameter_bar(name, bars)
         # A channel's own acts on that channel's coefficients only: one step for all of them, a channel's product each.
         if name == "ohc_health" and not self.open_loop:
             bar = health_bar(bars)
         else:
             value = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0][name]
-            bar = channels_bar(bars, value, lambda moved: self._engine({name: moved}, "complex128"))
-        given = self._found_.get(name, getattr(self, name))
+            bar = channels_bar(bars, value, lambda moved: self.make_engine({name: moved}, "complex128"))
+        given = self.found_.get(name, getattr(self, name))
         one_for_all = given is not None and not callable(given) and np.ndim(given) < bar.ndim
         return bar.sum(axis=0) if one_for_all else bar
 
@@ -501,7 +495,7 @@ class CARFAC(EngineTransformer, LearningTransformer):
     def _most_iterations(self) -> int | None:
         return super()._most_iterations() if self.audiogram is None else None
 
-    def _find(self, progress: FitProgress | None = None) -> None:
+    def find(self, progress: FitProgress | None = None) -> None:
         if self.audiogram is None:
             return
 
@@ -511,12 +505,12 @@ class CARFAC(EngineTransformer, LearningTransformer):
 
         how = self._how_to_learn()
         fit = fit_audiograms(self, max_iter=how.max_iter, tol=how.tol, watch=watch)
-        self._redesign(self._found_ | fit.found)
+        self.redesign(self.found_ | fit.found)
         self.__dict__.update(fit.attributes())
         self.loss_curve_, self.n_iter_ = fit.loss_curve, fit.n_iter
         fit.warn(type(self).__name__, fibers_given=self.n_fibers is not None)
 
-    def _measure(self) -> None:
+    def measure(self) -> None:
         # Other parameters were learned since the fit to the audiogram: they move the thresholds too.
         if self.audiogram is not None:
             self.__dict__.update(measure_audiograms(self))
@@ -605,4 +599,4 @@ class CARFAC(EngineTransformer, LearningTransformer):
     def _run_on_gpu(self, X: Any, output: str, frame_samples: int) -> Any:
         """Frames of signals X (n_signals, n_samples) on a device."""
         parameters = {name: getattr(self, name) for name in COMPUTED} | {"output": output}
-        return run_on_gpu(X, self._ears_, parameters, frame_samples=frame_samples, dtype=self.dtype, gain=self._gain())
+        return run_on_gpu(X, self._ears_, parameters, frame_samples=frame_samples, dtype=self.dtype, gain=self.gain())

@@ -121,7 +121,7 @@ class King2019(StagedTransformer):
     np.float64(94.0)
     """
 
-    _rms_one_db_spl = FULL_SCALE_DB
+    full_scale_db_spl = FULL_SCALE_DB
     hair_cell = "dau1996"  # its one low-pass at 1000 Hz
 
     _parameter_constraints: dict = {

@@ -269,7 +269,7 @@ class Osses2021(StagedTransformer):
     _not_theirs = ("pooling", "frame_length", "n_jobs")
 
     def _level_in_kernel(self) -> float:
-        return self._level_of_one()
+        return self.level_of_one()
 
     def _parts(self) -> dict[str, type[Stage] | None]:
         return {

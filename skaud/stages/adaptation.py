@@ -108,8 +108,8 @@ class AdaptationLoops(ChannelStage, ChainStage):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         limit, time_constants = self.adaptation_limit, np.asarray(self.adaptation_time_constants_s, dtype=float)
         if limit is not None and not (limit == 0 or limit >= 1):
             raise ValueError(
@@ -126,9 +126,9 @@ class AdaptationLoops(ChannelStage, ChainStage):
                 f"adaptation_time_constants_s={self.adaptation_time_constants_s!r} must be finite and above 0 s; leave "
                 "out a loop that is not wanted."
             )
-        if not -1000 < self.minimum_level_db < self._rms_one_db_spl:
+        if not -1000 < self.minimum_level_db < self.full_scale_db_spl:
             raise ValueError(
-                f"minimum_level_db={self.minimum_level_db} must lie below {self._rms_one_db_spl:g} dB SPL, the level "
+                f"minimum_level_db={self.minimum_level_db} must lie below {self.full_scale_db_spl:g} dB SPL, the level "
                 "of full scale, and above -1000; the published one is 0."
             )
         self._make_parts(self.get_params(deep=False))
@@ -139,7 +139,7 @@ class AdaptationLoops(ChannelStage, ChainStage):
             parameters["adaptation_time_constants_s"],
             parameters["adaptation_limit"],
             parameters["minimum_level_db"],
-            self._level_of_one(),
+            self.level_of_one(),
         )
         limited = is_limited(parameters["adaptation_limit"])
         columns = [loops.smoothing, *([loops.range, -2 / loops.range] if limited else [])]
@@ -149,31 +149,31 @@ class AdaptationLoops(ChannelStage, ChainStage):
             Part(self.output, Rescale, table_of(loops.offset, loops.scale)),
         )
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         limit = ("adaptation_limit",) if is_limited(self._parameters()["adaptation_limit"]) else ()
         return (*limit, "adaptation_time_constants_s", "minimum_level_db")
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         parameters = self._parameters()
         n_loops, limit = len(parameters["adaptation_time_constants_s"]), parameters["adaptation_limit"]
-        floor = 10 ** ((parameters["minimum_level_db"] - self._rms_one_db_spl) / 20)
+        floor = 10 ** ((parameters["minimum_level_db"] - self.full_scale_db_spl) / 20)
         bounds = {"adaptation_time_constants_s": (1e-4, 5.0), "minimum_level_db": (-100.0, 40.0)}
         if is_limited(limit):
             # A little above what the floor allows, and below the floor that the limit allows.
             bounds["adaptation_limit"] = (max(1.05, 1.02 * lowest_limit(n_loops, floor)), 100.0)
-            highest = self._rms_one_db_spl + 20 * np.log10((1 - 1.02 / limit) ** (0.5 * 2**n_loops))
+            highest = self.full_scale_db_spl + 20 * np.log10((1 - 1.02 / limit) ** (0.5 * 2**n_loops))
             bounds["minimum_level_db"] = (-100.0, float(min(40.0, highest)))
-        return {name: bounds[name] for name in self._differentiable()}
+        return {name: bounds[name] for name in self.differentiable()}
 
-    def _joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
-        bounds = self._bounds()
+    def joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+        bounds = self.bounds()
         if {"adaptation_limit", "minimum_level_db"} <= set(names):
             # A higher floor needs a higher limit: the floor may rise half its way, and the limit fall to meet it.
             parameters = self._parameters()
             lowest_db, highest_db = bounds["minimum_level_db"]
             highest_db = (min(max(parameters["minimum_level_db"], lowest_db), highest_db) + highest_db) / 2
             n_loops = len(parameters["adaptation_time_constants_s"])
-            limit = 1.02 * lowest_limit(n_loops, 10 ** ((highest_db - self._rms_one_db_spl) / 20))
+            limit = 1.02 * lowest_limit(n_loops, 10 ** ((highest_db - self.full_scale_db_spl) / 20))
             bounds["minimum_level_db"] = lowest_db, highest_db
             bounds["adaptation_limit"] = max(1.05, limit), bounds["adaptation_limit"][1]
         return bounds

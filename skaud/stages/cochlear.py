@@ -36,14 +36,14 @@ POSITIVE = [Interval(Real, 0, None, closed="neither")]
 class SpectrogramStage(AnyArrays, FusedStage):
     """A stage of the auditory spectrogram."""
 
-    _engine_: Spectrogram
+    engine_: Spectrogram
     coefficients_: Design
 
     @abstractmethod
     def _make_design(self, parameters: dict[str, Any]) -> Design:
         """Coefficients from all parameters."""
 
-    def _design_with(self, parameters: dict[str, Any]) -> Design:
+    def design_with(self, parameters: dict[str, Any]) -> Design:
         """Coefficients, with some parameters replaced by others, which may take a complex step."""
         return self._make_design(self._resolve(self._parameters()) | parameters) if parameters else self.coefficients_
 
@@ -52,8 +52,8 @@ class SpectrogramStage(AnyArrays, FusedStage):
         super()._design()
 
     @staticmethod
-    def _fuse(stages: Sequence[SpectrogramStage], changed: dict[str, dict[str, Any]], dtype: str) -> Spectrogram:
-        return Spectrogram(merge([stage._design_with(changed.get(stage.output, {})) for stage in stages]), dtype)
+    def fuse(stages: Sequence[SpectrogramStage], changed: dict[str, dict[str, Any]], dtype: str) -> Spectrogram:
+        return Spectrogram(merge([stage.design_with(changed.get(stage.output, {})) for stage in stages]), dtype)
 
 
 class ResponseStage(AnyArrays, ChannelStage):
@@ -84,7 +84,7 @@ class ResponseStage(AnyArrays, ChannelStage):
     def _take_where_it_is(self, X: Any) -> None:
         if len(X.shape) < 3:
             self._check_sounds(np.empty(tuple(X.shape)), None)
-        self._take_channels(X.shape[-2])
+        self.take_channels(X.shape[-2])
         super()._take_where_it_is(X)
 
 
@@ -160,8 +160,8 @@ class CochlearFilterbank(SpectrogramStage):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         if is_foreign(self.filters):
             raise ValueError("filters must be 'roex', a path, or B and A as NumPy arrays; convert them.")
 
@@ -179,15 +179,15 @@ class CochlearFilterbank(SpectrogramStage):
         super()._design()
         assert self.coefficients_.filters is not None
         self.impulse_responses_ = self.coefficients_.filters.response
-        self.latency_s_ = self._engine_.latency_samples / self.sample_rate
+        self.latency_s_ = self.engine_.latency_samples / self.sample_rate
 
     def _make_design(self, parameters: dict[str, Any]) -> Design:
         return Design(design.N_CHANNELS, design_filters(self.filters, self.sample_rate, self.dtype))
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ()
 
-    def _channel_names(self) -> list[str]:
+    def channel_names(self) -> list[str]:
         return [f"{hz:.0f}hz" for hz in self.channel_frequencies_hz_]
 
 
@@ -260,16 +260,16 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
         return parameters | {"compression": check_exponents(parameters["compression"], self.n_channels_in_)}
 
     def _make_design(self, parameters: dict[str, Any]) -> Design:
-        gain = 10 ** ((self._level_of_one() - self._rms_one_db_spl) / 20)
+        gain = 10 ** ((self.level_of_one() - self.full_scale_db_spl) / 20)
         return Design(self.n_channels_in_, gain=gain, compression=parameters["compression"])
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ("compression",)
 
-    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+    def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
         return bars[0]
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         return {"compression": (0.05, 3.0)}
 
 
@@ -343,16 +343,16 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
             )
         return Design(self.n_channels_in_, inhibition=parameters["lateral_inhibition"])
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ("lateral_inhibition",)
 
-    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+    def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
         return bars[0]
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         return {"lateral_inhibition": (-3.0, 3.0)}
 
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         return names[:-1]
 
 
@@ -417,8 +417,8 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         frame_period(self.sample_rate, self.frame_rate_hz)
 
     def _design(self) -> None:
@@ -427,13 +427,13 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
 
     def _make_design(self, parameters: dict[str, Any]) -> Design:
         decay = np.exp(-1 / (parameters["integration_s"] * self.sample_rate)).item()
-        return Design(self.n_channels_in_, decay=decay, period=self._frame_samples())
+        return Design(self.n_channels_in_, decay=decay, period=self.frame_samples())
 
-    def _frame_samples(self) -> int:
+    def frame_samples(self) -> int:
         return frame_period(self.sample_rate, self.frame_rate_hz)
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ("integration_s",)
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         return {"integration_s": (5e-4, 0.5)}

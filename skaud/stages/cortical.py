@@ -95,7 +95,7 @@ class CorticalSTRF(ResponseStage):
     _outputs = ("cortical",)
     output = "cortical"
     _frames_at_once = HELD_AT_ONCE
-    _engine_: Cortical
+    engine_: Cortical
 
     _parameter_constraints: dict = {
         **{k: v for k, v in AudioTransformer._parameter_constraints.items() if k in ("pooling", "dtype", "n_jobs")},
@@ -144,30 +144,30 @@ class CorticalSTRF(ResponseStage):
     def _check_rate(self) -> None:
         """That of frames may be any."""
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         refuse_pooling_of_complex(self)
 
     def _design(self) -> None:
         self.scales_cycles_per_octave_, self.rates_hz_ = design_strfs(self, self._parameters())
         super()._design()
-        self.latency_s_ = self._engine_.latency_frames / self.frame_rate_hz
+        self.latency_s_ = self.engine_.latency_frames / self.frame_rate_hz
 
-    def _engine(self, parameters: dict[str, Any], dtype: str) -> Cortical:
-        own = {name: getattr(self, f"{name}_") for name in self._differentiable()} | parameters
+    def make_engine(self, parameters: dict[str, Any], dtype: str) -> Cortical:
+        own = {name: getattr(self, f"{name}_") for name in self.differentiable()} | parameters
         strfs = STRFs(own["scales_cycles_per_octave"], own["rates_hz"], self.frame_rate_hz, self.channels_per_octave)
         return Cortical(strfs, self.n_channels_in_, self.response, dtype)
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ("scales_cycles_per_octave", "rates_hz")
 
-    def _differentiated(self, name: str) -> np.ndarray:
+    def value_of(self, name: str) -> np.ndarray:
         return np.asarray(getattr(self, f"{name}_"), dtype=float)
 
-    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
-        return bars[self._differentiable().index(name)]
+    def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+        return bars[self.differentiable().index(name)]
 
-    def _bounds(self) -> dict[str, tuple[Any, Any]]:
+    def bounds(self) -> dict[str, tuple[Any, Any]]:
         signs = np.sign(self.rates_hz_)  # the sign chooses half of the spectrum: no rate crosses 0
         slowest, fastest = SLOWEST_RATE_HZ * signs, self.frame_rate_hz / 2 * signs
         return {
@@ -194,11 +194,11 @@ class CorticalSTRF(ResponseStage):
             self._names_in_ = [str(name) for name in input_features]
         return super().get_feature_names_out(input_features)
 
-    def _channel_names(self) -> list[str]:
+    def channel_names(self) -> list[str]:
         names = getattr(self, "_names_in_", [f"channel{c}" for c in range(self.n_channels_in_)])
-        return self._names_after(names)
+        return self.names_after(names)
 
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         strfs = strf_names(self.scales_cycles_per_octave_, self.rates_hz_)
         return [f"{strf}_{name}" for strf in strfs for name in names]
 

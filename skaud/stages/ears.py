@@ -39,8 +39,8 @@ class EarStage(Stage):
     def _published_table(self) -> design.Table:
         """The ear's own gains."""
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         if self.gains_db is None and self.frequencies_hz is not None:
             raise ValueError(
                 "gains_db=None must be given where frequencies_hz is: a table has both; None for both is the ear's own."
@@ -96,7 +96,7 @@ class EarStage(Stage):
         clips, _ = as_list(X)
         if not clips or take_apart(clips[0], "X[0]").sample_rate is None:
             return filtered
-        return [Sound(clip, self.sample_rate, self._level_of_one()) for clip in filtered]
+        return [Sound(clip, self.sample_rate, self.level_of_one()) for clip in filtered]
 
     @as_designed
     def vjp(
@@ -152,10 +152,10 @@ class EarStage(Stage):
         Y, state = super().transform_chunk(X, state)
         return Y[..., 0, :], state
 
-    def _channel_names(self) -> list[str]:
+    def channel_names(self) -> list[str]:
         return ["sound"]
 
-    def _engine(self, parameters: dict[str, Any], dtype: str) -> Fir:
+    def make_engine(self, parameters: dict[str, Any], dtype: str) -> Fir:
         fir = self.filter_.fir
         if "gains_db" in parameters:
             table = self._table()
@@ -163,7 +163,7 @@ class EarStage(Stage):
             fir = self._filter(design.Table(table.frequencies_hz, gains)).fir
         return Fir(self.output, fir, self.filter_.advance, dtype)
 
-    def _why_no_chunks(self) -> str | None:
+    def why_no_chunks(self) -> str | None:
         if self.phase == "minimum":
             return None
         return (
@@ -173,17 +173,17 @@ class EarStage(Stage):
 
     # --- derivatives ---
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ("gains_db",)
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         """Physical limits of every parameter that has a derivative."""
         return {"gains_db": (-80.0, 40.0)}
 
-    def _differentiated(self, name: str) -> np.ndarray:
+    def value_of(self, name: str) -> np.ndarray:
         return self.gains_db_
 
-    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+    def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
         (taps_bar,), table = bars, self._table()
         gains_bar = design.design_ear_adjoint(taps_bar, table, self.sample_rate, self.phase, **self._options())
         # gains = 10 ** (gains_db / 20)

@@ -108,8 +108,8 @@ class GammatoneFilterbank(ChainStage):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate)
 
     def _design(self) -> None:
@@ -118,7 +118,7 @@ class GammatoneFilterbank(ChainStage):
         super()._design()
 
     @property
-    def _n_channels_in_chain(self) -> int:
+    def n_channels_in_chain(self) -> int:
         return self.n_channels_
 
     def _make_filters(self, bandwidth_factor: float) -> design.GammatoneCoefficients:
@@ -152,13 +152,13 @@ class GammatoneFilterbank(ChainStage):
         filters = self._make_filters(self._parameters()["bandwidth_factor"])
         return design.transfer_function(filters, self.sample_rate, frequencies)
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ("bandwidth_factor",)
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         return {"bandwidth_factor": (0.2, 5.0)}
 
-    def _channel_names(self) -> list[str]:
+    def channel_names(self) -> list[str]:
         return channel_names(self.channel_frequencies_hz_)
 
 

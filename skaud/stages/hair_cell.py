@@ -89,8 +89,8 @@ class HairCellEnvelope(ChannelStage, ChainStage):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         check_corner("hair_cell_corner_hz", self.hair_cell_corner_hz, self.sample_rate)
 
     def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -103,8 +103,8 @@ class HairCellEnvelope(ChannelStage, ChainStage):
         coefficients = table_of(*low_pass(parameters["hair_cell_corner_hz"], self.sample_rate))
         return (Part(self.output, KINDS[n_passes], coefficients),)
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ("hair_cell_corner_hz",)
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         return {"hair_cell_corner_hz": corner_bounds(self.sample_rate)}

@@ -70,7 +70,7 @@ class Compression(ChannelStage, ChainStage):
 
     _outputs = ("compression",)
     output = "compression"
-    _rms_one_db_spl = design.FULL_SCALE_DB
+    full_scale_db_spl = design.FULL_SCALE_DB
 
     _parameter_constraints: dict = {
         **AudioTransformer._parameter_constraints,
@@ -103,10 +103,10 @@ class Compression(ChannelStage, ChainStage):
         self.n_jobs = n_jobs
 
     def _level_in_kernel(self) -> float:
-        return self._rms_one_db_spl  # the knee is in pascals
+        return self.full_scale_db_spl  # the knee is in pascals
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         exponents = np.asarray(self.compression_exponent, dtype=float)
         if exponents.ndim > 1 or not np.isfinite(exponents).all() or (exponents <= 0).any():
             raise ValueError(
@@ -130,10 +130,10 @@ class Compression(ChannelStage, ChainStage):
         columns = table_of(exponent, knee, float(self.compression == "broken_stick"))
         return (Part(self.output, Compress, np.moveaxis(columns, 0, 1)),)
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ("compression_exponent", "compression_knee_db")
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         return {"compression_exponent": (0.05, 1.0), "compression_knee_db": (-20.0, 100.0)}
 
 
@@ -194,18 +194,18 @@ class AdaptationHighPass(ChannelStage, ChainStage):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         check_corner("adaptation_corner_hz", self.adaptation_corner_hz, self.sample_rate)
 
     def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
         coefficients = table_of(*design.high_pass(parameters["adaptation_corner_hz"], self.sample_rate))
         return (Part(self.output, HighPass, coefficients),)
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ("adaptation_corner_hz",)
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         return {"adaptation_corner_hz": (0.1, 100.0)}
 
 
@@ -303,8 +303,8 @@ class ModulationBandpass(ChannelStage, ChainStage):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         check_corner("modulation_low_pass_hz", self.modulation_low_pass_hz, self.sample_rate)
         if self.modulation_low_hz > self.modulation_high_hz:
             raise ValueError(
@@ -346,12 +346,12 @@ class ModulationBandpass(ChannelStage, ChainStage):
             *filter_parts(self.output, BandEnvelope, bands[~signed], (~signed).sum() * every),
         )
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         high = () if self.modulation_n_filters is None else ("modulation_high_hz",)
         low_pass = () if self.modulation_low_pass_hz is None else ("modulation_low_pass_hz",)
         return ("modulation_low_hz", *high, "modulation_q", *low_pass)
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         own = self._parameters()
         highest = self._frequencies(own)[-1]
         room = 0.45 * self.sample_rate / design.upper_edge(highest, own["modulation_q"])
@@ -361,9 +361,9 @@ class ModulationBandpass(ChannelStage, ChainStage):
             "modulation_q": (own["modulation_q"] / min(2.0, room), 2 * own["modulation_q"]),
             "modulation_low_pass_hz": corner_bounds(self.sample_rate),
         }
-        return {name: bounds[name] for name in self._differentiable()}
+        return {name: bounds[name] for name in self.differentiable()}
 
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         for digits in range(3, 16):  # mf5.24; filters closer than that get more digits
             filters = [f"mf{hz:.{digits}g}" for hz in self.modulation_frequencies_hz_]
             if len(set(filters)) == len(filters):

@@ -138,8 +138,8 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate)
         if not 0.5 < self.modulation_q <= MAX_Q:
             raise ValueError(
@@ -206,12 +206,12 @@ class ModulationFilterbank(ChannelStage, ChainStage):
             *filter_parts(self.output, EnvelopeFilter, envelope, counts - design.N_LINEAR),
         )
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         low_passed = self._resolve(self._parameters())["envelope_low_pass_hz"] is not None
         low_pass = ("envelope_low_pass_hz",) if low_passed else ()
         return ("modulation_q", "modulation_low_pass_hz", *low_pass, "envelope_attenuation")
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
+    def bounds(self) -> dict[str, tuple[float, float]]:
         # Below this Q the highest filter would lie above a quarter of the sample rate.
         n_filters, lowest = max(self._count_filters()), 0.51
         while design.first_frequencies(n_filters, lowest)[-1] > self.sample_rate / 4:
@@ -222,9 +222,9 @@ class ModulationFilterbank(ChannelStage, ChainStage):
             "envelope_low_pass_hz": corner_bounds(self.sample_rate),
             "envelope_attenuation": (1e-3, 1e3),
         }
-        return {name: bounds[name] for name in self._differentiable()}
+        return {name: bounds[name] for name in self.differentiable()}
 
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         return modulation_names(self.modulation_index_)
 
 

@@ -39,14 +39,14 @@ class Stage(EngineTransformer):
         check_rate(self.sample_rate)
 
     def _level_in_kernel(self) -> float:
-        return self._level_of_one()  # what depends on level knows it itself; the rest is linear
+        return self.level_of_one()  # what depends on level knows it itself; the rest is linear
 
     def _design(self) -> None:
         self._start_engine()
 
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         """Names of the stage's outputs, from those of what it takes."""
-        return self._channel_names()
+        return self.channel_names()
 
 
 class FusedStage(Stage):
@@ -54,18 +54,18 @@ class FusedStage(Stage):
 
     @staticmethod
     @abstractmethod
-    def _fuse(stages: Sequence[Any], changed: dict[str, dict[str, Any]], dtype: str) -> Engine:
+    def fuse(stages: Sequence[Any], changed: dict[str, dict[str, Any]], dtype: str) -> Engine:
         """Engine of neighbours, some of whose parameters, by the stage's output, are replaced by others."""
 
     def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
         """Parameters, with numbers where None stands for published ones."""
         return parameters
 
-    def _differentiated(self, name: str) -> np.ndarray:
+    def value_of(self, name: str) -> np.ndarray:
         return np.asarray(self._resolve(self._parameters())[name], dtype=float)
 
-    def _engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
-        return self._fuse([self], {self.output: parameters}, dtype)
+    def make_engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
+        return self.fuse([self], {self.output: parameters}, dtype)
 
 
 class ChainStage(FusedStage):
@@ -78,11 +78,11 @@ class ChainStage(FusedStage):
         """What it brings to a chain, from all parameters."""
 
     @property
-    def _n_channels_in_chain(self) -> int:
+    def n_channels_in_chain(self) -> int:
         """Channels that go through its parts."""
         return self.n_channels_in_
 
-    def _parts_with(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+    def parts_with(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
         """What it brings, with some parameters replaced by others, which may take a complex step."""
         return self._make_parts(self._resolve(self._parameters()) | parameters) if parameters else self.coefficients_
 
@@ -91,10 +91,10 @@ class ChainStage(FusedStage):
         super()._design()
 
     @staticmethod
-    def _fuse(stages: Sequence[ChainStage], changed: dict[str, dict[str, Any]], dtype: str) -> Chain:
-        parts = [part for stage in stages for part in stage._parts_with(changed.get(stage.output, {}))]
+    def fuse(stages: Sequence[ChainStage], changed: dict[str, dict[str, Any]], dtype: str) -> Chain:
+        parts = [part for stage in stages for part in stage.parts_with(changed.get(stage.output, {}))]
         first = stages[0]
-        return Chain(parts, first._n_channels_in_chain, dtype, takes_channels=first._takes_channels)
+        return Chain(parts, first.n_channels_in_chain, dtype, takes_channels=first.takes_channels)
 
 
 class ChannelStage(Stage):
@@ -108,7 +108,7 @@ class ChannelStage(Stage):
 
     n_channels_in_: int
     _has_channels_: bool  # whether X had an axis for them
-    _takes_channels = True
+    takes_channels = True
 
     __metadata_request__fit = {"sample_rate": False}  # of clips, and X are responses
     __metadata_request__transform = {"sample_rate": False}
@@ -121,10 +121,10 @@ class ChannelStage(Stage):
                     f"X is None, and {type(self).__name__} has the channels of X; pass the response of a filterbank, "
                     "or an array of zeros in its shape."
                 )
-            self._take_channels(n_channels)
+            self.take_channels(n_channels)
         super()._design()
 
-    def _take_channels(self, n_channels: int | None) -> None:
+    def take_channels(self, n_channels: int | None) -> None:
         """Be a stage for so many channels, or for one without an axis."""
         self.n_channels_in_, self._has_channels_ = n_channels or 1, n_channels is not None
 
@@ -148,7 +148,7 @@ class ChannelStage(Stage):
         if n_channels is not None:
             n_channels //= n_ears or 1
         if options.get("reset"):
-            self._take_channels(n_channels)
+            self.take_channels(n_channels)
         elif (n_channels or 1) != self.n_channels_in_:
             raise ValueError(
                 f"X has {n_channels or 1} channels and had {self.n_channels_in_} in fit; pass the response of the same "
@@ -169,10 +169,10 @@ class ChannelStage(Stage):
     def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Any:
         return super()._shape_as_x(x_bars if self._has_channels_ else [bar[:, 0] for bar in x_bars], sounds)
 
-    def _channel_names(self) -> list[str]:
-        return self._names_after([f"channel{c}" for c in range(self.n_channels_in_)])
+    def channel_names(self) -> list[str]:
+        return self.names_after([f"channel{c}" for c in range(self.n_channels_in_)])
 
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         return names
 
 

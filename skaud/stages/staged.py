@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import Bunch
 
-from skaud._fitted import remember_parameters
+from skaud._fitted import parameter_names, remember_parameters
 from skaud.engines.engine import Engine
 from skaud.engines.series import Series
 from skaud.estimator.callbacks import FitProgress
@@ -43,10 +43,10 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
 
     # --- parameters to coefficients ---
 
-    def _check_parameters(self) -> None:
-        super()._check_parameters()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         for stage in self._make_stages().values():
-            stage._check_parameters()
+            stage.check_parameters()
 
     def _make_stages(self) -> Bunch:
         """The stages, each with those of the model's parameters that it has, and those that a fit found; not fitted."""
@@ -54,101 +54,100 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
         for name, part in self._parts().items():
             if part is not None:
                 renamed = self._renamed.get(name, {})
-                own = {k: renamed.get(k, k) for k in part._get_param_names() if k not in self._not_theirs}
+                own = {k: renamed.get(k, k) for k in parameter_names(part) if k not in self._not_theirs}
                 own = {k: theirs for k, theirs in own.items() if hasattr(self, theirs)}
                 stages[name] = part(**{k: getattr(self, theirs) for k, theirs in own.items()})
-                stages[name]._found_ = {k: self._found_[theirs] for k, theirs in own.items() if theirs in self._found_}
+                stages[name].found_ = {k: self.found_[theirs] for k, theirs in own.items() if theirs in self.found_}
         return stages
 
     def _design(self) -> None:
-        before = self.stages_ if self._found_ and hasattr(self, "stages_") else {}
+        before = self.stages_ if self.found_ and hasattr(self, "stages_") else {}
         self.stages_ = self._make_stages()
         n_channels = None
         for name, stage in self.stages_.items():
-            if name in before and _same(before[name]._found_, stage._found_):  # a fit changes few stages, many times
+            if name in before and _same(before[name].found_, stage.found_):  # a fit changes few stages, many times
                 stage = self.stages_[name] = before[name]
             else:
-                stage.n_ears_in_, stage._takes_any_ears_ = self.n_ears_in_, self._takes_any_ears_
+                stage.n_ears_in_, stage.takes_any_ears_ = self.n_ears_in_, self.takes_any_ears_
                 if isinstance(stage, ChannelStage):
-                    stage._take_channels(n_channels)
+                    stage.take_channels(n_channels)
                 self._design_stage(name, stage)
                 remember_parameters(stage)
-            n_channels = len(stage._channel_names())
+            n_channels = len(stage.channel_names())
         self._start_engine()
 
     def _design_stage(self, name: str, stage: Stage) -> None:
         try:
-            stage._design()
+            stage.redesign(stage.found_)
         except ValueError as error:
             message = str(error)
             for own, theirs in self._renamed.get(name, {}).items():  # as the parameter is called here
                 message = message.replace(own, theirs)
             raise ValueError(message) from error
 
-    def _engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
+    def make_engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
         changed: dict[str, dict[str, Any]] = {}
         for name, value in parameters.items():
             stage_name, own = self._owners()[name]
             changed.setdefault(stage_name, {})[own] = value
         engines: list[Engine] = []
-        for fuse, neighbours in groupby(self.stages_.items(), lambda item: getattr(item[1], "_fuse", None)):
+        for fuse, neighbours in groupby(self.stages_.items(), lambda item: getattr(item[1], "fuse", None)):
             if fuse is not None:  # neighbours that run as one
                 engines.append(fuse([stage for _, stage in neighbours], changed, dtype))
                 continue
             for name, stage in neighbours:
                 is_same = name not in changed and dtype == self.dtype
-                engines.append(stage._engine_ if is_same else stage._engine(changed.get(name, {}), dtype))
+                engines.append(stage.engine_ if is_same else stage.make_engine(changed.get(name, {}), dtype))
         engines = engines[self._n_engines_left_out_ :]
         return engines[0] if len(engines) == 1 else Series(engines)
 
-    def _why_no_chunks(self) -> str | None:
-        return next(filter(None, (stage._why_no_chunks() for stage in self.stages_.values())), None)
+    def why_no_chunks(self) -> str | None:
+        return next(filter(None, (stage.why_no_chunks() for stage in self.stages_.values())), None)
 
     # --- parameters that have a derivative, which the stages own ---
 
-    def _owners(self, stages: Bunch | None = None) -> dict[str, tuple[str, str]]:
+    def _owners(self) -> dict[str, tuple[str, str]]:
         """Stage of every parameter that has a derivative, and the parameter's name there."""
         return {
             self._renamed.get(name, {}).get(own, own): (name, own)
-            for name, stage in (self.stages_ if stages is None else stages).items()
-            for own in stage._differentiable()
+            for name, stage in self.stages_.items()
+            for own in stage.differentiable()
         }
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return tuple(self._owners())
 
     def _learnable_names(self) -> tuple[str, ...]:
-        stages = self._make_stages()
-        reached = list(stages)[: list(stages).index(self.output) + 1]
-        return tuple(name for name, (stage, _) in self._owners(stages).items() if stage in reached)
+        reached = list(self.stages_)[: list(self.stages_).index(self.output) + 1]
+        return tuple(name for name, (stage, _) in self._owners().items() if stage in reached)
 
-    def _bounds(self) -> dict[str, tuple[float, float]]:
-        return self._joint_bounds(())
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        return self.joint_bounds(())
 
-    def _joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
-        return {name: self.stages_[stage]._joint_bounds(names)[own] for name, (stage, own) in self._owners().items()}
+    def joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[float, float]]:
+        return {name: self.stages_[stage].joint_bounds(names)[own] for name, (stage, own) in self._owners().items()}
 
-    def _differentiated(self, name: str) -> np.ndarray:
+    def value_of(self, name: str) -> np.ndarray:
         stage, own = self._owners()[name]
-        return self.stages_[stage]._differentiated(own)
+        return self.stages_[stage].value_of(own)
 
     def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
         return tuple({self._owners()[name][0] for name in names})
 
-    def _parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+    def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
         stage, own = self._owners()[name]
-        engines, at = getattr(self._engine_, "engines", (self._engine_,)), 0
+        engines, at = getattr(self.engine_, "engines", (self.engine_,)), 0
         for engine in engines:
             n_arrays = len(engine.coefficients())
             if stage in engine.outputs and (arrays := engine.arrays_of(stage)) is not None:  # as those of it alone
-                return self.stages_[stage]._parameter_bar(own, bars[at : at + n_arrays][arrays])
+                return self.stages_[stage].parameter_bar(own, bars[at : at + n_arrays][arrays])
             at += n_arrays
-        return super()._parameter_bar(name, bars)
+        return super().parameter_bar(name, bars)
 
     def _learn(self, sounds: Sounds, labels: Labels, progress: FitProgress) -> None:
         """Learn; what comes before the first stage that learns is computed once, where it holds little."""
-        learning = {self._owners()[name][0] for name in self._names_to_learn()}
-        engine = self._engine_
+        learning = {self._owners()[name][0] for name in self.learned_names()}
+        engine = self.engine_
         if isinstance(engine, Series):
             n_fixed = min(k for k, own in enumerate(engine.engines) if not learning.isdisjoint(own.outputs))
             if n_fixed and engine.engines[n_fixed].takes_channels:
@@ -166,13 +165,13 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
 
     # --- names ---
 
-    def _available_outputs(self) -> tuple[str, ...]:
+    def available_outputs(self) -> tuple[str, ...]:
         return tuple(name for name, part in self._parts().items() if part is not None)
 
-    def _channel_names(self) -> list[str]:
+    def channel_names(self) -> list[str]:
         names: list[str] = []
         for name, stage in self.stages_.items():
-            names = stage._names_after(names)
+            names = stage.names_after(names)
             if name == self.output:
                 break
         return names

@@ -57,7 +57,7 @@ def test_forward_and_adjoint(benchmark, y_s, record, output):
 
 def test_forward_and_adjoint_for_everything(benchmark, y_s, record):
     model = Osses2021().fit(SECOND)
-    names = ("X", *model._differentiable())
+    names = ("X", *model.differentiable())
     value_bar = np.ones_like(model.vjp(SECOND)[0])
     benchmark.pedantic(lambda: model.vjp(SECOND, wrt=names)[1](value_bar), rounds=9, warmup_rounds=1)
     record("forward and adjoint for X and all parameters", benchmark.stats.stats.min / y_s, "Y", "<= 12")
@@ -71,7 +71,7 @@ def peak_mib():  # of this process alone: getrusage would tell that of the one i
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 def gradient(x):
     model = Osses2021().fit(x)
-    value, pullback = model.vjp(x, wrt=("X", *model._differentiable()))
+    value, pullback = model.vjp(x, wrt=("X", *model.differentiable()))
     pullback(np.ones_like(value))
 gradient(np.zeros((1, 4410), "float32"))
 x = (np.random.default_rng(0).standard_normal((1, int(sys.argv[1]) * 44100)) * 0.05).astype("float32")

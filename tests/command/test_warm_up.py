@@ -73,7 +73,7 @@ for module, name in MODELS.values():
     value, pullback = model.vjp(x)
     pullback(value)
     make().fit(x[np.newaxis]).transform(x[np.newaxis])
-    make(learn=Learn(model._differentiable()[0], max_iter=1, tol=1e30)).fit(x, [0, 1, 0, 1])
+    make(learn=Learn(model.differentiable()[0], max_iter=1, tol=1e30)).fit(x, [0, 1, 0, 1])
     if name != "BiomimeticFrontend":
         frames = make(pooling=None).fit(x)
         frames.transform_chunk(x, frames.initial_state(4))

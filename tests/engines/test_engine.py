@@ -35,7 +35,7 @@ def _clips(*lengths, n_ears=2):
 @pytest.mark.parametrize("frame_samples", [None, 80])
 @pytest.mark.parametrize("hop", [None, 240, 10**6])
 def test_clips_side_by_side_and_in_blocks_are_what_each_is_alone(model, frame_samples, hop):
-    clips, engine, output = _clips(30, 80, 500, 500, 713), model._engine_, model.output
+    clips, engine, output = _clips(30, 80, 500, 500, 713), model.engine_, model.output
     pieces = [[] for _ in clips]
     for i, response in respond_in_blocks(engine, clips, output, frame_samples, hop):
         pieces[i].append(response)
@@ -47,7 +47,7 @@ def test_clips_side_by_side_and_in_blocks_are_what_each_is_alone(model, frame_sa
 
 
 def test_a_clip_shorter_than_a_frame_is_one_frame_and_the_rest_of_a_longer_one_is_dropped(model):
-    engine, output = model._engine_, model.output
+    engine, output = model.engine_, model.output
     for n_samples, frame in ((30, 30), (199, 80)):
         (clip,) = _clips(n_samples)
         frames = respond(engine, clip[np.newaxis], (output,), 80)[output]
@@ -59,7 +59,7 @@ def test_a_clip_shorter_than_a_frame_is_one_frame_and_the_rest_of_a_longer_one_i
 
 @pytest.mark.parametrize("frame_samples", [None, 80])
 def test_a_recorded_response_is_that_of_a_run(model, frame_samples):
-    x, engine, output = np.stack(_clips(700, 700, n_ears=1)), model._engine_, model.output
+    x, engine, output = np.stack(_clips(700, 700, n_ears=1)), model.engine_, model.output
     recorded, tape = engine.record(x, output, frame_samples)
     np.testing.assert_array_equal(recorded, respond(engine, x, (output,), frame_samples)[output])
     x_bar, bars = engine.pull_back(tape, np.ones_like(recorded), engine.parts)

@@ -48,7 +48,7 @@ class LeakyEnergy(AudioTransformer):
     def _design(self):
         self._fingerprint_ = "leaky"
 
-    def _channel_names(self):
+    def channel_names(self):
         return [f"pole{pole}" for pole in self._poles]
 
     def _initial_arrays(self, n_ears):

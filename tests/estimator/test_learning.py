@@ -102,7 +102,7 @@ def test_clips_of_weight_0_are_as_good_as_left_out(solver):
 def test_the_derivative_of_the_weighted_loss_follows_differences(solver):
     model = cochlea(dtype="float64", learn=None).fit(CLIPS)
     labels = Labels(Y, 12, a_frame=False, weights=np.linspace(0.1, 2, 12))
-    movable, indices = MovableModel(model, model._sounds(CLIPS, None)), np.arange(12)
+    movable, indices = MovableModel(model, model.hear(CLIPS)), np.arange(12)
     parameters = BoundedParameters(movable, ("max_zeta",))
     objective = SoftmaxObjective(movable, parameters, labels, l2=0.1, signals_at_once=5)
     x, evaluate = objective.begin(indices), objective.projected
@@ -178,7 +178,7 @@ def test_adam_begins_with_a_head_that_knows_nothing():
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 def test_the_derivative_of_the_loss_follows_differences(solver):
     model = cochlea(dtype="float64", pooling=("mean", "max"), learn=None).fit(CLIPS)
-    movable = MovableModel(model, model._sounds(CLIPS, None))
+    movable = MovableModel(model, model.hear(CLIPS))
     parameters = BoundedParameters(movable, ("max_zeta", "agc_time_constants_s"))
     labels, indices = Labels(Y, 12, a_frame=False), np.arange(12)
     objective = SoftmaxObjective(movable, parameters, labels, l2=0.1, signals_at_once=5)
@@ -200,11 +200,11 @@ def test_what_is_learned_is_fitted_and_within_its_bounds(model, solver):
     clips = CLIPS if isinstance(model, CARFAC) else WIDE_CLIPS
     model = clone(model).set_params(learn__solver=solver, learn__max_iter=3, learn__learning_rate=0.1).fit(clips, Y)
     before = clone(model).set_params(learn=None).fit(clips)
-    for name in model._names_to_learn():
-        low, high = model._bounds()[name]
+    for name in model.learned_names():
+        low, high = model.bounds()[name]
         value = getattr(model, f"{name}_")
-        assert np.shape(value) == before._differentiated(name).shape
-        assert np.any(value != before._differentiated(name))
+        assert np.shape(value) == before.value_of(name).shape
+        assert np.any(value != before.value_of(name))
         assert (np.less_equal(low, value) & np.less_equal(value, high)).all()
     assert model.n_iter_ == 3
     assert model.transform(clips).shape == before.transform(clips).shape
@@ -215,14 +215,14 @@ def test_full_is_all_212_parameters_and_cortical_80():
     sizes = {}
     for learn in ("full", "cortical"):
         model = BiomimeticFrontend(learn=Learn(learn, max_iter=1)).fit(WIDE_CLIPS[:2], Y[:2])
-        sizes[learn] = sum(np.size(getattr(model, f"{name}_")) for name in model._names_to_learn())
+        sizes[learn] = sum(np.size(getattr(model, f"{name}_")) for name in model.learned_names())
     assert sizes == {"full": 212, "cortical": 80}
 
 
 @pytest.mark.parametrize("given", [0.9, np.full(26, 0.9), lambda hz: 0.9 + 0 * hz], ids=["scalar", "array", "callable"])
 def test_the_shape_that_was_given_is_learned(given):
     model = cochlea(learn="ohc_health", ohc_health=given, max_iter=2).fit(CLIPS, Y)
-    found = model._found_["ohc_health"]
+    found = model.found_["ohc_health"]
     assert np.shape(found) == (() if np.isscalar(given) else (model.n_channels_,))
     assert model.ohc_health is given
     np.testing.assert_array_equal(model.ohc_health_, found)
@@ -313,7 +313,7 @@ def test_a_seed_gives_the_same_for_any_number_of_jobs(model, solver):
     fits = [clone(model).set_params(n_jobs=n_jobs).fit(clips, Y) for n_jobs in (None, 1, 3)]
     for other in fits[1:]:
         assert other.loss_curve_ == fits[0].loss_curve_
-        for name in fits[0]._names_to_learn():
+        for name in fits[0].learned_names():
             np.testing.assert_array_equal(getattr(other, f"{name}_"), getattr(fits[0], f"{name}_"))
 
 
@@ -397,7 +397,7 @@ def test_a_search_reaches_what_learn_says():
     search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(CLIPS, Y)
     found = search.best_estimator_[0]
     assert found.n_iter_ <= found.learn.max_iter == search.best_params_["carfac__learn__max_iter"]
-    assert found._names_to_learn() == tuple(np.atleast_1d(search.best_params_["carfac__learn__names"]))
+    assert found.learned_names() == tuple(np.atleast_1d(search.best_params_["carfac__learn__names"]))
 
 
 def test_names_alone_learn_with_the_settings_that_learn_has_by_default():
@@ -451,7 +451,7 @@ def test_ears_are_learned_from_together():
 def test_the_spectrogram_alone_learns():
     model = AuditorySpectrogram(learn=Learn("full", max_iter=2)).fit(WIDE_CLIPS, Y)
     assert model.compression_.shape == (129,)
-    assert model._found_.keys() == {"compression", "lateral_inhibition", "integration_s"}
+    assert model.found_.keys() == {"compression", "lateral_inhibition", "integration_s"}
 
 
 def test_callbacks_watch_every_iteration():
@@ -534,7 +534,7 @@ def test_a_model_whose_fit_failed_is_not_fitted(changes, y):
 
 def test_an_interrupted_fit_leaves_no_half_of_it(monkeypatch):
     model = cochlea(max_iter=1, learn=None).fit(CLIPS)
-    monkeypatch.setattr(CARFAC, "_find", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(CARFAC, "find", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         model.fit(CLIPS)
     with pytest.raises(NotFittedError):

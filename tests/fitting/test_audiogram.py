@@ -535,7 +535,7 @@ UNLABELLED = Audiogram([500, 1000], [5, 10])
     "audiogram", [[MILD, SLOPING], [MILD, UNLABELLED], [UNLABELLED, SLOPING], [UNLABELLED, UNLABELLED], [MILD, None]]
 )
 def test_labels_of_ears_in_the_order_of_the_ears_are_taken(audiogram):
-    coarse(audiogram=audiogram)._check_parameters()
+    coarse(audiogram=audiogram).check_parameters()
 
 
 @pytest.mark.parametrize(
@@ -767,6 +767,6 @@ def test_an_ear_whose_audiogram_cannot_be_fitted_is_no_healthy_ear():
 
 
 def test_labels_are_checked_before_the_audiogram_is_fitted(monkeypatch):
-    monkeypatch.setattr(CARFAC, "_find", lambda *_: pytest.fail("labels were not checked first"))
+    monkeypatch.setattr(CARFAC, "find", lambda *_: pytest.fail("labels were not checked first"))
     with pytest.raises(ValueError, match="y has 3 entries for 1 signals"):
         coarse(audiogram=MILD, learn="velocity_scale").fit(SILENCE, [0, 1, 0])

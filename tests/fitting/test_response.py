@@ -220,7 +220,7 @@ def test_what_changes_no_response_cannot_be_found(name, parameters):
     with error(ValueError, name, "'velocity_scale'"):
         fit_response(cochlea(**parameters), SOUNDS, np.zeros((6, N_CHANNELS, 4)), learn=name)
     default, changed = (cochlea(**parameters | more).fit(SOUNDS) for more in ({}, {name: 0.3}))
-    outputs = default._available_outputs()
+    outputs = default.available_outputs()
     for before, after in zip(default.simulate(SOUNDS, outputs).values(), changed.simulate(SOUNDS, outputs).values()):
         np.testing.assert_array_equal(np.asarray(before), np.asarray(after))
 

@@ -71,7 +71,7 @@ def test_a_module_returns_what_the_model_does(carfac, biomimetic):
     for model in (carfac, biomimetic):
         x = tensor(X / 30)
         np.testing.assert_array_equal(as_module(model)(x).numpy(), model.transform(X / 30))
-        learning = as_module(model, model._differentiable()[0])(x)
+        learning = as_module(model, model.differentiable()[0])(x)
         np.testing.assert_allclose(learning.detach().numpy(), model.transform(X / 30), rtol=1e-9)
     np.testing.assert_array_equal(as_module(carfac, output="bm")(x).numpy(), carfac.simulate(X / 30, "bm").bm)
     frames = clone(biomimetic).set_params(pooling=None, dtype="float32").fit(X)

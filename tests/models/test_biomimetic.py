@@ -252,7 +252,7 @@ def test_rates_of_strfs_refer_to_the_exact_frame_rate():
     nominal = CorticalSTRF(frame_rate_hz=4000, **strfs).fit_transform(spectrogram)
     np.testing.assert_allclose(model.transform(X), exact, atol=1e-12 * np.abs(exact).max())
     assert np.abs(nominal - exact).max() > 0.01 * np.abs(exact).max()
-    assert model._bounds()["rates_hz"][1] == 4475 / 2
+    assert model.bounds()["rates_hz"][1] == 4475 / 2
 
 
 def test_ripples_of_a_rate_excite_its_filter_at_every_sample_rate():

@@ -149,7 +149,7 @@ def test_presets_are_models_that_take_overrides():
 
 def test_stages_are_those_that_the_parameters_ask_for():
     X = np.zeros((1, 100))
-    assert list(Osses2021().fit(X).stages_) == list(Osses2021()._available_outputs())
+    assert list(Osses2021().fit(X).stages_) == list(Osses2021().available_outputs())
     bare = Osses2021(headphone=False, middle_ear=None, modulation=None, output="adaptation").fit(X)
     assert list(bare.stages_) == ["filterbank", "hair_cell", "adaptation"]
     assert list(bare.simulate(X)) == ["filterbank", "hair_cell", "adaptation"]
@@ -205,7 +205,7 @@ def test_the_whole_chain_agrees_at_the_ends_of_the_range_of_rates(sample_rate, t
     assert index[found.argmax()][1] == 5
 
 
-@pytest.mark.parametrize("name", Osses2021()._available_outputs())
+@pytest.mark.parametrize("name", Osses2021().available_outputs())
 def test_an_impulse_comes_out_at_its_own_sample_or_later(name):
     x = np.zeros((2, 4000))
     x[1, 2000] = 1

@@ -32,7 +32,7 @@ def noise(*shape, seed=0):
 
 
 def gradients(model, X):
-    value, pullback = model.fit(X).vjp(X, wrt=("X", *model._differentiable()))
+    value, pullback = model.fit(X).vjp(X, wrt=("X", *model.differentiable()))
     return value, pullback(np.ones(value.shape))
 
 
@@ -100,7 +100,7 @@ def test_derivatives_are_the_slopes_of_what_the_constructor_makes():
     value, pullback = model.vjp(X, wrt=names)
     grads = pullback(np.ones_like(value))
     for name in names:
-        at = model._differentiated(name)
+        at = model.value_of(name)
         direction = np.random.default_rng(1).standard_normal(at.shape)
         step = 1e-5 * max(1, np.abs(at).max())
         up, down = (
@@ -123,7 +123,7 @@ def test_what_a_fit_found_takes_the_place_of_a_parameter():
     found = {"adaptation_limit": 7.0, "headphone_gains_db": np.linspace(-3, 3, 22), "modulation_q": 2.01}
     model = Osses2021(**SMALL).fit(X)
     for given in (found, {"adaptation_limit": 7.0}, {}):
-        model._redesign(given)
+        model.redesign(given)
         wanted = Osses2021(**SMALL, **given).fit(X)
         np.testing.assert_array_equal(model.transform(X), wanted.transform(X))
         value, pullback = model.vjp(X, wrt=list(found))
@@ -135,7 +135,7 @@ def test_what_a_fit_found_takes_the_place_of_a_parameter():
 
 def test_bounds_are_those_of_the_stages():
     model = Osses2021(**SMALL).fit(noise(1, 100))
-    bounds = model._bounds()
+    bounds = model.bounds()
     assert tuple(bounds) == PARAMETERS
     assert bounds["bandwidth_factor"] == (0.2, 5.0)
     assert bounds["hair_cell_corner_hz"] == (20.0, 0.45 * RATE)

@@ -104,7 +104,7 @@ def test_long_clips_have_the_features_of_their_frames(model, segments, monkeypat
         fitted = model.set_params(pooling=TemporalPooling(STATISTICS, segments)).fit(clips)
         wanted = fitted.transform(clips)  # as a whole: no clip has so many frames
         monkeypatch.setattr(type(model), "_frames_at_once", 20 if model.frame_length else 3200)
-        monkeypatch.setattr(type(fitted._engine_), "frames_at_once", 20)
+        monkeypatch.setattr(type(fitted.engine_), "frames_at_once", 20)
         monkeypatch.setattr("skaud.engines.engine.BLOCK", 3200)
         counted = mock.patch.object(RunningPool, "add", autospec=True, side_effect=RunningPool.add)
         with counted as add:

@@ -224,7 +224,7 @@ def test_every_stage_passes_the_dot_test(stage):
         clone(stage).set_params(**{"frame_length": 0.002} if "frame_length" in stage.get_params() else {}),
     ):
         differences = dot_test(own, clips, output="features")
-        assert set(differences) == {"X", *own.fit(clips)._differentiable()}
+        assert set(differences) == {"X", *own.fit(clips).differentiable()}
         assert max(differences.values()) <= 1e-12
 
 

@@ -144,7 +144,7 @@ def test_float32_follows_float64(stage):
     grads = []
     for dtype in ("float32", "float64"):
         fitted = clone(stage).set_params(dtype=dtype).fit(X)
-        value, pullback = fitted.vjp(X, wrt=("X", *fitted._differentiable()))
+        value, pullback = fitted.vjp(X, wrt=("X", *fitted.differentiable()))
         grads.append(pullback(np.ones(value.shape)))
     for name, wanted in grads[1].items():
         assert np.abs(grads[0][name] - wanted).max() <= 1e-3 * np.abs(wanted).max(), name
@@ -166,7 +166,7 @@ def test_derivatives_at_the_kinks_are_the_documented_ones():
 def test_silence_has_finite_derivatives(stage):
     X = np.zeros(sound_for(stage).shape)
     fitted = clone(stage).fit(X)
-    value, pullback = fitted.vjp(X, wrt=("X", *fitted._differentiable()))
+    value, pullback = fitted.vjp(X, wrt=("X", *fitted.differentiable()))
     for name, grad in pullback(np.ones_like(value)).items():
         assert np.isfinite(grad).all(), name
 
@@ -243,20 +243,20 @@ def test_a_low_pass_can_stand_before_the_filters_of_dau1997():
 @pytest.mark.parametrize("stage", [*EARS[:2], BANK, *CHANNELS], ids=repr)
 def test_bounds_enclose_the_published_values(stage):
     fitted = clone(stage).fit(sound_for(stage, 50))
-    assert tuple(fitted._bounds()) == fitted._differentiable()
-    for name, (low, high) in fitted._bounds().items():
-        assert (low < fitted._differentiated(name)).all(), name
-        assert (fitted._differentiated(name) < high).all(), name
+    assert tuple(fitted.bounds()) == fitted.differentiable()
+    for name, (low, high) in fitted.bounds().items():
+        assert (low < fitted.value_of(name)).all(), name
+        assert (fitted.value_of(name) < high).all(), name
 
 
 @pytest.mark.parametrize("limit", [2.5, 5.0])
 def test_every_limit_within_the_bounds_can_be_designed(limit):
     X = np.abs(noise(1, 3, 50))
     fitted = AdaptationLoops(RATE, adaptation_limit=limit).fit(X)
-    bounds = fitted._bounds()
+    bounds = fitted.bounds()
     for end in (0, 1):
-        fitted._redesign({"adaptation_limit": bounds["adaptation_limit"][end]})
-        fitted._redesign({"minimum_level_db": bounds["minimum_level_db"][end]})
+        fitted.redesign({"adaptation_limit": bounds["adaptation_limit"][end]})
+        fitted.redesign({"minimum_level_db": bounds["minimum_level_db"][end]})
         assert fitted.transform(X).shape == X.shape
 
 
@@ -268,7 +268,7 @@ def test_limit_and_floor_can_be_designed_wherever_they_move_together(limit, floo
     names = "adaptation_limit", "minimum_level_db"
     parameters = BoundedParameters(MovableModel(fitted), names)
     for u in ((0, 0), (0, 1), (1, 0), (1, 1), parameters.start()):
-        fitted._redesign(parameters.unpack(np.array(u, float)))
+        fitted.redesign(parameters.unpack(np.array(u, float)))
         assert np.isfinite(fitted.transform(X)).all()
 
 
@@ -276,8 +276,8 @@ def test_a_fitted_q_leaves_the_number_of_filters():
     X = sound_for(ModulationFilterbank(), 50)
     fitted = ModulationFilterbank(RATE, **RANGE).fit(X)
     before = fitted.modulation_index_
-    for q in (fitted._bounds()["modulation_q"][0], 4.0):
-        fitted._redesign({"modulation_q": q})
+    for q in (fitted.bounds()["modulation_q"][0], 4.0):
+        fitted.redesign({"modulation_q": q})
         assert len(fitted.modulation_index_) == len(before)
         moved = fitted.modulation_index_.get_level_values("modulation_hz")
         assert moved.max() < RATE / 2

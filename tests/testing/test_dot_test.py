@@ -29,7 +29,7 @@ def test_the_nap_has_an_adjoint_for_every_parameter(X, ihc_style, open_loop, use
 @pytest.mark.parametrize("ihc_style", IHC_STYLES)
 def test_every_output_has_an_adjoint(ihc_style, output):
     model = CARFAC(ihc_style=ihc_style, ohc_health=np.linspace(0.5, 1, 71)).fit(SOUND)
-    if output in (*model._available_outputs(), "features"):
+    if output in (*model.available_outputs(), "features"):
         assert max(dot_test(model, SOUND, output=output).values()) <= 1e-12
 
 
@@ -49,7 +49,7 @@ def test_every_output_has_an_adjoint_in_every_mode(ihc_style, open_loop, use_del
     for X in (SOUND[:, :100], EARS[..., :100]):
         n_channels = model.fit(X).n_channels_
         model.set_params(ohc_health=np.linspace(0.5, 1, n_channels))
-        for output in model._available_outputs():
+        for output in model.available_outputs():
             assert max(dot_test(model, X, output=output).values()) <= 1e-12
             if output != "spikes_per_s":  # which transform cannot return
                 assert max(dot_test(clone(model).set_params(output=output), X, output="features").values()) <= 1e-12
@@ -86,7 +86,7 @@ def test_the_fibres_have_an_adjoint(n_fibers):
 def test_the_sound_and_every_parameter_are_differentiated_unless_some_are_named():
     model = CARFAC(ihc_style="one_cap").fit(SOUND)
     value, pullback = model.vjp(SOUND)
-    assert set(pullback(value)) == {"X", *model._differentiable()}
+    assert set(pullback(value)) == {"X", *model.differentiable()}
     assert set(model.vjp(SOUND, wrt="v_offset")[1](value)) == {"v_offset"}
 
 

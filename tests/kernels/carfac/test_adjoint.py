@@ -208,7 +208,7 @@ def test_float32_gradients_are_those_of_float64(ihc_style):
     grads = {}
     for dtype in ("float32", "float64"):
         model = CARFAC(ihc_style=ihc_style, dtype=dtype, pooling="mean", rms_one_db_spl=None).fit(x)
-        names = ("X", *model._differentiable())
+        names = ("X", *model.differentiable())
         value, pullback = model.vjp(x, wrt=names)
         grads[dtype] = pullback(np.cos(np.arange(value.size)).reshape(value.shape))
     for name in names:  # some parameters have no effect on one ear, or on this hair cell
@@ -219,7 +219,7 @@ def test_float32_gradients_are_those_of_float64(ihc_style):
 @pytest.mark.parametrize("begin", [1, 100, 299])  # the seeds are sown 128 samples at a time
 def test_a_response_may_begin_later_than_its_sound(begin):
     X = np.random.default_rng(1).standard_normal((3, 1, 300)) * 0.01  # three signals, of which two are reversed at once
-    engine = CARFAC(8000, erb_per_step=1.0, dtype="float64").fit(X[:, 0])._engine_
+    engine = CARFAC(8000, erb_per_step=1.0, dtype="float64").fit(X[:, 0]).engine_
     whole, whole_tape = engine.record(X, "nap", None)
     late, late_tape = engine.record(X, "nap", None, begin=begin)
     np.testing.assert_array_equal(late, whole[..., begin:])
