@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from skaud import BiomimeticFrontend, Learn, audio, datasets
 from skaud.display import STRFDisplay
 
-parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
+parser = argparse.ArgumentParser(description="What the biomimetic front end learns from labels.")
 parser.add_argument("folder", nargs="?", help="recordings; vowels are made without")
 parser.add_argument("--per-class", type=int, default=6, help="training clips a class")
 parser.add_argument("--iterations", type=int, default=6, help="passes over the training clips")

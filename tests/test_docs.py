@@ -1,0 +1,92 @@
+"""The site's pages: what they run, what they import, and that none is lost."""
+
+import ast
+import doctest
+import importlib
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import skaud
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = sorted(path for path in DOCS.rglob("*.md") if not {"_build", "gallery", "reference"} & set(path.parts))
+BUILDERS = DOCS / "_ext"
+
+
+def name_of(path):
+    return path.relative_to(DOCS).as_posix()
+
+
+def snippets(path):
+    fences = re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    return [textwrap.dedent(code) for code in fences]
+
+
+@pytest.mark.parametrize("path", [p for p in PAGES if any(">>>" in code for code in snippets(p))], ids=name_of)
+def test_sessions_on_a_page_give_what_they_show(path):
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    found = doctest.testfile(str(path), module_relative=False, optionflags=flags)
+    assert found.attempted > 0
+    assert found.failed == 0
+
+
+@pytest.mark.parametrize("path", [p for p in PAGES if snippets(p)], ids=name_of)
+def test_snippets_on_a_page_are_python_and_import_what_is_there(path):
+    for code in snippets(path):
+        if ">>>" in code:
+            continue
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "skaud" and "torch" not in node.module:
+                module = importlib.import_module(node.module)
+                assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+@pytest.fixture
+def builders(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(BUILDERS), str(DOCS), *sys.path])
+
+
+def test_every_public_name_is_in_the_reference(builders):
+    import reference
+
+    found = {name for names in reference.groups().values() for name in names}
+    assert {f"skaud.{name}" for name in skaud._HOME} <= found
+    assert {"skaud.audio.read", "skaud.testing.check_model", "skaud.display.STRFDisplay"} <= found
+
+
+def test_a_page_that_no_table_names_joins_the_guide(builders, tmp_path):
+    import further_pages
+
+    (tmp_path / "guide").mkdir()
+    (tmp_path / "index.md").write_text("```{toctree}\nguide/index\nchangelog\n```\n")
+    (tmp_path / "guide" / "index.md").write_text("```{toctree}\n../carfac\n% further pages\n```\n")
+    for page in ("carfac", "changelog", "gpu"):
+        (tmp_path / f"{page}.md").write_text(f"# {page}\n")
+    source = [(tmp_path / "guide" / "index.md").read_text()]
+
+    class App:
+        srcdir = tmp_path
+
+    further_pages.add(App, "guide/index", source)
+    assert source[0] == "```{toctree}\n../carfac\n../gpu\n```\n"
+
+
+def test_dead_links_are_found(builders, tmp_path):
+    import check_links
+
+    (tmp_path / "a.html").write_text('<a href="b.html#there">1</a><a href="b.html#gone">2</a><img src="c.png">')
+    (tmp_path / "b.html").write_text('<p id="there"></p><a href="https://example.org">3</a>')
+    assert check_links.dead_links(tmp_path) == ([("a.html", "b.html#gone"), ("a.html", "c.png")], 2)
+
+
+def test_every_model_has_a_diagram(builders):
+    import drawings
+
+    assert set(drawings.DIAGRAMS) == {"carfac", "osses2021", "king2019", "biomimetic"}
+    for boxes in (box for rows in drawings.DIAGRAMS.values() for row in rows for box in row):
+        for name in boxes[1].split():
+            assert name[0].islower() or hasattr(skaud, name), name
