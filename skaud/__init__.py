@@ -30,6 +30,11 @@ _HOME = {
     "LateralInhibition": "skaud.stages.cochlear",
     "LeakyIntegrator": "skaud.stages.cochlear",
     "PowerLawCompression": "skaud.stages.cochlear",
+    "LogCompression": "skaud.frames.compression",
+    "PowerCompression": "skaud.frames.compression",
+    "CepstralCoefficients": "skaud.frames.cepstra",
+    "Deltas": "skaud.frames.deltas",
+    "ModulationSpectrum": "skaud.frames.modulation",
     "TemporalPooling": "skaud.pooling.temporal",
 }
 _SUBMODULES = (
@@ -59,6 +64,11 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud import stages as stages
     from skaud import testing as testing
     from skaud.fitting.learn import Learn as Learn
+    from skaud.frames.cepstra import CepstralCoefficients as CepstralCoefficients
+    from skaud.frames.compression import LogCompression as LogCompression
+    from skaud.frames.compression import PowerCompression as PowerCompression
+    from skaud.frames.deltas import Deltas as Deltas
+    from skaud.frames.modulation import ModulationSpectrum as ModulationSpectrum
     from skaud.hearing.audiogram import Audiogram as Audiogram
     from skaud.models.auditory_spectrogram import AuditorySpectrogram as AuditorySpectrogram
     from skaud.models.biomimetic import BiomimeticFrontend as BiomimeticFrontend

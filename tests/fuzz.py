@@ -23,9 +23,11 @@ MODELS = ("CARFAC", "Osses2021", "Dau1997", "King2019", "AuditorySpectrogram", "
 SOUND_STAGES = ("HeadphoneFilter", "MiddleEarFilter", "GammatoneFilterbank", "CochlearFilterbank")
 CHANNEL_STAGES = ("HairCellEnvelope", "AdaptationLoops", "ModulationFilterbank")
 CHANNEL_STAGES += ("Compression", "AdaptationHighPass", "ModulationBandpass")
-RESPONSE_STAGES = ("PowerLawCompression", "LateralInhibition", "LeakyIntegrator", "CorticalSTRF", "TemporalPooling")
+RESPONSE_STAGES = ("PowerLawCompression", "LateralInhibition", "LeakyIntegrator", "CorticalSTRF")
 IHC_STYLES = ("two_cap", "one_cap", "just_hwr", "two_cap_with_syn")
-ALL = (*MODELS, *SOUND_STAGES, *CHANNEL_STAGES, *RESPONSE_STAGES)
+FRAME_STEPS = ("LogCompression", "PowerCompression", "CepstralCoefficients", "Deltas", "ModulationSpectrum")
+FRAME_STEPS += ("TemporalPooling",)
+ALL = (*MODELS, *SOUND_STAGES, *CHANNEL_STAGES, *RESPONSE_STAGES, *FRAME_STEPS)
 
 NUMBERS = (0, -1, 1, 1e-300, 1e-30, 1e-12, 1e-6, 1e-3, 0.5, 2, 10, 1e3, 1e6, 1e9, 1e12, 1e30, 1e300, 10**40)
 NUMBERS += (np.inf, -np.inf, np.nan, -1e-300, 5e-324, 1.7e308, -1e30)
@@ -61,8 +63,8 @@ NO_NUMBERS += (np.ma.array([0.5] * 4, mask=[0, 0, 0, 1]), np.zeros((2, 2)), rang
 def sound_for(name: str, n_samples: int = 700) -> np.ndarray:
     """Some noise that an estimator takes."""
     rng = np.random.default_rng(1)
-    if name in RESPONSE_STAGES:
-        return rng.standard_normal((1, 4, n_samples)).astype(np.float32)
+    if name in RESPONSE_STAGES + FRAME_STEPS:
+        return rng.standard_normal((1, 20, n_samples)).astype(np.float32)
     if name == "ModulationFilterbank":  # it wants the channels of a filterbank
         return np.abs(rng.standard_normal((1, 31, n_samples))).astype(np.float32)
     return (0.05 * rng.standard_normal((1, n_samples))).astype(np.float32)

@@ -1,0 +1,316 @@
+"""FrameTransformer: what every step on frames inherits."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from math import prod
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
+from sklearn.utils.validation import _check_feature_names_in
+
+from skaud._fitted import as_fitted, forget, remember_parameters, unfitted_on_failure
+from skaud.estimator.limits import check_constraints
+from skaud.estimator.results import check_value_bar
+from skaud.estimator.streams import StreamState
+from skaud.estimator.vjp import check_wrt
+from skaud.fitting.movable import Pullback
+from skaud.kernels.array_api import array_namespace, is_foreign
+from skaud.sound.refused import refuse_masked
+
+
+class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    """Base of the steps on frames: arrays (n_signals, [n_ears,] [n_filters,] n_channels, n_frames), or lists.
+
+    A step implements the methods at the end, on frames (n_rows, n_channels, n_frames), in array-API code; the axes
+    before that of channels are rows to it.
+    """
+
+    frame_shape_in_: tuple[int, ...]
+    latency_frames_ = 0
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)  # frames are no data frames
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check the parameters and remember the channels of X.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, [n_ears,] [n_filters,] n_channels, n_frames), or list of arrays
+            Frames, as the models return them with ``pooling=None``; the signals of a list may differ in n_frames.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        FrameTransformer
+            The fitted step.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its bounds, or X is empty or not finite.
+        """
+        with unfitted_on_failure(self):
+            check_constraints(self)
+            forget(self)
+            remember_parameters(self)
+            signals, _ = self._signals(X)
+            self.frame_shape_in_ = tuple(signals[0].shape[:-1])
+            self._check_parameters(self.frame_shape_in_[-1])
+        return self
+
+    @as_fitted
+    def transform(self, X: Any) -> Any:
+        """Take every signal through the step.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, [n_ears,] [n_filters,] n_channels, n_frames), or list of arrays
+            Frames; arrays of other libraries (torch, cupy, JAX) are computed by them.
+
+        Returns
+        -------
+        array of shape (n_signals, ..., n_frames), or list of arrays
+            As X is given, in its precision.
+
+        Raises
+        ------
+        ValueError
+            If the channels of X are not those of fit.
+        """
+        signals, is_array = self._signals(X, self.frame_shape_in_)
+        outputs = [self._shaped(self._run(self._rows(frames), None, True)[0]) for frames in signals]
+        return array_namespace(outputs[0]).stack(outputs) if is_array else outputs
+
+    @as_fitted
+    def vjp(self, X: Any, wrt: str | Sequence[str] | None = None) -> tuple[Any, Pullback]:
+        """Frames, and the function that takes derivatives back through the step.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, [n_ears,] [n_filters,] n_channels, n_frames), or list of arrays
+            Frames.
+        wrt : str or sequence of str, default=None
+            "X" and names of parameters; None stands for "X" and every parameter that has a derivative.
+
+        Returns
+        -------
+        value : array or list of arrays
+            As `transform` returns it.
+        pullback : callable
+            Takes ``value_bar``, shaped as value, and returns a dict: "X", shaped as X, and the parameters in wrt.
+        """
+        names = check_wrt(self, wrt, self._differentiable())
+        signals, is_array = self._signals(X, self.frame_shape_in_)
+        rows = [self._rows(frames) for frames in signals]
+        own = [self._run(x, None, True)[0] for x in rows]
+        outputs = [self._shaped(y) for y in own]
+        value = array_namespace(outputs[0]).stack(outputs) if is_array else outputs
+
+        def pullback(value_bar: Any) -> dict[str, Any]:
+            check_value_bar(value_bar, value)
+            bars = []
+            for i, (x, y) in enumerate(zip(rows, own)):
+                xp = array_namespace(y)
+                bar = value_bar[i, ...] if is_foreign(value_bar) else value_bar[i]
+                bar = bar if is_foreign(bar) else np.asarray(bar)
+                bars.append(self._pull_back(xp.reshape(xp.astype(bar, y.dtype), tuple(y.shape)), x))
+            x_bars = [
+                array_namespace(own[0]).reshape(own[0], tuple(frames.shape)) for own, frames in zip(bars, signals)
+            ]
+            grads = {name: sum(own[1][name] for own in bars) for name in names if name != "X"}
+            if "X" in names:
+                grads["X"] = array_namespace(x_bars[0]).stack(x_bars) if is_array else x_bars
+            return grads
+
+        return value, pullback
+
+    @as_fitted
+    def initial_state(self, n_signals: int = 1) -> StreamState:
+        """State of a stream before its first frame.
+
+        Parameters
+        ----------
+        n_signals : int, default=1
+            Signals that the stream carries side by side; their ears are those of fit.
+
+        Returns
+        -------
+        StreamState
+            For `transform_chunk`.
+        """
+        if not isinstance(n_signals, Integral) or n_signals < 1:
+            raise ValueError(f"n_signals={n_signals!r} must be an integer of at least 1.")
+        return StreamState(self._stream_key(), n_signals, None, [None] * n_signals, self._at_fit_)
+
+    @as_fitted
+    def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
+        """Go on with a stream: the next frames, which together are those of the whole, to the bit.
+
+        A step that hears frames ahead gives them `latency_frames_` later, and the last of a stream never.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_signals, [n_ears,] [n_filters,] n_channels, n_frames)
+            Next frames; there may be none.
+        state : StreamState
+            From `initial_state` or the chunk before; it is not changed.
+
+        Returns
+        -------
+        Y : ndarray of shape (n_signals, ..., n_frames)
+            Frames.
+        state : StreamState
+            For the next chunk.
+        """
+        state.check_model(self._stream_key())
+        chunk = state.check_chunk(X, self.frame_shape_in_)[:, 0]
+        results = [
+            self._run(self._rows(frames), own, False) if frames.shape[-1] else (self._no_frames(frames), own)
+            for frames, own in zip(chunk, state.arrays)
+        ]
+        arrays = [own for _, own in results]
+        frames = np.stack([self._shaped(own) for own, _ in results])
+        return frames, StreamState(state.model, state.n_signals, None, arrays, self._at_fit_)
+
+    @as_fitted
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
+        """Names of the channels that the step returns.
+
+        Parameters
+        ----------
+        input_features : sequence of str, default=None
+            Names of the channels of X, as the step before returns them.
+
+        Returns
+        -------
+        ndarray of str
+            One a channel, ears and filters outside channels.
+        """
+        names = _check_feature_names_in(self, input_features, generate_names=False)
+        *outer, n_channels = self.frame_shape_in_
+        if names is None:
+            names = [f"channel{c}" for c in range(prod(self.frame_shape_in_))]
+        if len(names) != prod(self.frame_shape_in_):
+            raise ValueError(
+                f"input_features has {len(names)} names for frames of {self.frame_shape_in_}; pass the names that the "
+                "step before returns."
+            )
+        own = [list(names[i : i + n_channels]) for i in range(0, prod(outer) * n_channels, n_channels)]
+        return np.asarray([name for channels in own for name in self._names_after(channels)], dtype=object)
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Leave frames what they are; features behind a pooling step come in the container asked for.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Container of the pooled features of a pipeline.
+
+        Returns
+        -------
+        FrameTransformer
+            The step itself.
+        """
+        if transform not in (None, "default", "pandas", "polars"):
+            raise ValueError(f"transform={transform!r} must be 'default', 'pandas' or 'polars', or None.")
+        return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.three_d_array = True
+        return tags
+
+    # --- shared machinery ---
+
+    def _signals(self, X: Any, frame_shape: tuple[int, ...] | None = None) -> tuple[list[Any], bool]:
+        """Frames of every signal, and whether X is one array; refused where they are not of one shape and finite."""
+        if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
+            X = list(X)
+        is_array = not isinstance(X, (list, tuple))
+        if not is_foreign(X):
+            refuse_masked(X, "X")
+            X = np.asarray(X) if is_array else X
+        if is_array and X.ndim not in (3, 4, 5):
+            raise ValueError(
+                f"X has shape {tuple(X.shape)}; frames are (n_signals, [n_ears,] [n_filters,] n_channels, n_frames): "
+                "set pooling=None in the model before, or pass a single signal as X[numpy.newaxis]."
+            )
+        if not (n_signals := X.shape[0] if is_array else len(X)):
+            raise ValueError(f"X has shape {np.shape(X)}, no signals; pass at least 1.")
+        signals = [_as_frames(X[i, ...] if is_array else X[i], i) for i in range(n_signals)]
+        wanted = tuple(signals[0].shape[:-1]) if frame_shape is None else frame_shape
+        for i, frames in enumerate(signals):
+            if tuple(frames.shape[:-1]) != wanted:
+                raise ValueError(
+                    f"X[{i}] has frames of shape {tuple(frames.shape[:-1])}, {'X[0]' if frame_shape is None else 'fit'}"
+                    f" had {wanted}; pass the output of the same model, or fit again."
+                )
+        return signals, is_array
+
+    def _rows(self, frames: Any) -> Any:
+        """Frames (n_rows, n_channels, n_frames)."""
+        return array_namespace(frames).reshape(frames, (-1, *frames.shape[-2:]))
+
+    def _shaped(self, y: Any) -> Any:
+        """Frames with the axes of ears and filters again."""
+        return array_namespace(y).reshape(y, (*self.frame_shape_in_[:-1], *y.shape[1:]))
+
+    def _no_frames(self, frames: np.ndarray) -> np.ndarray:
+        rows = self._rows(np.concatenate([frames, np.zeros((*frames.shape[:-1], 1), frames.dtype)], axis=-1))
+        return self._run(rows, None, True)[0][..., :0]
+
+    def _stream_key(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in sorted(self.get_params(deep=False).items()))
+        return f"{type(self).__name__}({given}; frames of {self.frame_shape_in_})"
+
+    # --- what a step implements ---
+
+    def _check_parameters(self, n_channels: int) -> None:
+        """Refuse parameters that `_parameter_constraints` cannot judge, and set what else is fitted."""
+
+    def _differentiable(self) -> tuple[str, ...]:
+        """Parameters that have a derivative."""
+        return ()
+
+    @abstractmethod
+    def _run(self, x: Any, state: Any, is_last: bool) -> tuple[Any, Any]:
+        """Output for frames x, the first of a signal where state is None; and the state after them."""
+
+    @abstractmethod
+    def _pull_back(self, y_bar: Any, x: Any) -> tuple[Any, dict[str, Any]]:
+        """Derivatives with respect to the frames x of a whole signal, and to the parameters by name."""
+
+    @abstractmethod
+    def _names_after(self, names: list[str]) -> list[str]:
+        """Names of the output, from those of the channels of one row."""
+
+
+def _as_frames(frames: Any, i: int) -> Any:
+    """Frames of one signal, in floats; an error where they are not real and finite."""
+    foreign = is_foreign(frames)
+    if not foreign:
+        refuse_masked(frames, f"X[{i}]")
+        frames = np.asarray(frames)
+        if frames.dtype.kind in "iub":
+            frames = frames.astype(np.float64)
+    xp = array_namespace(frames) if foreign or frames.dtype.kind == "f" else None
+    is_real = xp is not None and xp.isdtype(frames.dtype, "real floating")
+    if not is_real or frames.ndim not in (2, 3, 4) or 0 in frames.shape:
+        raise ValueError(
+            f"X[{i}] is {frames.dtype} of shape {tuple(frames.shape)}; it must be real, ([n_ears,] [n_filters,] "
+            "n_channels, n_frames), with at least 1 frame."
+        )
+    assert xp is not None
+    if not foreign and frames.dtype not in (np.float32, np.float64):
+        frames = frames.astype(np.float64)
+    if not bool(xp.all(xp.isfinite(frames))):
+        raise ValueError(f"X[{i}] has frames that are NaN or infinite; every frame must be finite.")
+    return frames

@@ -1,0 +1,115 @@
+"""Compression of frames: by a logarithm, by a power."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from skaud.frames.base import FrameTransformer
+from skaud.kernels.array_api import array_namespace
+from skaud.kernels.cochlear import compress, compress_adjoint, log_magnitude
+from skaud.kernels.frames import log_compress, log_compress_adjoint
+
+_POSITIVE = [Interval(Real, 0, None, closed="neither")]
+
+
+class LogCompression(FrameTransformer):
+    """Logarithm of frames above a floor, ``log(1 + max(0, x) / floor)``.
+
+    What lies well below the floor, noise between harmonics or weak sound between strong, hardly counts; far above, a
+    factor in x is a step. Silence gives 0.
+
+    Parameters
+    ----------
+    floor : float, default=0.01
+        Value at which the logarithm begins, in the unit of the frames. The default suits the receptor potential of
+        `CARFAC`, of which speech at 60 dB SPL reaches 0.08.
+
+    Attributes
+    ----------
+    frame_shape_in_ : tuple of int
+        Shape of one frame of X in fit, ([n_ears,] [n_filters,] n_channels).
+    latency_frames_ : int
+        Frames that a stream waits, 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import LogCompression
+    >>> frames = np.array([[[-1.0, 0.0, 1.0, 3.0]]])  # one signal, one channel
+    >>> LogCompression(floor=1.0).fit_transform(frames).round(3)
+    array([[[0.   , 0.   , 0.693, 1.386]]])
+    """
+
+    _parameter_constraints: dict = {"floor": _POSITIVE}
+
+    def __init__(self, floor: float = 0.01) -> None:
+        self.floor = floor
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return ("floor",)
+
+    def _run(self, x: Any, state: Any, is_last: bool) -> tuple[Any, Any]:
+        return log_compress(x, float(self.floor)), None
+
+    def _pull_back(self, y_bar: Any, x: Any) -> tuple[Any, dict[str, Any]]:
+        x_bar, floor_bar = log_compress_adjoint(y_bar, x, float(self.floor))
+        return x_bar, {"floor": floor_bar}
+
+    def _names_after(self, names: list[str]) -> list[str]:
+        return [f"log_{name}" for name in names]
+
+
+class PowerCompression(FrameTransformer):
+    """Compression of frames by a power, ``sign(x) abs(x)**exponent``.
+
+    The function of `PowerLawCompression`, the stage of the auditory spectrogram, on frames in their own unit.
+
+    Parameters
+    ----------
+    exponent : float, default=0.3
+        Exponent: 1 is linear, 0.3 near the growth of loudness with intensity (Stevens's law).
+
+    Attributes
+    ----------
+    frame_shape_in_ : tuple of int
+        Shape of one frame of X in fit, ([n_ears,] [n_filters,] n_channels).
+    latency_frames_ : int
+        Frames that a stream waits, 0.
+
+    References
+    ----------
+    .. [1] S. S. Stevens, "On the psychophysical law", Psychol. Rev. 64:153, 1957.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skaud import PowerCompression
+    >>> PowerCompression(0.5).fit_transform(np.array([[[4.0, -9.0, 0.0]]]))
+    array([[[ 2., -3.,  0.]]])
+    """
+
+    _parameter_constraints: dict = {"exponent": _POSITIVE}
+
+    def __init__(self, exponent: float = 0.3) -> None:
+        self.exponent = exponent
+
+    def _differentiable(self) -> tuple[str, ...]:
+        return ("exponent",)
+
+    def _exponents(self, x: Any) -> np.ndarray:
+        return np.full(x.shape[1], float(self.exponent))
+
+    def _run(self, x: Any, state: Any, is_last: bool) -> tuple[Any, Any]:
+        return compress(x, self._exponents(x)), None
+
+    def _pull_back(self, y_bar: Any, x: Any) -> tuple[Any, dict[str, Any]]:
+        exponents = self._exponents(x)
+        x_bar, exponents_bar = compress_adjoint(y_bar, x, log_magnitude(x), compress(x, exponents), exponents)
+        return x_bar, {"exponent": array_namespace(x).sum(exponents_bar)}
+
+    def _names_after(self, names: list[str]) -> list[str]:
+        return [f"power_{name}" for name in names]
