@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skaud.engines.engine import Engine, Responses, frame_means, frame_means_adjoint, respond
-from skaud.kernels.fir import convolve, convolve_adjoint, prepare_taps
+from skaud.kernels.fir import WIDTH, convolve, convolve_adjoint, prepare_taps
+from skaud.kernels.lanes import scratch
 
 
 class FirState(NamedTuple):
@@ -56,7 +57,7 @@ class Fir(Engine):
         """Filter the next samples."""
         rows = np.concatenate([state.history, x.reshape(len(state.history), x.shape[-1])], axis=1)
         out = np.empty((len(rows), x.shape[-1]), self.prepared.dtype)
-        convolve(rows, self.prepared, out)
+        convolve(rows, self.prepared, out, scratch(2 * WIDTH + len(self.prepared), self.prepared.dtype))
         skipped = min(state.early, out.shape[1])
         response, waiting = frame_means(state.waiting, out[:, skipped:], frame_samples)
         after = FirState(state.n_ears, rows[:, out.shape[1] :].copy(), state.early - skipped, waiting)
@@ -87,7 +88,8 @@ class Fir(Engine):
             # Around a clip there is silence: as much before as the filter looks back, after as it looks ahead.
             before = len(self.taps) - 1 - self.advance
             rows = np.pad(x.reshape(-1, n_samples), ((0, 0), (before, self.advance)))
-            convolve_adjoint(rows, np.ascontiguousarray(out_bar).reshape(-1, n_samples), taps_bar)
+            total = np.zeros(len(self.taps), self.prepared.dtype)
+            convolve_adjoint(rows, np.ascontiguousarray(out_bar).reshape(-1, n_samples), taps_bar, total)
         return x_bar, (taps_bar[::-1],)
 
     def coefficients(self) -> tuple[np.ndarray, ...]:

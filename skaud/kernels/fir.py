@@ -17,11 +17,13 @@ def prepare_taps(fir: np.ndarray, dtype: str) -> np.ndarray:
 
 
 @kernel
-def convolve(x, taps, out):
-    """Filter x (n_rows, len(taps) - 1 + n_samples), what came before in front, into out (n_rows, n_samples)."""
+def convolve(x, taps, out, work):
+    """Filter x (n_rows, len(taps) - 1 + n_samples), what came before in front, into out (n_rows, n_samples).
+
+    work is room for 2 * WIDTH + len(taps) numbers.
+    """
     n_taps, n_samples, n_in = len(taps), out.shape[1], x.shape[1]
-    window_array, total_array = np.empty(WIDTH + n_taps, x.dtype), np.empty(WIDTH, x.dtype)
-    window, total = pointer(window_array, 0), pointer(total_array, 0)
+    total, window = pointer(work, 0), pointer(work, WIDTH)
     for row in range(len(x)):
         for begin in range(0, n_samples, WIDTH):
             sound = pointer(x, row * n_in + begin)
@@ -45,24 +47,21 @@ def convolve(x, taps, out):
                         + r7 * w[l + 7]
                     )
             filtered = pointer(out, row * n_samples + begin)
-            for l in range(min(WIDTH, n_samples - begin)):
+            for l in range(WIDTH if begin + WIDTH < n_samples else n_samples - begin):
                 filtered[l] = total[l]
-    window_array[0] = total_array[0]  # holds both arrays to here
 
 
 @kernel
-def convolve_adjoint(x, out_bar, taps_bar):
+def convolve_adjoint(x, out_bar, taps_bar, total):
     """Adjoint of convolve with respect to the taps: adds to taps_bar, which is in double precision.
 
-    With respect to x the adjoint is the filter itself, backwards in time.
+    total, of as many numbers, comes in as zeros. With respect to x the adjoint is the filter itself, backwards in time.
     """
     n_taps, n_samples = len(taps_bar), out_bar.shape[1]
-    total_array = np.zeros(n_taps, x.dtype)
-    total = pointer(total_array, 0)
     for row in range(len(x)):
         for begin in range(0, n_samples, WIDTH):
             t = begin
-            while t < min(begin + WIDTH, n_samples):
+            while t < begin + WIDTH and t < n_samples:
                 if t + SAMPLES_AT_ONCE <= n_samples:
                     w, r = pointer(x, row * x.shape[1] + t), pointer(out_bar, row * n_samples + t)
                     r0, r1, r2, r3 = r[0], r[1], r[2], r[3]
@@ -77,4 +76,3 @@ def convolve_adjoint(x, out_bar, taps_bar):
             for k in range(n_taps):
                 taps_bar[k] += total[k]
                 total[k] = ZERO
-    total_array[0] = ZERO  # holds the array to here

@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike
 
 from skaud.design.adaptation import TIME_CONSTANTS_S, design_adaptation, is_limited, lowest_limit
 from skaud.estimator.base import AudioTransformer
-from skaud.kernels.chain.adaptation import Floor, LimitedLoop, Loop, Rescale
+from skaud.kernels.chain.adaptation import LimitedLoop, Loop, Rescale
 from skaud.kernels.chain.kind import Part, table_of
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.stage import ChainStage, ChannelStage
 
 MAX_LOOPS = 8
+NO_FLOOR = float(np.finfo(np.float32).min)
 
 
 class AdaptationLoops(ChannelStage, ChainStage):
@@ -144,9 +145,9 @@ class AdaptationLoops(ChannelStage, ChainStage):
         limited = is_limited(parameters["adaptation_limit"])
         columns = [loops.smoothing, *([loops.range, -2 / loops.range] if limited else [])]
         return (
-            Part(self.output, Floor, table_of(loops.gain, loops.floor)),
+            Part(self.output, Rescale, table_of(0, loops.gain, loops.floor)),
             Part(self.output, LimitedLoop if limited else Loop, table_of(*columns), table_of(loops.start)),
-            Part(self.output, Rescale, table_of(loops.offset, loops.scale)),
+            Part(self.output, Rescale, table_of(loops.offset, loops.scale, NO_FLOOR)),
         )
 
     def differentiable(self) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 from skaud import AdaptationLoops, GammatoneFilterbank, HairCellEnvelope, ModulationFilterbank, Osses2021
 from skaud.kernels import one_pole
 from skaud.kernels.chain import adaptation, modulation
-from skaud.kernels.fir import convolve, prepare_taps
+from skaud.kernels.fir import WIDTH, convolve, prepare_taps
 from skaud.kernels.pointwise import TAYLOR, rectify_step
 
 RATE = 16000
@@ -101,7 +101,7 @@ def test_fir_is_a_convolution(n_taps, n_samples):
     x, fir = noise(2, n_samples), noise(n_taps, seed=1)
     taps = prepare_taps(fir, "float64")
     out = np.empty_like(x)
-    convolve(np.concatenate([np.zeros((2, len(taps) - 1)), x], axis=1), taps, out)
+    convolve(np.concatenate([np.zeros((2, len(taps) - 1)), x], axis=1), taps, out, np.empty(2 * WIDTH + len(taps)))
     np.testing.assert_allclose(out, [np.convolve(row, fir)[:n_samples] for row in x], atol=1e-12)
 
 

@@ -8,21 +8,20 @@ from skaud.kernels.chain.kind import Kind, rows
 from skaud.kernels.one_pole import ONE, TINY, ZERO, smoothing_step, smoothing_step_adjoint
 from skaud.kernels.pointwise import HALF, exponential
 
-GAIN, FLOOR = rows(2)
 SMOOTHING, EXCESS, SLOPE = rows(3)  # EXCESS is M by which the output may exceed 1, SLOPE -2 / M
-OFFSET, SCALE = rows(2)
+OFFSET, SCALE, FLOOR = rows(3)
 
 
 @step
 def floor_step(x, floor):
     """The larger of floor and x; NaN stays NaN."""
-    return x if x.real > floor.real else floor + (x - x)
+    return floor if x.real <= floor.real else x
 
 
 @step
 def floor_step_adjoint(y_bar, x, floor):
     """Adjoint of floor_step: bars of x, floor; at the floor the derivative is the floor's."""
-    # y = x if x > floor else floor
+    # y = floor if x <= floor else x
     above = y_bar if x > floor else ZERO * y_bar
     return above, y_bar - above
 
@@ -47,21 +46,6 @@ def limit_step_adjoint(y_bar, x, y, excess, slope, taylor):
         y_bar * ratio if limited else ZERO * y_bar,
         exponent_bar * (x - ONE) if limited else ZERO * y_bar,
     )
-
-
-@loop
-def floor_sample(x, l, f, z, taylor):
-    """From samples of X to what the first loop takes: what comes out of a loop is above its floor."""
-    return floor_step(f[l + GAIN] * x, f[l + FLOOR])
-
-
-@loop
-def floor_sample_adjoint(y_bar, x, y, l, r, wanted):
-    """Adjoint of floor_sample: bar of x, but not of the gain, which no parameter moves."""
-    scaled_bar, floor_bar = floor_step_adjoint(y_bar, r.f[l + GAIN] * x, r.f[l + FLOOR])
-    if wanted:
-        r.f_bar[l + FLOOR] += floor_bar
-    return r.f[l + GAIN] * scaled_bar
 
 
 @loop
@@ -121,25 +105,22 @@ def limited_loop_sample_adjoint(y_bar, x, y, l, r, wanted):
 
 @loop
 def rescale_sample(x, l, f, z, taylor):
-    """From what the loops leave to model units."""
-    return (x - f[l + OFFSET]) * f[l + SCALE] + TINY
+    """From samples of X to what the first loop takes, and from what the last one leaves to model units."""
+    return floor_step((x - f[l + OFFSET]) * f[l + SCALE] + TINY, f[l + FLOOR])
 
 
 @loop
 def rescale_sample_adjoint(y_bar, x, y, l, r, wanted):
     """Adjoint of rescale_sample: bar of x."""
-    # y = (x - offset) * scale + TINY
+    difference = x - r.f[l + OFFSET]
+    # y = floor_step(difference * scale, floor) + TINY
+    scaled_bar, floor_bar = floor_step_adjoint(y_bar, difference * r.f[l + SCALE], r.f[l + FLOOR])
+    x_bar = scaled_bar * r.f[l + SCALE]
     if wanted:
-        r.f_bar[l + OFFSET] -= y_bar * r.f[l + SCALE]
-        r.f_bar[l + SCALE] += y_bar * (x - r.f[l + OFFSET])
-    return y_bar * r.f[l + SCALE]
-
-
-class Floor(Kind):
-    """What precedes the loops."""
-
-    n_coefficients = 2
-    sample, sample_adjoint = staticmethod(floor_sample), staticmethod(floor_sample_adjoint)
+        r.f_bar[l + OFFSET] -= x_bar
+        r.f_bar[l + SCALE] += scaled_bar * difference
+        r.f_bar[l + FLOOR] += floor_bar
+    return x_bar
 
 
 class Loop(Kind):
@@ -157,7 +138,7 @@ class LimitedLoop(Kind):
 
 
 class Rescale(Kind):
-    """What follows the loops."""
+    """What precedes the loops, which need a floor, and what follows them."""
 
-    n_coefficients = 2
+    n_coefficients = 3
     sample, sample_adjoint = staticmethod(rescale_sample), staticmethod(rescale_sample_adjoint)

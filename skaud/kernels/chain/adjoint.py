@@ -5,7 +5,7 @@ know; then block after block goes backwards through the parts. A loop here loads
 in a sample, and stores.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from skaud.kernels._compile import kernel, loop, pointer
 from skaud.kernels.chain.kind import Kind, Rows, made_once
 from skaud.kernels.chain.layout import COEFFICIENTS, FIRST, KEPT, N_COLUMNS, STATES, TIMES
-from skaud.kernels.chain.run import Span, Work, copy_lanes, filters, in_turn, link, load
+from skaud.kernels.chain.run import Span, Work, copy_lanes, filters, in_turn, link, load, nothing
 from skaud.kernels.lanes import LANES, SEGMENT
 from skaud.kernels.one_pole import ZERO
 
@@ -37,26 +37,19 @@ class Back(NamedTuple):
     cells: np.ndarray
 
 
-@loop
-def nothing(i, span, work, back):
-    """What precedes the first part."""
+def backwards(loops: Sequence[Callable]) -> Any:
+    """As in_turn, the last first."""
+    first, second, third = [*loops[:3], nothing, nothing, nothing][:3]
+    then = backwards(loops[3:]) if loops[3:] else nothing
 
-
-def backwards(loops: Iterable[Callable]) -> Any:
-    """One loop that runs others, the last first, each with the number of its part."""
-    then = nothing
-    for first in reversed(list(loops)):
-        then = _after(then, first)
-    return then
-
-
-def _after(then: Callable, first: Callable) -> Any:
     @loop
-    def both(i, span, work, back):
-        then(i + 1, span, work, back)
+    def last_first(i, span, work, back):
+        then(i + 3, span, work, back)
+        third(i + 2, span, work, back)
+        second(i + 1, span, work, back)
         first(i, span, work, back)
 
-    return both
+    return last_first
 
 
 @made_once
@@ -179,10 +172,10 @@ def sum_up(gathered, summed):
 def reverse_of(kinds: tuple[type[Kind], ...], wanted: bool) -> Any:
     """Kernel of the adjoint of a chain of these kinds, with or without bars of coefficients."""
     links, cells = [kind for kind in kinds if not kind.is_filter], [kind for kind in kinds if kind.is_filter]
-    go_through = in_turn(link(kind) for kind in links)
-    go_through_filters = in_turn(filters(kind) for kind in cells)
-    go_back = backwards(link_adjoint(kind, wanted) for kind in links)
-    go_back_through_filters = backwards(filters_adjoint(kind, wanted) for kind in cells)
+    go_through = in_turn([link(kind) for kind in links])
+    go_through_filters = in_turn([filters(kind) for kind in cells])
+    go_back = backwards([link_adjoint(kind, wanted) for kind in links])
+    go_back_through_filters = backwards([filters_adjoint(kind, wanted) for kind in cells])
 
     @kernel
     def reverse(x, checkpoints, state, plan, value_bar, frame_samples, bars, tape, work):

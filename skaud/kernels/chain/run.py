@@ -3,7 +3,7 @@
 A loop here loads, calls what a kind does in a sample, and stores.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,25 +49,23 @@ class Work(NamedTuple):
 
 
 @loop
-def nothing(i, span, work):
-    """What follows the last part."""
+def nothing(i, span, work, back=None):
+    """What stands in the place of a part."""
 
 
-def in_turn(loops: Iterable[Callable]) -> Any:
-    """One loop that runs others one after the other, each with the number of its part."""
-    then = nothing
-    for first in reversed(list(loops)):
-        then = _one_then(first, then)
-    return then
+def in_turn(loops: Sequence[Callable]) -> Any:
+    """One loop that runs others one after the other, each with the number of its part; a few, since each loop costs."""
+    first, second, third = [*loops[:3], nothing, nothing, nothing][:3]
+    then = in_turn(loops[3:]) if loops[3:] else nothing
 
-
-def _one_then(first: Callable, then: Callable) -> Any:
     @loop
-    def both(i, span, work):
+    def forwards(i, span, work):
         first(i, span, work)
-        then(i + 1, span, work)
+        second(i + 1, span, work)
+        third(i + 2, span, work)
+        then(i + 3, span, work)
 
-    return both
+    return forwards
 
 
 @loop
@@ -176,8 +174,8 @@ def close_frame(positions, n_features, n_cells, sums, n_samples, mean):
 @made_once
 def run_of(kinds: tuple[type[Kind], ...]) -> Any:
     """Kernel of a chain of these kinds."""
-    go_through = in_turn(link(kind) for kind in kinds if not kind.is_filter)
-    go_through_filters = in_turn(filters(kind) for kind in kinds if kind.is_filter)
+    go_through = in_turn([link(kind) for kind in kinds if not kind.is_filter])
+    go_through_filters = in_turn([filters(kind) for kind in kinds if kind.is_filter])
 
     @kernel
     def run(x, state, plan, checkpoints, segment, work, responses, frames, frame_samples):

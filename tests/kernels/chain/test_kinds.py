@@ -9,9 +9,9 @@ from skaud.kernels.chain import adaptation, gammatone, hair_cell, king2019, modu
 from skaud.kernels.chain.kind import Kind, Part
 from skaud.kernels.lanes import LANES, SEGMENT
 
-# All kinds in one chain, since a kernel is made for a list of them: the floor and the loops first, filters last.
-FIRST = (adaptation.Floor, adaptation.LimitedLoop, adaptation.Loop)
-KINDS = sorted(Kind.__subclasses__(), key=lambda kind: (kind.is_filter, kind not in FIRST, kind.__name__))
+# All kinds in one chain, since a kernel is made for a list of them: what has a floor and the loops first, filters last.
+FIRST = [adaptation.Rescale, adaptation.LimitedLoop, adaptation.Loop]
+KINDS = FIRST + sorted(set(Kind.__subclasses__()) - set(FIRST), key=lambda kind: (kind.is_filter, kind.__name__))
 N_CHANNELS = LANES + 3
 N_TIMES = 2
 
@@ -27,8 +27,6 @@ def chain(dtype="float64", moved=None):
         if kind is moved:
             coefficients = coefficients + 1j * STEP * random.standard_normal(coefficients.shape)
             start = start + 1j * STEP * random.standard_normal(start.shape)
-        if kind is adaptation.Floor:
-            coefficients[..., 0] = coefficients[..., 0].real  # no parameter moves the gain
         if kind is adaptation.LimitedLoop:
             coefficients[..., 2:] = -2 / coefficients[..., 1:2]  # as the limit's two numbers belong together
         n_filters = tuple(1 + c % 2 for c in range(N_CHANNELS)) if kind.is_filter else ()
