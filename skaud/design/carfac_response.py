@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.design.carfac import CARCoefficients
+from skaud.design.carfac_cascade import CARCoefficients
 
 
 def transfer_function(car: CARCoefficients, sample_rate: float, frequencies_hz: Any) -> np.ndarray:

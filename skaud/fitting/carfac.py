@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from skaud.design.carfac import ihc_conductance
+from skaud.design.carfac_hair_cell import ihc_conductance
 from skaud.design.erb import erb_hz
 from skaud.fitting.movable import Bounds
 from skaud.hearing.audiogram import Audiogram

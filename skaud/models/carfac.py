@@ -12,9 +12,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._fitted import as_designed, as_fitted, fitted_copy
-from skaud.design import carfac as design
 from skaud.design import carfac_response
-from skaud.design.carfac import FULL_SCALE_DB_SPL, IHC_STYLES, of_ears
+from skaud.design.carfac import FULL_SCALE_DB_SPL, IHC_STYLES, design_carfac, of_ears
+from skaud.design.carfac_cascade import pole_frequencies
 from skaud.design.carfac_limits import check_coefficients, check_ranges, resolve_n_fibers, resolve_ohc_health
 from skaud.engines.carfac import LACKING, Cascade, channels_bar, health_bar
 from skaud.engines.carfac_cuda import COMPUTED, run_on_gpu
@@ -375,16 +375,12 @@ class CARFAC(EngineTransformer, LearningTransformer):
         return tuple(name for name in self._outputs if name not in LACKING[self.ihc_style])
 
     def _design(self) -> None:
-        pole_hz = design.pole_frequencies(
-            self.sample_rate,
-            self.first_pole_theta,
-            self.min_pole_hz,
-            self.erb_per_step,
-            self.erb_break_hz,
-            self.erb_q,
+        steps = {name: getattr(self, name) for name in ("erb_per_step", "erb_break_hz", "erb_q")}
+        pole_hz = pole_frequencies(
+            self.sample_rate, first_pole_theta=self.first_pole_theta, min_pole_hz=self.min_pole_hz, **steps
         )
         resolved = self._resolve(self._parameters(), pole_hz)
-        self._ears_ = tuple(design.design_carfac(self.sample_rate, self.ihc_style, ear) for ear in resolved)
+        self._ears_ = tuple(design_carfac(self.sample_rate, self.ihc_style, ear) for ear in resolved)
         for coefficients in self._ears_:
             check_coefficients(self, coefficients)
         self._peaks_: list[carfac_response.Characteristics] | None = None  # found when somebody asks: takes 14 ms
@@ -399,7 +395,7 @@ class CARFAC(EngineTransformer, LearningTransformer):
         ears = self._ears_
         if parameters:
             resolved = self._resolve(self._parameters(), self.pole_frequencies_hz_)
-            ears = tuple(design.design_carfac(self.sample_rate, self.ihc_style, ear | parameters) for ear in resolved)
+            ears = tuple(design_carfac(self.sample_rate, self.ihc_style, ear | parameters) for ear in resolved)
         delay, closed = bool(self.use_delay_buffer), not self.open_loop
         return Cascade(ears, self.ihc_style, self.sample_rate, dtype, delay=delay, closed=closed)
 
