@@ -59,6 +59,17 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # scikit-learn would wrap whatever transform returns; frames and lists of them must stay what they are.
         super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
+        # A class says what its own parameters may be; what it inherits, of those that it has, is added.
+        declared = cls._constraints_of_stages()
+        for base in reversed(cls.__mro__):
+            declared |= vars(base).get("_parameter_constraints", {})
+        if names := parameter_names(cls):
+            cls._parameter_constraints = {name: declared[name] for name in names if name in declared}
+
+    @classmethod
+    def _constraints_of_stages(cls) -> dict[str, list]:
+        """What the stages that it is made of let their parameters be."""
+        return {}
 
     # --- scikit-learn's methods ---
 

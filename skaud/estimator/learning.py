@@ -31,10 +31,7 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
     learn_sets: dict[str, tuple[str, ...]] = {}
     _solver = "lbfgs"  # where `learn` names none
 
-    _parameter_constraints: dict = {
-        **DifferentiableTransformer._parameter_constraints,
-        "learn": [str, "array-like", Learn, None],
-    }
+    _parameter_constraints: dict = {"learn": [str, "array-like", Learn, None]}
 
     @with_callbacks
     def fit(self, X: Any = None, y: Any = None, sample_rate: Any = None, sample_weight: Any = None) -> Self:

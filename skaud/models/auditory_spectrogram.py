@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from numbers import Real
 from pathlib import Path
 
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import Interval
 
 from skaud.estimator.foreign import AnyArrays
-from skaud.estimator.learning import LearningTransformer
 from skaud.fitting.learn import Learn
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.cochlear import (
@@ -20,7 +17,6 @@ from skaud.stages.cochlear import (
     PowerLawCompression,
 )
 from skaud.stages.cochlear_checks import frame_period
-from skaud.stages.stage import Stage
 from skaud.stages.staged import StagedTransformer
 
 
@@ -104,20 +100,17 @@ class AuditorySpectrogram(AnyArrays, StagedTransformer):
     array([ 240.,  960., 3840.])
     """
 
+    stage_classes = {
+        "cochlea": CochlearFilterbank,
+        "compressed": PowerLawCompression,
+        "inhibited": LateralInhibition,
+        "spectrogram": LeakyIntegrator,
+    }
     output: str = "spectrogram"
     frame_length = None
     _solver = "adam"
     learn_sets = {"full": ("compression", "lateral_inhibition", "integration_s")}
     _not_theirs = ("pooling", "frame_length", "n_jobs")
-
-    _parameter_constraints: dict = {
-        **{k: v for k, v in LearningTransformer._parameter_constraints.items() if k not in ("output", "frame_length")},
-        "filters": [str, Path, "array-like"],
-        "compression": [Real, "array-like"],
-        "lateral_inhibition": ["array-like"],
-        "integration_s": [Interval(Real, 0, None, closed="neither")],
-        "frame_rate_hz": [Interval(Real, 0, None, closed="neither")],
-    }
 
     def __init__(
         self,
@@ -145,14 +138,6 @@ class AuditorySpectrogram(AnyArrays, StagedTransformer):
         self.learn = learn
         self.dtype = dtype
         self.n_jobs = n_jobs
-
-    def _parts(self) -> dict[str, type[Stage] | None]:
-        return {
-            "cochlea": CochlearFilterbank,
-            "compressed": PowerLawCompression,
-            "inhibited": LateralInhibition,
-            "spectrogram": LeakyIntegrator,
-        }
 
     def _design(self) -> None:
         super()._design()

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
 from skaud.fitting.learn import Learn
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
 from skaud.pooling.temporal import TemporalPooling
-from skaud.stages.cortical import HELD_AT_ONCE, RESPONSES, CorticalSTRF, refuse_pooling_of_complex
-from skaud.stages.stage import Stage
+from skaud.stages.cortical import HELD_AT_ONCE, CorticalSTRF, refuse_pooling_of_complex
 
 
 class BiomimeticFrontend(AuditorySpectrogram):
@@ -119,22 +117,14 @@ class BiomimeticFrontend(AuditorySpectrogram):
     {'compression': 129, 'lateral_inhibition': 2, 'integration_s': 1, 'scales_cycles_per_octave': 40, 'rates_hz': 40}
     """
 
+    stage_classes = {**AuditorySpectrogram.stage_classes, "cortical": CorticalSTRF}
     learn_sets = {
         "full": (*AuditorySpectrogram.learn_sets["full"], "scales_cycles_per_octave", "rates_hz"),
         "cortical": ("scales_cycles_per_octave", "rates_hz"),
     }
     _frames_at_once = HELD_AT_ONCE
 
-    _parameter_constraints: dict = {
-        **AuditorySpectrogram._parameter_constraints,
-        "n_strfs": [Interval(Integral, 1, None, closed="left")],
-        "init": [StrOptions({"log", "random"})],
-        "scales_cycles_per_octave": ["array-like", None],
-        "rates_hz": ["array-like", None],
-        "response": [StrOptions(set(RESPONSES))],
-        "output": [StrOptions({"spectrogram", "cortical"})],
-        "random_state": ["random_state"],
-    }
+    _parameter_constraints: dict = {"output": [StrOptions({"spectrogram", "cortical"})]}
 
     def __init__(
         self,
@@ -182,9 +172,6 @@ class BiomimeticFrontend(AuditorySpectrogram):
     def check_parameters(self) -> None:
         super().check_parameters()
         refuse_pooling_of_complex(self)
-
-    def _parts(self) -> dict[str, type[Stage] | None]:
-        return {**super()._parts(), "cortical": CorticalSTRF}
 
     def _make_stages(self) -> Bunch:
         stages = super()._make_stages()

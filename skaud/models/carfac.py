@@ -229,7 +229,7 @@ class CARFAC(EngineTransformer, LearningTransformer):
     array([ 260., 1030., 4060.])
     """
 
-    _parameter_constraints: dict = LearningTransformer._parameter_constraints | {
+    _parameter_constraints: dict = {
         "ihc_style": [StrOptions(set(IHC_STYLES))],
         "ohc_health": [Real, callable, "array-like"],
         "n_fibers": ["array-like", callable, None],

@@ -15,7 +15,6 @@ from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.gammatone import GammatoneFilterbank
 from skaud.stages.hair_cell import HairCellEnvelope
 from skaud.stages.king2019 import AdaptationHighPass, Compression, ModulationBandpass
-from skaud.stages.stage import Stage
 from skaud.stages.staged import StagedTransformer
 
 
@@ -124,16 +123,14 @@ class King2019(StagedTransformer):
     full_scale_db_spl = FULL_SCALE_DB
     hair_cell = "dau1996"  # its one low-pass at 1000 Hz
 
-    _parameter_constraints: dict = {
-        **GammatoneFilterbank._parameter_constraints,
-        **HairCellEnvelope._parameter_constraints,
-        **AdaptationHighPass._parameter_constraints,
-        **ModulationBandpass._parameter_constraints,
-        **Compression._parameter_constraints,
-        **StagedTransformer._parameter_constraints,
-        "compression": [StrOptions({"broken_stick", "power"}), None],
+    stage_classes = {
+        "filterbank": GammatoneFilterbank,
+        "compression": Compression,
+        "hair_cell": HairCellEnvelope,
+        "adaptation": AdaptationHighPass,
+        "modulation": ModulationBandpass,
     }
-    del _parameter_constraints["hair_cell"]
+    _parameter_constraints: dict = {"compression": [StrOptions({"broken_stick", "power"}), None]}
 
     def __init__(
         self,
@@ -185,15 +182,6 @@ class King2019(StagedTransformer):
         self.learn = learn
         self.dtype = dtype
         self.n_jobs = n_jobs
-
-    def _parts(self) -> dict[str, type[Stage] | None]:
-        return {
-            "filterbank": GammatoneFilterbank,
-            "compression": Compression if self.compression else None,
-            "hair_cell": HairCellEnvelope,
-            "adaptation": AdaptationHighPass,
-            "modulation": ModulationBandpass,
-        }
 
     def _design(self) -> None:
         super()._design()

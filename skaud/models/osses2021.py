@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from numbers import Real
 from typing import Any, Self
 
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
-from skaud.design.modulation import LOWEST_HZ
+from skaud.design.modulation import KINDS, LOWEST_HZ
 from skaud.fitting.learn import Learn
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.adaptation import AdaptationLoops
@@ -21,7 +20,7 @@ from skaud.stages.ears import HeadphoneFilter, MiddleEarFilter
 from skaud.stages.gammatone import GammatoneFilterbank
 from skaud.stages.hair_cell import HairCellEnvelope
 from skaud.stages.modulation import ModulationFilterbank
-from skaud.stages.stage import ChainStage, Stage
+from skaud.stages.stage import ChainStage
 from skaud.stages.staged import StagedTransformer
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -160,19 +159,22 @@ class Osses2021(StagedTransformer):
     array([ 250., 1050., 4040.])
     """
 
+    stage_classes = {
+        "headphone": HeadphoneFilter,
+        "middle_ear": MiddleEarFilter,
+        "filterbank": GammatoneFilterbank,
+        "hair_cell": HairCellEnvelope,
+        "adaptation": AdaptationLoops,
+        "modulation": ModulationFilterbank,
+    }
+    _renamed = {"headphone": {"gains_db": "headphone_gains_db"}, "middle_ear": {"gains_db": "middle_ear_gains_db"}}
+    # The adaptation loops know the scale of level; what comes before them is linear.
+    _not_theirs = ("pooling", "frame_length", "n_jobs")
+
     _parameter_constraints: dict = {
-        **HeadphoneFilter._parameter_constraints,
-        **GammatoneFilterbank._parameter_constraints,
-        **HairCellEnvelope._parameter_constraints,
-        **AdaptationLoops._parameter_constraints,
-        **ModulationFilterbank._parameter_constraints,
-        **StagedTransformer._parameter_constraints,
         "headphone": ["boolean"],
-        "headphone_gains_db": ["array-like", None],
-        "middle_ear_gains_db": ["array-like", None],
         "middle_ear": [StrOptions(set(MIDDLE_EARS)), None],
-        "modulation": [*ModulationFilterbank._parameter_constraints["modulation"], None],
-        "frame_length": [Interval(Real, 0, None, closed="neither"), None],
+        "modulation": [StrOptions(set(KINDS)), None],
     }
 
     def __init__(
@@ -263,23 +265,8 @@ class Osses2021(StagedTransformer):
 
     # --- the stages ---
 
-    _renamed = {"headphone": {"gains_db": "headphone_gains_db"}, "middle_ear": {"gains_db": "middle_ear_gains_db"}}
-
-    # The adaptation loops know the scale of level; what comes before them is linear.
-    _not_theirs = ("pooling", "frame_length", "n_jobs")
-
     def _level_in_kernel(self) -> float:
         return self.level_of_one()
-
-    def _parts(self) -> dict[str, type[Stage] | None]:
-        return {
-            "headphone": HeadphoneFilter if self.headphone else None,
-            "middle_ear": MiddleEarFilter if self.middle_ear else None,
-            "filterbank": GammatoneFilterbank,
-            "hair_cell": HairCellEnvelope,
-            "adaptation": AdaptationLoops,
-            "modulation": ModulationFilterbank if self.modulation else None,
-        }
 
     def _design(self) -> None:
         super()._design()

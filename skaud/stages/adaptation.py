@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skaud.design.adaptation import TIME_CONSTANTS_S, design_adaptation, is_limited, lowest_limit
-from skaud.estimator.base import AudioTransformer
 from skaud.kernels.chain.adaptation import LimitedLoop, Loop, Rescale
 from skaud.kernels.chain.kind import Part, table_of
 from skaud.pooling.temporal import TemporalPooling
@@ -80,7 +79,6 @@ class AdaptationLoops(ChannelStage, ChainStage):
     output = "adaptation"
 
     _parameter_constraints: dict = {
-        **AudioTransformer._parameter_constraints,
         "adaptation_limit": [Real, None],
         "adaptation_time_constants_s": ["array-like"],
         "minimum_level_db": [Real],

@@ -16,7 +16,6 @@ from sklearn.utils._param_validation import Interval
 from skaud.design import cochlear as design
 from skaud.engines.spectrogram import Spectrogram
 from skaud.engines.spectrogram_layout import Design, merge
-from skaud.estimator.base import AudioTransformer
 from skaud.estimator.foreign import AnyArrays
 from skaud.kernels.array_api import is_foreign
 from skaud.pooling.temporal import TemporalPooling
@@ -139,7 +138,7 @@ class CochlearFilterbank(SpectrogramStage):
     _outputs = ("cochlea",)
     output = "cochlea"
 
-    _parameter_constraints: dict = {**AudioTransformer._parameter_constraints, "filters": [str, Path, "array-like"]}
+    _parameter_constraints: dict = {"filters": [str, Path, "array-like"]}
 
     def __init__(
         self,
@@ -231,7 +230,7 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
     _outputs = ("compressed",)
     output = "compressed"
 
-    _parameter_constraints: dict = {**AudioTransformer._parameter_constraints, "compression": [Real, "array-like"]}
+    _parameter_constraints: dict = {"compression": [Real, "array-like"]}
 
     def __init__(
         self,
@@ -310,7 +309,7 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
     _outputs = ("inhibited",)
     output = "inhibited"
 
-    _parameter_constraints: dict = {**AudioTransformer._parameter_constraints, "lateral_inhibition": ["array-like"]}
+    _parameter_constraints: dict = {"lateral_inhibition": ["array-like"]}
 
     def __init__(
         self,
@@ -395,7 +394,6 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
     output = "spectrogram"
 
     _parameter_constraints: dict = {
-        **{k: v for k, v in AudioTransformer._parameter_constraints.items() if k != "frame_length"},
         "integration_s": POSITIVE,
         "frame_rate_hz": POSITIVE,
     }

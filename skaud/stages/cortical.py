@@ -16,7 +16,6 @@ from skaud.design import cortical as design
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.design.limits import MOST_STRFS, check_size
 from skaud.engines.cortical import Cortical, STRFs
-from skaud.estimator.base import AudioTransformer
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.cochlear import ResponseStage
 from skaud.stages.cochlear_checks import as_numbers
@@ -98,7 +97,6 @@ class CorticalSTRF(ResponseStage):
     engine_: Cortical
 
     _parameter_constraints: dict = {
-        **{k: v for k, v in AudioTransformer._parameter_constraints.items() if k in ("pooling", "dtype", "n_jobs")},
         "n_strfs": [Interval(Integral, 1, None, closed="left")],
         "init": [StrOptions({"log", "random"})],
         "scales_cycles_per_octave": ["array-like", None],

@@ -13,7 +13,6 @@ from sklearn.utils._param_validation import StrOptions
 from skaud._fitted import as_designed, as_fitted
 from skaud.design import ears as design
 from skaud.engines.fir import Fir
-from skaud.estimator.base import AudioTransformer
 from skaud.estimator.streams import StreamState
 from skaud.sound import Sound
 from skaud.sound.clips import as_list, take_apart
@@ -24,7 +23,6 @@ class EarStage(Stage):
     """A FIR filter of the ear."""
 
     _parameter_constraints: dict = {
-        **AudioTransformer._parameter_constraints,
         "phase": [StrOptions(set(design.PHASES))],
         "frequencies_hz": ["array-like", None],
         "gains_db": ["array-like", None],
@@ -309,7 +307,6 @@ class MiddleEarFilter(EarStage):
     _normalise = True
 
     _parameter_constraints: dict = {
-        **EarStage._parameter_constraints,
         "middle_ear": [StrOptions(set(design.MIDDLE_EARS))],
     }
 

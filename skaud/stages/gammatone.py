@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._fitted import as_designed
 from skaud.design import gammatone as design
-from skaud.estimator.base import AudioTransformer
 from skaud.kernels.chain.gammatone import Gammatone
 from skaud.kernels.chain.kind import Part
 from skaud.pooling.temporal import TemporalPooling
@@ -76,7 +75,6 @@ class GammatoneFilterbank(ChainStage):
     output = "filterbank"
 
     _parameter_constraints: dict = {
-        **AudioTransformer._parameter_constraints,
         "low_hz": POSITIVE,
         "high_hz": [*POSITIVE, None],
         "spacing": [StrOptions(set(design.SPACINGS))],

@@ -9,7 +9,6 @@ from typing import Any
 from sklearn.utils._param_validation import StrOptions
 
 from skaud.design.one_pole import HAIR_CELLS, low_pass
-from skaud.estimator.base import AudioTransformer
 from skaud.kernels.chain.hair_cell import HAIR_CELLS as KINDS
 from skaud.kernels.chain.kind import Part, table_of
 from skaud.pooling.temporal import TemporalPooling
@@ -65,7 +64,6 @@ class HairCellEnvelope(ChannelStage, ChainStage):
     output = "hair_cell"
 
     _parameter_constraints: dict = {
-        **AudioTransformer._parameter_constraints,
         "hair_cell": [StrOptions(set(HAIR_CELLS))],
         "hair_cell_corner_hz": [Real, None],
     }

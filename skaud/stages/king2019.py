@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud.design import king2019 as design
 from skaud.design.limits import MOST_FILTERS, MOST_OCTAVES, check_size
-from skaud.estimator.base import AudioTransformer
 from skaud.kernels.chain.kind import Part, table_of
 from skaud.kernels.chain.king2019 import BandEnvelope, Compress, HighPass, SignedBand
 from skaud.pooling.temporal import TemporalPooling
@@ -73,7 +72,6 @@ class Compression(ChannelStage, ChainStage):
     full_scale_db_spl = design.FULL_SCALE_DB
 
     _parameter_constraints: dict = {
-        **AudioTransformer._parameter_constraints,
         "compression": [StrOptions({"broken_stick", "power"})],
         "compression_exponent": [*POSITIVE, "array-like"],
         "compression_knee_db": [Real],
@@ -175,7 +173,7 @@ class AdaptationHighPass(ChannelStage, ChainStage):
     _outputs = ("adaptation",)
     output = "adaptation"
 
-    _parameter_constraints: dict = {**AudioTransformer._parameter_constraints, "adaptation_corner_hz": [Real]}
+    _parameter_constraints: dict = {"adaptation_corner_hz": [Real]}
 
     def __init__(
         self,
@@ -267,7 +265,6 @@ class ModulationBandpass(ChannelStage, ChainStage):
     output = "modulation"
 
     _parameter_constraints: dict = {
-        **AudioTransformer._parameter_constraints,
         "modulation_low_hz": POSITIVE,
         "modulation_high_hz": POSITIVE,
         "modulation_q": [Interval(Real, 1e-3, 20, closed="both")],

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaud.design import modulation as design
 from skaud.design.one_pole import low_pass
-from skaud.estimator.base import AudioTransformer
 from skaud.kernels.chain.hair_cell import LowPass
 from skaud.kernels.chain.kind import Kind, Part, table_of
 from skaud.kernels.chain.modulation import EnvelopeFilter, LinearFilter
@@ -95,7 +94,6 @@ class ModulationFilterbank(ChannelStage, ChainStage):
     output = "modulation"
 
     _parameter_constraints: dict = {
-        **AudioTransformer._parameter_constraints,
         **{name: GammatoneFilterbank._parameter_constraints[name] for name in ("low_hz", "high_hz", "spacing")},
         "modulation": [StrOptions(set(design.KINDS))],
         "max_modulation_hz": [Interval(Real, 0, None, closed="neither"), None],

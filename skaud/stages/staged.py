@@ -1,6 +1,5 @@
 """Models that are stages one after the other: what derives from the list of them."""
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
@@ -22,24 +21,31 @@ MOST_KEPT = 4  # numbers a sample of the sound, of what learning does not change
 
 
 class StagedTransformer(EngineTransformer, LearningTransformer):
-    """Base of models made of stages; they supply `_parts`, their constructor and its constraints.
+    """Base of models made of stages; they supply their constructor, and name the classes of their stages.
 
-    A stage is named as its output. Of the model's parameters it has those that are called as its own.
+    A stage is named as its output. Of the model's parameters it has those that are called as its own, with their
+    constraints. A parameter that is called as a stage leaves it out where it is None or False.
     """
+
+    stage_classes: dict[str, type[Stage]] = {}  # in order
 
     stages_: Bunch
     _n_engines_left_out_ = 0  # at the front: their responses to the clips are known
-    _not_theirs: tuple[str, ...] = (
-        "pooling",
-        "frame_length",
-        "rms_one_db_spl",
-        "n_jobs",
-    )  # parameters that no stage is given
+    # Parameters that no stage is given.
+    _not_theirs: tuple[str, ...] = ("pooling", "frame_length", "rms_one_db_spl", "n_jobs")
     _renamed: dict[str, dict[str, str]] = {}  # by stage: its own name of a parameter, and the model's
 
-    @abstractmethod
-    def _parts(self) -> dict[str, type[Stage] | None]:
-        """Class of every stage by name, in order; None where the parameters leave one out."""
+    @classmethod
+    def _constraints_of_stages(cls) -> dict[str, list]:
+        return {
+            cls._renamed.get(name, {}).get(own, own): constraint
+            for name, stage in cls.stage_classes.items()
+            for own, constraint in stage._parameter_constraints.items()
+        }
+
+    def available_outputs(self) -> tuple[str, ...]:
+        """Names of the stages."""
+        return tuple(name for name in self.stage_classes if not _is_off(getattr(self, name, True)))
 
     # --- parameters to coefficients ---
 
@@ -51,13 +57,12 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
     def _make_stages(self) -> Bunch:
         """The stages, each with those of the model's parameters that it has, and those that a fit found; not fitted."""
         stages = Bunch()
-        for name, part in self._parts().items():
-            if part is not None:
-                renamed = self._renamed.get(name, {})
-                own = {k: renamed.get(k, k) for k in parameter_names(part) if k not in self._not_theirs}
-                own = {k: theirs for k, theirs in own.items() if hasattr(self, theirs)}
-                stages[name] = part(**{k: getattr(self, theirs) for k, theirs in own.items()})
-                stages[name].found_ = {k: self.found_[theirs] for k, theirs in own.items() if theirs in self.found_}
+        for name in self.available_outputs():
+            stage, renamed = self.stage_classes[name], self._renamed.get(name, {})
+            own = {k: renamed.get(k, k) for k in parameter_names(stage) if k not in self._not_theirs}
+            own = {k: theirs for k, theirs in own.items() if hasattr(self, theirs)}
+            stages[name] = stage(**{k: getattr(self, theirs) for k, theirs in own.items()})
+            stages[name].found_ = {k: self.found_[theirs] for k, theirs in own.items() if theirs in self.found_}
         return stages
 
     def _design(self) -> None:
@@ -165,9 +170,6 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
 
     # --- names ---
 
-    def available_outputs(self) -> tuple[str, ...]:
-        return tuple(name for name, part in self._parts().items() if part is not None)
-
     def channel_names(self) -> list[str]:
         names: list[str] = []
         for name, stage in self.stages_.items():
@@ -175,6 +177,10 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
             if name == self.output:
                 break
         return names
+
+
+def _is_off(value: object) -> bool:
+    return value is None or (isinstance(value, (bool, np.bool_)) and not value)
 
 
 def _same(a: dict[str, Any], b: dict[str, Any]) -> bool:
