@@ -9,7 +9,7 @@ import numpy as np
 
 from skaud.design.carfac import IHC_STYLES, CARFACCoefficients
 from skaud.engines.engine import STEP, Engine, Responses
-from skaud.kernels.carfac import adjoint, checkpoints, layout
+from skaud.kernels.carfac import adjoint, checkpoints, layout, taping
 from skaud.kernels.carfac.run import run_for
 from skaud.kernels.carfac.steps import Constants
 
@@ -157,7 +157,7 @@ class Cascade(Engine):
         constants = "coefficients" in wanted
         reverse, x_bar = adjoint.reverse_for(self.style, self.delay, constants), np.empty_like(tape.x)
         at_once = min(n_rows, n_ears * max(1, SIGNALS_REVERSED_AT_ONCE // n_ears))
-        n_taped = adjoint.n_taped(self.style, constants)
+        n_taped = taping.n_taped(self.style, constants)
         kept = layout.empty_tape(plan, at_once, min(tape.segment, n_samples), n_taped, keep=constants)
         seeds = np.zeros((1 + len(taps), at_once, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
         work, state = adjoint.reverse_workspace(plan, at_once), tape.state.copy()  # a tape may be pulled back again

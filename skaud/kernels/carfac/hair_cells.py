@@ -163,20 +163,18 @@ def two_cap_step_adjoint(cap1_next_bar, cap2_next_bar, nap_next_bar, bm, cap1, c
 
 
 @step
-def sigmoid(x, taylor):
-    """1 / (1 + exp(x)); the exponential is taken of -|x|, where it is exact."""
+def sigmoid_with_slope(x, taylor):
+    """1 / (1 + exp(x)) and its derivative; the exponential is taken of -|x|, where it is exact."""
     e = exponential(x if x.real < ZERO else -x, taylor)
-    return (ONE if x.real < ZERO else e) / (ONE + e)
+    per_sum = ONE / (ONE + e)
+    return per_sum if x.real < ZERO else e * per_sum, -per_sum * (per_sum * e)
 
 
 @step
-def sigmoid_with_slope(x, taylor):
-    """Sigmoid and its derivative, with one exponential and one division."""
-    falling = x if x.real < ZERO else -x
-    e = exponential(falling, taylor)
-    per_sum = ONE / (ONE + e)
-    y = per_sum if x.real < ZERO else e * per_sum
-    return y, -per_sum * (per_sum * e)
+def sigmoid(x, taylor):
+    """1 / (1 + exp(x))."""
+    y, _ = sigmoid_with_slope(x, taylor)
+    return y
 
 
 @step
