@@ -1,46 +1,75 @@
-"""CARFAC on a GPU: what its kernel there computes, and its runs."""
+"""CARFAC on a GPU: what its kernel there computes, as an engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from skaud.design.carfac import CARFACCoefficients
+from skaud.design.carfac import IHC_STYLES
+from skaud.engines.carfac import Cascade
+from skaud.engines.device import NotOnDevice
+from skaud.engines.engine import Engine, Responses
+from skaud.kernels.array_api import Place
 
-COMPUTED = {"ihc_style": "two_cap", "open_loop": False, "use_delay_buffer": False, "output": "nap"}
+
+def make(engine: Cascade, place: Place) -> Engine:
+    """The engine for a device; an error where the kernel lacks what the design asks for."""
+    given = {
+        "ihc_style": (IHC_STYLES[engine.style], "two_cap"),
+        "open_loop": (not engine.closed, False),
+        "use_delay_buffer": (engine.delay, False),
+        "ears with audiograms of their own": (len(engine.ears), 1),
+    }
+    for name, (value, computed) in given.items():
+        if value != computed:
+            raise _lacking(f"{name}={value!r}", f"{name}={computed!r}", place)
+    return NapOnGpu(engine, place)
 
 
-def run_on_gpu(
-    x: Any,
-    ears: Sequence[CARFACCoefficients],
-    parameters: Mapping[str, Any],
-    *,
-    frame_samples: int,
-    dtype: str,
-    gain: float,
-) -> Any:
-    """Frames of signals x (n_signals, n_samples) on a device; parameters : of the model, those of `COMPUTED`."""
-    from skaud.kernels.carfac.cuda import find_not_finite, run_two_cap
+class NapOnGpu(Engine):
+    """The NAP of whole clips."""
 
-    for name, value in COMPUTED.items():
-        if parameters[name] != value:
-            raise ValueError(
-                f"{name}={parameters[name]!r} has no kernel on the GPU, only {name}={value!r} has; change it, or pass "
-                "a NumPy array."
-            )
-    if len(x.shape) != 2 or 0 in x.shape or x.dtype != np.dtype(dtype):
-        raise ValueError(
-            f"X on the GPU is {x.dtype} of shape {x.shape}; it must be {dtype}, (n_signals, n_samples): cast or "
-            "reshape it, or set dtype."
-        )
-    if wrong := find_not_finite(x):
-        raise ValueError(
-            f"X[{wrong[0]}] on the GPU has samples that are NaN or infinity (inf); every sample must be finite. "
-            "Cut them out."
-        )
-    if len(ears) > 1:
-        raise ValueError(
-            "X on the GPU has no axis of ears, and the model was fitted to two audiograms; fit it to one, or "
-            "pass a NumPy array."
-        )
-    return run_two_cap(x, ears[0], min(frame_samples, x.shape[1]), dtype, gain)
+    parts = ()
+
+    def __init__(self, engine: Cascade, place: Place) -> None:
+        self.cascade, self.place = engine, place
+        self.dtype, self.outputs = engine.dtype, engine.outputs
+
+    def start(self, n_signals: int, n_ears: int) -> Any:
+        """Refuse streams."""
+        raise _lacking("a stream", "whole clips", self.place)
+
+    def run(self, x: Any, state: Any, outputs: Sequence[str], frame_samples: int | None) -> tuple[Responses, Any]:
+        """Refuse streams."""
+        raise _lacking("a stream", "whole clips", self.place)
+
+    def whole(self, x: Any, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+        """NAP of whole clips, of at least a frame."""
+        from skaud.kernels.carfac.cuda import run_two_cap
+
+        for name in outputs:
+            if name != "nap":
+                raise _lacking(f"output={name!r}", "output='nap'", self.place)
+        n_signals, n_ears, n_samples = x.shape
+        rows = x.reshape(n_signals * n_ears, n_samples)
+        out = run_two_cap(rows, self.cascade.ears[0], frame_samples or 1, self.dtype)
+        return {"nap": out.reshape(n_signals, n_ears, *out.shape[1:])}
+
+    def record(self, x: Any, output: str, frame_samples: int | None) -> tuple[Any, Any]:
+        """Refuse derivatives."""
+        raise _lacking("vjp", "transform and simulate", self.place)
+
+    def pull_back(self, tape: Any, bar: Any, wanted: Sequence[str]) -> tuple[Any, tuple[np.ndarray, ...]]:
+        """Refuse derivatives."""
+        raise _lacking("vjp", "transform and simulate", self.place)
+
+    def coefficients(self) -> tuple[np.ndarray, ...]:
+        """Those of the CPU's engine."""
+        return self.cascade.coefficients()
+
+
+def _lacking(what: str, there: str, place: Place) -> NotOnDevice:
+    return NotOnDevice(
+        f"CARFAC has no kernel for {what} where X lies, {place}, only for {there}; change it, or pass "
+        "ToNumpy().transform(X)."
+    )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from multiprocessing import current_process
+from typing import Any
 
 from skaud.engines.engine import Engine
 from skaud.engines.series import Series
@@ -43,11 +44,17 @@ def _make(engine: Engine, place: Place, who: str) -> Engine:
         return Series([engine_for(own, place, who) for own in engine.engines])
     module = f"{type(engine).__module__}_cuda"
     if not place.on_cuda or place.library == "jax" or find_spec(module) is None:
-        have = "; jax arrays on a GPU are computed as cupy.from_dlpack(X)" if place.library == "jax" else ""
-        raise NotOnDevice(
-            f"{who} has no kernel for X where it lies, {place}{have}, and nothing is copied in silence; {REMEDY}."
-        )
+        raise no_kernel(who, place)
     return import_module(module).make(engine, place._replace(like=None))
+
+
+def no_kernel(who: Any, place: Place) -> NotOnDevice:
+    """Error for a model, or its name, that does not compute arrays of a place."""
+    name = who if isinstance(who, str) else type(who).__name__
+    have = "; arrays of jax on a GPU are computed as cupy.from_dlpack(X)" if place.library == "jax" else ""
+    return NotOnDevice(
+        f"{name} has no kernel for X where it lies, {place}{have}, and nothing is copied in silence; {REMEDY}."
+    )
 
 
 @contextmanager

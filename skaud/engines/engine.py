@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from skaud.kernels.array_api import array_namespace
+from skaud.kernels.array_api import array_namespace, is_foreign, zeros
 
 BLOCK = 8192  # samples of a sound that are computed at a time, where nothing asks for more
 STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
@@ -241,15 +241,21 @@ def frame_means(waiting: np.ndarray, response: np.ndarray, frame_samples: int | 
         return response, waiting
     joined = join([waiting, response]) if waiting.shape[-1] else response
     n_frames = joined.shape[-1] // frame_samples
-    whole = joined[..., : n_frames * frame_samples]
-    frames = whole.reshape(*whole.shape[:-1], n_frames, frame_samples).mean(axis=-1)
-    return frames, joined[..., n_frames * frame_samples :].copy()
+    whole, rest = joined[..., : n_frames * frame_samples], joined[..., n_frames * frame_samples :]
+    xp = array_namespace(whole)
+    frames = xp.mean(xp.reshape(whole, (*whole.shape[:-1], n_frames, frame_samples)), axis=-1)
+    return frames, rest.copy() if isinstance(rest, np.ndarray) else rest
 
 
 def frame_means_adjoint(frames_bar: np.ndarray, frame_samples: int | None, n_samples: int) -> np.ndarray:
     """Bar of a response of so many samples, from that of its means over frames."""
     if frame_samples is None:
         return frames_bar
+    if is_foreign(frames_bar):
+        xp = array_namespace(frames_bar)
+        repeated = xp.repeat(frames_bar / frame_samples, frame_samples, axis=-1)
+        rest = zeros((*frames_bar.shape[:-1], n_samples - repeated.shape[-1]), frames_bar)
+        return xp.concat([repeated, rest], axis=-1)
     response_bar = np.zeros((*frames_bar.shape[:-1], n_samples))
     # frames = response.reshape(..., n_frames, frame_samples).mean(axis=-1)
     within = frames_bar.shape[-1] * frame_samples

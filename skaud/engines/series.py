@@ -145,7 +145,9 @@ class Series(Engine):
 
     def _taken(self, i: int, response: np.ndarray) -> np.ndarray:
         """What engine i takes of the response before it: channels, or the one there is as sound."""
-        return response if self.engines[i].takes_channels else np.ascontiguousarray(response[:, :, 0])
+        if self.engines[i].takes_channels:
+            return response
+        return np.ascontiguousarray(response[:, :, 0]) if isinstance(response, np.ndarray) else response[:, :, 0, ...]
 
     def _names(self, i: int, last: int, outputs: Sequence[str]) -> list[str]:
         """What engine i is asked for: outputs, and what the next one takes."""

@@ -29,7 +29,7 @@ from skaud.engines.spectrogram_layout import (
 )
 from skaud.kernels import fourier
 from skaud.kernels._memory import memory_used_again
-from skaud.kernels.array_api import array_namespace, is_foreign, to_numpy, zeros
+from skaud.kernels.array_api import array_namespace, is_complex, is_foreign, to_numpy, zeros
 from skaud.kernels.cochlear import compress, compress_adjoint, inhibit, inhibit_adjoint, log_magnitude
 from skaud.kernels.leaky_integrator import (
     factor_adjoint,
@@ -91,7 +91,8 @@ class Spectrogram(Engine):
         n_whole = joined.shape[-1] // self.block.n_new * self.block.n_new
         batches = self._batches(n_whole, is_first=state.n_done == 0)
         responses, state = self._run_batches(joined[..., :n_whole], batches, state, outputs, frame_samples)
-        return responses, state._replace(waiting=joined[..., n_whole:].copy())
+        rest = joined[..., n_whole:]
+        return responses, state._replace(waiting=rest.copy() if isinstance(rest, np.ndarray) else rest)
 
     def whole(self, x: Any, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """Responses to whole clips: of one that is shorter than a frame of the spectrogram, that frame."""
@@ -174,7 +175,7 @@ class Spectrogram(Engine):
         filters = self.design.filters
         if filters is None:
             return lambda channels: new[:, channels, None, :]
-        if np.iscomplexobj(new):  # a step is too small to be mixed with what it belongs to
+        if is_complex(new):  # a step is too small to be mixed with what it belongs to
             real, step = (self._cochlea_of(*pair, block) for pair in ((new.real, past.real), (new.imag, past.imag)))
             return lambda channels: real(channels) + 1j * step(channels)
         x_hat, spectra = fourier.block_spectra(new, past, block), filters.spectra(block, new)

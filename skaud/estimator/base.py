@@ -15,12 +15,12 @@ from sklearn.utils.validation import _check_feature_names_in
 from skaud._fitted import as_designed, as_fitted, forget, parameter_names, remember_parameters, unfitted_on_failure
 from skaud._warnings import each_once
 from skaud.design.limits import LONGEST_FRAME, check_size
+from skaud.engines.device import no_kernel
 from skaud.estimator.limits import check_constraints, design_within_limits
 from skaud.estimator.listening import Listening
 from skaud.estimator.results import as_container, check_responses, check_rows, stack
 from skaud.estimator.sounds import AudioInputTags, Sounds, count_ears
 from skaud.estimator.streams import Streaming
-from skaud.kernels.array_api import on_gpu
 from skaud.pooling.running import RunningPool, can_run
 from skaud.pooling.statistics import check_parts, pooled_names, resolve_statistics
 from skaud.pooling.temporal import TemporalPooling
@@ -109,11 +109,8 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             if X is None:
                 if sample_rate is not None:
                     raise ValueError(f"sample_rate={sample_rate!r} is that of clips, and X is None; leave it out.")
-            elif self._stays_where_it_is(X):
-                self._check_rate_of_device(sample_rate)
-                self._take_where_it_is(X)
             else:
-                sounds = self._check_sounds(X, sample_rate, reset=True)
+                sounds = self._take_sounds(X, sample_rate, reset=True)
                 self.n_ears_in_ = sounds.n_ears
                 self._rates_told_ = sample_rate is not None or any(rate != self.sample_rate for rate in sounds.rates)
             design_within_limits(self)
@@ -159,9 +156,6 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             With ``pooling=None``; a list where X is one.
         """
         frame_samples = self.frame_samples()
-        if self._stays_where_it_is(X):
-            self._check_rate_of_device(sample_rate)
-            return self._transform_on_gpu(X, frame_samples)
         sounds = self._sounds(X, sample_rate, fixed_length=True)
         if self.takes_any_ears_:
             self.n_ears_in_ = sounds.n_ears  # for the names of these features
@@ -170,13 +164,16 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
                 f"X has {count_ears(sounds.n_ears)} and had {count_ears(self.n_ears_in_)} in fit; pass signals with "
                 "the same ears, or fit again."
             )
+        if not sounds.place.on_host:
+            features = self._transform_on_device(self._at_level(sounds), frame_samples)
+            return features if self.pooling is None else as_container(self, features, sounds.index, sounds.place)
         batches = self._batches(sounds.clips)
         if self.pooling is not None:
             rows = self._map(self._run_pooled, sounds, batches, frame_samples, pools=True)
-            return as_container(self, stack(rows), sounds.index)
+            return as_container(self, stack(rows), sounds.index, sounds.place)
         results = self._map(self._run_frames, sounds, batches, frame_samples, pools=False)
         frames = results if sounds.has_ears else [frames[0] for frames in results]
-        return stack(frames) if sounds.is_array else frames
+        return sounds.place.give(stack(frames) if sounds.is_array else frames)
 
     @as_fitted
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -256,15 +253,14 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
             If the model has no output of that name.
         """
         names = self.check_outputs(outputs)
-        if self._stays_where_it_is(X):
-            self._check_rate_of_device(sample_rate)
-            return Bunch(**{name: self._simulate_on_gpu(X, name) for name in names})
         sounds = self._sounds(X, sample_rate)
+        if not sounds.place.on_host:
+            return Bunch(**self._simulate_on_device(self._at_level(sounds), names))
         responses = self._map(self._run_full, sounds, [[i] for i in range(len(sounds.clips))], names, pools=False)
         bunch = Bunch()
         for k, name in enumerate(names):
             arrays = [response[k] if sounds.has_ears else response[k][0] for response in responses]
-            bunch[name] = stack(arrays) if sounds.is_array else arrays
+            bunch[name] = sounds.place.give(stack(arrays) if sounds.is_array else arrays)
         return bunch
 
     @property
@@ -326,18 +322,13 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
     def available_outputs(self) -> tuple[str, ...]:
         return self._outputs
 
-    def _stays_where_it_is(self, X: Any) -> bool:
-        """Whether X is computed where it lies, by the two methods below."""
-        return on_gpu(X)
+    def _transform_on_device(self, sounds: Sounds, frame_samples: int | None) -> Any:
+        """Features, or frames, of sounds where they lie, at their level."""
+        raise no_kernel(self, sounds.place)
 
-    def _take_where_it_is(self, X: Any) -> None:
-        """Remember the axes of X in fit."""
-
-    def _transform_on_gpu(self, X: Any, frame_samples: int | None) -> Any:
-        raise TypeError(f"X is on a GPU, and {type(self).__name__} has no kernel there; pass a NumPy array.")
-
-    def _simulate_on_gpu(self, X: Any, name: str) -> Any:
-        raise TypeError(f"X is on a GPU, and {type(self).__name__} has no kernel there; pass a NumPy array.")
+    def _simulate_on_device(self, sounds: Sounds, names: tuple[str, ...]) -> dict[str, Any]:
+        """Responses of sounds where they lie, at their level."""
+        raise no_kernel(self, sounds.place)
 
     # --- shared machinery ---
 
@@ -450,4 +441,5 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         inherited = {name: getattr(tags.input_tags, name) for name in InputTags.__dataclass_fields__}
         tags.input_tags = AudioInputTags(**inherited | {"three_d_array": True})
         tags.transformer_tags.preserves_dtype = []  # the parameter dtype decides
+        tags.array_api_support = True  # what comes back is of the library of X, and lies where X does
         return tags

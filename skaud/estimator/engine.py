@@ -18,6 +18,7 @@ from skaud.engines.engine import (
     respond_in_blocks,
     respond_side_by_side,
 )
+from skaud.estimator.device import OnDevice
 from skaud.estimator.results import stack
 from skaud.estimator.sounds import Sounds
 from skaud.estimator.vjp import DifferentiableTransformer
@@ -28,7 +29,7 @@ _POOLED_AT_ONCE = 512  # frames of some channels, which double precision makes l
 _TAKEN_AT_ONCE = 1024  # frames that these come from
 
 
-class EngineTransformer(DifferentiableTransformer):
+class EngineTransformer(OnDevice, DifferentiableTransformer):
     """Base of estimators that have an engine; they supply `make_engine`, and call `_start_engine` in `_design`."""
 
     engine_: Engine

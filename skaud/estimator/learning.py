@@ -19,6 +19,7 @@ from skaud.fitting.movable import Value
 from skaud.fitting.parameters import names_to_learn
 from skaud.fitting.solvers import warn_unless_converged
 from skaud.fitting.training import train
+from skaud.kernels.array_api import of_host, take
 
 
 class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
@@ -68,6 +69,8 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
             If learning reached `max_iter`.
         """
         with unfitted_on_failure(self), each_once():
+            X, y = take(X)[0], of_host(y, "y")
+            sample_weight = of_host(sample_weight, "sample_weight")
             verbose = self._how_to_learn().verbose
             progress = FitProgress(self, X, y, verbose=verbose, max_iter=self._most_iterations())
             super().fit(X, y, sample_rate)
@@ -79,8 +82,6 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
                 None if sample_weight is None else check_weights(sample_weight, 0 if X is None else _num_samples(X))
             )
             if learns:  # what is wrong with X and y is said before anything is found
-                if self._stays_where_it_is(X):
-                    raise TypeError(f"X is {type(X).__name__}, and learning runs on the CPU; pass a NumPy array.")
                 sounds = self.hear(X, sample_rate)
                 labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None, weights=weights)
             self.find(progress)

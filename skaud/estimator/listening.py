@@ -8,7 +8,10 @@ from joblib import Parallel, delayed, effective_n_jobs
 
 from skaud._warnings import warn_caller
 from skaud.audio import resample_array
-from skaud.estimator.sounds import Sounds, check_sounds, warn_of_levels
+from skaud.engines.device import REMEDY, refuse_worker
+from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
+from skaud.estimator.sounds import Sounds, check_sounds, warn_of_levels, warn_of_powers
+from skaud.kernels.array_api import take
 
 _LONG_FRAME_S = 1.0
 
@@ -40,16 +43,25 @@ class Listening:
                 "samples or milliseconds: 10 ms are 0.010."
             )
 
-    def _check_rate_of_device(self, sample_rate: Any) -> None:
-        if sample_rate is not None and np.any(np.asarray(sample_rate) != self.sample_rate):
-            raise TypeError(
-                f"sample_rate={sample_rate!r} is not the model's, {self.sample_rate} Hz, and X stays where it is, "
-                "where nothing resamples it; pass NumPy arrays, or skaud.audio.resample them first."
-            )
+    def _take_sounds(self, X: Any, sample_rate: Any, **options: bool) -> Sounds:
+        """Clips of X, of any library, validated; those of a device stay there, in the model's dtype."""
+        X, place = take(X)
+        if place.on_host:
+            return self._check_sounds(X, sample_rate, **options)._replace(place=place)
+        refuse_worker(place)
+        sounds = self._check_sounds(stand_in(X), sample_rate, **options)
+        for i, rate in enumerate(sounds.rates):
+            if rate != self.sample_rate:
+                raise TypeError(
+                    f"X[{i}] is at {rate:g} Hz and the model at {self.sample_rate:g} Hz, and soxr, which resamples, "
+                    f"runs on the CPU, while X is of {place}; resample it there, set sample_rate={rate:g} in the "
+                    f"model, or {REMEDY}."
+                )
+        return sounds._replace(clips=as_clips(X, [clip.shape for clip in sounds.clips], self.dtype), place=place)
 
     def _sounds(self, X: Any, sample_rate: Any, *, fixed_length: bool = False, at_model_rate: bool = False) -> Sounds:
         """Clips at the model's rate, as they were given otherwise."""
-        sounds = self._check_sounds(X, sample_rate, fixed_length=fixed_length)
+        sounds = self._take_sounds(X, sample_rate, fixed_length=fixed_length)
         rates = sounds.rates
         if at_model_rate:
             for i, rate in enumerate(rates):
@@ -72,7 +84,11 @@ class Listening:
             clips = Parallel(n_jobs=min(effective_n_jobs(self.n_jobs), len(rates)), prefer="threads")(jobs)
             sounds = sounds._replace(clips=clips, is_array=sounds.is_array and len({c.shape for c in clips}) == 1)
         if not self.takes_channels:
-            warn_of_levels(sounds.clips, [self.level_of_one(scale) for scale in sounds.scales])
+            scales = [self.level_of_one(scale) for scale in sounds.scales]
+            if sounds.place.on_host:
+                warn_of_levels(sounds.clips, scales)
+            else:
+                warn_of_powers(mean_squares(sounds.clips), scales)
         return sounds
 
     def hear(self, X: Any, sample_rate: Any = None, *, at_model_rate: bool = False) -> Sounds:
@@ -80,7 +96,15 @@ class Listening:
 
         With at_model_rate, clips at another rate are an error: derivatives are those by samples at the model's.
         """
-        sounds = self._sounds(X, sample_rate, at_model_rate=at_model_rate)
+        return self._at_level(self._sounds(X, sample_rate, at_model_rate=at_model_rate))
+
+    def _at_level(self, sounds: Sounds) -> Sounds:
+        """Clips at the level that the kernel takes, in the model's dtype."""
+        if not sounds.place.on_host:  # plain samples, of one scale
+            gain, clips = float(self.gain()), sounds.clips
+            if gain != 1:
+                clips = [clip * gain for clip in clips] if isinstance(clips, list) else clips * gain
+            return sounds._replace(clips=clips)
         return sounds._replace(clips=[self._to_level(*own) for own in zip(sounds.clips, sounds.scales)])
 
     def level_of_one(self, scale: float | None = None) -> float:

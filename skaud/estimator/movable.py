@@ -7,6 +7,8 @@ import numpy as np
 
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Bounds, Pullback, Value
+from skaud.kernels.array_api import array_namespace, beside, to_numpy
+from skaud.kernels.batches import clip_of
 
 
 class MovableModel:
@@ -83,9 +85,20 @@ class MovableModel:
             self.model.check_outputs((output,))
         sounds = self._sounds
         if some is not None:
-            clips, scales = [sounds.clips[i] for i in some], [sounds.scales[i] for i in some]
-            sounds = sounds._replace(clips=clips, scales=scales, is_array=False)
-        return self.model.vjp_of_sounds(sounds, names, output)
+            clips, scales = [clip_of(sounds.clips, i) for i in some], [sounds.scales[i] for i in some]
+            rates = [sounds.rates[i] for i in some]
+            sounds = sounds._replace(clips=clips, scales=scales, rates=rates, is_array=False)
+        value, pullback = self.model.vjp_of_sounds(sounds, names, output)
+        if sounds.place.on_host:
+            return value, pullback
+        # The optimiser is on the host: features go there, and their bars come from there; sounds stay.
+        responses = [to_numpy(clip_of(value, i)) for i in range(len(sounds.rates))]
+
+        def pullback_from_host(bars: Any) -> dict[str, Any]:
+            own = [beside(np.asarray(bar, v.dtype), sounds.place.like) for bar, v in zip(bars, responses)]
+            return pullback(own if isinstance(value, list) else array_namespace(own[0]).stack(own))
+
+        return responses, pullback_from_host
 
     def differentiable(self) -> tuple[str, ...]:
         """Parameters that have a derivative, whether or not they may be moved."""
@@ -94,7 +107,7 @@ class MovableModel:
     def shapes_of_clips(self) -> list[tuple[int, ...]]:
         """Shapes of the clips, with an axis of ears."""
         assert self._sounds is not None
-        return [clip.shape for clip in self._sounds.clips]
+        return [tuple(clip_of(self._sounds.clips, i).shape) for i in range(len(self._sounds.rates))]
 
     def derivatives(self, name: str, directions: Sequence[np.ndarray], output: str) -> list[np.ndarray]:
         """Derivatives of the responses to all clips, computed forwards, as "X" or a parameter moves in a direction."""

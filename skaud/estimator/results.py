@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 
+from skaud.engines.device import REMEDY
 from skaud.estimator.limits import changed, short
+from skaud.kernels.array_api import HOST, Place, to_numpy
 from skaud.sound import all_finite, energy
 
 _LOUD = 1e4  # samples beyond which a response may leave the range of float32 and come back
@@ -42,6 +44,11 @@ def check_rows(estimator: Any, rows: Iterable[np.ndarray], clips: Iterable[np.nd
                 f"X[{i}] gives {estimator.get_feature_names_out()[bad[0]]}={row[bad[0]]}, and {len(bad) - 1} more "
                 f"features that are not finite: it {_too_much(estimator, clip)}"
             )
+
+
+def refuse_response(estimator: Any, clip: Any, i: int) -> None:
+    """Say that the response to clip i, which may lie on a device, is not finite."""
+    raise ValueError(f"X[{i}] {_too_much(estimator, to_numpy(clip))}")
 
 
 def finite(estimator: Any, response: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
@@ -110,9 +117,14 @@ def stack(arrays: list[np.ndarray]) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(first, (len(arrays), *first.shape), (first.nbytes, *first.strides))
 
 
-def as_container(estimator: Any, features: np.ndarray, index: Any) -> Any:
-    """Features as set_output, or scikit-learn's configuration, asks for them."""
+def as_container(estimator: Any, features: Any, index: Any, place: Place = HOST) -> Any:
+    """Features as set_output, or scikit-learn's configuration, asks for them; else in the library of X."""
     container = getattr(estimator, "_sklearn_output_config", {}).get("transform", get_config()["transform_output"])
+    if container != "default" and not place.on_host:
+        raise TypeError(
+            f"set_output asks for {container}, whose data frames are of the host, and X is of {place}; {REMEDY}, or "
+            "set_output(transform='default')."
+        )
     if container == "pandas":
         import pandas as pd
 
@@ -121,4 +133,4 @@ def as_container(estimator: Any, features: np.ndarray, index: Any) -> Any:
         import polars as pl
 
         return pl.DataFrame(features, schema=list(estimator.get_feature_names_out()), orient="row")
-    return features
+    return place.give(features)

@@ -11,6 +11,8 @@ from sklearn.utils import InputTags
 from sklearn.utils.validation import check_array, validate_data
 
 from skaud._warnings import warn_caller
+from skaud.kernels.array_api import HOST, Place, host_view, is_array
+from skaud.kernels.batches import clip_of
 from skaud.sound import Sound, all_finite, check_ears, check_rate, energy, resampled_length
 from skaud.sound.clips import Clip, as_list, take_apart
 from skaud.sound.refused import refuse_masked, refuse_text
@@ -33,7 +35,8 @@ class Sounds(NamedTuple):
     clips : list of (n_ears, n_samples) arrays; has_ears : whether X had an axis of ears; is_array : whether all clips
     have one length because X was an array; index : the pandas index of X, or None; rates : of every clip, in Hz; scales
     : level in dB SPL of an RMS of 1.0 in every clip, None where it does not know; rates_known : whether they came with
-    the sound, and are not just supposed to be the model's.
+    the sound, and are not just supposed to be the model's; place : where X lies, and whose it is. Clips on a device are
+    its arrays: one, (n_signals, n_ears, n_samples), where X was one.
     """
 
     clips: list[np.ndarray]
@@ -43,11 +46,12 @@ class Sounds(NamedTuple):
     rates: list[float]
     scales: list[float | None]
     rates_known: bool
+    place: Place = HOST
 
     @property
     def n_ears(self) -> int | None:
         """Ears of every clip, None where X has no axis for them."""
-        return self.clips[0].shape[0] if self.has_ears else None
+        return clip_of(self.clips, 0).shape[0] if self.has_ears else None
 
 
 def check_sounds(
@@ -112,7 +116,7 @@ def _check_matrix(estimator: Any, array: Any, sample_rate: Any, reset: bool, fix
         if dtype.kind != "O":  # scikit-learn tries to make numbers of objects
             _check_kind(dtype, "X")
     refuse_text(array, "X")
-    _warn_integers(dtypes)
+    warn_integers(dtypes)
     rates = _check_rates(sample_rate, len(array), estimator.sample_rate)
     _warn_short_rows(array.shape, min(rates))
     lengths = {resampled_length(array.shape[1], rate, estimator.sample_rate) for rate in rates}
@@ -191,7 +195,7 @@ def _check_clips(estimator: Any, items: list[Clip], sample_rate: Any, index: Any
     for i, (item, _, _) in enumerate(items):
         refuse_masked(item, f"X[{i}]")
         try:
-            clip = np.asarray(item)
+            clip = host_view(item, f"X[{i}]") if is_array(item) else np.asarray(item)
         except ValueError as error:
             raise ValueError(
                 f"X[{i}], a {type(item).__name__}, is not an array of samples ({error}); pass (n_samples,) or (n_ears, "
@@ -208,7 +212,7 @@ def _check_clips(estimator: Any, items: list[Clip], sample_rate: Any, index: Any
                 "the same ears; average the ears with skaud.audio.to_mono, or call once for each kind."
             )
         clips.append(clip)
-    _warn_integers([clip.dtype for clip in clips])
+    warn_integers([clip.dtype for clip in clips])
     has_ears = clips[0].ndim == 2
     clips = [np.atleast_2d(_as_float(clip, f"X[{i}]")) for i, clip in enumerate(clips)]
     rates, known = _rates_of_clips(items, sample_rate, estimator.sample_rate)
@@ -245,7 +249,11 @@ def is_bearable(clips: np.ndarray, scale: float) -> bool:
 
 def warn_of_levels(clips: Sequence[np.ndarray], scales: Sequence[float], *, is_part: bool = False) -> None:
     """Warn once of clips at a level that no sound has, given what an RMS of 1.0 stands for; parts may be soft."""
-    power = [energy(clip) / max(1, clip.size) for clip in clips]
+    warn_of_powers([energy(clip) / max(1, clip.size) for clip in clips], scales, is_part=is_part)
+
+
+def warn_of_powers(power: Sequence[float], scales: Sequence[float], *, is_part: bool = False) -> None:
+    """As `warn_of_levels`, of clips whose mean squares are known."""
     with np.errstate(divide="ignore"):
         levels = 10 * np.log10(power) + np.asarray(scales)
     loudest, heard = int(np.argmax(levels)), np.isfinite(levels)
@@ -255,7 +263,7 @@ def warn_of_levels(clips: Sequence[np.ndarray], scales: Sequence[float], *, is_p
     )
     if levels[loudest] > HIGHEST_DB_SPL:
         warn_caller(
-            f"X[{loudest}] is at {levels[loudest]:.0f} dB SPL, and {np.sum(levels > HIGHEST_DB_SPL)} of {len(clips)} "
+            f"X[{loudest}] is at {levels[loudest]:.0f} dB SPL, and {np.sum(levels > HIGHEST_DB_SPL)} of {len(power)} "
             f"clips are above {HIGHEST_DB_SPL:g}, which no ear bears. Either samples are integers of PCM in floats: "
             f"divide them, 16-bit ones by 32768; {remedy}"
         )
@@ -281,7 +289,7 @@ def check_real(X: np.ndarray, name: str) -> np.ndarray:
     if X.dtype.char in "fd" and X.dtype.isnative:  # streams ask often
         return X
     _check_kind(X.dtype, name)
-    _warn_integers([X.dtype])
+    warn_integers([X.dtype])
     return X.astype(np.float64)
 
 
@@ -305,7 +313,7 @@ def _as_float(samples: np.ndarray, name: str) -> np.ndarray:
 
 def check_finite(samples: np.ndarray, name: str) -> np.ndarray:
     """The samples, of floats; an error where one is not finite."""
-    if not all_finite(samples):
+    if not all_finite(samples[..., :1] if samples.size and not any(samples.strides) else samples):
         bad = np.argwhere(~np.isfinite(samples))
         raise ValueError(
             f"{name} has {len(bad)} samples that are NaN or infinity (inf), the first at sample {bad[0][-1]}: "
@@ -314,7 +322,8 @@ def check_finite(samples: np.ndarray, name: str) -> np.ndarray:
     return samples
 
 
-def _warn_integers(dtypes: Iterable[Any]) -> None:
+def warn_integers(dtypes: Iterable[Any]) -> None:
+    """Warn of samples that may be PCM."""
     integers = next((dtype for dtype in dtypes if getattr(dtype, "kind", "f") in "iu"), None)
     if integers is not None:
         warn_caller(

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from skaud._fitted import as_designed
+from skaud.engines.device import no_kernel
 from skaud.estimator.results import check_responses, stack
 from skaud.estimator.sounds import check_finite, check_real, is_bearable, warn_of_levels
+from skaud.kernels.array_api import Place, take
 from skaud.sound.refused import refuse_masked
 
 
@@ -24,9 +26,11 @@ class StreamState:
     n_signals, n_ears : int
         Signals side by side, and their ears; n_ears is None where X has no axis of ears.
     arrays : list
-        The model's own arrays, one entry a signal.
+        The model's own arrays, one entry a signal; on a device one for all.
     fit : object
         The fit of the model that made it, by which that model knows it without comparing texts; None in a copy.
+    place : str
+        Library and device of the arrays, "" before the first chunk, and "host" for all libraries of the host.
     """
 
     model: str
@@ -34,6 +38,7 @@ class StreamState:
     n_ears: int | None
     arrays: list[Any]
     fit: Any = field(default=None, repr=False, compare=False)
+    place: str = ""
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"fit": None}
@@ -43,6 +48,14 @@ class StreamState:
         if self.model != model:
             raise ValueError(
                 f"state belongs to {self.model!r}, this model is {model!r}; begin a new stream with initial_state()."
+            )
+
+    def check_place(self, place: str) -> None:
+        """Refuse a chunk that lies where the stream did not begin."""
+        if self.place not in ("", place):
+            raise TypeError(
+                f"X is of {place} and the stream began on {self.place}; move the chunks there, or begin a new stream "
+                "with initial_state()."
             )
 
     def check_chunk(self, X: Any, channels: tuple[int, ...] = ()) -> np.ndarray:
@@ -128,6 +141,10 @@ class Streaming(ABC):
             )
         if state.fit is not self._at_fit_:
             state.check_model(self._stream_key())
+        X, place = take(X)
+        if not place.on_host:
+            return self._transform_chunk_on_device(X, place, state)
+        state.check_place("host")
         chunk = state.check_chunk(X, self._channels_in())
         if self.takes_channels or not is_bearable(chunk, self.level_of_one()):
             check_finite(chunk, "X")
@@ -139,7 +156,8 @@ class Streaming(ABC):
         responses = [response if state.n_ears is not None else response[0] for response, _ in results]
         check_responses(self, responses, chunk, range(len(chunk)))
         arrays = [arrays for _, arrays in results]
-        return stack(responses), StreamState(state.model, state.n_signals, state.n_ears, arrays, self._at_fit_)
+        after = StreamState(state.model, state.n_signals, state.n_ears, arrays, self._at_fit_, "host")
+        return place.give(stack(responses)), after
 
     def _stream_key(self) -> str:
         return (
@@ -154,6 +172,10 @@ class Streaming(ABC):
     def _channels_in(self) -> tuple[int, ...]:
         """Length of the axis of channels between ears and samples, of X that has one."""
         return ()
+
+    def _transform_chunk_on_device(self, X: Any, place: Place, state: StreamState) -> tuple[Any, StreamState]:
+        """`transform_chunk` of a chunk where it lies."""
+        raise no_kernel(self, place)
 
     # --- what a model implements ---
 

@@ -9,11 +9,13 @@ from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import clone
 
 from skaud._fitted import as_designed
+from skaud.engines.device import no_kernel
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.movable import MovableModel
 from skaud.estimator.results import check_gradients, check_responses, check_rows, check_value_bar, stack
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Pullback, Value
+from skaud.kernels.array_api import take
 from skaud.pooling.adjoint import pool_adjoint
 from skaud.pooling.statistics import pool
 from skaud.sound.refused import refuse_masked
@@ -81,9 +83,17 @@ class DifferentiableTransformer(AudioTransformer):
         names = check_wrt(self, wrt, self.differentiable())
         if output != "features":
             self.check_outputs((output,))
-        if self._stays_where_it_is(X):
-            return self._vjp_where_it_is(X, names, output)
-        return self.vjp_of_sounds(self.hear(X, at_model_rate=True), names, output)
+        sounds = self.hear(X, at_model_rate=True)
+        value, pullback = self.vjp_of_sounds(sounds, names, output)
+        place = sounds.place
+        if place.like is None or not place.on_host:
+            return value, pullback
+
+        def pullback_of_library(value_bar: Any) -> dict[str, Any]:
+            grads = pullback(take(value_bar, "value_bar")[0])
+            return grads | {name: place.give(grads[name]) for name in ("X",) if name in grads}
+
+        return place.give(value), pullback_of_library
 
     def movable(self, X: Any, sample_rate: Any = None, *, fixed: Mapping[str, Value] | None = None) -> MovableModel:
         """Give a fitted clone whose parameters a fit can move, with X for it to hear.
@@ -106,8 +116,6 @@ class DifferentiableTransformer(AudioTransformer):
             Its attribute `model` is the clone.
         """
         model = clone(self)
-        if self._stays_where_it_is(X):
-            raise TypeError(f"X is {type(X).__name__}, and the fit runs on the CPU; pass a NumPy array.")
         AudioTransformer.fit(model, X, sample_rate=sample_rate)
         if fixed is None:
             model.find()
@@ -117,6 +125,8 @@ class DifferentiableTransformer(AudioTransformer):
 
     def vjp_of_sounds(self, sounds: Sounds, names: tuple[str, ...], output: str = "features") -> tuple[Any, Pullback]:
         """`vjp` of sounds that are checked: at the model's rate and level, in its dtype."""
+        if not sounds.place.on_host:
+            return self._vjp_on_device(sounds, names, output)
         source, frame_samples = (self.output, self.frame_samples()) if output == "features" else (output, None)
         pooled = output == "features" and self.pooling is not None
         batches = self._equal_batches(sounds.clips)
@@ -184,9 +194,9 @@ class DifferentiableTransformer(AudioTransformer):
         """Bars of the parameters from what the pullbacks of the batches, in order, returned for them."""
         return {name: sum(own[name] for own in bars) for name in names if name != "X"}
 
-    def _vjp_where_it_is(self, X: Any, names: tuple[str, ...], output: str) -> tuple[Any, Pullback]:
-        """`vjp` of an array of another library."""
-        raise TypeError("X is on a GPU, and the adjoint runs on the CPU; pass a NumPy array.")
+    def _vjp_on_device(self, sounds: Sounds, names: tuple[str, ...], output: str) -> tuple[Any, Pullback]:
+        """`vjp` of sounds where they lie, at their level."""
+        raise no_kernel(self, sounds.place)
 
     def _vjp_runner(self, n_batches: int) -> Callable:
         """`_run_vjp`, told how many run at once."""

@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, validate_parameter_constra
 from skaud.fitting.movable import Bounds, Movable
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import minimize_lbfgs, warn_unless_converged
+from skaud.kernels.array_api import of_host
 
 CONSTRAINTS: dict = {
     "output": [str],
@@ -159,7 +160,7 @@ class _ResponseObjective:
 
 def _check_target(target: Any, value: Any) -> list[np.ndarray]:
     """Target, clip by clip, shaped as the response."""
-    responses, wanted = [np.asarray(t) for t in target], [v.shape for v in value]
+    responses, wanted = [np.asarray(t) for t in of_host(target, "target")], [v.shape for v in value]
     if len(responses) != len(wanted):
         raise ValueError(f"target has {len(responses)} responses, and X {len(wanted)} signals; pass one for each.")
     for i, (response, own) in enumerate(zip(responses, wanted)):

@@ -90,6 +90,14 @@ def take(X: Any, name: str = "X") -> tuple[Any, Place]:
     return _taken(X, place, name), place
 
 
+def of_host(values: Any, name: str) -> Any:
+    """Values that a fit reads on the host, such as labels, wherever they lie; what is no array as it is."""
+    taken, place = take(values, name)
+    if place.on_host:
+        return taken
+    return [to_numpy(entry) for entry in taken] if isinstance(taken, (list, tuple)) else to_numpy(taken)
+
+
 def is_array(x: Any) -> bool:
     """Whether x is an array of another library than NumPy, of the host or of a device."""
     if isinstance(x, _PLAIN) or type(x).__module__.split(".")[0] in _TABLES:
@@ -124,7 +132,7 @@ def place_of(x: Any, name: str = "X") -> Place:
         return Place(library, str(x.device), x.device.type == "cpu", x)
     if library == "array_api_strict":
         on_host = str(x.device) == str(type(x.device)("CPU_DEVICE"))
-        return Place(library, "cpu" if on_host else str(x.device), on_host, x)
+        return Place(library, "cpu" if on_host else str(x.device).split("'")[1], on_host, x)
     if hasattr(x, "__cuda_array_interface__"):
         return Place(library, f"cuda:{getattr(getattr(x, 'device', None), 'id', 0)}", False, x)
     if not hasattr(x, "__array_interface__") and hasattr(x, "__dlpack_device__"):
@@ -132,11 +140,6 @@ def place_of(x: Any, name: str = "X") -> Place:
         if int(kind) != 1:  # DLPack's kDLCPU
             return Place(library, f"{'cuda' if int(kind) == 2 else f'DLPack device {int(kind)}'}:{number}", False, x)
     return Place(library, "cpu", True, x if hasattr(x, "__array_namespace__") else None)
-
-
-def on_gpu(x: Any) -> bool:
-    """Whether x lives on a CUDA device: an array of cupy, of numba, or of numba's simulator."""
-    return hasattr(x, "__cuda_array_interface__") or getattr(x, "__cuda_ndarray__", False)
 
 
 def to_numpy(x: Any) -> np.ndarray:
@@ -235,6 +238,11 @@ def is_foreign(x: Any) -> bool:
     return not isinstance(x, (np.ndarray, np.generic)) and array_api_compat.is_array_api_obj(x)
 
 
+def is_complex(x: Any) -> bool:
+    """Whether an array of any library holds complex numbers; NumPy would ask for its samples to tell."""
+    return array_namespace(x).isdtype(x.dtype, "complex floating") if is_foreign(x) else np.iscomplexobj(x)
+
+
 def fft_namespace(x: Any) -> Any:
     """Module with the FFTs for x: SciPy's for NumPy, which keep float32 in every version, else its namespace's own."""
     if is_foreign(x):
@@ -245,7 +253,9 @@ def fft_namespace(x: Any) -> Any:
 
 
 def constant(values: np.ndarray, x: Any) -> Any:
-    """NumPy values as an array beside x: of its kind, on its device, in its precision."""
+    """NumPy values as an array beside x: of its kind, on its device, in its precision; one that is there as it is."""
+    if is_foreign(values):
+        return values
     single = x.dtype.char in "fF" if isinstance(x, np.ndarray) else x.dtype in _single_precision(x)
     dtype = np.dtype(("F" if single else "D") if np.iscomplexobj(values) else ("f" if single else "d"))
     return beside(np.asarray(values, dtype), x)
@@ -266,6 +276,12 @@ def as_dtype(x: Any, dtype: str) -> Any:
     if hasattr(x, "is_contiguous"):  # torch
         return x.contiguous()
     return xp.ascontiguousarray(x) if _is_of(x, "cupy") and hasattr(xp, "ascontiguousarray") else x
+
+
+def floating(x: Any) -> str:
+    """Dtype that an array is computed in: its own where that is float32 or float64, else float64, as on the host."""
+    name = str(x.dtype).split(".")[-1]
+    return name if name in ("float32", "float64") else "float64"
 
 
 def zeros(shape: tuple[int, ...], x: Any) -> Any:

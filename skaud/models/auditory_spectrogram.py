@@ -7,7 +7,6 @@ from pathlib import Path
 
 from numpy.typing import ArrayLike
 
-from skaud.estimator.foreign import AnyArrays
 from skaud.fitting.learn import Learn
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.cochlear import (
@@ -20,7 +19,7 @@ from skaud.stages.cochlear_checks import frame_period
 from skaud.stages.staged import StagedTransformer
 
 
-class AuditorySpectrogram(AnyArrays, StagedTransformer):
+class AuditorySpectrogram(StagedTransformer):
     """Auditory spectrogram with learnable parameters.
 
     129 constant-Q filters, power-law compression, lateral inhibition with half-wave rectification, and leaky

@@ -17,7 +17,6 @@ from skaud.design.carfac import FULL_SCALE_DB_SPL, IHC_STYLES, design_carfac, of
 from skaud.design.carfac_cascade import pole_frequencies
 from skaud.design.carfac_limits import check_coefficients, check_ranges, resolve_n_fibers, resolve_ohc_health
 from skaud.engines.carfac import LACKING, Cascade, channels_bar, health_bar
-from skaud.engines.carfac_cuda import COMPUTED, run_on_gpu
 from skaud.estimator.callbacks import FitProgress
 from skaud.estimator.engine import EngineTransformer
 from skaud.estimator.learning import LearningTransformer
@@ -39,7 +38,6 @@ from skaud.fitting.carfac import (
 from skaud.fitting.learn import Learn
 from skaud.hearing.audiogram import Audiogram
 from skaud.kernels.carfac.layout import N_CLASSES
-from skaud.pooling.statistics import pool
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.stage import check_frequencies
 
@@ -574,25 +572,3 @@ class CARFAC(EngineTransformer, LearningTransformer):
         hair_cell, synapse = self._ears_[0].hair_cell, self._ears_[0].synapse
         rest = getattr(hair_cell, "rest", 0.0) if synapse is None else synapse.spont_sub
         return np.full(self.n_channels_, rest)
-
-    # --- on a GPU ---
-
-    def _transform_on_gpu(self, X: Any, frame_samples: int | None) -> Any:
-        frames = self._run_on_gpu(X, self.output, frame_samples or 1)
-        if self.pooling is None:
-            return frames
-        if not hasattr(frames, "__array_function__"):
-            raise ValueError(
-                f"pooling={self.pooling!r} needs an array that can compute, such as cupy's, and X is "
-                f"{type(X).__name__}; pass cupy.asarray(X), or set pooling=None for the frames."
-            )
-        statistics, segments = self._pooling()
-        return np.stack([pool(signal, statistics, segments) for signal in frames])  # cupy answers to NumPy's functions
-
-    def _simulate_on_gpu(self, X: Any, name: str) -> Any:
-        return self._run_on_gpu(X, name, 1)
-
-    def _run_on_gpu(self, X: Any, output: str, frame_samples: int) -> Any:
-        """Frames of signals X (n_signals, n_samples) on a device."""
-        parameters = {name: getattr(self, name) for name in COMPUTED} | {"output": output}
-        return run_on_gpu(X, self._ears_, parameters, frame_samples=frame_samples, dtype=self.dtype, gain=self.gain())

@@ -11,12 +11,7 @@ _NUMBERS_AT_ONCE = 1 << 14  # which stay in a CPU's cache
 
 def pool_adjoint(pooled_bar: np.ndarray, frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.ndarray:
     """Derivative of an objective with respect to frames (..., n_frames), from that with respect to pool(frames)."""
-    for statistic in several(statistics):
-        if callable(statistic) and statistic not in NAMED.values():
-            raise ValueError(
-                f"pooling has the callable {statistic!r}, whose derivative is not known; name a statistic instead, or "
-                "set pooling=None and differentiate the frames."
-            )
+    refuse_callables(statistics)
     n_frames = frames.shape[-1]
     rows = frames.reshape(-1, n_frames)
     rows_bar = np.zeros(rows.shape)
@@ -30,6 +25,21 @@ def pool_adjoint(pooled_bar: np.ndarray, frames: np.ndarray, statistics: Statist
             # pooled.append(np.ravel(function(frames[..., part], axis=-1)))
             rows_bar[own, part] += _statistic_adjoint(bar[own], name, numbers[:, part])
     return rows_bar.reshape(frames.shape)
+
+
+def refuse_callables(statistics: Statistics) -> None:
+    """Refuse statistics whose derivative is not known."""
+    for statistic in several(statistics):
+        if callable(statistic) and statistic not in NAMED.values():
+            raise ValueError(
+                f"pooling has the callable {statistic!r}, whose derivative is not known; name a statistic instead, or "
+                "set pooling=None and differentiate the frames."
+            )
+
+
+def percent_of(name: str) -> float:
+    """Which of the percentiles an order statistic is."""
+    return _PERCENT_OF[name] if name in _PERCENT_OF else float(name.removeprefix("p"))
 
 
 def _statistic_adjoint(bar: np.ndarray, name: str, frames: np.ndarray) -> np.ndarray:
@@ -48,8 +58,7 @@ def _statistic_adjoint(bar: np.ndarray, name: str, frames: np.ndarray) -> np.nda
         deviation = frames - np.mean(frames, axis=-1, keepdims=True)
         np.divide(bar * deviation, n_frames * spread, out=frames_bar, where=spread > 0)
     else:
-        percent = _PERCENT_OF[name] if name in _PERCENT_OF else float(name.removeprefix("p"))
-        rank = percent / 100 * (n_frames - 1)
+        rank = percent_of(name) / 100 * (n_frames - 1)
         below = min(int(rank), max(n_frames - 2, 0))
         order = np.argsort(frames, axis=-1)
         # frames[below] * (1 - (rank - below)) + frames[below + 1] * (rank - below), of the sorted frames

@@ -76,7 +76,7 @@ def pool(frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.nd
     for name, function, part, n_parts in columns(statistics, segments):
         own = frames[..., part_slice(frames.shape[-1], part, n_parts)]
         value = function(own, axis=-1)
-        shape = getattr(value, "shape", ())  # without NumPy: the frames may be cupy's
+        shape = np.shape(value)
         if shape != frames.shape[:-1]:
             raise ValueError(
                 f"the statistic {name!r} made shape {shape} of frames {own.shape}; it must reduce the last axis, "

@@ -8,12 +8,17 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 from skaud._fitted import as_fitted, remember_parameters
 from skaud.design.limits import MOST_SEGMENTS
+from skaud.kernels.array_api import array_namespace, as_dtype, floating, take, to_numpy
+from skaud.kernels.batches import all_finite, clip_of, groups_of, rows_in_order, zeros_of_no_size
+from skaud.pooling.arrays import pool_arrays
 from skaud.pooling.statistics import Statistics, check_parts, pool, pooled_names, resolve_statistics
 from skaud.sound.refused import refuse_masked
 
@@ -84,7 +89,11 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         self._validate_params()
         self._check_parameters()
         remember_parameters(self)
-        self._check(X, reset=True)
+        X, place = take(X)
+        if place.on_host:
+            self._check(X, reset=True)
+        else:
+            self._check_where_it_is(X, reset=True)
         return self
 
     @as_fitted
@@ -106,16 +115,40 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         ValueError
             If the channels of X are not those of fit.
         """
+        X, place = take(X)
+        container = getattr(self, "_sklearn_output_config", {}).get("transform", get_config()["transform_output"])
+        if not place.on_host:
+            if container != "default":
+                raise TypeError(
+                    f"set_output asks for {container}, whose data frames are of the host, and X is of {place}; pass "
+                    "ToNumpy().transform(X), or set_output(transform='default')."
+                )
+            return self._pool_on_device(X)
         signals = self._check(X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):  # named below
             rows = np.stack([pool(frames, self.statistics, self.segments) for frames in signals])
+        self._check_rows(rows, signals)
+        return rows if container != "default" else place.give(rows)
+
+    def _pool_on_device(self, X: Any) -> Any:
+        """Rows of features where the frames lie."""
+        shapes = [frames.shape for frames in self._check_where_it_is(X, reset=False)]
+        if isinstance(X, list):
+            groups = groups_of([as_dtype(frames, floating(frames)) for frames in X])
+        else:
+            groups = groups_of(array_namespace(X).reshape(as_dtype(X, floating(X)), (len(shapes), *shapes[0])))
+        rows = rows_in_order([(own, pool_arrays(frames, self.statistics, self.segments)) for own, frames in groups])
+        if not all_finite(rows):
+            self._check_rows(to_numpy(rows), [to_numpy(clip_of(X, i)) for i in range(len(shapes))])
+        return rows
+
+    def _check_rows(self, rows: np.ndarray, signals: Sequence[np.ndarray]) -> None:
         if not np.isfinite(rows).all():
             i, k = np.argwhere(~np.isfinite(rows))[0]
             raise ValueError(
                 f"X[{i}] reaches {np.abs(signals[i]).max():.3g}, and its {self.get_feature_names_out()[k]} is "
                 f"{rows[i, k]}, beyond {rows.dtype}; scale the frames, or pass them in float64."
             )
-        return rows
 
     @as_fitted
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
@@ -148,6 +181,18 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         resolve_statistics(self.statistics, parameter)
         check_parts(self.statistics, self.segments, parameter)
 
+    def _check_where_it_is(self, X: Any, *, reset: bool) -> list[np.ndarray]:
+        """As `_check`, of arrays of a device: what has the shapes of their signals, and takes no memory."""
+        is_list = isinstance(X, (list, tuple))
+        shapes = self._check([zeros_of_no_size(x) for x in X] if is_list else zeros_of_no_size(X), reset=reset)
+        for i in range(len(shapes)) if is_list else (None,):
+            if not all_finite(X if i is None else X[i]):
+                raise ValueError(
+                    f"{'X' if i is None else f'X[{i}]'} has features that are NaN or infinite; every feature must be "
+                    "finite."
+                )
+        return shapes
+
     def _check(self, X: Any, *, reset: bool) -> list[np.ndarray]:
         """Frames of every signal, in floats; with reset, their channels become those of fit."""
         if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
@@ -170,6 +215,11 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
                     f"{self.channel_shape_}; pool the output of the same model, or fit again."
                 )
         return signals
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
 
 
 def _as_frames(frames: Any, i: int) -> np.ndarray:

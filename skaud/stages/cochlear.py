@@ -16,7 +16,6 @@ from sklearn.utils._param_validation import Interval
 from skaud.design import cochlear as design
 from skaud.engines.spectrogram import Spectrogram
 from skaud.engines.spectrogram_layout import Design, merge
-from skaud.estimator.foreign import AnyArrays
 from skaud.kernels.array_api import is_foreign
 from skaud.pooling.temporal import TemporalPooling
 from skaud.sound import check_rate as check_hz
@@ -32,7 +31,7 @@ from skaud.stages.stage import ChannelStage, FusedStage
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 
 
-class SpectrogramStage(AnyArrays, FusedStage):
+class SpectrogramStage(FusedStage):
     """A stage of the auditory spectrogram."""
 
     engine_: Spectrogram
@@ -55,7 +54,7 @@ class SpectrogramStage(AnyArrays, FusedStage):
         return Spectrogram(merge([stage.design_with(changed.get(stage.output, {})) for stage in stages]), dtype)
 
 
-class ResponseStage(AnyArrays, ChannelStage):
+class ResponseStage(ChannelStage):
     """A stage that takes the response of another, which has an axis of channels."""
 
     def _check_rate(self) -> None:
@@ -79,12 +78,6 @@ class ResponseStage(AnyArrays, ChannelStage):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         return tags
-
-    def _take_where_it_is(self, X: Any) -> None:
-        if len(X.shape) < 3:
-            self._check_sounds(np.empty(tuple(X.shape)), None)
-        self.take_channels(X.shape[-2])
-        super()._take_where_it_is(X)
 
 
 class CochlearFilterbank(SpectrogramStage):

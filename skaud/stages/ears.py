@@ -14,6 +14,7 @@ from skaud._fitted import as_designed, as_fitted
 from skaud.design import ears as design
 from skaud.engines.fir import Fir
 from skaud.estimator.streams import StreamState
+from skaud.kernels.array_api import take
 from skaud.sound import Sound
 from skaud.sound.clips import as_list, take_apart
 from skaud.stages.stage import Stage
@@ -88,7 +89,7 @@ class EarStage(Stage):
             Sound, in the shape of X; Sounds where the clips of X know their rate, so that what follows knows it too.
         """
         response = super().transform(X, sample_rate=sample_rate)
-        if isinstance(response, np.ndarray):
+        if not isinstance(response, list):
             return response[..., 0, :]
         filtered = [clip[..., 0, :] for clip in response]
         clips, _ = as_list(X)
@@ -122,10 +123,12 @@ class EarStage(Stage):
         value, pullback = super().vjp(X, wrt, output)
         if output != "features":
             return value, pullback
-        sound = value[..., 0, :] if isinstance(value, np.ndarray) else [clip[..., 0, :] for clip in value]
+        sound = [clip[..., 0, :] for clip in value] if isinstance(value, list) else value[..., 0, :]
 
         def pullback_of_sound(value_bar: Any) -> dict[str, Any]:
-            return pullback([np.asarray(bar)[..., np.newaxis, :] for bar in value_bar])
+            bars, _ = take(value_bar, "value_bar")
+            is_list = isinstance(bars, (list, tuple))
+            return pullback([bar[..., None, :] for bar in bars] if is_list else bars[..., None, :])
 
         return sound, pullback_of_sound
 

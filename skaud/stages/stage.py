@@ -166,6 +166,11 @@ class ChannelStage(Stage):
     def _as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
         return [clip.reshape(len(clip), self.n_channels_in_, clip.shape[-1]) for clip in clips]
 
+    def _shape_in_x(self, shape: tuple[int, ...], sounds: Sounds) -> tuple[int, ...]:
+        # (n_ears, n_channels, n_samples)
+        shape = shape if self._has_channels_ else (shape[0], shape[-1])
+        return super()._shape_in_x(shape, sounds)
+
     def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Any:
         return super()._shape_as_x(x_bars if self._has_channels_ else [bar[:, 0] for bar in x_bars], sounds)
 

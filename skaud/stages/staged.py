@@ -153,7 +153,7 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
         """Learn; what comes before the first stage that learns is computed once, where it holds little."""
         learning = {self._owners()[name][0] for name in self.learned_names()}
         engine = self.engine_
-        if isinstance(engine, Series):
+        if isinstance(engine, Series) and sounds.place.on_host:
             n_fixed = min(k for k, own in enumerate(engine.engines) if not learning.isdisjoint(own.outputs))
             if n_fixed and engine.engines[n_fixed].takes_channels:
                 first = engine.taken_by(n_fixed, sounds.clips[0][np.newaxis])[0]

@@ -14,11 +14,11 @@ from skaud.engines.device import NotOnDevice, device_errors, engine_for, refuse_
 from skaud.kernels.array_api import HOST, Place, place_of
 
 CUPY = place_of(cupy_stand_in.ndarray(np.zeros(3)))
-ENGINE = CARFAC(erb_per_step=4.0).fit()._engine_
+ENGINE = CARFAC(erb_per_step=4.0).fit().engine_
 
 
 def test_array_api_code_serves_every_device():
-    engine = BiomimeticFrontend(n_strfs=8).fit()._engine_
+    engine = BiomimeticFrontend(n_strfs=8).fit().engine_
     found = engine_for(engine, Place("array_api_strict", "device1", False), "BiomimeticFrontend")
     assert [type(own) for own in found.engines] == [type(own) for own in engine.engines]
 
@@ -40,7 +40,7 @@ def test_the_engine_of_a_device_is_made_once_and_left_behind_in_pickles(monkeypa
     monkeypatch.setattr(device, "find_spec", lambda name: name == "skaud.engines.carfac_cuda")
     monkeypatch.setitem(sys.modules, "skaud.engines.carfac_cuda", module := ModuleType("carfac_cuda"))
     module.make = make
-    engine = CARFAC(erb_per_step=4.0).fit()._engine_
+    engine = CARFAC(erb_per_step=4.0).fit().engine_
     assert engine_for(engine, CUPY, "CARFAC") is engine_for(engine, CUPY, "CARFAC")
     assert made == [engine]
     assert "on_devices" not in engine.__getstate__()

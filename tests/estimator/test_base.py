@@ -4,6 +4,7 @@ import tracemalloc
 import warnings
 
 import audio_checks
+import cupy_stand_in
 import numpy as np
 import pandas as pd
 import pytest
@@ -396,14 +397,14 @@ def test_integers_are_taken_as_they_are_with_one_warning(X):
 
 
 def test_an_array_on_a_gpu_is_refused_by_a_model_without_a_kernel_there():
-    class OnGPU:
-        __cuda_array_interface__ = None
-
     X = make_clips((0.01,))
+    there = [cupy_stand_in.ndarray(clip) for clip in X]
     model = LeakyEnergy().fit(X)
-    for method in (model.transform, model.simulate):
-        with error(TypeError, "GPU", "LeakyEnergy", "NumPy array"):
-            method(OnGPU())
+    for method in (model.transform, model.simulate, lambda x: model.transform_chunk(x, model.initial_state())):
+        with error(TypeError, "LeakyEnergy has no kernel", "cupy on cuda:0", "ToNumpy()"):
+            method(cupy_stand_in.ndarray(np.stack(X)))
+    with error(TypeError, "LeakyEnergy has no kernel", "cupy on cuda:0"):
+        LeakyEnergy().fit(there).transform(there)
 
 
 # Streams

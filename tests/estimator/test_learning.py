@@ -499,11 +499,14 @@ print(model.n_iter_, hasattr(model, "set_callbacks"))
     assert found.stdout.split() == ["2", "False"]
 
 
-def test_arrays_of_another_library_do_not_teach():
-    strict = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
-    X = strict.asarray(np.stack([clip[:500] for clip in WIDE_CLIPS]).astype(np.float32))
-    with error(TypeError, "X is Array", "NumPy"):
-        front_end().fit(X, Y)
+@pytest.mark.parametrize("library", ["torch", "jax.numpy", "array_api_strict"])
+def test_arrays_of_another_library_teach_what_those_of_numpy_do(library):
+    xp = pytest.importorskip(library, reason=f"{library} is not installed")
+    X = np.stack([clip[:500] for clip in WIDE_CLIPS]).astype(np.float32)
+    wanted = front_end().fit(X, Y)
+    found = front_end().fit(xp.asarray(X), xp.asarray(np.asarray(Y)) if np.asarray(Y).dtype.kind in "iu" else Y)
+    for name in wanted.learned_names():
+        np.testing.assert_array_equal(getattr(found, f"{name}_"), getattr(wanted, f"{name}_"))
 
 
 # A fit that fails

@@ -1,0 +1,132 @@
+"""Statistics over time of arrays of any library, all signals at once, and their adjoints: array-API code.
+
+What `skaud.pooling.statistics.pool` and `skaud.pooling.adjoint.pool_adjoint` do for a signal in NumPy.
+"""
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+from skaud.kernels.array_api import Place, array_namespace, place_of, zeros
+from skaud.pooling.adjoint import percent_of, refuse_callables
+from skaud.pooling.statistics import NAMED, Statistics, columns, part_slice, resolve_statistics
+
+
+def pool_arrays(frames: Any, statistics: Statistics, segments: int = 1) -> Any:
+    """Pool signals (n_signals, ..., n_frames) into (n_signals, n_columns * ...)."""
+    xp, pooled = array_namespace(frames), []
+    for name, function, part, n_parts in columns(statistics, segments):
+        own = frames[..., part_slice(frames.shape[-1], part, n_parts)]
+        value = _statistic(name, own) if _is_named(name, function) else _call(function, name, own)
+        pooled.append(xp.reshape(value, (frames.shape[0], -1)))
+    return pooled[0] if len(pooled) == 1 else xp.concat(pooled, axis=-1)
+
+
+def pool_arrays_adjoint(pooled_bar: Any, frames: Any, statistics: Statistics, segments: int = 1) -> Any:
+    """Derivative with respect to frames (n_signals, ..., n_frames), from that with respect to pool_arrays(frames)."""
+    refuse_callables(statistics)
+    xp, n_frames, blocks = array_namespace(frames), frames.shape[-1], columns(statistics, segments)
+    bars = xp.reshape(pooled_bar, (frames.shape[0], len(blocks), *frames.shape[1:-1], 1))
+    of_parts: dict[tuple[int, int], Any] = {}
+    for k, (name, _, part, n_parts) in enumerate(blocks):
+        own = part_slice(n_frames, part, n_parts)
+        # pooled.append(statistic(frames[..., own]))
+        bar = _statistic_adjoint(bars[:, k, ...], name, frames[..., own])
+        key = (own.start, own.stop)
+        of_parts[key] = of_parts[key] + bar if key in of_parts else bar
+    ends = sorted(of_parts)
+    if ends[-1][1] == n_frames and all(a[1] == b[0] for a, b in pairwise(ends)):  # side by side
+        return xp.concat([of_parts[key] for key in ends], axis=-1)
+    return sum(_pad(bar, *key, n_frames) for key, bar in of_parts.items())
+
+
+def _is_named(name: str, function: Callable) -> bool:
+    """Whether a statistic is one that the name stands for, and no function of the caller's that is called so."""
+    base = name.split("delta_")[-1]
+    if base in NAMED and not name.startswith("delta_"):
+        return function is NAMED[base]
+    return getattr(function, "__module__", None) == resolve_statistics.__module__
+
+
+def _call(function: Callable, name: str, frames: Any) -> Any:
+    """The caller's function of frames that lie where they lie."""
+    place = place_of(frames)
+    remedy = "name a statistic, write it with the array API, or pass ToNumpy().transform(X)"
+    try:
+        value = function(frames, axis=-1)
+        given: Place | None = place_of(value)
+    except Exception as error:
+        raise TypeError(
+            f"the statistic {name!r} cannot take frames that are {place} ({type(error).__name__}: {error}); {remedy}."
+        ) from error
+    if given is None or not given.is_same(place) or tuple(value.shape) != tuple(frames.shape[:-1]):
+        raise ValueError(
+            f"the statistic {name!r} made shape {tuple(value.shape)}, {given}, of frames {tuple(frames.shape)}, "
+            f"{place}; it must reduce the last axis, f(frames, axis=-1), and no other, and leave them there: {remedy}."
+        )
+    return value
+
+
+def _statistic(name: str, frames: Any) -> Any:
+    """A named statistic over the last axis."""
+    xp = array_namespace(frames)
+    if name.startswith("delta_"):
+        return _statistic(name.removeprefix("delta_"), _differences(frames))
+    if name == "mean":
+        return xp.mean(frames, axis=-1)
+    if name == "std":
+        return xp.std(frames, axis=-1)
+    below, share = _rank(name, frames.shape[-1])
+    if name in ("min", "max"):
+        return (xp.min if name == "min" else xp.max)(frames, axis=-1)
+    ordered = xp.sort(frames, axis=-1)
+    if share == 0:
+        return ordered[..., below]
+    return ordered[..., below] * (1 - share) + ordered[..., below + 1] * share
+
+
+def _statistic_adjoint(bar: Any, name: str, frames: Any) -> Any:
+    """Derivative with respect to frames (..., n_frames) of a statistic whose own is bar (..., 1)."""
+    xp, n_frames = array_namespace(frames), frames.shape[-1]
+    if name.startswith("delta_"):
+        if n_frames == 1:
+            return xp.zeros_like(frames)
+        # differences = frames[1:] - frames[:-1]
+        difference_bar = _statistic_adjoint(bar, name.removeprefix("delta_"), _differences(frames))
+        edge = xp.zeros_like(frames[..., :1])
+        return xp.concat([edge, difference_bar], axis=-1) - xp.concat([difference_bar, edge], axis=-1)
+    if name == "mean":
+        return xp.zeros_like(frames) + bar / n_frames
+    if name == "std":
+        spread = xp.std(frames, axis=-1, keepdims=True)
+        deviation = frames - xp.mean(frames, axis=-1, keepdims=True)
+        safe = xp.where(spread > 0, spread, xp.ones_like(spread))
+        return xp.where(spread > 0, bar * deviation / (n_frames * safe), xp.zeros_like(deviation))
+    below, share = _rank(name, n_frames)
+    ranks = xp.argsort(xp.argsort(frames, axis=-1, stable=True), axis=-1, stable=True)
+    nothing = xp.zeros_like(frames)
+    # ordered[below] * (1 - share) + ordered[below + 1] * share
+    frames_bar = xp.where(ranks == below, bar * (1 - share) + nothing, nothing)
+    return frames_bar if share == 0 else xp.where(ranks == below + 1, bar * share + nothing, frames_bar)
+
+
+def _rank(name: str, n_frames: int) -> tuple[int, float]:
+    """Of an order statistic: the lower of the two ranks that it lies between, and the share of the upper one."""
+    rank = percent_of(name) / 100 * (n_frames - 1)
+    below = min(int(rank), n_frames - 1)
+    return below, rank - below
+
+
+def _differences(frames: Any) -> Any:
+    """Of neighbours; within a single frame nothing changes."""
+    return frames[..., 1:] - frames[..., :-1] if frames.shape[-1] > 1 else array_namespace(frames).zeros_like(frames)
+
+
+def _pad(piece: Any, start: int, stop: int, n_frames: int) -> Any:
+    """Some frames among all, of which the others are 0."""
+    xp = array_namespace(piece)
+
+    def nothing(n: int) -> Any:
+        return zeros((*piece.shape[:-1], n), piece)
+
+    return xp.concat([nothing(start), piece, nothing(n_frames - stop)], axis=-1)
