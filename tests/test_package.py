@@ -113,9 +113,10 @@ def test_what_models_stand_on_imports_no_model(file):
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_only_the_cuda_kernels_and_the_array_api_name_cupy(file):
-    if file != "kernels/array_api.py" and not file.endswith("/cuda.py"):
-        assert names_package(file, "cupy") == set()
+def test_only_what_launches_kernels_and_the_array_api_name_cupy_and_the_compiler(file):
+    if file not in ("kernels/array_api.py", "kernels/device.py"):
+        assert names_package(file, "cupy") | names_package(file, "numba_cuda") == set()
+        assert {name for name in names_package(file, "numba") if name.startswith("numba.cuda")} == set()
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -1,75 +1,279 @@
-"""CARFAC on a GPU: what its kernel there computes, as an engine."""
+"""CARFAC as an engine on a GPU: the designs of the engine on the CPU, states and responses in the device's memory."""
 
 from collections.abc import Sequence
-from typing import Any
+from math import ceil, sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.design.carfac import IHC_STYLES
-from skaud.engines.carfac import Cascade
-from skaud.engines.device import NotOnDevice
+from skaud.engines.carfac import ROWS, Cascade
 from skaud.engines.engine import Engine, Responses
-from skaud.kernels.array_api import Place
+from skaud.kernels.array_api import Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
+from skaud.kernels.carfac import cuda as forward
+from skaud.kernels.carfac import cuda_layout as on
+from skaud.kernels.carfac import cuda_reverse as reverse
+from skaud.kernels.carfac import layout
+from skaud.kernels.carfac.cuda_adjoint import OWN
+from skaud.kernels.carfac.steps import Constants
+from skaud.kernels.device import contiguous, kernel
 
 
-def make(engine: Cascade, place: Place) -> Engine:
-    """The engine for a device; an error where the kernel lacks what the design asks for."""
-    given = {
-        "ihc_style": (IHC_STYLES[engine.style], "two_cap"),
-        "open_loop": (not engine.closed, False),
-        "use_delay_buffer": (engine.delay, False),
-        "ears with audiograms of their own": (len(engine.ears), 1),
-    }
-    for name, (value, computed) in given.items():
-        if value != computed:
-            raise _lacking(f"{name}={value!r}", f"{name}={computed!r}", place)
-    return NapOnGpu(engine, place)
+class DeviceState(NamedTuple):
+    """Everything a run changes, a row an ear of a signal; NumPy's before the first run.
+
+    values : (n_rows, n, n_channels), states of channels, what the AGC's stages remember and gather, sums of the frame
+    that is not full, counts : (n_rows, n_stages + 1), phases of the stages, and how many samples the frame has, which
+    is `filled`
+    """
+
+    values: Any
+    counts: Any
+    filled: int
+
+    def copy(self) -> "DeviceState":
+        """Copy that shares nothing."""
+        values, counts = (array_namespace(array).asarray(array, copy=True) for array in self[:2])
+        return DeviceState(values, counts, self.filled)
+
+    def of_rows(self, rows: slice) -> "DeviceState":
+        """State of some rows."""
+        return DeviceState(self.values[rows, ...], self.counts[rows, ...], self.filled)
 
 
-class NapOnGpu(Engine):
-    """The NAP of whole clips."""
+class DeviceTape(NamedTuple):
+    """What the reverse run must know of a run; arrays on the device."""
 
-    parts = ()
+    x: Any
+    lengths: Any
+    output: str
+    frame_samples: int | None
+    begin: int
+    segment: int
+    checkpoints: Any
+    response: Any  # as the kernel left it
 
-    def __init__(self, engine: Cascade, place: Place) -> None:
-        self.cascade, self.place = engine, place
-        self.dtype, self.outputs = engine.dtype, engine.outputs
 
-    def start(self, n_signals: int, n_ears: int) -> Any:
-        """Refuse streams."""
-        raise _lacking("a stream", "whole clips", self.place)
+class CascadeOnDevice(Engine):
+    """What `skaud.engines.carfac.Cascade` computes, where x lies.
 
-    def run(self, x: Any, state: Any, outputs: Sequence[str], frame_samples: int | None) -> tuple[Responses, Any]:
-        """Refuse streams."""
-        raise _lacking("a stream", "whole clips", self.place)
+    Parameters
+    ----------
+    host : Cascade
+        The engine on the CPU, which has the designs.
+    """
 
-    def whole(self, x: Any, outputs: Sequence[str], frame_samples: int | None) -> Responses:
-        """NAP of whole clips, of at least a frame."""
-        from skaud.kernels.carfac.cuda import run_two_cap
+    frames_at_once = 4096
 
-        for name in outputs:
-            if name != "nap":
-                raise _lacking(f"output={name!r}", "output='nap'", self.place)
+    def __init__(self, host: Cascade) -> None:
+        self.host, self.dtype, self.outputs, self.parts = host, host.dtype, host.outputs, host.parts
+        self.n_channels, self.style, self.delay, self.closed = host.n_channels, host.style, host.delay, host.closed
+        self.taps = {
+            name: tuple(on.tap_of(row, host.style) for row in ROWS[name]) or (on.NAP_TAP,) for name in host.outputs
+        }
+        self.n_designs, self.n_stages = len(host.ears), len(host.plan.table)
+        self.constants = layout.make_constants(host.ears[0], host.dtype)
+        lines = layout.rows_of_channels(host.rest.lines, layout.GROUP, host.n_channels)
+        states = on.channels_of(lines, on.cpu_rows(host.style, host.delay))
+        self.n_saved, n_sums = states.shape[1] + 2 * self.n_stages, sum(len(taps) for taps in self.taps.values())
+        beside_states = np.zeros((self.n_designs, 2 * self.n_stages + n_sums, self.n_channels), host.dtype)
+        self._rest = np.concatenate([states, beside_states], axis=1)
+        self._classes, self._fixed = on.classes_of(lines), (on.channels_of(lines, on.COEFFICIENTS), host.plan.table)
+
+    def start(self, n_signals: int, n_ears: int) -> DeviceState:
+        """State at rest; one an ear, where each has a design."""
+        n_rows = n_signals * n_ears
+        values = np.tile(self._rest, (n_rows // self.n_designs, 1, 1))
+        return DeviceState(values, np.zeros((n_rows, self.n_stages + 1), np.int32), 0)
+
+    def run(
+        self, x: Any, state: DeviceState, outputs: Sequence[str], frame_samples: int | None
+    ) -> tuple[Responses, DeviceState]:
+        """Run the next samples of all signals."""
+        state = DeviceState(beside(state.values, x), beside(state.counts, x), state.filled)
+        n_samples, frame = x.shape[-1], frame_samples or 1
+        out = empty(self._shape(x, outputs, (state.filled + n_samples) // frame), x, self.dtype)
+        self._launch(x, self._lengths(x, n_samples), state, outputs, frame, out)
+        filled = (state.filled + n_samples) % frame
+        return self._by_name(out, outputs, x.shape), state._replace(filled=filled)
+
+    def whole_clips(self, x: Any, lengths: np.ndarray, output: str, frame_samples: int | None) -> list[Any]:
+        """Responses (n_ears, n_channels, n_frames) to clips of their own lengths, padded with anything to one."""
+        frame = frame_samples or 1
+        if (lengths < frame).any():
+            raise ValueError(f"clips of {lengths.min()} samples are shorter than a frame, {frame}; run them alone.")
+        out = zeros(self._shape(x, (output,), x.shape[-1] // frame), x)
+        own = beside(lengths.astype(np.int32), x)
+        state = self.start(*x.shape[:2])
+        state = DeviceState(beside(state.values, x), beside(state.counts, x), 0)
+        self._launch(x, own, state, (output,), frame, out)
+        whole = self._by_name(out, (output,), x.shape)[output]
+        return [whole[i, ..., : int(n) // frame] for i, n in enumerate(lengths)]
+
+    def record(self, x: Any, output: str, frame_samples: int | None, *, begin: int = 0) -> tuple[Any, DeviceTape]:
+        """Response to whole clips, with checkpoints; at full rate that from sample `begin` on."""
         n_signals, n_ears, n_samples = x.shape
-        rows = x.reshape(n_signals * n_ears, n_samples)
-        out = run_two_cap(rows, self.cascade.ears[0], frame_samples or 1, self.dtype)
-        return {"nap": out.reshape(n_signals, n_ears, *out.shape[1:])}
+        segment, state, frame = max(32, ceil(sqrt(n_samples))), self.start(n_signals, n_ears), frame_samples or 1
+        state = DeviceState(beside(state.values, x), beside(state.counts, x), 0)
+        checkpoints = empty((ceil(n_samples / segment), n_signals * n_ears, self.n_saved, self.n_channels), x)
+        out, lengths = empty(self._shape(x, (output,), (n_samples - begin) // frame), x), self._lengths(x, n_samples)
+        self._launch(x, lengths, state, (output,), frame, out, begin, segment, checkpoints)
+        tape = DeviceTape(x, lengths, output, frame_samples, begin, segment, checkpoints, out)
+        return self._by_name(out, (output,), x.shape)[output], tape
 
-    def record(self, x: Any, output: str, frame_samples: int | None) -> tuple[Any, Any]:
-        """Refuse derivatives."""
-        raise _lacking("vjp", "transform and simulate", self.place)
-
-    def pull_back(self, tape: Any, bar: Any, wanted: Sequence[str]) -> tuple[Any, tuple[np.ndarray, ...]]:
-        """Refuse derivatives."""
-        raise _lacking("vjp", "transform and simulate", self.place)
+    def pull_back(self, tape: DeviceTape, bar: Any, wanted: Sequence[str]) -> tuple[Any, tuple[np.ndarray, ...]]:
+        """Bars of x, where it lies, and of the coefficients, as NumPy's: segment by segment, the last one first."""
+        x, (n_signals, n_ears, n_samples), constants = tape.x, tape.x.shape, "coefficients" in wanted
+        n_rows, n_stages, n_channels, segment = n_signals * n_ears, self.n_stages, self.n_channels, tape.segment
+        switches, value_bar = self._switches(n_ears), self._finish_adjoint(tape.output, as_dtype(bar, self.dtype))
+        if tape.frame_samples is not None:
+            value_bar = value_bar / tape.frame_samples
+        n_updates = segment // int(self.host.plan.table[0, layout.DECIMATION]) + 1
+        rows, n_own = on.rows_of(self.style, self.delay), reverse.n_own(constants)
+        bars = self._zeros((n_rows, rows.n_states + n_own, n_channels), x)
+        scalar_bars = self._zeros((n_rows, switches.n_lanes, layout.N_CONSTANTS), x)
+        table_bars = self._zeros((n_rows, switches.n_lanes, n_stages, on.N_COLUMNS), x)
+        x_bar = empty(x.shape, x)
+        kernel(reverse.reverse_kernel, switches, self.taps[tape.output], constants)(
+            n_signals,
+            (switches.n_lanes, n_ears),
+            contiguous(x, self.dtype),
+            tape.lengths,
+            *self._numbers(x),
+            np.int32(n_samples),
+            np.int32(n_channels),
+            np.int32(tape.frame_samples or 1),
+            np.int32(value_bar.shape[-1]),
+            np.int32(tape.begin),
+            np.int32(segment),
+            np.int32(n_updates),
+            tape.checkpoints,
+            contiguous(value_bar, self.dtype),
+            empty((n_rows, segment + 1, rows.n_taped, n_channels), x),
+            empty((n_rows, segment, 2, n_channels), x),
+            empty((n_rows, n_updates + 1, 4, n_channels), x),
+            empty((n_rows, n_updates, n_channels), x),
+            empty((n_rows, n_updates, 3 * n_stages if constants else 1, n_channels), x),
+            empty((n_rows, n_updates), x, "int32"),
+            bars,
+            scalar_bars,
+            table_bars,
+            x_bar,
+        )
+        return x_bar, self._coefficient_bars(tape, bar, *map(to_numpy, (bars, scalar_bars, table_bars)))
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
-        """Those of the CPU's engine."""
-        return self.cascade.coefficients()
+        """Those of the engine on the CPU."""
+        return self.host.coefficients()
+
+    def switches(self) -> tuple[Any, ...]:
+        """Those of the engine on the CPU."""
+        return self.host.switches()
+
+    # --- launching ---
+
+    def _switches(self, n_ears: int) -> on.Switches:
+        return on.switches_for(
+            self.style, self.n_channels, self.n_stages, n_ears, self.dtype, delay=self.delay, closed=self.closed
+        )
+
+    def _launch(
+        self,
+        x: Any,
+        lengths: Any,
+        state: DeviceState,
+        outputs: Sequence[str],
+        frame_samples: int,
+        out: Any,
+        begin: int = 0,
+        segment: int = 1,
+        checkpoints: Any = None,
+    ) -> None:
+        """Fill out (n_rows, n_taps, n_channels, n_frames); it changes state."""
+        n_signals, n_ears, n_samples = x.shape
+        switches, taps = self._switches(n_ears), sum((self.taps[name] for name in outputs), ())
+        kernel(forward.run_kernel, switches, taps, checkpoints is not None)(
+            n_signals,
+            (switches.n_lanes, n_ears),
+            contiguous(x, self.dtype),
+            lengths,
+            state.values,
+            np.int32(state.values.shape[1]),
+            state.counts,
+            *self._numbers(x),
+            np.int32(n_samples),
+            np.int32(self.n_channels),
+            np.int32(frame_samples),
+            np.int32(out.shape[-1]),
+            np.int32(begin),
+            np.int32(segment),
+            out if checkpoints is None else checkpoints,
+            out,
+        )
+
+    def _numbers(self, x: Any) -> tuple[Any, ...]:
+        """What kernels read and never change."""
+        coefficients, table = (beside(array, x) for array in self._fixed)
+        return coefficients, np.int32(self.n_designs), table, self._classes, self.constants
+
+    def _shape(self, x: Any, outputs: Sequence[str], n_frames: int) -> tuple[int, ...]:
+        return x.shape[0] * x.shape[1], sum(len(self.taps[name]) for name in outputs), self.n_channels, n_frames
+
+    def _lengths(self, x: Any, n_samples: int) -> Any:
+        return beside(np.full(x.shape[0], n_samples, np.int32), x)
+
+    def _zeros(self, shape: tuple[int, ...], x: Any) -> Any:
+        xp = array_namespace(x)
+        return xp.astype(zeros(shape, x), xp.float64, copy=False)
+
+    # --- responses from what was tapped, and bars of the coefficients ---
+
+    def _by_name(self, out: Any, outputs: Sequence[str], shape: tuple[int, ...]) -> Responses:
+        """Outputs (n_signals, n_ears, n_channels, ..., n) by name."""
+        responses, at, xp = {}, 0, array_namespace(out)
+        for name in outputs:
+            n_taps = len(self.taps[name])
+            own = xp.reshape(out[:, at : at + n_taps, ...], (*shape[:2], n_taps, *out.shape[2:]))
+            at += n_taps
+            if name == "spikes_per_s":
+                responses[name] = xp.moveaxis(own, 2, 3) * self._per_release(own)
+            else:
+                only = own[:, :, 0, ...]
+                responses[name] = float(self.host.cap1_rest) - only if name == "receptor_potential" else only
+        return responses
+
+    def _finish_adjoint(self, name: str, bar: Any) -> Any:
+        """Bar of what was tapped, (n_rows, n_taps, n_channels, n)."""
+        xp = array_namespace(bar)
+        if name == "spikes_per_s":
+            # moveaxis(own, 2, 3) * spikes_per_release
+            own = xp.moveaxis(bar * self._per_release(bar), 3, 2)
+            return xp.reshape(own, (-1, *own.shape[2:]))
+        # cap1_rest - own
+        own = -bar if name == "receptor_potential" else bar
+        return xp.reshape(own, (-1, 1, *own.shape[2:]))
+
+    def _per_release(self, like: Any) -> Any:
+        return beside(self.host.spikes_per_release[..., np.newaxis], like)
+
+    def _coefficient_bars(
+        self, tape: DeviceTape, bar: Any, bars: np.ndarray, scalar_bars: np.ndarray, table_bars: np.ndarray
+    ) -> tuple[np.ndarray, ...]:
+        """Bars shaped as the coefficients; sums over rows are made in their order."""
+        of_designs = bars.reshape(-1, self.n_designs, *bars.shape[1:]).sum(axis=0)
+        rows = (*on.cpu_rows(self.style, self.delay), *OWN)[: bars.shape[1]]
+        channels = np.zeros((self.n_designs, self.n_channels, layout.N_ROWS))
+        channels[..., [row // layout.LANES for row in rows]] = of_designs.swapaxes(1, 2)
+        scalars, spikes = scalar_bars.sum(axis=(0, 1)), np.zeros(self.host.spikes_per_release.shape)
+        if tape.output == "receptor_potential":
+            scalars[Constants._fields.index("cap1_rest")] += to_numpy(bar).sum(dtype=float)
+        if tape.output == "spikes_per_s":
+            response = to_numpy(tape.response)
+            released = np.moveaxis(response, 1, 2).reshape(bar.shape)
+            of_ears = (to_numpy(bar) * released).sum(axis=-1, dtype=float)
+            spikes = of_ears.reshape(-1, *spikes.shape).sum(axis=0)
+        return scalars, table_bars.sum(axis=(0, 1)), channels, spikes
 
 
-def _lacking(what: str, there: str, place: Place) -> NotOnDevice:
-    return NotOnDevice(
-        f"CARFAC has no kernel for {what} where X lies, {place}, only for {there}; change it, or pass "
-        "ToNumpy().transform(X)."
-    )
+def make(engine: Cascade, place: Place) -> CascadeOnDevice:
+    """The engine that computes on a device what one on the CPU does."""
+    return CascadeOnDevice(engine)

@@ -1,186 +1,354 @@
-"""CARFAC on a GPU: a block a signal, a thread a channel, over the same scalar steps as on the CPU.
+"""CARFAC on a GPU: a warp a signal's ear, neighbouring channels in a thread, over the composites that the CPU runs.
 
-The ripple down the cascade is affine, s -> g s + g h z2, so an inclusive scan of affine maps over the threads of a
-block takes the place of the loop over channels. numba's CUDA simulator (NUMBA_ENABLE_CUDASIM=1) runs the same code on
-a CPU.
+The ripple down the cascade is affine in its input: a thread composes its own channels, and shuffles compose those of a
+warp. States and coefficients stay in registers, ears meet at barriers when they share their AGC. The numbers that the
+functions here close over are known when a kernel is compiled: its loops over channels and stages are unrolled.
 """
 
-import math
+from collections.abc import Callable
 from functools import cache
-from typing import Any
 
-import numba
 import numpy as np
-from numba import cuda
 
+from skaud.kernels.carfac import cuda_layout as on
 from skaud.kernels.carfac import layout as at
-from skaud.kernels.carfac.hair_cells import two_cap_output
-from skaud.kernels.carfac.steps import aim_step, gather_step, spatial_step, stage_step
+from skaud.kernels.carfac.hair_cells import (
+    JUST_HWR,
+    ONE_CAP,
+    TWO_CAP,
+    TWO_CAP_WITH_SYN,
+    fibers_output,
+    just_hwr_output,
+    one_cap_output,
+    two_cap_output,
+)
+from skaud.kernels.carfac.layout import N_CLASSES
+from skaud.kernels.carfac.steps import aim_step, gather_step, ramp_step, spatial_step, stage_step
+from skaud.kernels.device import ALL, cuda
+from skaud.kernels.one_pole import ZERO, smoothing_step
 
-MAX_CHANNELS = 256
-MAX_STAGES = 8
-
-SEARCHERS = 128  # threads that look through a signal
-
-# Columns of a channel's coefficients.
-A0, C0, H, R1, ZR, GA, GB, GC, HEALTH = range(9)
+N_COLUMNS, N_COEFFICIENTS = on.N_COLUMNS, on.N_COEFFICIENTS
 
 
-def run_two_cap(x: Any, coefficients: Any, frame_samples: int, dtype: Any, gain: float = 1.0) -> Any:
-    """Mean NAP over frames of signals x (n_signals, n_samples) on a device: two_cap, closed loop, one ear.
+@cache
+def cell_of(style: int, delay: bool) -> Callable:
+    """Function for what a channel does after the ripple: it leaves bm and nap, and returns the stage's output."""
+    ac = on.rows_of(style, delay).ac
 
-    coefficients is a `skaud.design.carfac.CARFACCoefficients`; x is heard times gain. Returns a device array, cupy's if
-    x is, else numba's, (n_signals, n_channels, n_frames); a frame that is not full is dropped.
-    """
-    car, hair, _, agc = coefficients
-    n_channels, n_stages = len(car.pole_hz), len(agc.epsilon)
-    if n_channels > MAX_CHANNELS or n_stages > MAX_STAGES:
-        raise ValueError(
-            f"The GPU kernel holds {MAX_CHANNELS} channels and {MAX_STAGES} AGC stages, this model has {n_channels} "
-            f"and {n_stages}; raise erb_per_step or min_pole_hz, or pass NumPy arrays."
+    def just_hwr(k, entry, slope, intercept, z, f, bm, nap, classes, c):
+        out, bm[k], z[ac, k], nap[k] = just_hwr_output(entry, slope, intercept, z[ac, k], c)
+        return out
+
+    def one_cap(k, entry, slope, intercept, z, f, bm, nap, classes, c):
+        out, bm[k], z[ac, k], z[on.CAP1, k], z[on.LPF, k], z[on.NAP, k] = one_cap_output(
+            entry, slope, intercept, z[ac, k], z[on.CAP1, k], z[on.LPF, k], z[on.NAP, k], c
         )
-    rows = [car.a0, car.c0, car.h, car.r1, car.zr, car.ga, car.gb, car.gc, car.ohc_health]
-    rest = np.array([hair.cap1_rest, hair.cap2_rest, gain])
-    table = at.make_plan(coefficients, dtype).table
-    n_signals, n_samples = x.shape
-    shape = (n_signals, n_channels, n_samples // frame_samples)
-    out = _empty(x, shape, dtype)
-    per_channel, table, rest = (_to_device(x, array.astype(dtype)) for array in (np.stack(rows, axis=1), table, rest))
-    kernel = _two_cap_kernel(np.dtype(dtype).name)
-    kernel[n_signals, n_channels](
-        x, per_channel, table, rest, at.make_constants(coefficients, dtype), frame_samples, out
-    )
-    return out
+        nap[k] = z[on.NAP, k]
+        return out
 
+    def two_cap(k, entry, slope, intercept, z, f, bm, nap, classes, c):
+        out, bm[k], z[ac, k], z[on.CAP1, k], z[on.CAP2, k], z[on.NAP, k] = two_cap_output(
+            entry, slope, intercept, z[ac, k], z[on.CAP1, k], z[on.CAP2, k], z[on.NAP, k], c
+        )
+        nap[k] = z[on.NAP, k]
+        return out
 
-def find_not_finite(x: Any) -> list[int]:
-    """Which of the signals x (n_signals, n_samples) on a device have samples that are NaN or infinite."""
-    found = _to_device(x, np.zeros(len(x), np.int32))
-    _search()[len(x), SEARCHERS](x, found)
-    return np.flatnonzero(found.get() if _is_cupy(x) else found.copy_to_host()).tolist()
-
-
-def _is_cupy(x: Any) -> bool:
-    return type(x).__module__.startswith("cupy")
-
-
-def _empty(x: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """Uninitialised device array of the kind of x."""
-    if _is_cupy(x):
-        import cupy
-
-        return cupy.empty(shape, dtype)
-    return cuda.device_array(shape, np.dtype(dtype))
-
-
-def _to_device(x: Any, array: np.ndarray) -> Any:
-    """Array as a device array of the kind of x."""
-    if _is_cupy(x):
-        import cupy
-
-        return cupy.asarray(array)
-    return cuda.to_device(array)
-
-
-def two_cap_kernel(real: Any) -> Any:
-    """The kernel as plain Python, for one type of number."""
-
-    def two_cap(x, channels, table, rest, c, frame_samples, out):
-        slope = cuda.shared.array(MAX_CHANNELS, real)
-        intercept = cuda.shared.array(MAX_CHANNELS, real)
-        memory = cuda.local.array(MAX_STAGES, real)
-        pending = cuda.local.array(MAX_STAGES, real)
-        phase = cuda.local.array(MAX_STAGES, numba.int64)
-        signal, channel = cuda.blockIdx.x, cuda.threadIdx.x
-        n_channels, n_stages, n_samples, n_frames = channels.shape[0], table.shape[0], x.shape[1], out.shape[2]
-        a0, c0, h, r1 = channels[channel, A0], channels[channel, C0], channels[channel, H], channels[channel, R1]
-        zr, health = channels[channel, ZR], channels[channel, HEALTH]
-        ga, gb, gc = channels[channel, GA], channels[channel, GB], channels[channel, GC]
-        zero = a0 - a0
-        one = zero + np.float32(1)
-        z1, z2, za, zb, dzb, dg, ac, nap, total = zero, zero, zero, zr, zero, zero, zero, zero, zero
-        s_in = zero  # what enters this channel
-        g = ga + gb + gc  # at full undamping
-        cap1, cap2, gain = rest[0], rest[1], rest[2]
-        for s in range(n_stages):
-            memory[s], pending[s], phase[s] = zero, zero, 0
-        filled, frame = 0, 0
-        for t in range(n_samples):
-            elapsed = np.float32(phase[0] + 1)
-            z1, z2_next, own_slope, own_intercept = stage_step(
-                s_in, z1, z2, za, one, zero, g, dg, zb, dzb, r1, a0, c0, h, elapsed, c
+    def two_cap_with_syn(k, entry, slope, intercept, z, f, bm, nap, classes, c):
+        out = two_cap(k, entry, slope, intercept, z, f, bm, nap, classes, c)
+        v, total = c.cap1_rest - z[on.CAP1, k], -c.spont_sub
+        for i in range(N_CLASSES):
+            total, z[on.RESERVOIR + i, k], z[on.RELEASE + i, k] = fibers_output(
+                total,
+                v,
+                z[on.RESERVOIR + i, k],
+                z[on.RELEASE + i, k],
+                f[on.N_FIBERS + i, k],
+                classes[on.V_HALF + i],
+                classes[on.A1 + i],
+                classes[on.A2 + i],
+                classes[on.WEIGHT + i],
+                c,
             )
-            za, z2 = z2, z2_next
-            # Inclusive scan: compose the affine maps of all channels up to this one.
-            slope[channel], intercept[channel] = own_slope, own_intercept
-            cuda.syncthreads()
-            reach = 1
-            while reach < n_channels:
-                a, b = slope[channel], intercept[channel]
-                if channel >= reach:
-                    b = a * intercept[channel - reach] + b
-                    a = a * slope[channel - reach]
-                cuda.syncthreads()
-                slope[channel], intercept[channel] = a, b
-                cuda.syncthreads()
-                reach *= 2
-            heard = gain * x[signal, t]
-            s_in = heard
-            if channel > 0:
-                s_in = slope[channel - 1] * heard + intercept[channel - 1]
-            _, _, ac, cap1, cap2, nap = two_cap_output(s_in, own_slope, own_intercept, ac, cap1, cap2, nap, c)
-            pending[0] += nap
-            total += nap
+        nap[k] = total
+        return out
+
+    return {JUST_HWR: just_hwr, ONE_CAP: one_cap, TWO_CAP: two_cap, TWO_CAP_WITH_SYN: two_cap_with_syn}[style]
+
+
+@cache
+def respond_of(switches: on.Switches) -> Callable:
+    """Function for a sample of a row."""
+    rows, cell, n = on.rows_of(switches.style, switches.delay), cell_of(switches.style, switches.delay), switches
+    g, dg, zb, dzb, last_out = rows.g, rows.dg, rows.zb, rows.dzb, rows.out
+    delay, per_thread, doublings = n.delay, n.per_thread, n.n_lanes.bit_length() - 1
+    real = np.dtype(n.dtype).type
+
+    def stage(k, s, slope, intercept, z, f, elapsed, c):
+        z2 = z[on.Z2, k]
+        z1, z[on.Z2, k], slope, intercept = stage_step(
+            ZERO,  # z1 holds its input already
+            z[on.Z1, k],
+            z2,
+            z[on.ZA, k],
+            slope,
+            intercept,
+            z[g, k],
+            z[dg, k],
+            z[zb, k],
+            z[dzb, k],
+            f[on.R1, k],
+            f[on.A0, k],
+            f[on.C0, k],
+            f[on.H, k],
+            elapsed,
+            c,
+        )
+        z[on.ZA, k] = z2
+        z[on.Z1, k] = z1 + s
+        return slope, intercept
+
+    def ripple(x, slope, intercept, lane):
+        """What enters this thread's first stage, when x enters that of the first thread."""
+        for e in range(doublings):
+            slope_before = cuda.shfl_up_sync(ALL, slope, 1 << e)
+            intercept_before = cuda.shfl_up_sync(ALL, intercept, 1 << e)
+            if lane >= 1 << e:
+                intercept = slope * intercept_before + intercept
+                slope = slope * slope_before
+        slope_before = cuda.shfl_up_sync(ALL, slope, 1)
+        intercept_before = cuda.shfl_up_sync(ALL, intercept, 1)
+        return slope_before * x + intercept_before if lane > 0 else x
+
+    def respond(x, z, f, slopes, intercepts, inputs, bm, nap, elapsed, classes, c, lane):
+        """Leaves every stage's input, and bm and nap of every channel."""
+        if delay:
+            before = cuda.shfl_up_sync(ALL, z[last_out, per_thread - 1], 1)
+            for k in range(per_thread):
+                inputs[k] = z[last_out, k - 1] if k > 0 else (before if lane > 0 else x)
+            for k in range(per_thread):
+                slopes[k], intercepts[k] = stage(k, inputs[k], real(0), inputs[k], z, f, elapsed, c)
+            for k in range(per_thread):
+                z[last_out, k] = cell(k, real(0), slopes[k], intercepts[k], z, f, bm, nap, classes, c)
+        else:
+            slope, intercept = real(1), real(0)
+            for k in range(per_thread):
+                slope, intercept = stage(k, real(0), slope, intercept, z, f, elapsed, c)
+                slopes[k], intercepts[k] = slope, intercept
+            entry = ripple(x, slope, intercept, lane)
+            s = entry
+            for k in range(per_thread):
+                inputs[k] = s
+                z[on.Z1, k] = z[on.Z1, k] + s
+                s = cell(k, entry, slopes[k], intercepts[k], z, f, bm, nap, classes, c)
+
+    return respond
+
+
+class Agc:
+    """Functions of a row's automatic gain control, for some switches."""
+
+    def __init__(self, switches: on.Switches) -> None:
+        rows = on.rows_of(switches.style, switches.delay)
+        g, dg, zb, dzb = rows.g, rows.dg, rows.zb, rows.dzb
+        n_stages, n_ears, per_thread = switches.n_stages, switches.n_ears, switches.per_thread
+        real = np.dtype(switches.dtype).type
+
+        def hand_on(pending, phase, table):
+            """Hand what each stage gathered to the deeper one; returns the number of stages whose time has come."""
+            due = 1
+            for s in range(1, n_stages):
+                if due == s:
+                    for k in range(per_thread):
+                        pending[s, k] = pending[s, k] + pending[s - 1, k] * table[(s - 1) * N_COLUMNS + at.INPUT_SCALE]
+                    phase[s] = phase[s] + 1
+                    if real(phase[s]) >= table[s * N_COLUMNS + at.DECIMATION]:
+                        phase[s] = 0
+                        due = s + 1
+            return due
+
+        def neighbours(k, smoothed, below, above, lane, n_channels):
+            """Channels on either side; at an end the channel itself."""
+            basal = smoothed[k - 1] if k > 0 else (below if lane > 0 else smoothed[0])
+            apical = smoothed[k + 1] if k + 1 < per_thread else above
+            return basal, apical if lane * per_thread + k + 1 < n_channels else smoothed[k]
+
+        def smooth(s, memory, pending, table, smoothed, lane, n_channels):
+            row = s * N_COLUMNS
+            for k in range(per_thread):
+                smoothed[k] = gather_step(
+                    memory[s, k],
+                    pending[s, k],
+                    memory[min(s + 1, n_stages - 1), k],
+                    table[row + at.EPSILON],
+                    table[row + at.INPUT_SCALE],
+                    table[row + at.FEEDBACK],
+                )
+                pending[s, k] = real(0)
+            below = cuda.shfl_up_sync(ALL, smoothed[per_thread - 1], 1)
+            above = cuda.shfl_down_sync(ALL, smoothed[0], 1)
+            for k in range(per_thread):
+                basal, apical = neighbours(k, smoothed, below, above, lane, n_channels)
+                memory[s, k] = spatial_step(
+                    basal, smoothed[k], apical, table[row + at.BASAL], table[row + at.HERE], table[row + at.APICAL]
+                )
+
+        def smooth_due(memory, pending, due, table, smoothed, lane, n_channels):
+            """The stages whose time has come, deeper ones first."""
+            for i in range(n_stages):
+                if n_stages - 1 - i < due:
+                    smooth(n_stages - 1 - i, memory, pending, table, smoothed, lane, n_channels)
+
+        def share_due(memory, due, table, shared, lane, ear):
+            """Share them between the ears."""
+            for s in range(n_stages if n_ears > 1 else 0):
+                if s < due:
+                    for k in range(per_thread):
+                        shared[ear, lane * per_thread + k] = memory[s, k]
+                    cuda.syncthreads()
+                    for k in range(per_thread):
+                        mean = shared[0, lane * per_thread + k]
+                        for other in range(1, n_ears):
+                            mean = mean + shared[other, lane * per_thread + k]
+                        memory[s, k] = smoothing_step(memory[s, k], mean / real(n_ears), table[s * N_COLUMNS + at.MIX])
+                    cuda.syncthreads()
+
+        def aim(z, f, memory, table):
+            """Let the cascade's damping and gain run towards what the fastest stage asks for."""
+            for k in range(per_thread):
+                z[g, k], z[dg, k], z[zb, k], z[dzb, k] = aim_step(
+                    memory[0, k],
+                    f[on.HEALTH, k],
+                    f[on.ZR, k],
+                    f[on.GA, k],
+                    f[on.GB, k],
+                    f[on.GC, k],
+                    z[g, k],
+                    z[dg, k],
+                    z[zb, k],
+                    z[dzb, k],
+                    table[at.DECIMATION],
+                )
+
+        self.hand_on, self.smooth_due, self.share_due, self.aim = hand_on, smooth_due, share_due, aim
+        self.neighbours = neighbours
+
+
+def load_for(per_thread: int, dtype: str) -> Callable:
+    """Function that loads rows of a thread's channels; of those behind the last, 0."""
+    real = np.dtype(dtype).type
+
+    def load(target, source, begin, n, lane, n_channels):
+        for i in range(n):
+            for k in range(per_thread):
+                channel = lane * per_thread + k
+                target[i, k] = source[begin + i * n_channels + channel] if channel < n_channels else real(0)
+
+    return load
+
+
+def store_for(per_thread: int) -> Callable:
+    """Function that stores rows of a thread's channels."""
+
+    def store(source, target, begin, n, lane, n_channels):
+        for i in range(n):
+            for k in range(per_thread):
+                channel = lane * per_thread + k
+                if channel < n_channels:
+                    target[begin + i * n_channels + channel] = source[i, k]
+
+    return store
+
+
+def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool) -> Callable:
+    """Kernel of a run; taps : what its outputs are taken from."""
+    respond, agc = respond_of(switches), Agc(switches)
+    hand_on, smooth_due, share_due, aim = agc.hand_on, agc.smooth_due, agc.share_due, agc.aim
+    per_thread, n_stages, n_ears, closed = switches.per_thread, switches.n_stages, switches.n_ears, switches.closed
+    load, store = load_for(per_thread, switches.dtype), store_for(per_thread)
+    rows, real = on.rows_of(switches.style, switches.delay), np.dtype(switches.dtype).type
+    zb, dzb, n_states, n_taps = rows.zb, rows.dzb, rows.n_states, len(taps)
+    n_saved, width = n_states + 2 * n_stages, per_thread * switches.n_lanes
+
+    def tapped(tap, k, z, bm, nap, elapsed):
+        if tap == on.NAP_TAP:
+            return nap[k]
+        if tap == on.BM_TAP:
+            return bm[k]
+        return ramp_step(z[zb, k], z[dzb, k], elapsed) if tap == on.AGC_TAP else z[tap, k]
+
+    def run(
+        x, lengths, state, n_rows_of_state, counts, coefficients, n_designs, table, classes, c, n_samples, n_channels,
+        frame_samples, n_frames, first, segment, checkpoints, out,
+    ):  # fmt: skip
+        """Samples of x (n_rows, n_samples), of which a signal has lengths[signal], in frames of frame_samples.
+
+        state (n_rows, n_rows_of_state, n_channels) has the states, what the AGC's stages remember and
+        gather, and the sums of the frame that is not full; counts (n_rows, n_stages + 1), the stages' phases and how
+        many samples the frame has. out (n_rows, n_taps, n_channels, n_frames) takes frames from number `first` on.
+        checkpoints (n_checkpoints, n_rows, n_states + 2 * n_stages, n_channels) takes the states every `segment`
+        samples. A thread is given as (thread of the warp, ear).
+        """
+        signal, lane, ear = cuda.blockIdx.x, cuda.threadIdx.x, cuda.threadIdx.y
+        row = signal * n_ears + ear
+        f, z = cuda.local.array((N_COEFFICIENTS, per_thread), real), cuda.local.array((n_states, per_thread), real)
+        memory, pending = (
+            cuda.local.array((n_stages, per_thread), real),
+            cuda.local.array((n_stages, per_thread), real),
+        )
+        phase, total = cuda.local.array(n_stages, np.int32), cuda.local.array((n_taps, per_thread), real)
+        slopes, intercepts = cuda.local.array(per_thread, real), cuda.local.array(per_thread, real)
+        inputs, smoothed = cuda.local.array(per_thread, real), cuda.local.array(per_thread, real)
+        bm, nap = cuda.local.array(per_thread, real), cuda.local.array(per_thread, real)
+        shared = cuda.shared.array((n_ears, width), real)
+        load(f, coefficients, (ear % n_designs) * N_COEFFICIENTS * n_channels, N_COEFFICIENTS, lane, n_channels)
+        begin = row * n_rows_of_state * n_channels
+        load(z, state, begin, n_states, lane, n_channels)
+        load(memory, state, begin + n_states * n_channels, n_stages, lane, n_channels)
+        load(pending, state, begin + (n_states + n_stages) * n_channels, n_stages, lane, n_channels)
+        load(total, state, begin + n_saved * n_channels, n_taps, lane, n_channels)
+        for s in range(n_stages):
+            phase[s] = counts[row * (n_stages + 1) + s]
+        filled, frame = counts[row * (n_stages + 1) + n_stages], -first
+        for t in range(lengths[signal]):
+            if checkpointed and t % segment == 0:
+                at_begin = (t // segment * (cuda.gridDim.x * n_ears) + row) * n_saved * n_channels
+                store(z, checkpoints, at_begin, n_states, lane, n_channels)
+                store(memory, checkpoints, at_begin + n_states * n_channels, n_stages, lane, n_channels)
+                store(pending, checkpoints, at_begin + (n_states + n_stages) * n_channels, n_stages, lane, n_channels)
+            elapsed = real(phase[0] + 1)
+            respond(x[row * n_samples + t], z, f, slopes, intercepts, inputs, bm, nap, elapsed, classes, c, lane)
+            for k in range(per_thread):
+                if closed:
+                    pending[0, k] = pending[0, k] + nap[k]
+                for i in range(n_taps):
+                    total[i, k] = total[i, k] + tapped(taps[i], k, z, bm, nap, elapsed)
             filled += 1
             if filled == frame_samples:
-                if frame < n_frames:
-                    out[signal, channel, frame] = total / np.float32(filled)
-                total, filled, frame = zero, 0, frame + 1
-            phase[0] += 1
-            if phase[0] < table[0, at.DECIMATION]:
-                cuda.syncthreads()  # before the next sample overwrites what a neighbour still reads
-                continue
-            phase[0] = 0
-            due = 1
-            while due < n_stages:
-                pending[due] += pending[due - 1] * table[due - 1, at.INPUT_SCALE]
-                phase[due] += 1
-                if phase[due] < table[due, at.DECIMATION]:
-                    break
-                phase[due] = 0
-                due += 1
-            for s in range(due - 1, -1, -1):
-                deeper = memory[s + 1] if s + 1 < n_stages else zero
-                gathered = gather_step(
-                    memory[s], pending[s], deeper, table[s, at.EPSILON], table[s, at.INPUT_SCALE], table[s, at.FEEDBACK]
-                )
-                cuda.syncthreads()
-                slope[channel] = gathered
-                pending[s] = zero
-                cuda.syncthreads()
-                basal = slope[channel - 1] if channel > 0 else slope[channel]
-                apical = slope[channel + 1] if channel + 1 < n_channels else slope[channel]
-                memory[s] = spatial_step(
-                    basal, slope[channel], apical, table[s, at.BASAL], table[s, at.HERE], table[s, at.APICAL]
-                )
-            g, dg, zb, dzb = aim_step(memory[0], health, zr, ga, gb, gc, g, dg, zb, dzb, table[0, at.DECIMATION])
-            cuda.syncthreads()
+                for i in range(n_taps):
+                    for k in range(per_thread):
+                        channel = lane * per_thread + k
+                        if channel < n_channels and frame >= 0:
+                            out[((row * n_taps + i) * n_channels + channel) * n_frames + frame] = total[i, k] / real(
+                                frame_samples
+                            )
+                        total[i, k] = real(0)
+                filled = 0
+                frame += 1
+            if closed:
+                phase[0] = phase[0] + 1
+                if real(phase[0]) >= table[at.DECIMATION]:
+                    phase[0] = 0
+                    due = hand_on(pending, phase, table)
+                    smooth_due(memory, pending, due, table, smoothed, lane, n_channels)
+                    share_due(memory, due, table, shared, lane, ear)
+                    aim(z, f, memory, table)
+        store(z, state, begin, n_states, lane, n_channels)
+        store(memory, state, begin + n_states * n_channels, n_stages, lane, n_channels)
+        store(pending, state, begin + (n_states + n_stages) * n_channels, n_stages, lane, n_channels)
+        store(total, state, begin + n_saved * n_channels, n_taps, lane, n_channels)
+        if lane == 0:  # all read them before they shuffled
+            for s in range(n_stages):
+                counts[row * (n_stages + 1) + s] = phase[s]
+            counts[row * (n_stages + 1) + n_stages] = filled
 
-    return two_cap
-
-
-@cache
-def _two_cap_kernel(name: str) -> Any:
-    return cuda.jit(two_cap_kernel(getattr(numba, name)))
-
-
-def search_kernel(x, found):
-    """The kernel of find_not_finite as plain Python: a block a signal."""
-    for t in range(cuda.threadIdx.x, x.shape[1], cuda.blockDim.x):
-        if not math.isfinite(x[cuda.blockIdx.x, t]):
-            found[cuda.blockIdx.x] = 1  # whichever thread finds one writes the same
-
-
-@cache
-def _search() -> Any:
-    return cuda.jit(search_kernel)
+    return run

@@ -1,0 +1,390 @@
+"""Adjoint of CARFAC on a GPU: a warp a signal's ear, a segment at a time, the last one first.
+
+A segment is run forwards once more from its checkpoint and leaves a tape in device memory. Bars of states stay in the
+thread that has the channel; those of parameters gather there and move to double precision after every segment, to a
+place that only this thread writes: they are the same bits in every run.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from skaud.kernels.carfac import cuda_layout as on
+from skaud.kernels.carfac import layout as at
+from skaud.kernels.carfac.cuda import Agc
+from skaud.kernels.carfac.hair_cells import (
+    JUST_HWR,
+    ONE_CAP,
+    TWO_CAP,
+    TWO_CAP_WITH_SYN,
+    CellBars,
+    fibers_output_adjoint,
+    just_hwr_output_adjoint,
+    one_cap_output_adjoint,
+    two_cap_output_adjoint,
+)
+from skaud.kernels.carfac.layout import N_CLASSES
+from skaud.kernels.carfac.steps import (
+    Constants,
+    StageBars,
+    aim_step_adjoint,
+    gather_step,
+    gather_step_adjoint,
+    ripple_step_adjoint,
+    spatial_step_adjoint,
+    stage_step_adjoint,
+)
+from skaud.kernels.device import ALL, cuda
+from skaud.kernels.one_pole import smoothing_step_adjoint
+
+N_COLUMNS, N_COEFFICIENTS = on.N_COLUMNS, on.N_COEFFICIENTS
+CAP1_REST = Constants._fields.index("cap1_rest")
+# Bars of what a channel has of its own: first those that the AGC's loop needs.
+GOALS = (at.ZR, at.GA, at.GB, at.GC, at.HEALTH)
+OWN = (*GOALS, at.R1, *(at.N_FIBERS + k * at.LANES for k in range(N_CLASSES)))
+N_GOALS, R1_BAR, FIBERS_BAR = 5, 5, 6
+
+
+def adder(bars_type: Any) -> Callable:
+    """Function add(total, own) that adds such bars of constants to where their names lie."""
+    # Written for the names that the type has: numba has no loop over them.
+    places = [(Constants._fields.index(name), name) for name in bars_type._fields]
+    lines = [f"    total[{place}] = total[{place}] + own.{name}" for place, name in places]
+    names: dict[str, Any] = {"__name__": __name__}
+    exec("\n".join(["def add(total, own):", *lines]), names)
+    return names["add"]
+
+
+add_stage_bars, add_cell_bars = adder(StageBars), adder(CellBars)
+
+
+@cache
+def cell_adjoint_of(style: int, delay: bool, constants: bool) -> Callable:
+    """Adjoint of `cell_of`: bar of the stage's output, from those of bm and nap; before and after are the tape's."""
+    ac = on.rows_of(style, delay).ac
+
+    def just_hwr(k, bm_bar, nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c):
+        # out, bm, ac, nap = just_hwr_output(entry, slope, intercept, ac, c)
+        out_bar, z_bar[ac, k] = just_hwr_output_adjoint(bm_bar, z_bar[ac, k], nap_bar, bm, c)
+        return out_bar
+
+    def one_cap(k, bm_bar, nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c):
+        # out, bm, ac, cap, lpf, nap = one_cap_output(entry, slope, intercept, ac, cap, lpf, nap, c)
+        out_bar, z_bar[ac, k], z_bar[on.CAP1, k], z_bar[on.LPF, k], z_bar[on.NAP, k], bars = one_cap_output_adjoint(
+            bm_bar,
+            z_bar[ac, k],
+            z_bar[on.CAP1, k],
+            z_bar[on.LPF, k],
+            nap_bar + z_bar[on.NAP, k],
+            bm,
+            before[on.CAP1, k],
+            before[on.LPF, k],
+            before[on.NAP, k],
+            c,
+        )
+        if constants:
+            add_cell_bars(total, bars)
+        return out_bar
+
+    def two_cap(k, bm_bar, nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c):
+        # out, bm, ac, cap1, cap2, nap = two_cap_output(entry, slope, intercept, ac, cap1, cap2, nap, c)
+        out_bar, z_bar[ac, k], z_bar[on.CAP1, k], z_bar[on.CAP2, k], z_bar[on.NAP, k], bars = two_cap_output_adjoint(
+            bm_bar,
+            z_bar[ac, k],
+            z_bar[on.CAP1, k],
+            z_bar[on.CAP2, k],
+            nap_bar + z_bar[on.NAP, k],
+            bm,
+            before[on.CAP1, k],
+            after[on.CAP1, k],
+            before[on.CAP2, k],
+            before[on.NAP, k],
+            c,
+        )
+        if constants:
+            add_cell_bars(total, bars)
+        return out_bar
+
+    def two_cap_with_syn(k, bm_bar, nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c):
+        v, potential_bar = c.cap1_rest - after[on.CAP1, k], nap_bar - nap_bar
+        for i in range(N_CLASSES):
+            # nap, reservoir, release = fibers_output(nap, v, reservoir, release, ...)
+            v_bar, z_bar[on.RESERVOIR + i, k], z_bar[on.RELEASE + i, k], n_fibers_bar = fibers_output_adjoint(
+                nap_bar,
+                z_bar[on.RESERVOIR + i, k],
+                z_bar[on.RELEASE + i, k],
+                v,
+                before[on.RESERVOIR + i, k],
+                after[on.RELEASE + i, k],
+                f[on.N_FIBERS + i, k],
+                classes[on.V_HALF + i],
+                classes[on.A1 + i],
+                classes[on.A2 + i],
+                classes[on.WEIGHT + i],
+                c,
+            )
+            potential_bar = potential_bar + v_bar
+            if constants:
+                own_bar[FIBERS_BAR + i, k] = own_bar[FIBERS_BAR + i, k] + n_fibers_bar
+        # v = c.cap1_rest - cap1
+        z_bar[on.CAP1, k] = z_bar[on.CAP1, k] - potential_bar
+        if constants:
+            total[CAP1_REST] = total[CAP1_REST] + potential_bar
+        return two_cap(k, bm_bar, nap_bar - nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c)
+
+    return {JUST_HWR: just_hwr, ONE_CAP: one_cap, TWO_CAP: two_cap, TWO_CAP_WITH_SYN: two_cap_with_syn}[style]
+
+
+@cache
+def respond_adjoint_of(switches: on.Switches, constants: bool) -> Callable:
+    """Adjoint of `respond_of`: bar of the sample."""
+    rows, delay = on.rows_of(switches.style, switches.delay), switches.delay
+    g, dg, zb, dzb, out = rows.g, rows.dg, rows.zb, rows.dzb, rows.out
+    per_thread, n_lanes = switches.per_thread, switches.n_lanes
+    doublings, real = n_lanes.bit_length() - 1, np.dtype(switches.dtype).type
+    cell_adjoint = cell_adjoint_of(switches.style, delay, constants)
+
+    def ripple_back(slope, intercept, lane):
+        """What flows into this thread from its apical end, and the bar of the sample."""
+        for e in range(doublings):
+            slope_behind = cuda.shfl_down_sync(ALL, slope, 1 << e)
+            intercept_behind = cuda.shfl_down_sync(ALL, intercept, 1 << e)
+            if lane + (1 << e) < n_lanes:
+                intercept = slope * intercept_behind + intercept
+                slope = slope * slope_behind
+        behind = cuda.shfl_down_sync(ALL, intercept, 1)
+        return behind if lane + 1 < n_lanes else real(0), intercept
+
+    def respond_adjoint(
+        z_bar, bm_bar, nap_bar, own_bar, total, z, f, bm, inputs, before, after, outs, slopes, elapsed, classes, c, lane
+    ):
+        slope, intercept, entry, x_bar = real(1), real(0), real(0), real(0)
+        for turn in range(per_thread):
+            k = per_thread - 1 - turn
+            outs[k] = cell_adjoint(k, bm_bar[k], nap_bar[k], z_bar, own_bar, total, bm[k], before, after, f, classes, c)
+            slopes[k] = slope
+            if delay:
+                intercept = z_bar[out, k]
+            # out = stage_output(s, ...), and s enters z1
+            outs[k], slope, intercept = ripple_step_adjoint(
+                outs[k], slope, intercept, z_bar[on.Z1, k], z[g, k], z[dg, k], elapsed
+            )
+            if delay:  # the bar of the stage's input, which is what the stage before left a sample ago
+                slopes[k] = intercept
+        if delay:
+            behind = cuda.shfl_down_sync(ALL, slopes[0], 1)
+            for k in range(per_thread):
+                z_bar[out, k] = slopes[k + 1] if k + 1 < per_thread else (behind if lane + 1 < n_lanes else real(0))
+            x_bar = slopes[0]
+            for k in range(per_thread):
+                slopes[k] = real(0)
+        else:
+            entry, x_bar = ripple_back(slope, intercept, lane)
+        for k in range(per_thread):
+            # z1, z2, slope, intercept = stage_step(...), z1 = z1 + s
+            z_bar[on.Z1, k], z2_bar, za_bar, g_bar, dg_bar, zb_bar, dzb_bar, r1_bar, bars = stage_step_adjoint(
+                z_bar[on.Z1, k],
+                z_bar[on.Z2, k],
+                outs[k] + slopes[k] * entry,
+                inputs[k],
+                before[on.Z1, k],
+                before[on.Z2, k],
+                after[on.Z2, k],
+                before[on.ZA, k],
+                z[g, k],
+                z[dg, k],
+                z[zb, k],
+                z[dzb, k],
+                f[on.R1, k],
+                f[on.A0, k],
+                f[on.C0, k],
+                f[on.H, k],
+                elapsed,
+                c,
+            )
+            # za = z2
+            z_bar[on.Z2, k] = z2_bar + z_bar[on.ZA, k]
+            z_bar[on.ZA, k] = za_bar
+            z_bar[g, k] = z_bar[g, k] + g_bar
+            z_bar[dg, k] = z_bar[dg, k] + dg_bar
+            z_bar[zb, k] = z_bar[zb, k] + zb_bar
+            z_bar[dzb, k] = z_bar[dzb, k] + dzb_bar
+            if constants:
+                own_bar[R1_BAR, k] = own_bar[R1_BAR, k] + r1_bar
+                add_stage_bars(total, bars)
+        return x_bar
+
+    return respond_adjoint
+
+
+class AgcAdjoint:
+    """Adjoints of the functions of `Agc`; kept is the tape's, (3 * n_stages, channels of the thread)."""
+
+    def __init__(self, switches: on.Switches, constants: bool) -> None:
+        rows, neighbours = on.rows_of(switches.style, switches.delay), Agc(switches).neighbours
+        g, dg, zb, dzb = rows.g, rows.dg, rows.zb, rows.dzb
+        n_stages, n_ears, per_thread = switches.n_stages, switches.n_ears, switches.per_thread
+        real = np.dtype(switches.dtype).type
+
+        def aim_adjoint(z_bar, own_bar, memory_bar, f, reached, table):
+            for k in range(per_thread):
+                (
+                    stage_bar,
+                    health_bar,
+                    zr_bar,
+                    ga_bar,
+                    gb_bar,
+                    gc_bar,
+                    z_bar[g, k],
+                    z_bar[dg, k],
+                    z_bar[zb, k],
+                    z_bar[dzb, k],
+                ) = aim_step_adjoint(
+                    z_bar[g, k],
+                    z_bar[dg, k],
+                    z_bar[zb, k],
+                    z_bar[dzb, k],
+                    reached[k],
+                    f[on.HEALTH, k],
+                    f[on.ZR, k],
+                    f[on.GA, k],
+                    f[on.GB, k],
+                    f[on.GC, k],
+                    table[at.DECIMATION],
+                )
+                memory_bar[0, k] = memory_bar[0, k] + stage_bar
+                own_bar[0, k] = own_bar[0, k] + zr_bar
+                own_bar[1, k] = own_bar[1, k] + ga_bar
+                own_bar[2, k] = own_bar[2, k] + gb_bar
+                own_bar[3, k] = own_bar[3, k] + gc_bar
+                own_bar[4, k] = own_bar[4, k] + health_bar
+
+        def share_due_adjoint(memory_bar, table_bar, due, kept, table, shared, lane, ear):
+            for s in range(n_stages if n_ears > 1 else 0):
+                if s < due:
+                    for k in range(per_thread):
+                        # memory = smoothing_step(memory, mean, mix)
+                        memory, mean = real(0), real(0)
+                        if constants:
+                            memory = kept[2 * n_stages + s, k]
+                            shared[ear, lane * per_thread + k] = memory
+                            cuda.syncthreads()
+                            for other in range(n_ears):
+                                mean = mean + shared[other, lane * per_thread + k] / real(n_ears)
+                            cuda.syncthreads()
+                        memory_bar[s, k], mean_bar, mix_bar = smoothing_step_adjoint(
+                            memory_bar[s, k], memory, mean, table[s * N_COLUMNS + at.MIX]
+                        )
+                        if constants:
+                            table_bar[s, at.MIX] = table_bar[s, at.MIX] + mix_bar
+                        shared[ear, lane * per_thread + k] = mean_bar
+                    cuda.syncthreads()
+                    # mean = sum of memory / n_ears
+                    for k in range(per_thread):
+                        mean_bar = real(0)
+                        for other in range(n_ears):
+                            mean_bar = mean_bar + shared[other, lane * per_thread + k]
+                        memory_bar[s, k] = memory_bar[s, k] + mean_bar / real(n_ears)
+                    cuda.syncthreads()
+
+        def spatial_adjoint(s, smoothed_bar, memory_bar, table, lane, n_channels):
+            row = s * N_COLUMNS
+            below = cuda.shfl_up_sync(ALL, memory_bar[s, per_thread - 1], 1)
+            above = cuda.shfl_down_sync(ALL, memory_bar[s, 0], 1)
+            for k in range(per_thread):
+                channel, here = lane * per_thread + k, memory_bar[s, k]
+                basal = memory_bar[s, k - 1] if k > 0 else below
+                apical = memory_bar[s, k + 1] if k + 1 < per_thread else above
+                # memory = spatial_step(basal, smoothed, apical, BASAL, HERE, APICAL), at an end with itself
+                smoothed_bar[k] = spatial_step_adjoint(
+                    apical if channel + 1 < n_channels else real(0),
+                    here,
+                    basal if channel > 0 else real(0),
+                    table[row + at.BASAL],
+                    table[row + at.HERE],
+                    table[row + at.APICAL],
+                )
+                if channel >= n_channels:
+                    smoothed_bar[k] = real(0)
+                if channel == 0:
+                    smoothed_bar[k] = smoothed_bar[k] + table[row + at.BASAL] * here
+                if channel + 1 == n_channels:
+                    smoothed_bar[k] = smoothed_bar[k] + table[row + at.APICAL] * here
+
+        def spatial_table_adjoint(s, table_bar, memory_bar, kept, table, smoothed, lane, n_channels):
+            row = s * N_COLUMNS
+            for k in range(per_thread):
+                smoothed[k] = gather_step(
+                    kept[n_stages + s, k],
+                    kept[s, k],
+                    kept[2 * n_stages + min(s + 1, n_stages - 1), k],
+                    table[row + at.EPSILON],
+                    table[row + at.INPUT_SCALE],
+                    table[row + at.FEEDBACK],
+                )
+            below = cuda.shfl_up_sync(ALL, smoothed[per_thread - 1], 1)
+            above = cuda.shfl_down_sync(ALL, smoothed[0], 1)
+            for k in range(per_thread):
+                basal, apical = neighbours(k, smoothed, below, above, lane, n_channels)
+                table_bar[s, at.BASAL] = table_bar[s, at.BASAL] + memory_bar[s, k] * basal
+                table_bar[s, at.HERE] = table_bar[s, at.HERE] + memory_bar[s, k] * smoothed[k]
+                table_bar[s, at.APICAL] = table_bar[s, at.APICAL] + memory_bar[s, k] * apical
+
+        def smooth_adjoint(
+            s, memory_bar, pending_bar, table_bar, kept, table, smoothed, smoothed_bar, lane, n_channels
+        ):
+            row = s * N_COLUMNS
+            spatial_adjoint(s, smoothed_bar, memory_bar, table, lane, n_channels)
+            if constants:
+                spatial_table_adjoint(s, table_bar, memory_bar, kept, table, smoothed, lane, n_channels)
+            for k in range(per_thread):
+                memory, gathered, deeper = real(0), real(0), real(0)
+                if constants:
+                    memory, gathered = kept[n_stages + s, k], kept[s, k]
+                    deeper = kept[2 * n_stages + min(s + 1, n_stages - 1), k]
+                # smoothed = gather_step(memory, pending, deeper, epsilon, scale, feedback)
+                memory_bar[s, k], pending_bar[s, k], deeper_bar, epsilon_bar, scale_bar, feedback_bar = (
+                    gather_step_adjoint(
+                        smoothed_bar[k],
+                        memory,
+                        gathered,
+                        deeper,
+                        table[row + at.EPSILON],
+                        table[row + at.INPUT_SCALE],
+                        table[row + at.FEEDBACK],
+                    )
+                )
+                if s + 1 < n_stages:
+                    memory_bar[s + 1, k] = memory_bar[s + 1, k] + deeper_bar
+                if constants:
+                    table_bar[s, at.EPSILON] = table_bar[s, at.EPSILON] + epsilon_bar
+                    table_bar[s, at.INPUT_SCALE] = table_bar[s, at.INPUT_SCALE] + scale_bar
+                    table_bar[s, at.FEEDBACK] = table_bar[s, at.FEEDBACK] + feedback_bar
+
+        def smooth_due_adjoint(
+            memory_bar, pending_bar, table_bar, due, kept, table, smoothed, smoothed_bar, lane, n_channels
+        ):
+            for s in range(n_stages):
+                if s < due:
+                    smooth_adjoint(
+                        s, memory_bar, pending_bar, table_bar, kept, table, smoothed, smoothed_bar, lane, n_channels
+                    )
+
+        def hand_on_adjoint(pending_bar, table_bar, due, kept, table):
+            for i in range(n_stages - 1):
+                s = n_stages - 1 - i
+                if s <= due:
+                    for k in range(per_thread):
+                        # pending[s] = pending[s] + pending[s - 1] * INPUT_SCALE
+                        pending_bar[s - 1, k] = (
+                            pending_bar[s - 1, k] + pending_bar[s, k] * table[(s - 1) * N_COLUMNS + at.INPUT_SCALE]
+                        )
+                        if constants:
+                            table_bar[s - 1, at.INPUT_SCALE] = (
+                                table_bar[s - 1, at.INPUT_SCALE] + pending_bar[s, k] * kept[s - 1, k]
+                            )
+
+        self.aim, self.share_due, self.hand_on = aim_adjoint, share_due_adjoint, hand_on_adjoint
+        self.smooth_due = smooth_due_adjoint
