@@ -136,6 +136,11 @@ class Engine(ABC):
         engine.n_threads = n_threads
         return engine
 
+    @property
+    def engines(self) -> "tuple[Engine, ...]":
+        """Those that it is made of, each of which takes the last response of the one before it."""
+        return (self,)
+
     def apart(self) -> "list[Engine]":
         """Engines whose responses, along the channels, are this one's; one where that holds no less."""
         return [self]

@@ -26,12 +26,17 @@ class Series(Engine):
     """Engines each of which takes the last response of the one before it."""
 
     def __init__(self, engines: Sequence[Engine]) -> None:
-        self.engines, self.dtype = tuple(engines), engines[0].dtype
+        self._engines, self.dtype = tuple(engines), engines[0].dtype
         self.outputs = tuple(name for engine in engines for name in engine.outputs)
         self.parts = tuple(name for engine in engines for name in engine.parts)
         self.takes_channels = engines[0].takes_channels
 
         self.spreads = any(engine.spreads for engine in engines)
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """Those that it is made of."""
+        return self._engines
 
     def start(self, n_signals: int, n_ears: int) -> States:
         """State of every engine before the first sample."""

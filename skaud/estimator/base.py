@@ -1,12 +1,10 @@
 """AudioTransformer: what every auditory model inherits."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils import Bunch, InputTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -14,14 +12,13 @@ from sklearn.utils.validation import _check_feature_names_in
 
 from skaud._fitted import as_designed, as_fitted, forget, parameter_names, remember_parameters, unfitted_on_failure
 from skaud._warnings import each_once
-from skaud.design.limits import LONGEST_FRAME, check_size
-from skaud.engines.device import no_kernel
 from skaud.estimator.limits import check_constraints, design_within_limits
-from skaud.estimator.listening import Listening
-from skaud.estimator.results import as_container, check_responses, check_rows, stack
-from skaud.estimator.sounds import AudioInputTags, Sounds, count_ears
+from skaud.estimator.movable import MovableModel
+from skaud.estimator.results import as_container, stack
+from skaud.estimator.sounds import AudioInputTags, count_ears
 from skaud.estimator.streams import Streaming
-from skaud.pooling.running import RunningPool, can_run
+from skaud.estimator.vjp import Differentiable
+from skaud.fitting.movable import Value
 from skaud.pooling.statistics import check_parts, pooled_names, resolve_statistics
 from skaud.pooling.temporal import TemporalPooling
 from skaud.sound import check_rate, check_scale
@@ -29,18 +26,12 @@ from skaud.sound import check_rate, check_scale
 N_JOBS = [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None]  # not 0
 
 
-class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Base of all models: sound in, features out.
+class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+    """Base of all models and stages: sound in, features out.
 
-    A model implements the methods below "What a model implements", and says in `_outputs` what `simulate` can return
-    and in `full_scale_db_spl` what level its published program takes RMS 1.0 for. What is called after fit works on a
-    copy that has the parameters of that fit (`skaud._fitted`); what it sets there is lost.
+    What one must say of itself stands in `skaud.estimator.protocol`. What is called after fit works on a copy that has
+    the parameters of that fit (`skaud._fitted`); what it sets there is lost.
     """
-
-    _outputs: tuple[str, ...] = ()
-    _signals_at_once = 1  # how many signals a model's kernel runs side by side
-    overflow_lasts = False  # whether a response at full rate that left the range of its dtype never comes back
-    _frames_at_once = 4096  # how many frames of a signal are held to be pooled: 41 s of 10 ms
 
     # fit and transform take the rate of the clips as metadata, and ask for it wherever they stand in a pipeline.
     __metadata_request__fit: dict[str, bool | None] = {"sample_rate": True}
@@ -167,12 +158,10 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         if not sounds.place.on_host:
             features = self._transform_on_device(self._at_level(sounds), frame_samples)
             return features if self.pooling is None else as_container(self, features, sounds.index, sounds.place)
-        batches = self._batches(sounds.clips)
         if self.pooling is not None:
-            rows = self._map(self._run_pooled, sounds, batches, frame_samples, pools=True)
-            return as_container(self, stack(rows), sounds.index, sounds.place)
-        results = self._map(self._run_frames, sounds, batches, frame_samples, pools=False)
-        frames = results if sounds.has_ears else [frames[0] for frames in results]
+            return as_container(self, stack(self._rows(sounds, frame_samples)), sounds.index, sounds.place)
+        found = self._frames(sounds, frame_samples)
+        frames = found if sounds.has_ears else [own[0] for own in found]
         return sounds.place.give(stack(frames) if sounds.is_array else frames)
 
     @as_fitted
@@ -256,12 +245,40 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         sounds = self._sounds(X, sample_rate)
         if not sounds.place.on_host:
             return Bunch(**self._simulate_on_device(self._at_level(sounds), names))
-        responses = self._map(self._run_full, sounds, [[i] for i in range(len(sounds.clips))], names, pools=False)
+        responses = self._full_responses(sounds, names)
         bunch = Bunch()
         for k, name in enumerate(names):
             arrays = [response[k] if sounds.has_ears else response[k][0] for response in responses]
             bunch[name] = sounds.place.give(stack(arrays) if sounds.is_array else arrays)
         return bunch
+
+    def movable(self, X: Any, sample_rate: Any = None, *, fixed: Mapping[str, Value] | None = None) -> MovableModel:
+        """Give a fitted clone whose parameters a fit can move, with X for it to hear.
+
+        What the model's own fit would learn from labels it does not learn; what it finds without, as in an audiogram,
+        it finds. It serves `skaud.fitting.fit_response`.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+            Sound.
+        sample_rate : float or sequence of float, default=None
+            Rate of the clips in Hz, as for `fit`.
+        fixed : dict, default=None
+            Values that another clone found without labels; they are not found again.
+
+        Returns
+        -------
+        MovableModel
+            Its attribute `model` is the clone.
+        """
+        model = clone(self)
+        AudioTransformer.fit(model, X, sample_rate=sample_rate)
+        if fixed is None:
+            model.find()
+        else:
+            model.redesign(fixed)
+        return MovableModel(model, model.hear(X, sample_rate))
 
     @property
     @as_fitted
@@ -269,7 +286,7 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         """Frames a second of the time-resolved output."""
         return self.sample_rate / (self.frame_samples() or 1)
 
-    # --- what a model implements ---
+    # --- what stands before and behind ---
 
     def check_parameters(self) -> None:
         """Refuse parameters that `_parameter_constraints` cannot judge."""
@@ -291,150 +308,9 @@ class AudioTransformer(Listening, Streaming, TransformerMixin, BaseEstimator, AB
         """Refuse a sample rate that is none, or that the design was not made for."""
         check_rate("sample_rate", self.sample_rate)
 
-    @abstractmethod
-    def _design(self) -> None:
-        """Set the fitted attributes from `_parameters`, and `_fingerprint_`, a text that tells designs apart."""
-
-    @abstractmethod
-    def channel_names(self) -> list[str]:
-        """Name of every channel, such as 1055hz."""
-
-    @abstractmethod
-    def _run_frames(self, clips: list[np.ndarray], frame_samples: int | None) -> list[np.ndarray]:
-        """Frames (n_ears, n_channels, n_frames) of self.output; None: every sample.
-
-        The clips have equal ears, and come with the shortest first.
-        """
-
-    @abstractmethod
-    def _run_full(self, clips: list[np.ndarray], names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
-        """Full-rate responses (n_ears, n_channels, n_samples) by name, a tuple a clip."""
-
-    def _frame_blocks(
-        self, clips: list[np.ndarray], frame_samples: int | None
-    ) -> Iterator[tuple[int, np.ndarray]] | None:
-        """What `_run_frames` returns, bit by bit: (which clip, its next frames), `_frames_at_once` or so.
-
-        None where the model makes all frames of a clip at once; features of long clips then take more memory.
-        """
-        return None
-
-    def available_outputs(self) -> tuple[str, ...]:
-        return self._outputs
-
-    def _transform_on_device(self, sounds: Sounds, frame_samples: int | None) -> Any:
-        """Features, or frames, of sounds where they lie, at their level."""
-        raise no_kernel(self, sounds.place)
-
-    def _simulate_on_device(self, sounds: Sounds, names: tuple[str, ...]) -> dict[str, Any]:
-        """Responses of sounds where they lie, at their level."""
-        raise no_kernel(self, sounds.place)
-
-    # --- shared machinery ---
-
-    def _parameters(self) -> dict[str, Any]:
-        """Parameters, with what fit has found in place of what was given."""
-        return {name: getattr(self, name) for name in parameter_names(type(self))} | self.found_
-
     def _designed_for(self, X: Any) -> Self:
         """A copy that is designed, for a call that takes X or, with None, nothing."""
         return clone(self).fit()
-
-    def _n_ears_without_sound(self) -> int | None:
-        """Ears that the parameters ask for; None for sound without an axis of ears."""
-        return None
-
-    def _suits_any_ears(self) -> bool:
-        """Whether the parameters leave open how many ears there are."""
-        return self._n_ears_without_sound() is None
-
-    def redesign(self, found: Mapping[str, Any]) -> None:
-        """Design again, with values that fit has found in place of the parameters that were given."""
-        self.found_ = dict(found)
-        self._design()
-
-    def frame_samples(self) -> int | None:
-        """Samples of a frame, or None for every sample."""
-        if self.frame_length is None:
-            return None
-        samples = self.frame_length * self.sample_rate
-        check_size("frame_length", self.frame_length, samples, LONGEST_FRAME, "samples a frame", "lower it")
-        return max(1, round(samples))
-
-    def _run_pooled(
-        self,
-        clips: list[np.ndarray],
-        frame_samples: int | None,
-        check: Callable[[int, np.ndarray], None],
-        **options: Any,
-    ) -> list[np.ndarray]:
-        """Pooled features of every clip; frames of a long one are not held, where its statistics allow it.
-
-        check(i, frames) : refuses frames of clip i that are not finite
-        """
-        statistics, segments = self._pooling()
-        n_frames = [max(1, clip.shape[-1] // (frame_samples or 1)) for clip in clips]
-        blocks = None
-        if max(n_frames) > self._frames_at_once and can_run(statistics):
-            blocks = self._frame_blocks(clips, frame_samples)
-        if blocks is None:
-            whole = self._run_frames(clips, frame_samples, **options)
-            n_frames, blocks = [frames.shape[-1] for frames in whole], enumerate(whole)
-        pools = [RunningPool(n, statistics, segments) for n in n_frames]
-        with np.errstate(over="ignore", invalid="ignore"):  # named by the check of the rows
-            for i, frames in blocks:
-                check(i, frames)
-                pools[i].add(frames)
-            return [pool.result() for pool in pools]
-
-    def _pooling(self) -> tuple[Any, int]:
-        if isinstance(self.pooling, TemporalPooling):
-            return self.pooling.statistics, self.pooling.segments
-        return self.pooling, 1
-
-    def check_outputs(self, outputs: str | Sequence[str] | None) -> tuple[str, ...]:
-        available = self.available_outputs()
-        names = available if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs)
-        for name in names or ("nothing",):
-            if name not in available:
-                raise ValueError(
-                    f"outputs has {name!r}; {type(self).__name__} has {available} with these parameters, choose among "
-                    "them."
-                )
-        return names
-
-    def _batches(self, clips: list[np.ndarray]) -> list[list[int]]:
-        """Indices of clips that run side by side: neighbours in length."""
-        order = sorted(range(len(clips)), key=lambda i: clips[i].shape[-1])
-        size = max(1, self._signals_at_once // clips[0].shape[0])
-        return [order[i : i + size] for i in range(0, len(order), size)]
-
-    def _map(self, run: Any, sounds: Sounds, batches: list[list[int]], argument: Any, *, pools: bool) -> list[Any]:
-        """The response of every clip, or its row of features if run pools, to run(clips of a batch, argument)."""
-        n_jobs = min(effective_n_jobs(self.n_jobs), len(batches))  # not a thread more than there is work for
-        jobs = (delayed(self._run_batch)(run, sounds, batch, argument, pools) for batch in batches)
-        done = (f(*a, **k) for f, a, k in jobs) if n_jobs == 1 else Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
-        results: list[Any] = [None] * len(sounds.clips)
-        for batch, responses in zip(batches, done):
-            for i, response in zip(batch, responses):
-                results[i] = response
-        return results
-
-    def _run_batch(self, run: Any, sounds: Sounds, indices: list[int], argument: Any, pools: bool) -> list[Any]:
-        """A job of `_map`: no more than its own clips, at their level, are held."""
-        clips = [sounds.clips[i] for i in indices]
-        heard = [self._to_level(sounds.clips[i], sounds.scales[i]) for i in indices]
-        if not pools:
-            responses = run(heard, argument)
-            check_responses(self, responses, clips, indices)
-            return responses
-
-        def check(k: int, frames: np.ndarray) -> None:
-            check_responses(self, [frames], [clips[k]], [indices[k]])
-
-        rows = run(heard, argument, check)
-        check_rows(self, rows, clips, indices)
-        return rows
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

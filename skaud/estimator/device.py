@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from skaud.engines.device import device_errors, engine_for, refuse_worker
 from skaud.engines.engine import Engine, frame_of, respond
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
+from skaud.estimator.listening import Listening
 from skaud.estimator.results import check_value_bar, refuse_response
 from skaud.estimator.sounds import Sounds, warn_of_powers
-from skaud.estimator.streams import StreamState
+from skaud.estimator.stream_state import StreamState
 from skaud.fitting.movable import Pullback
 from skaud.kernels.array_api import Place, array_namespace, as_dtype, take
 from skaud.kernels.batches import all_finite, clip_of, groups_of, in_order, rows_in_order
@@ -19,23 +18,8 @@ from skaud.pooling.arrays import pool_arrays, pool_arrays_adjoint
 Groups = list[tuple[list[int], Any]]  # which clips of X, and what belongs to them, all of one shape
 
 
-class OnDevice:
-    """Mixin of models that have an engine; sounds come at their level, in the model's dtype."""
-
-    dtype: str
-    output: str
-    pooling: Any
-    engine_: Engine
-    frame_samples: Any
-    _pooling: Any
-    _parts_of: Any
-    parameter_bar: Any
-    gain: Any
-    _as_engine_takes: Any
-    takes_channels: bool
-    level_of_one: Any
-    _channels_in: Any
-    _at_fit_: dict[str, Any]
+class OnDevice(Listening):
+    """What a model computes where X lies, unless that is the host; sounds come at their level, in its dtype."""
 
     def engine_at(self, place: Place) -> Engine:
         """The model's engine for a device."""
@@ -57,10 +41,9 @@ class OnDevice:
         who, place, n_signals = type(self).__name__, sounds.place, len(sounds.rates)
         source, frame_samples = (self.output, self.frame_samples()) if output == "features" else (output, None)
         pooled = output == "features" and self.pooling is not None
-        wanted = self._parts_of([name for name in names if name != "X"])
         with device_errors(place, who, n_signals):
             engine, groups, tapes = self.engine_at(place), [], []
-            wanted += ("X",) if "X" in names and "X" in engine.parts else ()
+            wanted = self._wanted(names)
             for indices, x in groups_of(self._checked_ears(sounds).clips):
                 response, tape = engine.record(x, source, frame_of(x.shape[-1], frame_samples))
                 self._refuse_infinite(response, indices, sounds)
@@ -89,7 +72,7 @@ class OnDevice:
                     x_bar, of_coefficients = engine.pull_back(tape, xp.reshape(own, response.shape), wanted)
                     x_bars.append((indices, x_bar))
                     totals.append(of_coefficients)
-                total = tuple(sum(arrays) for arrays in zip(*totals))
+                total = tuple(sum(rest, first) for first, *rest in zip(*totals))
                 grads = {name: self.parameter_bar(name, total) for name in names if name != "X"}
                 return ({"X": self._shaped_as_x(x_bars, sounds)} if "X" in names else {}) | grads
 
@@ -129,8 +112,7 @@ class OnDevice:
     def _checked_ears(self, sounds: Sounds) -> Sounds:
         """The sounds; an error where the model was fitted to other ears."""
         clips = sounds.clips
-        shape = tuple(clips[0].shape if isinstance(clips, list) else clips.shape[1:])
-        self._as_engine_takes([np.broadcast_to(np.zeros((), self.dtype), shape)])
+        self._check_ears((clips[0].shape if isinstance(clips, list) else clips.shape[1:])[0])
         return sounds
 
     def _refuse_infinite(self, response: Any, indices: Sequence[int], sounds: Sounds) -> None:

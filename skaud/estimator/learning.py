@@ -9,10 +9,10 @@ from sklearn.utils.validation import _num_samples
 
 from skaud._fitted import unfitted_on_failure
 from skaud._warnings import each_once
+from skaud.estimator.base import AudioTransformer
 from skaud.estimator.callbacks import CallbackSupportMixin, FitProgress, with_callbacks
 from skaud.estimator.movable import MovableModel
 from skaud.estimator.sounds import Sounds
-from skaud.estimator.vjp import DifferentiableTransformer
 from skaud.fitting.classification import Labels, check_weights
 from skaud.fitting.learn import Learn
 from skaud.fitting.movable import Value
@@ -22,14 +22,12 @@ from skaud.fitting.training import train
 from skaud.kernels.array_api import of_host, take
 
 
-class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
+class LearningTransformer(CallbackSupportMixin, AudioTransformer):
     """Base of the models whose parameters `fit` can learn from labels."""
 
     learn: str | Sequence[str] | Learn | None
     loss_curve_: Any
 
-    # Words for several parameters at once.
-    learn_sets: dict[str, tuple[str, ...]] = {}
     _solver = "lbfgs"  # where `learn` names none
 
     _parameter_constraints: dict = {"learn": [str, "array-like", Learn, None]}
@@ -148,6 +146,10 @@ class LearningTransformer(CallbackSupportMixin, DifferentiableTransformer):
                 "Call fit(X, y) first, or set learn=None for the parameters as they are given."
             )
         return super()._designed_for(X)
+
+    def _learnable_names(self) -> tuple[str, ...]:
+        """Parameters that fit may learn: those that the output depends on."""
+        return MovableModel(self).known()
 
     def learned_names(self) -> tuple[str, ...]:
         """Parameters that `learn` names; an error if the output does not depend on one of them."""

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Iterable
-from contextlib import suppress
 from inspect import signature
 from numbers import Real
 from typing import Any
@@ -57,10 +56,7 @@ def _problem(estimator: Any) -> str | None:
     try:
         with np.errstate(all="ignore"):
             estimator.redesign(estimator.found_)
-            start = getattr(estimator, "_initial_arrays", None)
-            # Some cannot start a stream; what others start with is in their dtype, which may overflow.
-            with suppress(TypeError):
-                state = start(estimator.n_ears_in_ or 1) if start else None
+            state = estimator.engine_.start(1, estimator.n_ears_in_ or 1)  # in its dtype, which may overflow
     except (ArithmeticError, MemoryError) as error:
         return f"{type(error).__name__}: {error}"
     if any(not np.isfinite(n).all() for value in _parameters(estimator).values() for n in _numbers(value)):

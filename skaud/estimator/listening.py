@@ -10,23 +10,17 @@ from skaud._warnings import warn_caller
 from skaud.audio import resample_array
 from skaud.engines.device import REMEDY, refuse_worker
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
+from skaud.estimator.protocol import Model
 from skaud.estimator.sounds import Sounds, check_sounds, warn_of_levels, warn_of_powers
 from skaud.kernels.array_api import take
 
 _LONG_FRAME_S = 1.0
 
 
-class Listening:
-    """What brings the clips of an AudioTransformer to its rate and its level."""
+class Listening(Model):
+    """What brings clips to a model's rate and its level."""
 
-    sample_rate: float
-    rms_one_db_spl: float | None
-    dtype: str
-    n_jobs: int | None
     _rates_told_ = False  # whether fit was told rates, which later plain samples would lack
-
-    full_scale_db_spl: float = 100.0  # level in dB SPL that the published program takes an RMS of 1.0 for
-    takes_channels = False  # whether an axis between signals and samples is one of channels, not of ears
 
     def _check_sounds(self, X: Any, sample_rate: Any, **options: bool) -> Sounds:
         """Clips of X, validated, with one axis or several between ears and samples; as `check_sounds`."""
@@ -106,20 +100,6 @@ class Listening:
                 clips = [clip * gain for clip in clips] if isinstance(clips, list) else clips * gain
             return sounds._replace(clips=clips)
         return sounds._replace(clips=[self._to_level(*own) for own in zip(sounds.clips, sounds.scales)])
-
-    def level_of_one(self, scale: float | None = None) -> float:
-        """Level in dB SPL of an RMS of 1.0 in clips, of which some know their own scale."""
-        if scale is not None:
-            return scale
-        return self.full_scale_db_spl if self.rms_one_db_spl is None else self.rms_one_db_spl
-
-    def _level_in_kernel(self) -> float:
-        """Level in dB SPL of an RMS of 1.0 in what the kernel takes."""
-        return self.full_scale_db_spl
-
-    def gain(self, scale: float | None = None) -> float:
-        """Factor from the samples of a clip to those that the kernel takes."""
-        return 10 ** ((self.level_of_one(scale) - self._level_in_kernel()) / 20)
 
     def _to_level(self, clip: np.ndarray, scale: float | None = None) -> np.ndarray:
         """In the model's dtype, and scaled to the level that the kernel expects."""

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from skaud.engines.engine import STEP, respond
 from skaud.estimator.sounds import Sounds
+from skaud.estimator.vjp import Differentiable
 from skaud.fitting.movable import Bounds, Pullback, Value
 from skaud.kernels.array_api import array_namespace, beside, to_numpy
 from skaud.kernels.batches import clip_of
@@ -16,7 +18,7 @@ class MovableModel:
 
     Parameters
     ----------
-    model : DifferentiableTransformer
+    model : AudioTransformer
         Model, designed.
     sounds : Sounds or None, default=None
         What its response is to, at its rate and level; None where a fit asks for no response.
@@ -27,7 +29,7 @@ class MovableModel:
         What was found before, by name; it stays.
     """
 
-    def __init__(self, model: Any, sounds: Sounds | None = None) -> None:
+    def __init__(self, model: Differentiable, sounds: Sounds | None = None) -> None:
         self.model, self._sounds = model, sounds
         self.fixed: dict[str, Value] = dict(model.found_)
         self._shown: set[str] = set()  # what `settle` set
@@ -40,7 +42,7 @@ class MovableModel:
     @property
     def sets(self) -> Mapping[str, tuple[str, ...]]:
         """Words for several parameters at once."""
-        return getattr(self.model, "learn_sets", {})
+        return self.model.learn_sets
 
     def known(self) -> tuple[str, ...]:
         """Parameters that may be moved."""
@@ -51,7 +53,7 @@ class MovableModel:
         """Why a parameter that has a derivative may not be moved, where there is a reason."""
         return self.model.unlearnable().get(name)
 
-    def bounds(self, names: tuple[str, ...]) -> dict[str, Bounds]:
+    def bounds(self, names: tuple[str, ...]) -> Mapping[str, Bounds]:
         """Lowest and highest values of parameters that move together."""
         return self.model.joint_bounds(names)
 
@@ -121,4 +123,8 @@ class MovableModel:
         source, frame_samples = output, None
         if output == "features":
             source, frame_samples = self.model.output, self.model.frame_samples()
-        return self.model._derivatives(clips, moved, steps, source, frame_samples)
+        stepped = {name: self.value(name) + 1j * STEP * step for name, step in steps.items()}
+        engine = self.model.make_engine(stepped, "complex128")
+        taken = self.model.as_engine_takes([clip + 1j * STEP * step for clip, step in zip(clips, moved)])
+        results = (respond(engine, clip[np.newaxis], (source,), frame_samples) for clip in taken)
+        return [engine.derivative(responses[source][0], source) for responses in results]

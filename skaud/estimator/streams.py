@@ -1,89 +1,20 @@
 """Streams: going on with a sound, chunk by chunk."""
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 
 from skaud._fitted import as_designed
-from skaud.engines.device import no_kernel
+from skaud.engines.engine import State
+from skaud.estimator.device import OnDevice
 from skaud.estimator.results import check_responses, stack
-from skaud.estimator.sounds import check_finite, check_real, is_bearable, warn_of_levels
-from skaud.kernels.array_api import Place, take
-from skaud.sound.refused import refuse_masked
+from skaud.estimator.sounds import check_finite, is_bearable, warn_of_levels
+from skaud.estimator.stream_state import StreamState
+from skaud.kernels.array_api import take
 
 
-@dataclass
-class StreamState:
-    """Where a stream stands: what `transform_chunk` takes and returns.
-
-    Attributes
-    ----------
-    model : str
-        Class and design that the state belongs to; another model refuses it.
-    n_signals, n_ears : int
-        Signals side by side, and their ears; n_ears is None where X has no axis of ears.
-    arrays : list
-        The model's own arrays, one entry a signal; on a device one for all.
-    fit : object
-        The fit of the model that made it, by which that model knows it without comparing texts; None in a copy.
-    place : str
-        Library and device of the arrays, "" before the first chunk, and "host" for all libraries of the host.
-    """
-
-    model: str
-    n_signals: int
-    n_ears: int | None
-    arrays: list[Any]
-    fit: Any = field(default=None, repr=False, compare=False)
-    place: str = ""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"fit": None}
-
-    def check_model(self, model: str) -> None:
-        """Refuse a state of another model."""
-        if self.model != model:
-            raise ValueError(
-                f"state belongs to {self.model!r}, this model is {model!r}; begin a new stream with initial_state()."
-            )
-
-    def check_place(self, place: str) -> None:
-        """Refuse a chunk that lies where the stream did not begin."""
-        if self.place not in ("", place):
-            raise TypeError(
-                f"X is of {place} and the stream began on {self.place}; move the chunks there, or begin a new stream "
-                "with initial_state()."
-            )
-
-    def check_chunk(self, X: Any, channels: tuple[int, ...] = ()) -> np.ndarray:
-        """Samples (n_signals, n_ears, [n_channels,] n_samples) with which the stream may go on, if they are finite."""
-        ears = () if self.n_ears is None else (self.n_ears,)
-        shape = (self.n_signals, *ears, *channels)
-        refuse_masked(X, "X")
-        X = np.asarray(X)
-        if X.shape[:-1] != shape:
-            raise ValueError(
-                f"X has shape {X.shape}; this stream takes chunks of shape {(*shape, 'n_samples')}, as initial_state "
-                "was told."
-            )
-        return check_real(X, "X").reshape(self.n_signals, self.n_ears or 1, *channels, X.shape[-1])
-
-
-class Streaming(ABC):
-    """What makes an AudioTransformer go on with a sound, chunk by chunk."""
-
-    sample_rate: float
-    output: str
-    dtype: str
-    _fingerprint_: str
-    _at_fit_: dict[str, Any]
-    frame_samples: Any
-    _to_level: Any
-    level_of_one: Any
-    takes_channels: bool
+class Streaming(OnDevice):
+    """What makes a model go on with a sound, chunk by chunk."""
 
     @as_designed
     def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
@@ -106,7 +37,8 @@ class Streaming(ABC):
                 raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
         if reason := self.why_no_chunks():
             raise ValueError(reason)
-        arrays = [self._initial_arrays(1 if n_ears is None else int(n_ears)) for _ in range(n_signals)]
+        self._check_ears(n_ears or 1)
+        arrays = [self.engine_.start(1, int(n_ears or 1)) for _ in range(n_signals)]
         return StreamState(self._stream_key(), int(n_signals), n_ears, arrays, self._at_fit_)
 
     @as_designed
@@ -152,7 +84,7 @@ class Streaming(ABC):
                 warn_of_levels(list(chunk), [self.level_of_one()] * len(chunk), is_part=True)
         clips = self._to_level(chunk)
         frame_samples = self.frame_samples()
-        results = [self._run_chunk(clip, arrays, frame_samples) for clip, arrays in zip(clips, state.arrays)]
+        results = [self._run_chunk(clip, before, frame_samples) for clip, before in zip(clips, state.arrays)]
         responses = [response if state.n_ears is not None else response[0] for response, _ in results]
         check_responses(self, responses, chunk, range(len(chunk)))
         arrays = [arrays for _, arrays in results]
@@ -162,27 +94,11 @@ class Streaming(ABC):
     def _stream_key(self) -> str:
         return (
             f"{type(self).__name__}({self.sample_rate:g} Hz, 1.0 is {self.level_of_one():g} dB SPL, {self.output}, "
-            f"{self.dtype}, frames of {self.frame_samples() or 1}, {self._fingerprint_})"
+            f"{self.dtype}, frames of {self.frame_samples() or 1}, {self.engine_.fingerprint})"
         )
 
-    def why_no_chunks(self) -> str | None:
-        """Why the parameters do not allow it to go on with a sound chunk by chunk, and what does; None if they do."""
-        return None
-
-    def _channels_in(self) -> tuple[int, ...]:
-        """Length of the axis of channels between ears and samples, of X that has one."""
-        return ()
-
-    def _transform_chunk_on_device(self, X: Any, place: Place, state: StreamState) -> tuple[Any, StreamState]:
-        """`transform_chunk` of a chunk where it lies."""
-        raise no_kernel(self, place)
-
-    # --- what a model implements ---
-
-    @abstractmethod
-    def _initial_arrays(self, n_ears: int) -> Any:
-        """Arrays of one signal's state."""
-
-    @abstractmethod
-    def _run_chunk(self, clip: np.ndarray, arrays: Any, frame_samples: int | None) -> tuple[np.ndarray, Any]:
-        """Response to a chunk (n_ears, n_samples), and the state after it; arrays stay as they are."""
+    def _run_chunk(self, clip: np.ndarray, before: State, frame_samples: int | None) -> tuple[np.ndarray, State]:
+        """Response to a chunk (n_ears, n_samples), and the state after it; that before stays as it is."""
+        (chunk,) = self.as_engine_takes([clip])
+        responses, after = self.engine_.run(chunk[np.newaxis], before.copy(), (self.output,), frame_samples)
+        return responses[self.output][0], after

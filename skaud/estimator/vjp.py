@@ -1,24 +1,25 @@
 """Vector-Jacobian products of models: the adjoint of transform and simulate."""
 
-from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from math import ceil
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
-from sklearn.base import clone
 
 from skaud._fitted import as_designed
-from skaud.engines.device import no_kernel
-from skaud.estimator.base import AudioTransformer
-from skaud.estimator.movable import MovableModel
+from skaud.engines.engine import frame_of
+from skaud.estimator.computing import Computing
 from skaud.estimator.results import check_gradients, check_responses, check_rows, check_value_bar, stack
 from skaud.estimator.sounds import Sounds
-from skaud.fitting.movable import Pullback, Value
+from skaud.fitting.movable import Pullback
 from skaud.kernels.array_api import take
 from skaud.pooling.adjoint import pool_adjoint
 from skaud.pooling.statistics import pool
 from skaud.sound.refused import refuse_masked
+
+# From the bars of the responses of a batch to those of its clips, and of the coefficients for every group of them.
+Batch = Callable[[list[np.ndarray]], tuple[list[np.ndarray], list[tuple[np.ndarray, ...]]]]
 
 
 def check_wrt(estimator: Any, wrt: str | Sequence[str] | None, differentiable: tuple[str, ...]) -> tuple[str, ...]:
@@ -33,8 +34,8 @@ def check_wrt(estimator: Any, wrt: str | Sequence[str] | None, differentiable: t
     return names
 
 
-class DifferentiableTransformer(AudioTransformer):
-    """Base of the models that have an adjoint; they implement what stands at the end."""
+class Differentiable(Computing):
+    """What takes derivatives back through a model."""
 
     @as_designed
     def vjp(self, X: Any, wrt: str | Sequence[str] | None = None, output: str = "features") -> tuple[Any, Pullback]:
@@ -95,34 +96,6 @@ class DifferentiableTransformer(AudioTransformer):
 
         return place.give(value), pullback_of_library
 
-    def movable(self, X: Any, sample_rate: Any = None, *, fixed: Mapping[str, Value] | None = None) -> MovableModel:
-        """Give a fitted clone whose parameters a fit can move, with X for it to hear.
-
-        What the model's own fit would learn from labels it does not learn; what it finds without, as in an audiogram,
-        it finds. It serves `skaud.fitting.fit_response`.
-
-        Parameters
-        ----------
-        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
-            Sound.
-        sample_rate : float or sequence of float, default=None
-            Rate of the clips in Hz, as for `fit`.
-        fixed : dict, default=None
-            Values that another clone found without labels; they are not found again.
-
-        Returns
-        -------
-        MovableModel
-            Its attribute `model` is the clone.
-        """
-        model = clone(self)
-        AudioTransformer.fit(model, X, sample_rate=sample_rate)
-        if fixed is None:
-            model.find()
-        else:
-            model.redesign(fixed)
-        return MovableModel(model, model.hear(X, sample_rate))
-
     def vjp_of_sounds(self, sounds: Sounds, names: tuple[str, ...], output: str = "features") -> tuple[Any, Pullback]:
         """`vjp` of sounds that are checked: at the model's rate and level, in its dtype."""
         if not sounds.place.on_host:
@@ -130,10 +103,13 @@ class DifferentiableTransformer(AudioTransformer):
         source, frame_samples = (self.output, self.frame_samples()) if output == "features" else (output, None)
         pooled = output == "features" and self.pooling is not None
         batches = self._equal_batches(sounds.clips)
-        run = self._pooled_vjp_runner(len(batches)) if pooled else self._vjp_runner(len(batches))
+        self._spread(len(batches))
+
+        def record(batch: list[int]) -> tuple[list[np.ndarray], Batch]:
+            return self._record([sounds.clips[i] for i in batch], source, frame_samples, names, pooled=pooled)
+
         n_jobs = min(effective_n_jobs(self.n_jobs), len(batches))
-        jobs = (delayed(run)([sounds.clips[i] for i in b], source, frame_samples, names) for b in batches)
-        runs = Parallel(n_jobs=n_jobs, prefer="threads")(jobs)
+        runs = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(record)(batch) for batch in batches)
         responses: list[Any] = [None] * len(sounds.clips)
         for batch, (batch_responses, _) in zip(batches, runs):
             for i, response in zip(batch, batch_responses):
@@ -152,14 +128,16 @@ class DifferentiableTransformer(AudioTransformer):
             bars = [bar.reshape(shape) for bar, shape in zip(bars, own_shapes)]
             jobs = (delayed(back)([bars[i] for i in batch]) for batch, (_, back) in zip(batches, runs))
             x_bars: list[Any] = [None] * len(bars)
-            parameter_bars = []
-            for batch, (clip_bars, of_parameters) in zip(batches, Parallel(n_jobs=n_jobs, prefer="threads")(jobs)):
+            # In the order of the signals, however they were divided among threads: the sums are the same to the bit.
+            groups = []
+            for batch, (clip_bars, of_coefficients) in zip(batches, Parallel(n_jobs=n_jobs, prefer="threads")(jobs)):
                 for i, clip_bar in zip(batch, clip_bars):
                     x_bars[i] = clip_bar
-                parameter_bars.append(of_parameters)
+                groups += of_coefficients
             with np.errstate(over="ignore", invalid="ignore"):  # told below
                 try:
-                    grads = self._sum_parameter_bars(parameter_bars, names)
+                    total = tuple(np.sum(arrays, axis=0) for arrays in zip(*groups))
+                    grads = {name: self.parameter_bar(name, total) for name in names if name != "X"}
                 except ArithmeticError:  # of a number of Python's
                     grads = {name: np.array(np.nan) for name in names}
                 grads = ({"X": self._shape_as_x(x_bars, sounds)} if "X" in names else {}) | grads
@@ -176,92 +154,36 @@ class DifferentiableTransformer(AudioTransformer):
             shaped = [bar[0] for bar in shaped]
         return stack(shaped) if sounds.is_array else shaped
 
+    def _record(
+        self, clips: list[np.ndarray], output: str, frame_samples: int | None, wrt: tuple[str, ...], *, pooled: bool
+    ) -> tuple[list[np.ndarray], Batch]:
+        """Responses to clips of one shape, or rows of their features, and their pullback.
+
+        It takes the bars of the responses, and returns those of the clips, and, for every group of them, those of the
+        coefficients.
+        """
+        engine, wanted, x = self.engine_, self._wanted(wrt), np.stack(self.as_engine_takes(clips))
+        response, tapes = engine.record_in_groups(x, output, frame_of(x.shape[-1], frame_samples))
+
+        def pullback(bars: list[np.ndarray]) -> tuple[list[np.ndarray], list[tuple[np.ndarray, ...]]]:
+            if pooled:
+                bars = [pool_adjoint(bar, own, *self._pooling()) for bar, own in zip(bars, response)]
+            together = stack(bars)
+            groups = [engine.pull_back(tape, together[own], wanted) for own, tape in tapes]
+            x_bars = [own for x_bar, _ in groups for own in x_bar]
+            return [own.reshape(clip.shape) for own, clip in zip(x_bars, clips)], [bars for _, bars in groups]
+
+        return [pool(own, *self._pooling()) for own in response] if pooled else list(response), pullback
+
     def _equal_batches(self, clips: list[np.ndarray]) -> list[list[int]]:
         """Indices of clips that run side by side: of one shape."""
         by_shape: dict[tuple[int, ...], list[int]] = {}
         for i, clip in enumerate(clips):
             by_shape.setdefault(clip.shape, []).append(i)
-        size = max(1, self._signals_at_once // clips[0].shape[0])
-        return [group[i : i + size] for group in by_shape.values() for i in range(0, len(group), size)]
-
-    def value_of(self, name: str) -> np.ndarray:
-        """Value of a parameter, shaped as its bar."""
-        return np.asarray(self._parameters()[name], dtype=float)
-
-    # --- what a model may do in its own way ---
-
-    def _sum_parameter_bars(self, bars: list[Any], names: tuple[str, ...]) -> dict[str, np.ndarray]:
-        """Bars of the parameters from what the pullbacks of the batches, in order, returned for them."""
-        return {name: sum(own[name] for own in bars) for name in names if name != "X"}
-
-    def _vjp_on_device(self, sounds: Sounds, names: tuple[str, ...], output: str) -> tuple[Any, Pullback]:
-        """`vjp` of sounds where they lie, at their level."""
-        raise no_kernel(self, sounds.place)
-
-    def _vjp_runner(self, n_batches: int) -> Callable:
-        """`_run_vjp`, told how many run at once."""
-        return self._run_vjp
-
-    def _pooled_vjp_runner(self, n_batches: int) -> Callable:
-        """`_vjp_runner` of pooled features: a row of them, (n_features,), for each response."""
-        run = self._vjp_runner(n_batches)
-
-        def run_and_pool(*arguments: Any) -> tuple[list[np.ndarray], Callable]:
-            responses, back = run(*arguments)
-            pooling = self._pooling()
-
-            def pullback(row_bars: list[np.ndarray]) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:
-                return back([pool_adjoint(bar, response, *pooling) for bar, response in zip(row_bars, responses)])
-
-            return [pool(response, *pooling) for response in responses], pullback
-
-        return run_and_pool
-
-    def bounds(self) -> dict[str, tuple[Any, Any]]:
-        """Lowest and highest value that learning may give a parameter; numbers, or arrays as `value_of`."""
-        return {}
-
-    def unlearnable(self) -> dict[str, str]:
-        """Parameters that no fit may learn though they have a derivative, and why."""
-        return {}
-
-    def _learnable_names(self) -> tuple[str, ...]:
-        """Parameters that a fit may learn."""
-        return tuple(name for name in self.differentiable() if name not in self.unlearnable())
-
-    def joint_bounds(self, names: tuple[str, ...]) -> dict[str, tuple[Any, Any]]:
-        """Bounds within which these parameters may move at the same time."""
-        return self.bounds()
-
-    def find(self, progress: Any = None) -> None:
-        """Find parameters that need no labels, once the model is designed as given."""
-
-    def measure(self) -> None:
-        """Measure what is known of the model, once parameters of it were learned."""
-
-    # --- what a model implements ---
-
-    @abstractmethod
-    def differentiable(self) -> tuple[str, ...]:
-        """Parameters that have a derivative."""
-
-    @abstractmethod
-    def _run_vjp(
-        self, clips: list[np.ndarray], output: str, frame_samples: int | None, wrt: tuple[str, ...]
-    ) -> tuple[list[np.ndarray], Callable[[list[np.ndarray]], tuple[list[np.ndarray], Any]]]:
-        """Responses (n_ears, n_channels, n_frames) of clips of one shape, and their pullback.
-
-        It takes the bars of the responses, and returns those of the clips, and of the parameters in wrt by name, or
-        whatever `_sum_parameter_bars` takes.
-        """
-
-    @abstractmethod
-    def _derivatives(
-        self,
-        clips: list[np.ndarray],
-        steps: list[np.ndarray],
-        parameter_steps: dict[str, np.ndarray],
-        output: str,
-        frame_samples: int | None,
-    ) -> list[np.ndarray]:
-        """Derivatives of the responses in the direction of the steps, computed forwards: what tests the adjoint."""
+        batches, side_by_side = [], self.engine_.signals_at_once
+        for group in by_shape.values():
+            size = at_once = max(1, side_by_side // clips[0].shape[0])
+            if side_by_side > 1:  # as many as a job can have: their responses then lie together
+                size = at_once * ceil(len(group) / (at_once * effective_n_jobs(self.n_jobs)))
+            batches += [group[i : i + size] for i in range(0, len(group), size)]
+        return batches

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 Value = float | np.ndarray  # of a parameter that moves
 Bounds = tuple[npt.ArrayLike, npt.ArrayLike]  # lowest and highest value
+Parameters = dict[str, Any]  # by name; their kinds are those of the constructor
 Pullback = Callable[[Any], dict[str, Any]]  # from derivatives by a response, shaped as it, to those by name
 
 
@@ -30,7 +31,7 @@ class Movable(Protocol):
     def why_not(self, name: str) -> str | None:
         """Why a parameter may not be moved."""
 
-    def bounds(self, names: tuple[str, ...]) -> dict[str, Bounds]:
+    def bounds(self, names: tuple[str, ...]) -> Mapping[str, Bounds]:
         """Lowest and highest values of parameters that move together."""
 
     def value(self, name: str) -> np.ndarray:

@@ -59,7 +59,7 @@ class BoundedParameters:
             raise ValueError(
                 f"bounds has {stray[0]!r}, and learn has {tuple(names)}; leave it out, or add it to what is learned."
             )
-        known = model.bounds(tuple(names)) | dict(bounds or {})
+        known = {**model.bounds(tuple(names)), **(bounds or {})}
         self.names = tuple(names)
         self.entries = {name: _entry(name, model.value(name), known.get(name)) for name in self.names}
         sizes = [entry.low.size for entry in self.entries.values()]

@@ -47,7 +47,7 @@ def fit_response(
 
     Parameters
     ----------
-    estimator : DifferentiableTransformer
+    estimator : AudioTransformer
         Model to start from: `CARFAC`, `BiomimeticFrontend`, any that has `vjp`. It is left as it is.
     X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
         Sound. To tell the channels apart it must excite them all, as tones of several frequencies and a click do.

@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_feature_names_in
 from skaud._fitted import as_fitted, forget, remember_parameters, unfitted_on_failure
 from skaud.estimator.limits import check_constraints
 from skaud.estimator.results import check_value_bar
-from skaud.estimator.streams import StreamState
+from skaud.estimator.stream_state import StreamState
 from skaud.estimator.vjp import check_wrt
 from skaud.fitting.movable import Pullback
 from skaud.kernels.array_api import array_namespace, is_foreign

@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skaud._fitted import fitted_copy
+from skaud.estimator.base import AudioTransformer
 from skaud.estimator.movable import MovableModel
-from skaud.estimator.vjp import DifferentiableTransformer
 from skaud.fitting.movable import Bounds, Value
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 
@@ -83,7 +83,7 @@ def as_module(
     module = _module_class()
     constraints: dict = {"output": [str], "bounds": [Mapping, None]}
     validate_parameter_constraints(constraints, {"output": output, "bounds": bounds}, caller_name="as_module")
-    if not isinstance(estimator, DifferentiableTransformer):
+    if not isinstance(estimator, AudioTransformer):
         raise TypeError(
             f"estimator is a {type(estimator).__name__}, which has no vjp that takes sound; pass a model such as "
             "CARFAC or BiomimeticFrontend."

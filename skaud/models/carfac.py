@@ -18,7 +18,6 @@ from skaud.design.carfac_cascade import pole_frequencies
 from skaud.design.carfac_limits import check_coefficients, check_ranges, resolve_n_fibers, resolve_ohc_health
 from skaud.engines.carfac import LACKING, Cascade, channels_bar, health_bar
 from skaud.estimator.callbacks import FitProgress
-from skaud.estimator.engine import EngineTransformer
 from skaud.estimator.learning import LearningTransformer
 from skaud.fitting.audiograms import (
     audiograms_of,
@@ -47,7 +46,7 @@ SHARE = [Interval(Real, 0, 1, closed="neither")]
 SEVERAL, SWITCH = ["array-like"], ["boolean"]
 
 
-class CARFAC(EngineTransformer, LearningTransformer):
+class CARFAC(LearningTransformer):
     """Cochlear model CARFAC v2, with the synapse of v3.
 
     A cascade of asymmetric resonators (basilar membrane and outer hair cells), inner hair cells, and an automatic gain
@@ -416,16 +415,7 @@ class CARFAC(EngineTransformer, LearningTransformer):
         ways = ([f"{hz:.{digits}f}hz" for hz in self.pole_frequencies_hz_] for digits in range(16))
         return next(names for names in ways if len(set(names)) == len(names))
 
-    def _as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
-        self._check_ears(clips[0].shape[0])
-        return clips
-
-    def _initial_arrays(self, n_ears: int) -> Any:
-        self._check_ears(n_ears)
-        return super()._initial_arrays(n_ears)
-
     def _check_ears(self, n_ears: int) -> None:
-        """Refuse sound of other ears than those that a fit found a health for."""
         label = getattr(getattr(self, "predicted_audiogram_", None), "ear", None)
         check_ears_heard(n_ears, len(self._ears_), label)
 

@@ -176,9 +176,6 @@ class CochlearFilterbank(SpectrogramStage):
     def _make_design(self, parameters: dict[str, Any]) -> Design:
         return Design(design.N_CHANNELS, design_filters(self.filters, self.sample_rate, self.dtype))
 
-    def differentiable(self) -> tuple[str, ...]:
-        return ()
-
     def channel_names(self) -> list[str]:
         return [f"{hz:.0f}hz" for hz in self.channel_frequencies_hz_]
 
@@ -254,9 +251,6 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
     def _make_design(self, parameters: dict[str, Any]) -> Design:
         gain = 10 ** ((self.level_of_one() - self.full_scale_db_spl) / 20)
         return Design(self.n_channels_in_, gain=gain, compression=parameters["compression"])
-
-    def differentiable(self) -> tuple[str, ...]:
-        return ("compression",)
 
     def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
         return bars[0]
@@ -334,9 +328,6 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
                 "X has 1 channel, which has no neighbour to inhibit it; pass a response of at least 2 channels."
             )
         return Design(self.n_channels_in_, inhibition=parameters["lateral_inhibition"])
-
-    def differentiable(self) -> tuple[str, ...]:
-        return ("lateral_inhibition",)
 
     def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
         return bars[0]
@@ -422,9 +413,6 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
 
     def frame_samples(self) -> int:
         return frame_period(self.sample_rate, self.frame_rate_hz)
-
-    def differentiable(self) -> tuple[str, ...]:
-        return ("integration_s",)
 
     def bounds(self) -> dict[str, tuple[float, float]]:
         return {"integration_s": (5e-4, 0.5)}

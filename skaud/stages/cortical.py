@@ -156,9 +156,6 @@ class CorticalSTRF(ResponseStage):
         strfs = STRFs(own["scales_cycles_per_octave"], own["rates_hz"], self.frame_rate_hz, self.channels_per_octave)
         return Cortical(strfs, self.n_channels_in_, self.response, dtype)
 
-    def differentiable(self) -> tuple[str, ...]:
-        return ("scales_cycles_per_octave", "rates_hz")
-
     def value_of(self, name: str) -> np.ndarray:
         return np.asarray(getattr(self, f"{name}_"), dtype=float)
 

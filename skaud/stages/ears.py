@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import StrOptions
 from skaud._fitted import as_designed, as_fitted
 from skaud.design import ears as design
 from skaud.engines.fir import Fir
-from skaud.estimator.streams import StreamState
+from skaud.estimator.stream_state import StreamState
 from skaud.kernels.array_api import take
 from skaud.sound import Sound
 from skaud.sound.clips import as_list, take_apart
@@ -173,9 +173,6 @@ class EarStage(Stage):
         )
 
     # --- derivatives ---
-
-    def differentiable(self) -> tuple[str, ...]:
-        return ("gains_db",)
 
     def bounds(self) -> dict[str, tuple[float, float]]:
         """Physical limits of every parameter that has a derivative."""

@@ -150,9 +150,6 @@ class GammatoneFilterbank(ChainStage):
         filters = self._make_filters(self._parameters()["bandwidth_factor"])
         return design.transfer_function(filters, self.sample_rate, frequencies)
 
-    def differentiable(self) -> tuple[str, ...]:
-        return ("bandwidth_factor",)
-
     def bounds(self) -> dict[str, tuple[float, float]]:
         return {"bandwidth_factor": (0.2, 5.0)}
 

@@ -101,8 +101,5 @@ class HairCellEnvelope(ChannelStage, ChainStage):
         coefficients = table_of(*low_pass(parameters["hair_cell_corner_hz"], self.sample_rate))
         return (Part(self.output, KINDS[n_passes], coefficients),)
 
-    def differentiable(self) -> tuple[str, ...]:
-        return ("hair_cell_corner_hz",)
-
     def bounds(self) -> dict[str, tuple[float, float]]:
         return {"hair_cell_corner_hz": corner_bounds(self.sample_rate)}

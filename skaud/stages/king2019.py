@@ -128,9 +128,6 @@ class Compression(ChannelStage, ChainStage):
         columns = table_of(exponent, knee, float(self.compression == "broken_stick"))
         return (Part(self.output, Compress, np.moveaxis(columns, 0, 1)),)
 
-    def differentiable(self) -> tuple[str, ...]:
-        return ("compression_exponent", "compression_knee_db")
-
     def bounds(self) -> dict[str, tuple[float, float]]:
         return {"compression_exponent": (0.05, 1.0), "compression_knee_db": (-20.0, 100.0)}
 
@@ -199,9 +196,6 @@ class AdaptationHighPass(ChannelStage, ChainStage):
     def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
         coefficients = table_of(*design.high_pass(parameters["adaptation_corner_hz"], self.sample_rate))
         return (Part(self.output, HighPass, coefficients),)
-
-    def differentiable(self) -> tuple[str, ...]:
-        return ("adaptation_corner_hz",)
 
     def bounds(self) -> dict[str, tuple[float, float]]:
         return {"adaptation_corner_hz": (0.1, 100.0)}

@@ -13,14 +13,14 @@ from sklearn.exceptions import NotFittedError
 
 from skaud.engines.chain import Chain
 from skaud.engines.engine import Engine
-from skaud.estimator.engine import EngineTransformer
+from skaud.estimator.base import AudioTransformer
 from skaud.estimator.sounds import Sounds
 from skaud.kernels.chain.kind import Part
 
 MIN_RATE_HZ, MAX_RATE_HZ = 8000, 192000
 
 
-class Stage(EngineTransformer):
+class Stage(AudioTransformer):
     """A stage as a transformer of its own."""
 
     # At full rate and unpooled, unless a stage has these as parameters: what the next stage takes.
@@ -163,7 +163,7 @@ class ChannelStage(Stage):
     def _channels_in(self) -> tuple[int, ...]:
         return (self.n_channels_in_,) if self._has_channels_ else ()
 
-    def _as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
+    def as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
         return [clip.reshape(len(clip), self.n_channels_in_, clip.shape[-1]) for clip in clips]
 
     def _shape_in_x(self, shape: tuple[int, ...], sounds: Sounds) -> tuple[int, ...]:

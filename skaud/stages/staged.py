@@ -11,7 +11,6 @@ from skaud._fitted import parameter_names, remember_parameters
 from skaud.engines.engine import Engine
 from skaud.engines.series import Series
 from skaud.estimator.callbacks import FitProgress
-from skaud.estimator.engine import EngineTransformer
 from skaud.estimator.learning import LearningTransformer
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.classification import Labels
@@ -20,7 +19,7 @@ from skaud.stages.stage import ChannelStage, Stage
 MOST_KEPT = 4  # numbers a sample of the sound, of what learning does not change
 
 
-class StagedTransformer(EngineTransformer, LearningTransformer):
+class StagedTransformer(LearningTransformer):
     """Base of models made of stages; they supply their constructor, and name the classes of their stages.
 
     A stage is named as its output. Of the model's parameters it has those that are called as its own, with their
@@ -141,8 +140,8 @@ class StagedTransformer(EngineTransformer, LearningTransformer):
 
     def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
         stage, own = self._owners()[name]
-        engines, at = getattr(self.engine_, "engines", (self.engine_,)), 0
-        for engine in engines:
+        at = 0
+        for engine in self.engine_.engines:
             n_arrays = len(engine.coefficients())
             if stage in engine.outputs and (arrays := engine.arrays_of(stage)) is not None:  # as those of it alone
                 return self.stages_[stage].parameter_bar(own, bars[at : at + n_arrays][arrays])

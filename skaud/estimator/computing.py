@@ -1,0 +1,133 @@
+"""How clips go through a model's engine: in batches, on threads, pooled as they come."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+
+from skaud.engines.engine import Engine, respond, respond_in_blocks, respond_side_by_side
+from skaud.estimator.device import OnDevice
+from skaud.estimator.results import check_responses, check_rows
+from skaud.estimator.sounds import Sounds
+from skaud.pooling.running import RunningPool, can_run
+from skaud.pooling.statistics import columns
+
+POOLED_AT_ONCE = 512  # frames of some channels, which double precision makes larger
+TAKEN_AT_ONCE = 1024  # frames that these come from
+
+Result = TypeVar("Result")
+Check = Callable[[int, np.ndarray], None]  # refuses a response to clip i of a batch that is not finite
+
+
+class Computing(OnDevice):
+    """What a model computes on the host, of sounds at its rate."""
+
+    _frames_at_once = 4096  # how many frames of a signal are held to be pooled: 41 s of 10 ms
+
+    def _full_responses(self, sounds: Sounds, names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
+        """Full-rate responses (n_ears, n_channels, n_samples) by name, a tuple a clip."""
+
+        def run(clips: list[np.ndarray], check: Check) -> list[tuple[np.ndarray, ...]]:
+            found = respond(self.engine_, clips[0][np.newaxis], names, None)
+            for name in names:
+                check(0, found[name][0])
+            return [tuple(found[name][0] for name in names)]
+
+        return self._map(run, sounds, [[i] for i in range(len(sounds.clips))])
+
+    def _frames(self, sounds: Sounds, frame_samples: int | None) -> list[np.ndarray]:
+        """Frames (n_ears, n_channels, n_frames) of the output, of every clip; None: every sample."""
+
+        def run(clips: list[np.ndarray], check: Check) -> list[np.ndarray]:
+            found = respond_side_by_side(self.engine_, clips, self.output, frame_samples)
+            for i, frames in enumerate(found):
+                check(i, frames)
+            return found
+
+        return self._map(run, sounds, self._batches(sounds.clips))
+
+    def _rows(self, sounds: Sounds, frame_samples: int | None) -> list[np.ndarray]:
+        """Pooled features of every clip, (n_features,)."""
+
+        def run(clips: list[np.ndarray], check: Check) -> list[np.ndarray]:
+            return self._run_pooled(clips, frame_samples, check)
+
+        rows = self._map(run, sounds, self._batches(sounds.clips))
+        check_rows(self, rows, sounds.clips, range(len(rows)))
+        return rows
+
+    def _run_pooled(self, clips: list[np.ndarray], frame_samples: int | None, check: Check) -> list[np.ndarray]:
+        """Pooled features of clips side by side; frames of a long one are not held, where its statistics allow it."""
+        (statistics, segments), engine = self._pooling(), self.engine_
+        n_frames = [max(1, clip.shape[-1] // (frame_samples or 1)) for clip in clips]
+        is_long = max(n_frames) > self._frames_at_once
+        if is_long and len(parts := engine.engines[-1].apart()) > 1:
+            return [self._pool_in_parts(parts, clip, partial(check, i)) for i, clip in enumerate(clips)]
+        if is_long and can_run(statistics):
+            blocks = respond_in_blocks(engine, clips, self.output, frame_samples)
+        else:
+            whole = respond_side_by_side(engine, clips, self.output, frame_samples)
+            n_frames, blocks = [frames.shape[-1] for frames in whole], iter(enumerate(whole))
+        pools = [RunningPool(n, statistics, segments) for n in n_frames]
+        with np.errstate(over="ignore", invalid="ignore"):  # named by the check of the rows
+            for i, frames in blocks:
+                check(i, frames)
+                pools[i].add(frames)
+            return [pool.result() for pool in pools]
+
+    def _pool_in_parts(self, parts: list[Engine], clip: np.ndarray, check: Callable[[np.ndarray], None]) -> np.ndarray:
+        """Pooled features of a clip, some channels after others: parts are those of the last engine."""
+        x = self.engine_.taken_by(len(self.engine_.engines) - 1, clip[np.newaxis])[0]
+        n_columns = len(columns(*self._pooling()))
+        pooled = [self._pool_part(part, x, check).reshape(n_columns, len(x), -1) for part in parts]
+        return np.concatenate(pooled, axis=-1).ravel()
+
+    def _pool_part(self, part: Engine, x: np.ndarray, check: Callable[[np.ndarray], None]) -> np.ndarray:
+        """Pooled features of some channels of a clip."""
+        statistics, segments = self._pooling()
+        pool = RunningPool(x.shape[-1], statistics, segments)
+        if not can_run(statistics):
+            (whole,) = respond_side_by_side(part, [x], self.output, None)
+            check(whole)
+            pool.add(whole)
+            return pool.result()
+        for _, frames in respond_in_blocks(part, [x], self.output, None, TAKEN_AT_ONCE):
+            check(frames)
+            for begin in range(0, frames.shape[-1], POOLED_AT_ONCE):
+                pool.add(frames[..., begin : begin + POOLED_AT_ONCE])
+        return pool.result()
+
+    # --- batches and threads ---
+
+    def _batches(self, clips: list[np.ndarray]) -> list[list[int]]:
+        """Indices of clips that run side by side: neighbours in length, with the shortest first."""
+        order = sorted(range(len(clips)), key=lambda i: clips[i].shape[-1])
+        size = max(1, self.engine_.signals_at_once // clips[0].shape[0])
+        return [order[i : i + size] for i in range(0, len(order), size)]
+
+    def _map(
+        self, run: Callable[[list[np.ndarray], Check], list[Result]], sounds: Sounds, batches: list[list[int]]
+    ) -> list[Result]:
+        """What run(clips of a batch as the engine takes them, check) has for each, of every clip."""
+        self._spread(len(batches))
+
+        def job(indices: list[int]) -> list[Result]:  # no more than its own clips, at their level, are held
+            heard = [self._to_level(sounds.clips[i], sounds.scales[i]) for i in indices]
+
+            def check(k: int, response: np.ndarray) -> None:
+                check_responses(self, [response], [sounds.clips[indices[k]]], [indices[k]])
+
+            return run(self.as_engine_takes(heard), check)
+
+        n_jobs = min(effective_n_jobs(self.n_jobs), len(batches))  # not a thread more than there is work for
+        threads = Parallel(n_jobs=n_jobs, prefer="threads")
+        done = map(job, batches) if n_jobs == 1 else threads(delayed(job)(batch) for batch in batches)
+        by_index = {i: own for batch, results in zip(batches, done) for i, own in zip(batch, results)}
+        return [by_index[i] for i in range(len(sounds.clips))]
+
+    def _spread(self, n_batches: int) -> None:
+        """Give threads that batches do not need to the engine."""
+        if self.engine_.spreads:
+            self.engine_ = self.engine_.with_threads(max(1, effective_n_jobs(self.n_jobs) // n_batches))

@@ -1,0 +1,214 @@
+"""What models and stages are to one another, and to engines, streams and fits."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from skaud._fitted import parameter_names
+from skaud.design.limits import LONGEST_FRAME, check_size
+from skaud.engines.engine import STEP, Engine, along
+from skaud.estimator.callbacks import FitProgress
+from skaud.fitting.movable import Bounds, Parameters, Value
+from skaud.pooling.statistics import Statistics
+from skaud.pooling.temporal import TemporalPooling
+
+
+class Model(ABC):
+    """All that another object may ask of a model or a stage.
+
+    What a new one says of itself stands first, then what it may say otherwise than most, then what derives. Methods go
+    by the attributes as they stand; `skaud._fitted.fitted_copy` has those of the last fit.
+
+    Attributes
+    ----------
+    full_scale_db_spl : float
+        Level in dB SPL that the published program takes an RMS of 1.0 for.
+    takes_channels : bool
+        Whether an axis between signals and samples of X is one of channels, not of ears.
+    overflow_lasts : bool
+        Whether a response at full rate that left the range of its dtype never comes back.
+    learn_sets : dict
+        Words of `learn` for several parameters at once.
+    engine_ : Engine
+        What computes, once the model is designed.
+    found_ : dict
+        What fit has found, by name of the parameter, in place of what was given.
+    takes_any_ears_ : bool
+        Whether it was fitted to no sound, and has no ears of its own.
+    """
+
+    _outputs: tuple[str, ...] = ()
+
+    sample_rate: float
+    output: str
+    pooling: Statistics | TemporalPooling | None
+    frame_length: float | None
+    rms_one_db_spl: float | None
+    dtype: str
+    n_jobs: int | None
+
+    full_scale_db_spl: float = 100.0
+    takes_channels = False
+    overflow_lasts = False
+    learn_sets: Mapping[str, tuple[str, ...]] = {}
+
+    engine_: Engine
+    found_: dict[str, Value]
+    n_ears_in_: int | None
+    takes_any_ears_: bool
+    _at_fit_: dict[str, Any]  # parameters of the last fit, see `skaud._fitted`
+
+    # --- what a model says of itself ---
+
+    @abstractmethod
+    def make_engine(self, parameters: Parameters, dtype: str) -> Engine:
+        """Engine of the designed model, some of whose parameters are replaced by others, which may be complex."""
+
+    @abstractmethod
+    def channel_names(self) -> list[str]:
+        """Name of every channel of the output, such as 1055hz."""
+
+    def bounds(self) -> Mapping[str, Bounds]:
+        """Parameters that have a derivative, and the lowest and highest value that learning may give each."""
+        return {}
+
+    # --- what it may say otherwise ---
+
+    def check_parameters(self) -> None:
+        """Refuse parameters that `_parameter_constraints` cannot judge."""
+        return
+
+    def available_outputs(self) -> tuple[str, ...]:
+        """Names of the responses that it has with these parameters."""
+        return self._outputs
+
+    def frame_samples(self) -> int | None:
+        """Samples of a frame, or None for every sample."""
+        if self.frame_length is None:
+            return None
+        samples = self.frame_length * self.sample_rate
+        check_size("frame_length", self.frame_length, samples, LONGEST_FRAME, "samples a frame", "lower it")
+        return max(1, round(samples))
+
+    def differentiable(self) -> tuple[str, ...]:
+        """Parameters that have a derivative."""
+        return tuple(self.bounds())
+
+    def joint_bounds(self, names: tuple[str, ...]) -> Mapping[str, Bounds]:
+        """Bounds within which these parameters may move at the same time."""
+        return self.bounds()
+
+    def value_of(self, name: str) -> np.ndarray:
+        """Value of a parameter, shaped as its bar."""
+        return np.asarray(self._parameters()[name], dtype=float)
+
+    def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Bar of a parameter, from those of the coefficients: a complex step through the design."""
+        value = self.value_of(name)
+        bar = np.empty(value.shape)
+        for index in np.ndindex(value.shape):
+            step = np.zeros(value.shape, complex)
+            step[index] = STEP * 1j
+            bar[index] = along(bars, self.make_engine({name: (value + step)[()]}, "complex128"))
+        return bar
+
+    def unlearnable(self) -> dict[str, str]:
+        """Parameters that no fit may learn though they have a derivative, and why."""
+        return {}
+
+    def find(self, progress: FitProgress | None = None) -> None:
+        """Find parameters that need no labels, once the model is designed as given."""
+        return
+
+    def measure(self) -> None:
+        """Measure what is known of the model, once parameters of it were learned."""
+        return
+
+    def why_no_chunks(self) -> str | None:
+        """Why the parameters do not allow it to go on with a sound chunk by chunk, and what does; None if they do."""
+        return None
+
+    # --- what derives ---
+
+    def check_outputs(self, outputs: str | Sequence[str] | None) -> tuple[str, ...]:
+        """Names of the responses that are asked for, None for all; an error where it has not one of them."""
+        available = self.available_outputs()
+        names = available if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs)
+        for name in names or ("nothing",):
+            if name not in available:
+                raise ValueError(
+                    f"outputs has {name!r}; {type(self).__name__} has {available} with these parameters, choose among "
+                    "them."
+                )
+        return names
+
+    def redesign(self, found: Mapping[str, Value]) -> None:
+        """Design again, with values that fit has found in place of the parameters that were given."""
+        self.found_ = dict(found)
+        self._design()
+
+    def level_of_one(self, scale: float | None = None) -> float:
+        """Level in dB SPL of an RMS of 1.0 in clips, of which some know their own scale."""
+        if scale is not None:
+            return scale
+        return self.full_scale_db_spl if self.rms_one_db_spl is None else self.rms_one_db_spl
+
+    def gain(self, scale: float | None = None) -> float:
+        """Factor from the samples of a clip to those that the kernel takes."""
+        return 10 ** ((self.level_of_one(scale) - self._level_in_kernel()) / 20)
+
+    # --- what it is made of ---
+
+    def _parameters(self) -> Parameters:
+        """Parameters, with what fit has found in place of what was given."""
+        return {name: getattr(self, name) for name in parameter_names(type(self))} | self.found_
+
+    def _design(self) -> None:
+        """Set the fitted attributes from `_parameters`, and make the engine."""
+        self._start_engine()
+
+    def _start_engine(self) -> None:
+        """Make the engine, once all that it depends on is designed."""
+        self.engine_ = self.make_engine({}, self.dtype)
+
+    def _level_in_kernel(self) -> float:
+        """Level in dB SPL of an RMS of 1.0 in what the kernel takes."""
+        return self.full_scale_db_spl
+
+    def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Parts of the engine whose coefficients depend on these parameters."""
+        return self.engine_.parts if names else ()
+
+    def _wanted(self, names: Sequence[str]) -> tuple[str, ...]:
+        """What the engine is asked the bars of, for those of X and of parameters."""
+        parts = self._parts_of([name for name in names if name != "X"])
+        return (*parts, "X") if "X" in names and "X" in self.engine_.parts else parts
+
+    def _pooling(self) -> tuple[Any, int]:
+        """Statistics, and how many parts of a signal each is computed in."""
+        if isinstance(self.pooling, TemporalPooling):
+            return self.pooling.statistics, self.pooling.segments
+        return self.pooling, 1
+
+    def _channels_in(self) -> tuple[int, ...]:
+        """Length of the axis of channels between ears and samples, of X that has one."""
+        return ()
+
+    def _check_ears(self, n_ears: int) -> None:
+        """Refuse sound of other ears than those that fit found something for."""
+        return
+
+    def as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
+        """Clips (n_ears, n_samples) or, for an engine that takes channels, (n_ears, n_channels, n_samples)."""
+        self._check_ears(len(clips[0]))
+        return clips
+
+    def _n_ears_without_sound(self) -> int | None:
+        """Ears that the parameters ask for; None for sound without an axis of ears."""
+        return None
+
+    def _suits_any_ears(self) -> bool:
+        """Whether the parameters leave open how many ears there are."""
+        return self._n_ears_without_sound() is None
