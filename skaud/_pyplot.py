@@ -1,9 +1,9 @@
 """Import of matplotlib, which need not be installed."""
 
-from typing import Any
+from skaud._types import Plot
 
 
-def pyplot(display: str) -> Any:
+def pyplot(display: str) -> Plot:
     """Module matplotlib.pyplot, or an error that says how to install it."""
     try:
         import matplotlib.pyplot as plt

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
+from skaud._types import Plot
 from skaud.hearing.audiogram import Audiogram
 from skaud.hearing.form import draw, new_axes
 
@@ -63,7 +64,7 @@ class AudiogramDisplay:
 
     @classmethod
     def from_estimator(
-        cls, model: Any, ax: Any = None, *, frequencies_hz: npt.ArrayLike | None = None
+        cls, model: Any, ax: Plot | None = None, *, frequencies_hz: npt.ArrayLike | None = None
     ) -> AudiogramDisplay:
         """Plot what a model was fitted to and what came out, or the audiogram of a model that was not fitted to one.
 
@@ -98,7 +99,7 @@ class AudiogramDisplay:
             predicted = predicted_audiogram(model, hz[(hz >= lowest_hz) & (hz <= highest_hz)])
         return cls(given, predicted).plot(ax)
 
-    def plot(self, ax: Any = None) -> AudiogramDisplay:
+    def plot(self, ax: Plot | None = None) -> AudiogramDisplay:
         """Plot on the form of the clinic.
 
         Parameters

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
+from skaud._types import Plot
 from skaud.display.frequency_axis import edges_hz, healthy_frequencies_hz, scale_frequencies
 from skaud.sound import Sound
 from skaud.sound.clips import take_apart
@@ -71,7 +72,7 @@ class CochleagramDisplay:
         cls,
         model: Any,
         x: Sound | npt.ArrayLike,
-        ax: Any = None,
+        ax: Plot | None = None,
         *,
         ear: int | None = None,
         sample_rate: float | None = None,
@@ -136,7 +137,7 @@ class CochleagramDisplay:
         frequencies_hz: npt.ArrayLike,
         frame_rate_hz: float,
         response_name: str = "response",
-        ax: Any = None,
+        ax: Plot | None = None,
         **kwargs: Any,
     ) -> CochleagramDisplay:
         """Plot a response that is at hand.
@@ -164,7 +165,7 @@ class CochleagramDisplay:
         display = cls(response, frequencies_hz=frequencies_hz, frame_rate_hz=frame_rate_hz, response_name=response_name)
         return display.plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, colorbar: bool = True, **kwargs: Any) -> CochleagramDisplay:
+    def plot(self, ax: Plot | None = None, *, colorbar: bool = True, **kwargs: Any) -> CochleagramDisplay:
         """Plot the cochleagram, low frequencies at the bottom, channels about equally high.
 
         Parameters

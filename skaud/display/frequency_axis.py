@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from skaud._types import Plot
 from skaud.design.carfac_response import characteristics
 from skaud.design.erb import erb_number, erb_number_to_hz
 
@@ -28,7 +29,7 @@ def edges_hz(frequencies: np.ndarray) -> np.ndarray:
     return erb_number_to_hz(np.r_[max(0.0, 2 * cams[0] - middle[0]), middle, 2 * cams[-1] - middle[-1]])
 
 
-def scale_frequencies(ax: Any, axis: str, low_hz: float, high_hz: float) -> None:
+def scale_frequencies(ax: Plot, axis: str, low_hz: float, high_hz: float) -> None:
     """Make axis "x" or "y" one of frequencies, on the scale of ERB numbers, with round ones in kHz marked."""
     getattr(ax, f"set_{axis}scale")("function", functions=(hz_to_cams, erb_number_to_hz))
     ticks = [hz for hz in TICKS_HZ if low_hz <= hz <= high_hz]

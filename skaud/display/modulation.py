@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
+from skaud._types import Plot
 from skaud.display.frequency_axis import edges_hz, scale_frequencies
 from skaud.sound import Sound
 from skaud.sound.clips import take_apart
@@ -61,7 +62,13 @@ class ModulationDisplay:
 
     @classmethod
     def from_estimator(
-        cls, model: Any, x: Sound | npt.ArrayLike, ax: Any = None, *, sample_rate: float | None = None, **kwargs: Any
+        cls,
+        model: Any,
+        x: Sound | npt.ArrayLike,
+        ax: Plot | None = None,
+        *,
+        sample_rate: float | None = None,
+        **kwargs: Any,
     ) -> ModulationDisplay:
         """Run a model on one signal and plot the RMS over its frames.
 
@@ -115,7 +122,7 @@ class ModulationDisplay:
         *,
         modulation_index: npt.ArrayLike,
         response_name: str = "response",
-        ax: Any = None,
+        ax: Plot | None = None,
         **kwargs: Any,
     ) -> ModulationDisplay:
         """Plot a response that is at hand.
@@ -140,7 +147,7 @@ class ModulationDisplay:
         """
         return cls(response, modulation_index=modulation_index, response_name=response_name).plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, colorbar: bool = True, **kwargs: Any) -> ModulationDisplay:
+    def plot(self, ax: Plot | None = None, *, colorbar: bool = True, **kwargs: Any) -> ModulationDisplay:
         """Plot the modulation spectrum: a column a modulation frequency, low channels at the bottom.
 
         Parameters

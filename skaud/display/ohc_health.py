@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
+from skaud._types import Plot
 from skaud.display.frequency_axis import healthy_frequencies_hz, scale_frequencies
 from skaud.fitting.audiogram import labels_of_ears
 from skaud.hearing.form import ear_style
@@ -59,7 +60,7 @@ class OHCHealthDisplay:
         self.ears = ears
 
     @classmethod
-    def from_estimator(cls, model: Any, ax: Any = None, **kwargs: Any) -> OHCHealthDisplay:
+    def from_estimator(cls, model: Any, ax: Plot | None = None, **kwargs: Any) -> OHCHealthDisplay:
         """Plot the health of a model, given or found by a fit.
 
         Parameters
@@ -87,7 +88,7 @@ class OHCHealthDisplay:
         frequencies, ears = healthy_frequencies_hz(model), labels_of_ears(model)
         return cls(model.ohc_health_, frequencies_hz=frequencies, ears=ears).plot(ax, **kwargs)
 
-    def plot(self, ax: Any = None, **kwargs: Any) -> OHCHealthDisplay:
+    def plot(self, ax: Plot | None = None, **kwargs: Any) -> OHCHealthDisplay:
         """Plot health from 0 to 1, low frequencies on the left, channels about equally far apart.
 
         Parameters

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
+from skaud._types import Plot
 from skaud.display.cochleagram import CochleagramDisplay, frequencies_hz
 from skaud.sound import Sound
 from skaud.sound.clips import take_apart
@@ -75,7 +76,7 @@ class StagesDisplay:
         x: Sound | npt.ArrayLike,
         outputs: Sequence[str] | None = None,
         *,
-        axes: Sequence[Any] | None = None,
+        axes: Sequence[Plot] | None = None,
         sample_rate: float | None = None,
         frame_length: float = 0.002,
     ) -> StagesDisplay:
@@ -127,7 +128,7 @@ class StagesDisplay:
         )
         return display.plot(axes)
 
-    def plot(self, axes: Sequence[Any] | None = None) -> StagesDisplay:
+    def plot(self, axes: Sequence[Plot] | None = None) -> StagesDisplay:
         """Plot the stages.
 
         Parameters
@@ -186,7 +187,7 @@ class StagesDisplay:
         frames = np.sqrt(np.square(samples).mean(axis=-1)) if rms else samples.mean(axis=-1)
         return frames, response.shape[1] / self.duration_s / length
 
-    def _plot_channels(self, ax: Any, response: np.ndarray) -> None:
+    def _plot_channels(self, ax: Plot, response: np.ndarray) -> None:
         offset = np.abs(response.mean(axis=1)) / np.maximum(response.std(axis=1), np.finfo(response.dtype).tiny)
         frames, frame_rate_hz = self._frames(response, rms=bool(np.median(offset) < 0.01))
         CochleagramDisplay.from_response(
@@ -196,7 +197,7 @@ class StagesDisplay:
         ax.set_yticklabels([f"{hz / 1000:g}" for hz in ax.get_yticks()])
         ax.set_ylabel("kHz")
 
-    def _plot_modulation(self, ax: Any, response: np.ndarray) -> None:
+    def _plot_modulation(self, ax: Plot, response: np.ndarray) -> None:
         """Rows sorted by modulation frequency, then by centre frequency, with a line between the blocks."""
         frames, frame_rate_hz = self._frames(response)
         pairs = np.array([tuple(pair) for pair in self.modulation_index], dtype=float)

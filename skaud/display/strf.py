@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
+from skaud._types import Plot
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.engines.cortical import Cortical, STRFs
 from skaud.engines.engine import respond
@@ -87,7 +88,7 @@ class STRFDisplay:
 
     @classmethod
     def from_estimator(
-        cls, model: Any, ax: Any = None, *, strfs: Sequence[int] | None = None, **kwargs: Any
+        cls, model: Any, ax: Plot | None = None, *, strfs: Sequence[int] | None = None, **kwargs: Any
     ) -> STRFDisplay:
         """Plot the fields of a fitted model.
 
@@ -133,7 +134,7 @@ class STRFDisplay:
         )
         return display.plot(ax, **kwargs) if strfs is None else display.plot_fields(strfs, ax, **kwargs)
 
-    def plot(self, ax: Any = None, *, arrows: bool = True, **kwargs: Any) -> STRFDisplay:
+    def plot(self, ax: Plot | None = None, *, arrows: bool = True, **kwargs: Any) -> STRFDisplay:
         """Plot scales against rates, as in figure 3 of Famularo et al. (2024).
 
         Parameters
@@ -192,7 +193,7 @@ class STRFDisplay:
     def plot_fields(
         self,
         strfs: Sequence[int] | None = None,
-        axes: Any = None,
+        axes: Plot | None = None,
         *,
         duration_s: float = 0.4,
         octaves: float = 1.5,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from skaud._types import Plot
 from skaud.hearing import reading
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Audiogram:
         unheard = reading.mask_of_no_response(no_response, frequency, threshold)
         self._set(frequencies_hz=frequency, thresholds_db_hl=threshold, ear=ear, no_response=unheard, columns=None)
 
-    def _set(self, **fields: Any) -> Audiogram:
+    def _set(self, **fields: object) -> Audiogram:
         for name, value in fields.items():
             object.__setattr__(self, name, value)
         return self
@@ -163,7 +164,7 @@ class Audiogram:
 
     @classmethod
     def from_dict(
-        cls, thresholds_db_hl: Mapping[Any, float | None], ear: str | None = None, no_response: Iterable[Any] = ()
+        cls, thresholds_db_hl: Mapping[Any, float | None], ear: str | None = None, no_response: Iterable[object] = ()
     ) -> Audiogram:
         """Make an audiogram from a dict of frequency and threshold.
 
@@ -197,7 +198,7 @@ class Audiogram:
         return cls(found.frequencies_hz, found.thresholds_db_hl, ear, found.no_response)
 
     @classmethod
-    def from_series(cls, series: pd.Series, ear: str | None = None, no_response: Iterable[Any] = ()) -> Audiogram:
+    def from_series(cls, series: pd.Series, ear: str | None = None, no_response: Iterable[object] = ()) -> Audiogram:
         """Make an audiogram from a pandas Series over frequency.
 
         Parameters
@@ -235,7 +236,7 @@ class Audiogram:
         row: pd.Series | Mapping[Any, Any],
         columns: Sequence[Any] | Mapping[Any, float] | None = None,
         ear: str | None = None,
-        no_response: Iterable[Any] = (),
+        no_response: Iterable[object] = (),
     ) -> Audiogram:
         """Make an audiogram from a row of a table that has a column for each frequency.
 
@@ -421,7 +422,7 @@ class Audiogram:
         index = pd.Index(self.frequencies_hz, name="frequency_hz")
         return pd.Series(self.thresholds_db_hl, index, name="threshold_db_hl", copy=True)
 
-    def plot(self, ax: Any = None) -> Any:
+    def plot(self, ax: Plot | None = None) -> Plot:
         """Plot on the form of the clinic.
 
         Loss points downwards, an octave is as long as 20 dB. The right ear has red circles, the left ear blue crosses;

@@ -1,11 +1,11 @@
 """The form of the clinic, on which audiograms are drawn."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from skaud._pyplot import pyplot
+from skaud._types import Plot
 from skaud.hearing.audiogram import Audiogram
 
 OCTAVES_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
@@ -22,14 +22,14 @@ def ear_style(ear: str | None, number: int = 0, n_ears: int = 1) -> tuple[str, s
     return ("black", "0.55")[number % 2], ".", "ear not stated" if n_ears == 1 else f"ear {number}"
 
 
-def new_axes(display: str) -> Any:
+def new_axes(display: str) -> Plot:
     """Axes of a figure as high as it is wide."""
     return pyplot(display).figure(figsize=(5.5, 5.5), layout="constrained").add_subplot()
 
 
 def draw(
-    ax: Any, measured: Sequence[Audiogram | None], predicted: Sequence[Audiogram | None] = ()
-) -> tuple[list[Any], list[Any], list[Any]]:
+    ax: Plot, measured: Sequence[Audiogram | None], predicted: Sequence[Audiogram | None] = ()
+) -> tuple[list[Plot], list[Plot], list[Plot]]:
     """Draw audiograms, and what is predicted of them, an ear each; their lines, those of the predictions, arrows."""
     drawn = [(one, k, len(ears)) for ears in (measured, predicted) for k, one in enumerate(ears) if one is not None]
     for audiogram, *_ in drawn:
@@ -41,14 +41,14 @@ def draw(
     return lines, predictions, arrows
 
 
-def _draw(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> Any:
+def _draw(ax: Plot, audiogram: Audiogram, number: int, n_ears: int) -> Plot:
     colour, marker, label = ear_style(audiogram.ear, number, n_ears)
     frequency, threshold, unheard = audiogram.frequencies_hz, audiogram.thresholds_db_hl, audiogram.no_response
     known = np.flatnonzero(audiogram.measured)
     for gap in np.stack([known[:-1], known[1:]], axis=1)[np.diff(known) > 1]:
         if not unheard[gap].any():
             ax.plot(frequency[gap], threshold[gap], ":", color=colour, linewidth=1.3)
-    style: dict[str, Any] = {
+    style: dict[str, object] = {
         "color": colour,
         "marker": marker,
         "markersize": 9,
@@ -68,10 +68,10 @@ def _draw(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> Any:
     return line
 
 
-def _draw_predicted(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> Any:
+def _draw_predicted(ax: Plot, audiogram: Audiogram, number: int, n_ears: int) -> Plot:
     colour, _, label = ear_style(audiogram.ear, number, n_ears)
     known, threshold = audiogram.measured, audiogram.thresholds_db_hl
-    style: dict[str, Any] = {"marker": ".", "color": colour, "alpha": 0.75, "zorder": 3.5}
+    style: dict[str, object] = {"marker": ".", "color": colour, "alpha": 0.75, "zorder": 3.5}
     unheard = audiogram.no_response
     if unheard.any():
         ax.plot(audiogram.frequencies_hz[unheard], threshold[unheard], linestyle="none", **style)
@@ -86,7 +86,7 @@ def _draw_predicted(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> 
     return line
 
 
-def _draw_arrows(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> list[Any]:
+def _draw_arrows(ax: Plot, audiogram: Audiogram, number: int, n_ears: int) -> list[Plot]:
     """Arrows from the lower outer corner of the symbols: to the left for the right ear, as the clinic faces it."""
     colour = ear_style(audiogram.ear, number, n_ears)[0]
     outwards = {"right": -14, "left": 14, None: 0}[audiogram.ear]
@@ -99,7 +99,7 @@ def _draw_arrows(ax: Any, audiogram: Audiogram, number: int, n_ears: int) -> lis
     ]
 
 
-def _draw_form(ax: Any, audiogram: Audiogram) -> None:
+def _draw_form(ax: Plot, audiogram: Audiogram) -> None:
     """Axes as ASHA 1990 and ISO 8253-1 have them, wide enough for this audiogram and what is there already."""
     drawn = ax.yaxis_inverted()
     level = audiogram.thresholds_db_hl[audiogram.measured]

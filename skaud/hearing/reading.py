@@ -12,7 +12,7 @@ LIMITS_DB_HL = -20, 130  # clinical audiograms reach from -10 to 120 dB HL
 _LABEL = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(k?)\s*(?:hz)?\s*", re.IGNORECASE)
 
 
-def numbers(name: str, value: Any) -> np.ndarray:
+def numbers(name: str, value: object) -> np.ndarray:
     """Copy to a read-only float64 array, NaN for None, for pandas' NA and for what a mask hides."""
     if isinstance(value, np.ma.MaskedArray):
         value = np.ma.filled(value.astype(float), np.nan)
@@ -32,7 +32,7 @@ def numbers(name: str, value: Any) -> np.ndarray:
     return array
 
 
-def mask_of_no_response(value: Any, frequency: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+def mask_of_no_response(value: object, frequency: np.ndarray, threshold: np.ndarray) -> np.ndarray:
     """Copy to a read-only mask; all False for None."""
     given = np.zeros(frequency.shape, bool) if value is None else np.asarray(value)
     if given.dtype != bool and not all(isinstance(one, (bool, np.bool_)) for one in given.flat):

@@ -11,14 +11,12 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skaud._fitted import as_designed, as_fitted, fitted_copy
-from skaud.design import carfac_response
+from skaud._fitted import as_fitted
 from skaud.design.carfac import FULL_SCALE_DB_SPL, IHC_STYLES, design_carfac, of_ears
 from skaud.design.carfac_cascade import pole_frequencies
 from skaud.design.carfac_limits import check_coefficients, check_ranges, resolve_n_fibers, resolve_ohc_health
 from skaud.engines.carfac import LACKING, Cascade, channels_bar, health_bar
 from skaud.estimator.callbacks import FitProgress
-from skaud.estimator.learning import LearningTransformer
 from skaud.fitting.audiograms import (
     audiograms_of,
     check_audiograms,
@@ -37,8 +35,8 @@ from skaud.fitting.carfac import (
 from skaud.fitting.learn import Learn
 from skaud.hearing.audiogram import Audiogram
 from skaud.kernels.carfac.layout import N_CLASSES
+from skaud.models.carfac_response import CascadeResponse
 from skaud.pooling.temporal import TemporalPooling
-from skaud.stages.stage import check_frequencies
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
@@ -46,7 +44,7 @@ SHARE = [Interval(Real, 0, 1, closed="neither")]
 SEVERAL, SWITCH = ["array-like"], ["boolean"]
 
 
-class CARFAC(LearningTransformer):
+class CARFAC(CascadeResponse):
     """Cochlear model CARFAC v2, with the synapse of v3.
 
     A cascade of asymmetric resonators (basilar membrane and outer hair cells), inner hair cells, and an automatic gain
@@ -380,7 +378,7 @@ class CARFAC(LearningTransformer):
         self._ears_ = tuple(design_carfac(self.sample_rate, self.ihc_style, ear) for ear in resolved)
         for coefficients in self._ears_:
             check_coefficients(self, coefficients)
-        self._peaks_: list[carfac_response.Characteristics] | None = None  # found when somebody asks: takes 14 ms
+        self._peaks_ = None  # found when somebody asks
         self.coefficients_ = of_ears(self._ears_)
         self.n_channels_, self.pole_frequencies_hz_ = len(pole_hz), pole_hz
         self.ohc_health_ = of_ears([ear["ohc_health"].copy() for ear in resolved])
@@ -498,62 +496,6 @@ class CARFAC(LearningTransformer):
         # Other parameters were learned since the fit to the audiogram: they move the thresholds too.
         if self.audiogram is not None:
             self.__dict__.update(measure_audiograms(self))
-
-    # --- what of the design is computed when asked ---
-
-    @property
-    def channel_frequencies_hz_(self) -> np.ndarray:
-        """Frequency of the peak of every channel's transfer function."""
-        return of_ears([ear.frequency_hz for ear in self._find_peaks()])
-
-    @property
-    def characteristic_gains_db_(self) -> np.ndarray:
-        """Gain at the peak of every channel's transfer function."""
-        return of_ears([ear.gain_db for ear in self._find_peaks()])
-
-    @property
-    def bandwidths_hz_(self) -> np.ndarray:
-        """3 dB bandwidth around the peak of every channel."""
-        return of_ears([ear.bandwidth_hz for ear in self._find_peaks()])
-
-    @property
-    def q_(self) -> np.ndarray:
-        """Frequency of the peak of every channel over its bandwidth."""
-        return of_ears([ear.q for ear in self._find_peaks()])
-
-    def _find_peaks(self) -> list[carfac_response.Characteristics]:
-        sample_rate = fitted_copy(self).sample_rate
-        if self._peaks_ is None:
-            self._peaks_ = [carfac_response.characteristics(ear.car, sample_rate) for ear in self._ears_]
-        return self._peaks_
-
-    @as_designed
-    def transfer_function(self, frequencies_hz: ArrayLike) -> np.ndarray:
-        """Complex transfer function of every channel, from the input to the basilar membrane.
-
-        That of the linear model in open loop, at the undamping that `ohc_health` leaves (Lyon 2017, section 16.6). A
-        model that has nothing to find in `fit`, no `audiogram` and nothing to `learn`, need not be fitted.
-
-        Parameters
-        ----------
-        frequencies_hz : array-like of shape (n_frequencies,)
-            Frequencies, from 0 to half the sample rate.
-
-        Returns
-        -------
-        ndarray of complex of shape (n_channels_, n_frequencies)
-            Response to a unit sinusoid.
-
-        Raises
-        ------
-        ValueError
-            If a frequency is negative or above half the sample rate.
-        NotFittedError
-            If `fit` has something to find and was not called.
-        """
-        frequencies = check_frequencies(frequencies_hz, self.sample_rate)
-        ears = [carfac_response.transfer_function(ear.car, self.sample_rate, frequencies) for ear in self._ears_]
-        return of_ears(ears)
 
     @property
     @as_fitted

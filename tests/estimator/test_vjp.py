@@ -31,7 +31,7 @@ def test_a_parameter_whose_derivative_overflows_as_a_number_of_python_is_named(m
     def overflow(*arguments):
         raise OverflowError("math range error")
 
-    monkeypatch.setattr(AuditorySpectrogram, "_sum_parameter_bars", overflow)
+    monkeypatch.setattr(AuditorySpectrogram, "parameter_bar", overflow)
     value, pullback = AuditorySpectrogram(integration_s=0.01).fit(CLIP).vjp(CLIP, wrt="integration_s")
     with error(ValueError, "derivative with respect to 'integration_s' is not finite", "integration_s=0.01"):
         pullback(np.ones_like(value))
