@@ -1,7 +1,7 @@
 """What an engine is, and what derives from it for all of them: whole clips, blocks, batches, frames, derivatives.
 
 A row is one ear of one signal; the rows of a signal lie side by side. `frame_samples` is the length of a frame, over
-which a response is averaged; None keeps every sample. All that knows of estimators stands in `skaud.estimator.engine`.
+which a response is averaged; None keeps every sample. All that knows of estimators stands in `skaud.estimator`.
 """
 
 from abc import ABC, abstractmethod
