@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,5 +17,3 @@ Rates: TypeAlias = float | Sequence[float] | np.ndarray | None
 Targets: TypeAlias = Any
 # A module of matplotlib, or an object of it: Axes, an image, a line.
 Plot: TypeAlias = Any
-
-AnyFunction: TypeAlias = Callable[..., Any]

@@ -9,7 +9,7 @@ from skaud.design import cortical as design
 from skaud.engines.engine import STEP, Engine, Responses, respond
 from skaud.kernels import cortical as kernel
 from skaud.kernels._memory import memory_used_again
-from skaud.kernels.array_api import array_namespace, constant, is_foreign, to_numpy, zeros
+from skaud.kernels.array_api import Array, array_namespace, constant, is_foreign, to_numpy, zeros
 from skaud.kernels.fourier import threads
 
 REVERSED_AT_ONCE = 8  # filters, whose spectra are then summed
@@ -33,7 +33,7 @@ class CorticalState(NamedTuple):
     """
 
     n_ears: int
-    heard: Any
+    heard: Array
     begin: int
     n_frames: int
 
@@ -73,7 +73,7 @@ class Cortical(Engine):
         return CorticalState(n_ears, np.zeros((n_signals * n_ears, self.n_channels, 0), self.dtype), 0, 0)
 
     def run(
-        self, x: Any, state: CorticalState, outputs: Sequence[str], frame_samples: int | None
+        self, x: Array, state: CorticalState, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, CorticalState]:
         """Run as many whole blocks as there are now, with what they hear."""
         rows = self._rows(x)
@@ -97,7 +97,7 @@ class Cortical(Engine):
         return {self.outputs[0]: self._respond(state.heard, first, blocks, state.n_ears)}
 
     @memory_used_again()
-    def _respond(self, heard: Any, first: int, blocks: Sequence[kernel.Block], n_ears: int) -> Any:
+    def _respond(self, heard: Array, first: int, blocks: Sequence[kernel.Block], n_ears: int) -> Array:
         """Response to blocks of frames (n_rows, n_channels, n), the first of which has that number."""
         xp, pieces = array_namespace(heard), []
         for block in blocks:
@@ -120,13 +120,13 @@ class Cortical(Engine):
 
     def _filter(
         self,
-        window: Any,
+        window: Array,
         block: kernel.Block,
         cortex: kernel.Cortex,
         *,
         real: bool,
-        finish: Callable[[Any], Any] = lambda out: out,
-    ) -> list[Any]:
+        finish: Callable[[Array], Array] = lambda out: out,
+    ) -> list[Array]:
         """Response of every filter."""
         spectrum = kernel.transform(window, cortex.scales.shape[1], block)
         filters = kernel.filters_beside(window, cortex, alone=block.alone)
@@ -137,12 +137,12 @@ class Cortical(Engine):
                 )
             )
 
-    def record(self, x: Any, output: str, frame_samples: int | None) -> tuple[Any, Any]:
+    def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, Array]:
         """Response to whole spectrograms; these are the tape."""
         return respond(self, x, (output,), frame_samples)[output], x
 
     @memory_used_again()
-    def pull_back(self, tape: Any, bar: Any, wanted: Sequence[str]) -> tuple[Any, tuple[np.ndarray, ...]]:
+    def pull_back(self, tape: Any, bar: Array, wanted: Sequence[str]) -> tuple[Array, tuple[np.ndarray, ...]]:
         """Bars of the spectrogram, of scales and of rates: block by block, a few filters at a time."""
         spectrogram, xp = self._rows(tape), array_namespace(tape)
         n_frames = spectrogram.shape[-1]
@@ -159,7 +159,9 @@ class Cortical(Engine):
                 spectrum = kernel.transform(kernel.window(spectrogram, 0, block), cortex.scales.shape[1], block)
                 conjugate = xp.conj(spectrum)
 
-                def reverse(k: int, block: kernel.Block = block, spectrum: Any = spectrum, conjugate: Any = conjugate):
+                def reverse(
+                    k: int, block: kernel.Block = block, spectrum: Array = spectrum, conjugate: Array = conjugate
+                ):
                     own = bar[:, k, :, block.begin : block.begin + block.n_new]
                     if self.response == "magnitude":
                         own = self._magnitude_adjoint(own, spectrum, filters[k], block)
@@ -185,7 +187,7 @@ class Cortical(Engine):
             design.rate_filters_adjoint(rates_bar, filters_design, rates, frame_rate_hz),
         )
 
-    def _magnitude_adjoint(self, bar: Any, spectrum: Any, strf: kernel.Filter, block: kernel.Block) -> Any:
+    def _magnitude_adjoint(self, bar: Array, spectrum: Array, strf: kernel.Filter, block: kernel.Block) -> Array:
         """Bar of a filter's complex response, from that of its magnitude, whose slope at 0 is 0."""
         xp = array_namespace(bar)
         out = kernel.respond(spectrum, strf, block, self.n_channels, real=False)
@@ -253,10 +255,10 @@ class Cortical(Engine):
             self._designs[n] = kernel.Cortex(filters.transfer, rates.real > 0, over_scales), filters
         return self._designs[n]
 
-    def _rows(self, x: Any) -> Any:
+    def _rows(self, x: Array) -> Array:
         rows = x if is_foreign(x) else np.ascontiguousarray(x, self.dtype)
         return array_namespace(x).reshape(rows, (x.shape[0] * x.shape[1], *x.shape[2:]))
 
 
-def _join(pieces: list[Any]) -> Any:
+def _join(pieces: list[Array]) -> Array:
     return pieces[0] if len(pieces) == 1 else array_namespace(pieces[0]).concat(pieces, axis=-1)

@@ -29,7 +29,7 @@ from skaud.engines.spectrogram_layout import (
 )
 from skaud.kernels import fourier
 from skaud.kernels._memory import memory_used_again
-from skaud.kernels.array_api import array_namespace, is_complex, is_foreign, to_numpy, zeros
+from skaud.kernels.array_api import Array, array_namespace, is_complex, is_foreign, to_numpy, zeros
 from skaud.kernels.cochlear import compress, compress_adjoint, inhibit, inhibit_adjoint, log_magnitude
 from skaud.kernels.leaky_integrator import (
     factor_adjoint,
@@ -83,7 +83,7 @@ class Spectrogram(Engine):
 
     @memory_used_again()
     def run(
-        self, x: Any, state: SpectrogramState, outputs: Sequence[str], frame_samples: int | None
+        self, x: Array, state: SpectrogramState, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, SpectrogramState]:
         """Run as many whole blocks as there are now."""
         rows = self._rows(x)
@@ -94,7 +94,7 @@ class Spectrogram(Engine):
         rest = joined[..., n_whole:]
         return responses, state._replace(waiting=rest.copy() if isinstance(rest, np.ndarray) else rest)
 
-    def whole(self, x: Any, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+    def whole(self, x: Array, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """Responses to whole clips: of one that is shorter than a frame of the spectrogram, that frame."""
         return self._run_to_the_end(self._rows(x), self.start(*x.shape[:2]), outputs, frame_samples)
 
@@ -106,7 +106,7 @@ class Spectrogram(Engine):
 
     @memory_used_again()
     def _run_to_the_end(
-        self, x: Any, state: SpectrogramState, outputs: Sequence[str], frame_samples: int | None
+        self, x: Array, state: SpectrogramState, outputs: Sequence[str], frame_samples: int | None
     ) -> Responses:
         n_samples = x.shape[-1]
         batches = self._batches(n_samples, is_first=state.n_done == 0)
@@ -124,7 +124,7 @@ class Spectrogram(Engine):
 
     def _run_batches(
         self,
-        x: Any,
+        x: Array,
         batches: Sequence[tuple[int, fourier.Block, int]],
         state: SpectrogramState,
         outputs: Sequence[str],
@@ -160,7 +160,7 @@ class Spectrogram(Engine):
 
     def _respond(
         self, cochlea: Callable, stages: Sequence[str], outputs: Sequence[str], overlap: int, group: slice
-    ) -> dict[str, Any]:
+    ) -> dict[str, Array]:
         """Responses (n_rows, n_channels, n_blocks, n_new) of some channels; of the spectrogram, sums of its periods."""
         channels = slice(group.start, group.stop + overlap)
         found = self._forward(cochlea(channels), channels, stages)
@@ -170,7 +170,7 @@ class Spectrogram(Engine):
             found |= {name: found[name][:, :-1, ...] for name in (COCHLEA, COMPRESSED)}
         return {name: found[name] for name in outputs}
 
-    def _cochlea_of(self, new: Any, past: Any, block: fourier.Block) -> Callable[[slice], Any]:
+    def _cochlea_of(self, new: Array, past: Array, block: fourier.Block) -> Callable[[slice], Array]:
         """What gives some channels of the filters' response to blocks, or of x, where there are no filters."""
         filters = self.design.filters
         if filters is None:
@@ -181,7 +181,7 @@ class Spectrogram(Engine):
         x_hat, spectra = fourier.block_spectra(new, past, block), filters.spectra(block, new)
         return lambda channels: fourier.filter_blocks(x_hat, spectra[channels, :], block)
 
-    def _forward(self, y: Any, channels: slice, stages: Sequence[str], *, keep_log: bool = False) -> dict[str, Any]:
+    def _forward(self, y: Array, channels: slice, stages: Sequence[str], *, keep_log: bool = False) -> dict[str, Array]:
         """Responses from the filters to the inhibition, or to what comes before the first stage, under its name."""
         found = {COCHLEA: y}
         if COMPRESSED in stages:
@@ -197,15 +197,17 @@ class Spectrogram(Engine):
         found[INHIBITED] = y
         return found
 
-    def record(self, x: Any, output: str, frame_samples: int | None) -> tuple[Any, SpectrogramTape]:
+    def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, SpectrogramTape]:
         """Response to whole clips, and their tape."""
         return self.whole(x, (output,), frame_samples)[output], SpectrogramTape(x, output, frame_samples)
 
     @memory_used_again()
-    def pull_back(self, tape: SpectrogramTape, bar: Any, wanted: Sequence[str]) -> tuple[Any, tuple[np.ndarray, ...]]:
+    def pull_back(
+        self, tape: SpectrogramTape, bar: Array, wanted: Sequence[str]
+    ) -> tuple[Array, tuple[np.ndarray, ...]]:
         """Bars of x and of the coefficients, batch by batch."""
         rows, xp = self._rows(tape.x), array_namespace(tape.x)
-        bars: dict[str, Any] = {
+        bars: dict[str, Array] = {
             COMPRESSED: np.zeros(self.design.n_channels), INHIBITED: np.zeros(2), SLOPE: 0.0, FACTOR: 0.0
         }  # fmt: skip
         if not wanted:
@@ -223,7 +225,7 @@ class Spectrogram(Engine):
         groups = fourier.channel_groups(rows, self.design.n_channels - overlap)
         start = self.start(n_rows, 1)
         past, level = beside(start.past, rows), beside(start.level, rows)
-        x_bars: list[Any] = []
+        x_bars: list[Array] = []
         with fourier.threads(self.n_threads) as map_in_order:
             for begin, block, end in batches:
                 new, own_bar = piece(rows, begin, end), piece(bar, begin // period, end // period)
@@ -250,18 +252,18 @@ class Spectrogram(Engine):
 
     def _reverse(
         self,
-        bar: Any,
+        bar: Array,
         cochlea: Callable,
         block: fourier.Block,
         stages: Sequence[str],
         overlap: int,
         for_x: bool,
         group: slice,
-    ) -> tuple[slice, dict[str, Any], Any]:
+    ) -> tuple[slice, dict[str, Array], Array]:
         """Adjoint for some channels: these, bars of coefficients, and that of x or of its spectra."""
         channels = slice(group.start, group.stop + overlap)
         forward = self._forward(cochlea(channels), channels, stages, keep_log=True)
-        bars: dict[str, Any] = {}
+        bars: dict[str, Array] = {}
         bar = bar[:, group if overlap else channels, ...]
         # spectrogram = leak(weigh(inhibited))
         if SPECTROGRAM in stages:
@@ -287,7 +289,7 @@ class Spectrogram(Engine):
             bar = fourier.filter_blocks_adjoint(bar, self.design.filters.spectra(block, bar)[channels, :], block)
         return channels, bars, bar
 
-    def _add_x_bar(self, x_bars: list[Any], found: list[Any], block: fourier.Block, overlap: int) -> None:
+    def _add_x_bar(self, x_bars: list[Array], found: list[Array], block: fourier.Block, overlap: int) -> None:
         """Append the bar of a batch's samples, and add that of the samples before to the batch before."""
         if self.takes_channels:
             x_bars.append(join_groups(found, overlap)[:, :, 0, :])
@@ -298,7 +300,7 @@ class Spectrogram(Engine):
             x_bars[-1] = join([x_bars[-1][:, :kept], x_bars[-1][:, kept:] + past_bar], -1)
         x_bars.append(new_bar)
 
-    def _coefficient_bars(self, bars: dict[str, Any]) -> tuple[np.ndarray, ...]:
+    def _coefficient_bars(self, bars: dict[str, Array]) -> tuple[np.ndarray, ...]:
         """Bars as the coefficients stand, 0 of what the output does not depend on."""
         if SPECTROGRAM in self.outputs:
             assert self.design.decay is not None
@@ -331,7 +333,7 @@ class Spectrogram(Engine):
             return [(0, fourier.Block(end, 1, 0), end)] if end else []
         return fourier.batches(self.block, n_samples, self.design.period, is_first=is_first)
 
-    def _rows(self, x: Any) -> Any:
+    def _rows(self, x: Array) -> Array:
         rows = x if is_foreign(x) else np.ascontiguousarray(x, self.dtype)
         return array_namespace(x).reshape(rows, (x.shape[0] * x.shape[1], *x.shape[2:]))
 

@@ -1,11 +1,11 @@
 """What a run of the auditory spectrogram works on: coefficients of its stages, state, tape, pieces of arrays."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from skaud.kernels.array_api import array_namespace, constant, is_foreign, zeros
+from skaud.kernels.array_api import Array, array_namespace, constant, is_foreign, zeros
 from skaud.kernels.fourier import FilterBank
 
 OUTPUTS = COCHLEA, COMPRESSED, INHIBITED, SPECTROGRAM = "cochlea", "compressed", "inhibited", "spectrogram"
@@ -43,10 +43,10 @@ class SpectrogramState(NamedTuple):
     """
 
     n_ears: int
-    past: Any
-    waiting: Any
-    level: Any
-    frame: Any
+    past: Array
+    waiting: Array
+    level: Array
+    frame: Array
     n_done: int  # samples that went through
 
     def copy(self) -> "SpectrogramState":
@@ -62,32 +62,32 @@ class SpectrogramState(NamedTuple):
 class SpectrogramTape(NamedTuple):
     """What the adjoint must know of a run."""
 
-    x: Any
+    x: Array
     output: str
     frame_samples: int | None
 
 
-def beside(array: Any, x: Any) -> Any:
+def beside(array: Array, x: Array) -> Array:
     """An array of the state beside x."""
     return constant(array, x) if is_foreign(x) else array
 
 
-def piece(x: Any, begin: int, end: int) -> Any:
+def piece(x: Array, begin: int, end: int) -> Array:
     """Part of x, with silence where it ends before."""
     return fit_length(x[..., begin : min(end, x.shape[-1])], end - begin)
 
 
-def fit_length(x: Any, n: int) -> Any:
+def fit_length(x: Array, n: int) -> Array:
     if x.shape[-1] >= n:
         return x[..., :n]
     return join([x, zeros((*x.shape[:-1], n - x.shape[-1]), x)], -1)
 
 
-def join(pieces: list[Any], axis: int) -> Any:
+def join(pieces: list[Array], axis: int) -> Array:
     return pieces[0] if len(pieces) == 1 else array_namespace(pieces[0]).concat(pieces, axis=axis)
 
 
-def join_groups(groups: list[Any], overlap: int) -> Any:
+def join_groups(groups: list[Array], overlap: int) -> Array:
     """Bars of groups of channels side by side; with overlap, neighbours share a channel, and add there."""
     pieces = groups[:1]
     for own in groups[1:]:
@@ -98,7 +98,7 @@ def join_groups(groups: list[Any], overlap: int) -> Any:
     return join(pieces, 1)
 
 
-def past_after(past: Any, new: Any) -> Any:
+def past_after(past: Array, new: Array) -> Array:
     """Samples that the next block hears."""
     n, n_new = past.shape[-1], new.shape[-1]
     return new[..., n_new - n :] if n_new >= n else join([past[..., n_new:], new], -1)

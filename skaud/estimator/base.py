@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in
 
 from skaud._fitted import as_designed, as_fitted, forget, parameter_names, remember_parameters, unfitted_on_failure
+from skaud._types import Features, Rates, Signals, Targets
 from skaud._warnings import each_once
 from skaud.estimator.limits import check_constraints, design_within_limits
 from skaud.estimator.movable import MovableModel
@@ -64,7 +65,7 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
 
     # --- scikit-learn's methods ---
 
-    def fit(self, X: Any = None, y: Any = None, sample_rate: Any = None) -> Self:
+    def fit(self, X: Signals = None, y: Targets = None, sample_rate: Rates = None) -> Self:
         """Design the model from its parameters.
 
         Parameters
@@ -107,7 +108,7 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
             design_within_limits(self)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None, sample_rate: Any = None) -> Any:
+    def fit_transform(self, X: Signals, y: Targets = None, sample_rate: Rates = None) -> Features:
         """Fit, then transform the same signals.
 
         Parameters
@@ -128,7 +129,7 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
             return self.fit(X, y, sample_rate=sample_rate).transform(X, sample_rate=sample_rate)
 
     @as_fitted
-    def transform(self, X: Any, sample_rate: Any = None) -> Any:
+    def transform(self, X: Signals, sample_rate: Rates = None) -> Features:
         """Compute features.
 
         Parameters
@@ -216,7 +217,7 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
     # --- the models' own methods ---
 
     @as_designed
-    def simulate(self, X: Any, outputs: str | Sequence[str] | None = None, sample_rate: Any = None) -> Bunch:
+    def simulate(self, X: Signals, outputs: str | Sequence[str] | None = None, sample_rate: Rates = None) -> Bunch:
         """Responses of the model's stages at full rate.
 
         A model that is not fitted designs itself for the call, if it has nothing to find; so do `initial_state` and
@@ -252,7 +253,9 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
             bunch[name] = sounds.place.give(stack(arrays) if sounds.is_array else arrays)
         return bunch
 
-    def movable(self, X: Any, sample_rate: Any = None, *, fixed: Mapping[str, Value] | None = None) -> MovableModel:
+    def movable(
+        self, X: Signals, sample_rate: Rates = None, *, fixed: Mapping[str, Value] | None = None
+    ) -> MovableModel:
         """Give a fitted clone whose parameters a fit can move, with X for it to hear.
 
         What the model's own fit would learn from labels it does not learn; what it finds without, as in an audiogram,
@@ -308,7 +311,7 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
         """Refuse a sample rate that is none, or that the design was not made for."""
         check_rate("sample_rate", self.sample_rate)
 
-    def _designed_for(self, X: Any) -> Self:
+    def _designed_for(self, X: Signals) -> Self:
         """A copy that is designed, for a call that takes X or, with None, nothing."""
         return clone(self).fit()
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from skaud._types import Signals, Targets
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 try:
@@ -28,7 +30,7 @@ def with_callbacks(method: Method) -> Method:
 class FitProgress:
     """What callbacks, and who reads what `verbose` prints, see of a fit: an iteration is a task."""
 
-    def __init__(self, estimator: Any, X: Any, y: Any, *, max_iter: int | None, verbose: int = 0) -> None:
+    def __init__(self, estimator: Any, X: Signals, y: Targets, *, max_iter: int | None, verbose: int = 0) -> None:
         self.estimator = estimator
         self.verbose = verbose
         self.n_iter = 0

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from skaud._types import Features, Signals
 from skaud.engines.device import device_errors, engine_for, refuse_worker
 from skaud.engines.engine import Engine, frame_of, respond
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
@@ -37,7 +38,7 @@ class OnDevice(Listening):
             found = self._respond_on_device(sounds, names, None)
             return {name: self._without_ears(groups, sounds) for name, groups in found.items()}
 
-    def _vjp_on_device(self, sounds: Sounds, names: tuple[str, ...], output: str) -> tuple[Any, Pullback]:
+    def _vjp_on_device(self, sounds: Sounds, names: tuple[str, ...], output: str) -> tuple[Features, Pullback]:
         who, place, n_signals = type(self).__name__, sounds.place, len(sounds.rates)
         source, frame_samples = (self.output, self.frame_samples()) if output == "features" else (output, None)
         pooled = output == "features" and self.pooling is not None
@@ -78,7 +79,7 @@ class OnDevice(Listening):
 
         return value, pullback
 
-    def _transform_chunk_on_device(self, X: Any, place: Place, state: StreamState) -> tuple[Any, StreamState]:
+    def _transform_chunk_on_device(self, X: Signals, place: Place, state: StreamState) -> tuple[Any, StreamState]:
         refuse_worker(place)
         state.check_place(str(place))
         shape = state.check_chunk(stand_in(X), self._channels_in()).shape
@@ -144,7 +145,7 @@ class OnDevice(Listening):
         return shape if sounds.has_ears else shape[1:]
 
 
-def _empty_chunk(X: Any, shape: tuple[int, ...], dtype: str) -> Any:
+def _empty_chunk(X: Signals, shape: tuple[int, ...], dtype: str) -> Any:
     """A chunk without samples, which a stream may have."""
     return array_namespace(X).reshape(as_dtype(X, dtype), shape)
 

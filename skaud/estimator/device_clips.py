@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from skaud._types import Signals
 from skaud.estimator.sounds import check_finite, warn_integers
 from skaud.kernels.array_api import array_namespace, as_dtype, to_numpy
 from skaud.kernels.batches import clip_of, dtype_of, zeros_of_no_size
 
 
-def stand_in(X: Any) -> Any:
+def stand_in(X: Signals) -> Any:
     """NumPy arrays of the shapes of X, a list or an array, which take no memory: so that one code checks all shapes."""
     if isinstance(X, list):
         warn_integers([dtype_of(clip) for clip in X])
@@ -19,7 +20,7 @@ def stand_in(X: Any) -> Any:
     return zeros_of_no_size(X)
 
 
-def as_clips(X: Any, shapes: Sequence[tuple[int, ...]], dtype: str) -> Any:
+def as_clips(X: Signals, shapes: Sequence[tuple[int, ...]], dtype: str) -> Any:
     """Clips of X in a dtype, each shaped so: a list, or one array where X is one; an error where one is not finite."""
     if isinstance(X, list):
         xp = array_namespace(X[0])

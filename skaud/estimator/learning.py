@@ -8,6 +8,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _num_samples
 
 from skaud._fitted import unfitted_on_failure
+from skaud._types import Features, Rates, Signals, Targets
 from skaud._warnings import each_once
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.callbacks import CallbackSupportMixin, FitProgress, with_callbacks
@@ -33,7 +34,7 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
     _parameter_constraints: dict = {"learn": [str, "array-like", Learn, None]}
 
     @with_callbacks
-    def fit(self, X: Any = None, y: Any = None, sample_rate: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Signals = None, y: Targets = None, sample_rate: Rates = None, sample_weight: Any = None) -> Self:
         """Design the model from its parameters, and learn those that `learn` names.
 
         Parameters
@@ -89,7 +90,9 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
         progress.close()
         return self
 
-    def fit_transform(self, X: Any, y: Any = None, sample_rate: Any = None, sample_weight: Any = None) -> Any:
+    def fit_transform(
+        self, X: Signals, y: Targets = None, sample_rate: Rates = None, sample_weight: Any = None
+    ) -> Features:
         """Fit, then transform the same signals.
 
         Parameters
@@ -139,7 +142,7 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
             self.validation_scores_ = trained.scores
         warn_unless_converged(model.name, trained.solution)
 
-    def _designed_for(self, X: Any) -> Self:
+    def _designed_for(self, X: Signals) -> Self:
         if self._how_to_learn().names is not None:
             raise NotFittedError(
                 f"{type(self).__name__} has learn={self.learn!r} and is not fitted: what it learns is not known yet. "

@@ -19,7 +19,7 @@ def check_constraints(estimator: Any) -> None:
             _check_numbers(name, value)
 
 
-def _check_numbers(name: str, value: Any) -> None:
+def _check_numbers(name: str, value: object) -> None:
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, and every number counts; pass one without a mask.")
     try:
@@ -67,7 +67,7 @@ def _problem(estimator: Any) -> str | None:
     return None
 
 
-def _numbers(value: Any, depth: int = 0) -> Iterable[Any]:
+def _numbers(value: object, depth: int = 0) -> Iterable[Any]:
     """All numbers in a value: those of arrays, of sequences, and of objects of this package."""
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "fc":
@@ -113,7 +113,7 @@ def _with_default(estimator: Any, name: str) -> Any:
     return other
 
 
-def short(value: Any) -> str:
+def short(value: object) -> str:
     """Text of a value, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:80]}..."

@@ -1,11 +1,11 @@
 """How a model hears clips: at its rate, at its level, with the axes that it takes."""
 
 from numbers import Real
-from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
+from skaud._types import Rates, Signals, Targets
 from skaud._warnings import warn_caller
 from skaud.audio import resample_array
 from skaud.engines.device import REMEDY, refuse_worker
@@ -22,11 +22,11 @@ class Listening(Model):
 
     _rates_told_ = False  # whether fit was told rates, which later plain samples would lack
 
-    def _check_sounds(self, X: Any, sample_rate: Any, **options: bool) -> Sounds:
+    def _check_sounds(self, X: Signals, sample_rate: Rates, **options: bool) -> Sounds:
         """Clips of X, validated, with one axis or several between ears and samples; as `check_sounds`."""
         return check_sounds(self, X, sample_rate, **options)
 
-    def _check_meant(self, y: Any) -> None:
+    def _check_meant(self, y: Targets) -> None:
         """Refuse, or warn of, what is a number but hardly one that is meant."""
         if isinstance(y, Real) or (isinstance(y, np.ndarray) and y.ndim == 0):
             raise TypeError(f"y={y!r} is a number, not labels; if it is the rate of the clips, pass sample_rate={y!r}.")
@@ -37,7 +37,7 @@ class Listening(Model):
                 "samples or milliseconds: 10 ms are 0.010."
             )
 
-    def _take_sounds(self, X: Any, sample_rate: Any, **options: bool) -> Sounds:
+    def _take_sounds(self, X: Signals, sample_rate: Rates, **options: bool) -> Sounds:
         """Clips of X, of any library, validated; those of a device stay there, in the model's dtype."""
         X, place = take(X)
         if place.on_host:
@@ -53,7 +53,9 @@ class Listening(Model):
                 )
         return sounds._replace(clips=as_clips(X, [clip.shape for clip in sounds.clips], self.dtype), place=place)
 
-    def _sounds(self, X: Any, sample_rate: Any, *, fixed_length: bool = False, at_model_rate: bool = False) -> Sounds:
+    def _sounds(
+        self, X: Signals, sample_rate: Rates, *, fixed_length: bool = False, at_model_rate: bool = False
+    ) -> Sounds:
         """Clips at the model's rate, as they were given otherwise."""
         sounds = self._take_sounds(X, sample_rate, fixed_length=fixed_length)
         rates = sounds.rates
@@ -85,7 +87,7 @@ class Listening(Model):
                 warn_of_powers(mean_squares(sounds.clips), scales)
         return sounds
 
-    def hear(self, X: Any, sample_rate: Any = None, *, at_model_rate: bool = False) -> Sounds:
+    def hear(self, X: Signals, sample_rate: Rates = None, *, at_model_rate: bool = False) -> Sounds:
         """Clips as the kernel takes them, at its rate and level and in the model's dtype.
 
         With at_model_rate, clips at another rate are an error: derivatives are those by samples at the model's.

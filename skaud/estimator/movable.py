@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from skaud._types import Features
 from skaud.engines.engine import STEP, respond
 from skaud.estimator.sounds import Sounds
 from skaud.estimator.vjp import Differentiable
@@ -80,7 +81,7 @@ class MovableModel:
 
     def vjp(
         self, names: tuple[str, ...], output: str = "features", *, some: Sequence[int] | None = None
-    ) -> tuple[Any, Pullback]:
+    ) -> tuple[Features, Pullback]:
         """Response to all clips, or to some, and its pullback, as `vjp` of the model has them."""
         assert self._sounds is not None
         if output != "features":

@@ -84,7 +84,7 @@ def check_gradients(estimator: Any, grads: Mapping[str, Any], bars: Iterable[np.
             )
 
 
-def check_value_bar(value_bar: Any, value: Any) -> None:
+def check_value_bar(value_bar: Any, value: object) -> None:
     """Refuse derivatives by a value, an array or several, that are not shaped as it."""
     found, wanted = _shapes(value_bar), _shapes(value)
     if found != wanted:
@@ -92,7 +92,7 @@ def check_value_bar(value_bar: Any, value: Any) -> None:
         raise ValueError(f"value_bar has {has} where value has {wanted}; pass one derivative for every entry of value.")
 
 
-def _shapes(value: Any) -> list[tuple[int, ...]] | None:
+def _shapes(value: object) -> list[tuple[int, ...]] | None:
     """Shapes of the entries of an array, of any library, or of a list; None of what has no entries."""
     if hasattr(value, "shape"):
         return [tuple(value.shape[1:])] * value.shape[0] if len(value.shape) else None

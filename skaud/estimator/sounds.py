@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.utils import InputTags
 from sklearn.utils.validation import check_array, validate_data
 
+from skaud._types import Rates, Signals
 from skaud._warnings import warn_caller
 from skaud.kernels.array_api import HOST, Place, host_view, is_array
 from skaud.kernels.batches import clip_of
@@ -55,7 +56,7 @@ class Sounds(NamedTuple):
 
 
 def check_sounds(
-    estimator: Any, X: Any, sample_rate: Any = None, *, reset: bool = False, fixed_length: bool = False
+    estimator: Any, X: Signals, sample_rate: Rates = None, *, reset: bool = False, fixed_length: bool = False
 ) -> Sounds:
     """Validate X, whatever form it has, and the rates of its clips.
 
@@ -103,7 +104,7 @@ def check_sounds(
     return _check_matrix(estimator, array, sample_rate, reset, fixed_length)._replace(index=index)
 
 
-def _check_matrix(estimator: Any, array: Any, sample_rate: Any, reset: bool, fixed_length: bool) -> Sounds:
+def _check_matrix(estimator: Any, array: Any, sample_rate: Rates, reset: bool, fixed_length: bool) -> Sounds:
     """Sounds of X (n_signals, n_samples): an array, nested lists or a data frame of numbers."""
     if 0 in array.shape:  # in the words of scikit-learn, which has other ones for data frames
         what = "sample(s)" if len(array) == 0 else "feature(s)"
@@ -156,7 +157,7 @@ def _warn_short_rows(shape: tuple[int, int], rate: float) -> None:
         )
 
 
-def _check_rates(sample_rate: Any, n_signals: int, default: float) -> list[float]:
+def _check_rates(sample_rate: Rates, n_signals: int, default: float) -> list[float]:
     """Sample rate of every clip, from None (the model's), a number, or one a clip."""
     if sample_rate is None:
         return [default] * n_signals
@@ -189,7 +190,7 @@ def _forget_length(estimator: Any, reset: bool) -> None:
         del estimator.n_features_in_
 
 
-def _check_clips(estimator: Any, items: list[Clip], sample_rate: Any, index: Any) -> Sounds:
+def _check_clips(estimator: Any, items: list[Clip], sample_rate: Rates, index: Any) -> Sounds:
     """Sounds of a list of clips, whose lengths may differ."""
     clips: list[np.ndarray] = []
     for i, (item, _, _) in enumerate(items):
@@ -219,7 +220,7 @@ def _check_clips(estimator: Any, items: list[Clip], sample_rate: Any, index: Any
     return Sounds(clips, has_ears, False, index, rates, [item.rms_one_db_spl for item in items], known)
 
 
-def _rates_of_clips(items: list[Clip], sample_rate: Any, model_rate: float) -> tuple[list[float], bool]:
+def _rates_of_clips(items: list[Clip], sample_rate: Rates, model_rate: float) -> tuple[list[float], bool]:
     """Rate of every clip, which it knows or was told, or else is the model's; and whether they are known."""
     known = [item.sample_rate is not None for item in items]
     rates = _check_rates(sample_rate, len(items), model_rate)

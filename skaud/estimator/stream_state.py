@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from skaud._types import Signals
 from skaud.estimator.sounds import check_real
 from skaud.sound.refused import refuse_masked
 
@@ -52,7 +53,7 @@ class StreamState:
                 "with initial_state()."
             )
 
-    def check_chunk(self, X: Any, channels: tuple[int, ...] = ()) -> np.ndarray:
+    def check_chunk(self, X: Signals, channels: tuple[int, ...] = ()) -> np.ndarray:
         """Samples (n_signals, n_ears, [n_channels,] n_samples) with which the stream may go on, if they are finite."""
         ears = () if self.n_ears is None else (self.n_ears,)
         shape = (self.n_signals, *ears, *channels)

@@ -8,6 +8,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
 from skaud._fitted import as_designed
+from skaud._types import Features, Signals
 from skaud.engines.engine import frame_of
 from skaud.estimator.computing import Computing
 from skaud.estimator.results import check_gradients, check_responses, check_rows, check_value_bar, stack
@@ -38,7 +39,9 @@ class Differentiable(Computing):
     """What takes derivatives back through a model."""
 
     @as_designed
-    def vjp(self, X: Any, wrt: str | Sequence[str] | None = None, output: str = "features") -> tuple[Any, Pullback]:
+    def vjp(
+        self, X: Signals, wrt: str | Sequence[str] | None = None, output: str = "features"
+    ) -> tuple[Features, Pullback]:
         """Response, and the function that takes derivatives back through it.
 
         Where an objective depends on the response by ``value_bar``, it depends on the samples and the parameters by
@@ -96,7 +99,9 @@ class Differentiable(Computing):
 
         return place.give(value), pullback_of_library
 
-    def vjp_of_sounds(self, sounds: Sounds, names: tuple[str, ...], output: str = "features") -> tuple[Any, Pullback]:
+    def vjp_of_sounds(
+        self, sounds: Sounds, names: tuple[str, ...], output: str = "features"
+    ) -> tuple[Features, Pullback]:
         """`vjp` of sounds that are checked: at the model's rate and level, in its dtype."""
         if not sounds.place.on_host:
             return self._vjp_on_device(sounds, names, output)
@@ -117,7 +122,7 @@ class Differentiable(Computing):
         (check_rows if pooled else check_responses)(self, responses, sounds.clips, range(len(responses)))
         own_shapes = [response.shape for response in responses]
         whole = responses if pooled or sounds.has_ears else [response[0] for response in responses]
-        value: Any = stack(whole) if pooled or sounds.is_array else whole
+        value: Features = stack(whole) if pooled or sounds.is_array else whole
 
         def pullback(value_bar: Any) -> dict[str, Any]:
             check_value_bar(value_bar, value)

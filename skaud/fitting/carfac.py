@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from skaud.design.carfac_hair_cell import ihc_conductance
 from skaud.design.erb import erb_hz
-from skaud.fitting.movable import Bounds
+from skaud.fitting.movable import Bounds, Parameters
 from skaud.hearing.audiogram import Audiogram
 
 # Learning keeps this factor from where the recursion is no longer stable, and moves time constants of the hair cell by
@@ -82,7 +82,7 @@ def reasons_for_no_effect(model: DesignedCARFAC) -> dict[str, str]:
     return reasons | dict.fromkeys(beside, "what it acts on does not reach the synapse")
 
 
-def learning_bounds(model: DesignedCARFAC, parameters: dict[str, Any]) -> dict[str, Bounds]:
+def learning_bounds(model: DesignedCARFAC, parameters: Parameters) -> dict[str, Bounds]:
     """Lowest and highest values of what can be learned; any values within them together give a stable recursion."""
     tau = {name: float(parameters[name]) for name in parameters if name.startswith("tau")}
     pole_hz, sample = model.pole_frequencies_hz_, MARGIN / model.sample_rate

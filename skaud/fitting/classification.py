@@ -10,6 +10,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 
+from skaud._types import Features, Targets
 from skaud._warnings import warn_caller
 from skaud.fitting.movable import Movable, Pullback, Value
 from skaud.fitting.parameters import BoundedParameters
@@ -24,7 +25,7 @@ class Labels:
     weights : (n_signals,) of the clips; those of weight 0 are as good as left out, with a class that no other has
     """
 
-    def __init__(self, y: Any, n_signals: int, *, a_frame: bool, weights: np.ndarray | None = None) -> None:
+    def __init__(self, y: Targets, n_signals: int, *, a_frame: bool, weights: np.ndarray | None = None) -> None:
         self.weights = np.ones(n_signals) if weights is None else weights
         if y is None:
             raise ValueError(
@@ -251,7 +252,7 @@ class SoftmaxObjective:
         for begin in range(0, len(indices), self.signals_at_once):
             yield [int(i) for i in indices[begin : begin + self.signals_at_once]]
 
-    def _vjp(self, part: list[int], names: tuple[str, ...]) -> tuple[Any, Pullback]:
+    def _vjp(self, part: list[int], names: tuple[str, ...]) -> tuple[Features, Pullback]:
         return self.model.vjp(names, some=part)
 
     def _rows(self, value: np.ndarray) -> np.ndarray:

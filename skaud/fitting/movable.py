@@ -6,6 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from skaud._types import Features
+
 Value = float | np.ndarray  # of a parameter that moves
 Bounds = tuple[npt.ArrayLike, npt.ArrayLike]  # lowest and highest value
 Parameters = dict[str, Any]  # by name; their kinds are those of the constructor
@@ -48,5 +50,5 @@ class Movable(Protocol):
 
     def vjp(
         self, names: tuple[str, ...], output: str = "features", *, some: Sequence[int] | None = None
-    ) -> tuple[Any, Pullback]:
+    ) -> tuple[Features, Pullback]:
         """Response to the clips, and its pullback."""

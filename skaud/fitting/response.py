@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
+from skaud._types import Features, Signals
 from skaud.fitting.movable import Bounds, Movable
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import minimize_lbfgs, warn_unless_converged
@@ -28,7 +29,7 @@ FLOOR = 0.03  # of the strongest channel: a weaker one counts no more than if it
 
 def fit_response(
     estimator: Any,
-    X: Any,
+    X: Signals,
     target: Any,
     *,
     learn: str | Sequence[str],
@@ -158,7 +159,7 @@ class _ResponseObjective:
         return loss + self.prior_weight * float(moved @ moved) / u.size, gradient
 
 
-def _check_target(target: Any, value: Any) -> list[np.ndarray]:
+def _check_target(target: Any, value: Features) -> list[np.ndarray]:
     """Target, clip by clip, shaped as the response."""
     responses, wanted = [np.asarray(t) for t in of_host(target, "target")], [v.shape for v in value]
     if len(responses) != len(wanted):

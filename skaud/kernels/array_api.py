@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+Array = Any  # NumPy's, or that of another library, which has the array API
+
 _TABLES = ("pandas", "polars", "pyarrow", "skaud", "scipy")  # whose columns may be arrays, but hold clips
 _PLAIN = (np.ndarray, np.generic, list, tuple, dict, str, bytes, int, float, complex, type(None))
 
@@ -24,7 +26,7 @@ class Place(NamedTuple):
     library: str
     device: str
     on_host: bool
-    like: Any = None
+    like: Array = None
 
     @property
     def on_cuda(self) -> bool:
@@ -38,7 +40,7 @@ class Place(NamedTuple):
         """Whether arrays of both can be computed together."""
         return self[:3] == other[:3]
 
-    def give(self, result: Any) -> Any:
+    def give(self, result: Array) -> Any:
         """What was computed, in the library of the array: a list entry by entry, NumPy's without a copy if it can."""
         if isinstance(result, list):
             return [self.give(entry) for entry in result]
@@ -98,7 +100,7 @@ def of_host(values: Any, name: str) -> Any:
     return [to_numpy(entry) for entry in taken] if isinstance(taken, (list, tuple)) else to_numpy(taken)
 
 
-def is_array(x: Any) -> bool:
+def is_array(x: Array) -> bool:
     """Whether x is an array of another library than NumPy, of the host or of a device."""
     if isinstance(x, _PLAIN) or type(x).__module__.split(".")[0] in _TABLES:
         return False
@@ -106,7 +108,7 @@ def is_array(x: Any) -> bool:
     return isinstance(x, memoryview) or _is_of(x, "dask") or any(hasattr(x, mark) for mark in marks)
 
 
-def place_of(x: Any, name: str = "X") -> Place:
+def place_of(x: Array, name: str = "X") -> Place:
     """Where an array lies; an error where its samples are not there yet."""
     if isinstance(x, (np.ndarray, np.generic)):
         return HOST
@@ -142,7 +144,7 @@ def place_of(x: Any, name: str = "X") -> Place:
     return Place(library, "cpu", True, x if hasattr(x, "__array_namespace__") else None)
 
 
-def to_numpy(x: Any) -> np.ndarray:
+def to_numpy(x: Array) -> np.ndarray:
     """An array in the memory of the host, wherever it lies: the one way from a device."""
     if hasattr(x, "get"):  # cupy refuses an implicit copy
         return x.get()
@@ -153,7 +155,7 @@ def to_numpy(x: Any) -> np.ndarray:
     return host_view(x.detach().cpu() if hasattr(x, "detach") else x)  # torch
 
 
-def host_view(x: Any, name: str = "X") -> np.ndarray:
+def host_view(x: Array, name: str = "X") -> np.ndarray:
     """An array of the host as NumPy's, without a copy where its library allows that."""
     if _library(x) == "torch" and x.requires_grad:
         raise TypeError(
@@ -178,7 +180,7 @@ def host_view(x: Any, name: str = "X") -> np.ndarray:
     return array
 
 
-def _taken(x: Any, place: Place, name: str) -> Any:
+def _taken(x: Array, place: Place, name: str) -> Array:
     if place.on_host:
         return host_view(x, name)
     if place.library == "torch" and x.requires_grad:
@@ -195,21 +197,21 @@ def _taken(x: Any, place: Place, name: str) -> Any:
     return x
 
 
-def _library(x: Any) -> str:
+def _library(x: Array) -> str:
     for name in ("torch", "jax"):  # also of classes derived from theirs
         if _is_of(x, name, "Tensor" if name == "torch" else "Array"):
             return name
     return type(x).__module__.split(".")[0]
 
 
-def _is_of(x: Any, library: str, base: str = "") -> bool:
+def _is_of(x: Array, library: str, base: str = "") -> bool:
     """Whether x is of a library, which is then imported; by the class that its arrays derive from, if there is one."""
     if base and library in sys.modules and isinstance(kind := getattr(sys.modules[library], base, None), type):
         return isinstance(x, kind)
     return type(x).__module__.split(".")[0] == library
 
 
-def _is_traced(x: Any) -> bool:
+def _is_traced(x: Array) -> bool:
     return isinstance(x, sys.modules["jax"].core.Tracer)
 
 
@@ -220,7 +222,7 @@ def _cuda(kind: str) -> str:
 # --- arrays as engines and kernels take them ---
 
 
-def array_namespace(x: Any) -> Any:
+def array_namespace(x: Array) -> Any:
     """Array API namespace of x (array-api-compat)."""
     if type(x) is np.ndarray:  # kernels ask a few hundred times a run, and array_api_compat takes microseconds
         import array_api_compat.numpy
@@ -231,19 +233,19 @@ def array_namespace(x: Any) -> Any:
     return array_api_compat.array_namespace(x)
 
 
-def is_foreign(x: Any) -> bool:
+def is_foreign(x: Array) -> bool:
     """Whether x is an array that an engine computes in its own library, and not NumPy's."""
     import array_api_compat
 
     return not isinstance(x, (np.ndarray, np.generic)) and array_api_compat.is_array_api_obj(x)
 
 
-def is_complex(x: Any) -> bool:
+def is_complex(x: Array) -> bool:
     """Whether an array of any library holds complex numbers; NumPy would ask for its samples to tell."""
     return array_namespace(x).isdtype(x.dtype, "complex floating") if is_foreign(x) else np.iscomplexobj(x)
 
 
-def fft_namespace(x: Any) -> Any:
+def fft_namespace(x: Array) -> Any:
     """Module with the FFTs for x: SciPy's for NumPy, which keep float32 in every version, else its namespace's own."""
     if is_foreign(x):
         return array_namespace(x).fft
@@ -252,7 +254,7 @@ def fft_namespace(x: Any) -> Any:
     return scipy.fft
 
 
-def constant(values: np.ndarray, x: Any) -> Any:
+def constant(values: np.ndarray, x: Array) -> Array:
     """NumPy values as an array beside x: of its kind, on its device, in its precision; one that is there as it is."""
     if is_foreign(values):
         return values
@@ -261,7 +263,7 @@ def constant(values: np.ndarray, x: Any) -> Any:
     return beside(np.asarray(values, dtype), x)
 
 
-def beside(values: np.ndarray, x: Any) -> Any:
+def beside(values: np.ndarray, x: Array) -> Array:
     """NumPy values, of their own dtype, as an array of the kind of x, on its device."""
     if not is_foreign(x):
         return values
@@ -269,7 +271,7 @@ def beside(values: np.ndarray, x: Any) -> Any:
     return array_namespace(x).asarray(np.array(values), device=_device(x))
 
 
-def as_dtype(x: Any, dtype: str) -> Any:
+def as_dtype(x: Array, dtype: str) -> Array:
     """An array in the dtype of that name, contiguous, without a copy where it is so; "float32" for torch, too."""
     xp = array_namespace(x)
     x = xp.astype(x, getattr(xp, dtype), copy=False)
@@ -278,24 +280,24 @@ def as_dtype(x: Any, dtype: str) -> Any:
     return xp.ascontiguousarray(x) if _is_of(x, "cupy") and hasattr(xp, "ascontiguousarray") else x
 
 
-def floating(x: Any) -> str:
+def floating(x: Array) -> str:
     """Dtype that an array is computed in: its own where that is float32 or float64, else float64, as on the host."""
     name = str(x.dtype).split(".")[-1]
     return name if name in ("float32", "float64") else "float64"
 
 
-def zeros(shape: tuple[int, ...], x: Any) -> Any:
+def zeros(shape: tuple[int, ...], x: Array) -> Array:
     """Zeros beside x: of its kind, on its device, of its dtype."""
     return array_namespace(x).zeros(shape, dtype=x.dtype, device=_device(x))
 
 
-def empty(shape: tuple[int, ...], x: Any, dtype: str | None = None) -> Any:
+def empty(shape: tuple[int, ...], x: Array, dtype: str | None = None) -> Array:
     """Array beside x whose numbers are yet to be written; of the dtype of x, or of that name."""
     xp = array_namespace(x)
     return xp.empty(shape, dtype=x.dtype if dtype is None else getattr(xp, dtype), device=_device(x))
 
 
-def stream_of(x: Any) -> int:
+def stream_of(x: Array) -> int:
     """Number of the CUDA stream that the library of x works on now: where kernels for x are to be launched."""
     if _library(x) == "torch":
         return sys.modules["torch"].cuda.current_stream(x.device).cuda_stream
@@ -304,12 +306,12 @@ def stream_of(x: Any) -> int:
     return 0
 
 
-def _device(x: Any) -> Any:
+def _device(x: Array) -> Any:
     import array_api_compat
 
     return array_api_compat.device(x)
 
 
-def _single_precision(x: Any) -> tuple[Any, Any]:
+def _single_precision(x: Array) -> tuple[Any, Any]:
     xp = array_namespace(x)
     return xp.float32, xp.complex64

@@ -1,19 +1,18 @@
 """Clips of any library, an array or a list of different lengths: grouped by shape, run side by side, put in order."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from skaud.kernels.array_api import array_namespace, beside
+from skaud.kernels.array_api import Array, array_namespace, beside
 
 
-def clip_of(clips: Any, i: int) -> Any:
+def clip_of(clips: Array, i: int) -> Array:
     """Clip i of a list, or of an array."""
     return clips[i] if isinstance(clips, list) else clips[i, ...]
 
 
-def groups_of(clips: Any) -> list[tuple[list[int], Any]]:
+def groups_of(clips: Array) -> list[tuple[list[int], Array]]:
     """(which clips, one array of them) for every shape: what runs side by side."""
     if not isinstance(clips, list):
         return [(list(range(clips.shape[0])), clips)]
@@ -24,18 +23,18 @@ def groups_of(clips: Any) -> list[tuple[list[int], Any]]:
     return [(indices, xp.stack([clips[i] for i in indices])) for indices in by_shape.values()]
 
 
-def in_order(groups: Sequence[tuple[list[int], Any]], *, is_array: bool) -> Any:
+def in_order(groups: Sequence[tuple[list[int], Array]], *, is_array: bool) -> Array:
     """What was computed of every group, (n_signals, ...), as one array, or clip by clip in a list."""
     if is_array:
         return groups[0][1]
-    ordered: list[Any] = [None] * sum(len(indices) for indices, _ in groups)
+    ordered: list[Array] = [None] * sum(len(indices) for indices, _ in groups)
     for indices, computed in groups:
         for k, i in enumerate(indices):
             ordered[i] = computed[k, ...]
     return ordered
 
 
-def rows_in_order(groups: Sequence[tuple[list[int], Any]]) -> Any:
+def rows_in_order(groups: Sequence[tuple[list[int], Array]]) -> Array:
     """Rows of features of every group, (n_signals, n_features), as one array in the order of the clips."""
     if len(groups) == 1:
         return groups[0][1]
@@ -45,19 +44,19 @@ def rows_in_order(groups: Sequence[tuple[list[int], Any]]) -> Any:
     return xp.take(rows, beside(order, rows), axis=0)
 
 
-def all_finite(x: Any) -> bool:
+def all_finite(x: Array) -> bool:
     """Whether no element is NaN or infinite; asked of the device."""
     xp = array_namespace(x)
     return bool(xp.all(xp.isfinite(x)))
 
 
-def zeros_of_no_size(x: Any) -> np.ndarray:
+def zeros_of_no_size(x: Array) -> np.ndarray:
     """NumPy array of the shape of x which takes no memory: so that one code checks the shapes of all kinds."""
     kind = dtype_of(x).kind
     return np.broadcast_to(np.zeros((), "c8" if kind == "c" else "f4"), tuple(x.shape))
 
 
-def dtype_of(x: Any) -> np.dtype:
+def dtype_of(x: Array) -> np.dtype:
     """Dtype of x as NumPy calls it; float32 for those that it does not know, such as bfloat16."""
     try:
         return np.dtype(str(x.dtype).split(".")[-1])

@@ -3,14 +3,12 @@
 x : (n_rows, n_channels, ...), the last axis that of time
 """
 
-from typing import Any
-
 import numpy as np
 
-from skaud.kernels.array_api import array_namespace, constant, zeros
+from skaud.kernels.array_api import Array, array_namespace, constant, zeros
 
 
-def compress(x: Any, exponents: np.ndarray, log: Any = None) -> Any:
+def compress(x: Array, exponents: np.ndarray, log: Array = None) -> Array:
     """Signed power, sign(x) |x| ** exponent.
 
     exponents : (n_channels,); log : log_magnitude(x), where it is known
@@ -25,7 +23,7 @@ def compress(x: Any, exponents: np.ndarray, log: Any = None) -> Any:
     return x * xp.exp(power)
 
 
-def compress_adjoint(out_bar: Any, x: Any, log: Any, out: Any, exponents: np.ndarray) -> tuple[Any, Any]:
+def compress_adjoint(out_bar: Array, x: Array, log: Array, out: Array, exponents: np.ndarray) -> tuple[Array, Array]:
     """Adjoint of `compress` for x and, over all signals and samples, for the exponents; out is what it returned.
 
     At 0 the slope of an exponent below 1 is infinite; 0 stands for it, so that silence has no gradient.
@@ -43,7 +41,7 @@ def compress_adjoint(out_bar: Any, x: Any, log: Any, out: Any, exponents: np.nda
     return x_bar, exponents_bar
 
 
-def log_magnitude(x: Any) -> Any:
+def log_magnitude(x: Array) -> Array:
     """Logarithm of |x|, that of the smallest number where x is 0; of numbers with a complex step, analytic."""
     xp = array_namespace(x)
     smallest = constant(np.asarray(float(xp.finfo(x.dtype).smallest_normal)), x)
@@ -52,7 +50,7 @@ def log_magnitude(x: Any) -> Any:
     return xp.log(xp.maximum(xp.abs(x), smallest))
 
 
-def inhibit(x: Any, weights: np.ndarray) -> Any:
+def inhibit(x: Array, weights: np.ndarray) -> Array:
     """Rectified difference max(0, w0 x[k] + w1 x[k + 1]) over channels."""
     w0, w1 = weights.tolist()
     near = x[:, :-1, ...] if w0 == 1 else w0 * x[:, :-1, ...]
@@ -60,7 +58,7 @@ def inhibit(x: Any, weights: np.ndarray) -> Any:
     return array_namespace(x).maximum(difference, zeros((), x))
 
 
-def inhibit_adjoint(out_bar: Any, x: Any, out: Any, weights: np.ndarray) -> tuple[Any, np.ndarray]:
+def inhibit_adjoint(out_bar: Array, x: Array, out: Array, weights: np.ndarray) -> tuple[Array, np.ndarray]:
     """Adjoint of `inhibit` for x and for the weights; out is what it returned; the slope of max(0, .) at 0 is 0."""
     xp = array_namespace(x)
     # out = max(0, difference)
@@ -75,6 +73,6 @@ def inhibit_adjoint(out_bar: Any, x: Any, out: Any, weights: np.ndarray) -> tupl
     return x_bar, np.array([float(xp.sum(xp.vecdot(difference_bar, part))) for part in parts])
 
 
-def _beside(exponents: np.ndarray, x: Any) -> np.ndarray:
+def _beside(exponents: np.ndarray, x: Array) -> np.ndarray:
     """Exponents with the axes of x."""
     return exponents.reshape(-1, *[1] * (x.ndim - 2))

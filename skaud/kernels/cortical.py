@@ -5,12 +5,12 @@ the filters goes through in overlapping blocks.
 """
 
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
 
-from skaud.kernels.array_api import array_namespace, constant, fft_namespace, zeros
+from skaud.kernels.array_api import Array, array_namespace, constant, fft_namespace, zeros
 
 
 class Cortex(NamedTuple):
@@ -38,8 +38,8 @@ class Block(NamedTuple):
 class Filter(NamedTuple):
     """One of the filters beside the arrays that it is applied to."""
 
-    transfer: Any  # over the rates that it passes, or over all where the spectrogram is cut
-    scale: Any  # (n_scale_bins, 1)
+    transfer: Array  # over the rates that it passes, or over all where the spectrogram is cut
+    scale: Array  # (n_scale_bins, 1)
     upwards: bool
 
 
@@ -51,14 +51,14 @@ def cut(n_frames: int, n_rate_bins: int) -> list[Block]:
     return [Block(begin, min(hop, n_frames - begin), n_rate_bins, alone=False) for begin in range(0, n_frames, hop)]
 
 
-def filters_beside(x: Any, cortex: Cortex, *, alone: bool) -> list[Filter]:
+def filters_beside(x: Array, cortex: Cortex, *, alone: bool) -> list[Filter]:
     """The filters for blocks of x."""
     transfers = constant(cortex.rates if alone else long_transfers(cortex), x)
     scales = constant(cortex.scales, x)[:, :, None]
     return [Filter(transfers[k, ...], scales[k, ...], bool(up)) for k, up in enumerate(cortex.upwards)]
 
 
-def window(spectrogram: Any, begin: int, block: Block) -> Any:
+def window(spectrogram: Array, begin: int, block: Block) -> Array:
     """Frames that a block hears, of a spectrogram that begins at that frame; beyond its ends there is silence."""
     if block.alone:
         return spectrogram
@@ -69,7 +69,7 @@ def window(spectrogram: Any, begin: int, block: Block) -> Any:
     return array_namespace(spectrogram).concat([silence[0], heard, silence[1]], axis=-1)
 
 
-def windows_adjoint(window_bars: list[Any], n_frames: int, n_rate_bins: int) -> Any:
+def windows_adjoint(window_bars: list[Array], n_frames: int, n_rate_bins: int) -> Array:
     """Adjoint of `window` for all blocks, each of which shares half its window with the next."""
     if n_frames <= n_rate_bins:
         return window_bars[0]
@@ -80,14 +80,14 @@ def windows_adjoint(window_bars: list[Any], n_frames: int, n_rate_bins: int) -> 
     return array_namespace(pieces[0]).concat(pieces, axis=-1)[..., :n_frames]
 
 
-def transform(heard: Any, n_scale_bins: int, block: Block) -> Any:
+def transform(heard: Array, n_scale_bins: int, block: Block) -> Array:
     """2-D spectrum of (n_rows, n_channels, n_heard), scales from 0 up: (n_rows, n_scale_bins, n_fft)."""
     fft = fft_namespace(heard)
     over_scales = fft.rfft(heard, n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins, :]
     return fft.fft(over_scales, n=block.n_fft, axis=-1)
 
 
-def transform_adjoint(spectrum_bar: Any, n_channels: int, block: Block) -> Any:
+def transform_adjoint(spectrum_bar: Array, n_channels: int, block: Block) -> Array:
     """Adjoint of `transform`, whose first scale nobody uses, for the frames that the block hears."""
     fft = fft_namespace(spectrum_bar)
     n_scale_bins, n_heard = spectrum_bar.shape[1], block.n_new if block.alone else block.n_fft
@@ -97,7 +97,7 @@ def transform_adjoint(spectrum_bar: Any, n_channels: int, block: Block) -> Any:
     return n_scale_bins * fft.irfft(over_scales_bar, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
 
 
-def half(spectrum: Any, strf: Filter, block: Block) -> Any:
+def half(spectrum: Array, strf: Filter, block: Block) -> Array:
     """Bins that a filter passes; all of them where the spectrogram is cut."""
     n = block.n_rate_bins
     if not block.alone:
@@ -105,7 +105,7 @@ def half(spectrum: Any, strf: Filter, block: Block) -> Any:
     return spectrum[..., :n] if strf.upwards else spectrum[..., n:]
 
 
-def respond(spectrum: Any, strf: Filter, block: Block, n_channels: int, *, real: bool) -> Any:
+def respond(spectrum: Array, strf: Filter, block: Block, n_channels: int, *, real: bool) -> Array:
     """Response of a filter to a block, (n_rows, n_channels, n_new): complex, or its real part."""
     fft, n_scale_bins = fft_namespace(spectrum), spectrum.shape[-2]
     begin = 0 if block.alone else block.n_rate_bins
@@ -118,7 +118,7 @@ def respond(spectrum: Any, strf: Filter, block: Block, n_channels: int, *, real:
     return response * _alternation(block.n_new, response) if block.alone and not strf.upwards else response
 
 
-def respond_adjoint(bar: Any, conjugate: Any, strf: Filter, block: Block) -> tuple[Any, Any, Any]:
+def respond_adjoint(bar: Array, conjugate: Array, strf: Filter, block: Block) -> tuple[Array, Array, Array]:
     """Adjoint of `respond`, of whose spectrum the conjugate is given: for its half, the transfer, and the scale.
 
     The inner product of complex numbers is Re(conj(a) b). No sum is a product with a matrix: BLAS would spread it over
@@ -165,6 +165,6 @@ def long_transfers_adjoint(transfers_bar: np.ndarray, cortex: Cortex) -> np.ndar
     return np.where(cortex.upwards[:, np.newaxis], spectrum_bar[:, :n], spectrum_bar[:, n:])
 
 
-def _alternation(n_frames: int, x: Any) -> Any:
+def _alternation(n_frames: int, x: Array) -> Array:
     """(-1) ** t: the upper half of the bins lies half the frame rate above the lower."""
     return constant(1.0 - 2.0 * (np.arange(n_frames) % 2), x)

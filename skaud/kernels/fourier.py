@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from skaud.kernels.array_api import array_namespace, constant, fft_namespace, is_foreign, zeros
+from skaud.kernels.array_api import Array, array_namespace, constant, fft_namespace, is_foreign, zeros
 
 SHORTEST_FFT = 4096  # of whole blocks: of shorter ones there would be many
 LONGEST_FFT = 10240  # of blocks side by side, all in all
@@ -73,12 +73,12 @@ class FilterBank:
 
     def __init__(self, response: np.ndarray) -> None:
         self.response = response
-        self._spectra: dict[tuple, Any] = {}
+        self._spectra: dict[tuple, Array] = {}
 
     def __getstate__(self) -> dict:
         return {"response": self.response, "_spectra": {}}
 
-    def spectra(self, block: Block, x: Any) -> Any:
+    def spectra(self, block: Block, x: Array) -> Array:
         """Spectra (n_channels, n_fft / 2 + 1) beside x, which is real."""
         key = (block.n_fft, block.n_taps, type(x), str(x.dtype), str(getattr(x, "device", "cpu")))
         if key not in self._spectra:
@@ -87,7 +87,7 @@ class FilterBank:
         return self._spectra[key]
 
 
-def block_spectra(x: Any, past: Any, block: Block) -> Any:
+def block_spectra(x: Array, past: Array, block: Block) -> Array:
     """Spectra (n_rows, n_blocks, n_fft / 2 + 1) of x (n_rows, n_blocks * n_new), after past (n_rows, n_taps - 1)."""
     xp, (n_rows, n_samples), n_past = array_namespace(x), x.shape, block.n_taps - 1
     n_blocks = n_samples // block.n_new
@@ -100,7 +100,7 @@ def block_spectra(x: Any, past: Any, block: Block) -> Any:
     return fft_namespace(x).rfft(xp.concat(parts, axis=-1), n=block.n_fft)
 
 
-def block_spectra_adjoint(x_hat_bar: Any, block: Block) -> tuple[Any, Any]:
+def block_spectra_adjoint(x_hat_bar: Array, block: Block) -> tuple[Array, Array]:
     """Adjoint of `filter_blocks` after `block_spectra`: for x, and for what came before."""
     xp, n_past = array_namespace(x_hat_bar), block.n_taps - 1
     # x_hat = rfft([new, gap, past]); the factor of irfft is part of filter_blocks'
@@ -113,20 +113,20 @@ def block_spectra_adjoint(x_hat_bar: Any, block: Block) -> tuple[Any, Any]:
     return xp.reshape(new_bar, (new_bar.shape[0], -1)), past_bar[:, 0, :]
 
 
-def filter_blocks(x_hat: Any, spectra: Any, block: Block) -> Any:
+def filter_blocks(x_hat: Array, spectra: Array, block: Block) -> Array:
     """Response (n_rows, n_channels, n_blocks, n_new) to blocks."""
     y_hat = x_hat[:, None, ...] * spectra[None, :, None, :]
     return fft_namespace(x_hat).irfft(y_hat, n=block.n_fft)[..., : block.n_new]
 
 
-def filter_blocks_adjoint(y_bar: Any, spectra: Any, block: Block) -> Any:
+def filter_blocks_adjoint(y_bar: Array, spectra: Array, block: Block) -> Array:
     """Adjoint of `filter_blocks`, up to the irfft of `block_spectra_adjoint`: (n_rows, n_blocks, n_fft / 2 + 1)."""
     xp = array_namespace(y_bar)
     # y = irfft(x_hat * spectra)
     return xp.sum(fft_namespace(y_bar).rfft(y_bar, n=block.n_fft) * xp.conj(spectra)[None, :, None, :], axis=1)
 
 
-def channel_groups(x: Any, n_channels: int) -> list[slice]:
+def channel_groups(x: Array, n_channels: int) -> list[slice]:
     """Channels that are computed together: few at a time on a CPU, elsewhere all."""
     size = n_channels if is_foreign(x) else CHANNELS_AT_ONCE
     return [slice(k, min(k + size, n_channels)) for k in range(0, n_channels, size)]

@@ -12,6 +12,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._fitted import as_fitted
+from skaud._types import Signals
 from skaud.design.carfac import FULL_SCALE_DB_SPL, IHC_STYLES, design_carfac, of_ears
 from skaud.design.carfac_cascade import pole_frequencies
 from skaud.design.carfac_limits import check_coefficients, check_ranges, resolve_n_fibers, resolve_ohc_health
@@ -33,6 +34,7 @@ from skaud.fitting.carfac import (
     reasons_for_no_effect,
 )
 from skaud.fitting.learn import Learn
+from skaud.fitting.movable import Parameters
 from skaud.hearing.audiogram import Audiogram
 from skaud.kernels.carfac.layout import N_CLASSES
 from skaud.models.carfac_response import CascadeResponse
@@ -386,7 +388,7 @@ class CARFAC(CascadeResponse):
         self.n_fibers_ = of_ears([ear["n_fibers"].copy() for ear in resolved]) if has_synapse else None
         self._start_engine()
 
-    def make_engine(self, parameters: dict[str, Any], dtype: str) -> Cascade:
+    def make_engine(self, parameters: Parameters, dtype: str) -> Cascade:
         ears = self._ears_
         if parameters:
             resolved = self._resolve(self._parameters(), self.pole_frequencies_hz_)
@@ -394,9 +396,9 @@ class CARFAC(CascadeResponse):
         delay, closed = bool(self.use_delay_buffer), not self.open_loop
         return Cascade(ears, self.ihc_style, self.sample_rate, dtype, delay=delay, closed=closed)
 
-    def _resolve(self, parameters: dict[str, Any], pole_hz: np.ndarray) -> list[dict[str, Any]]:
+    def _resolve(self, parameters: Parameters, pole_hz: np.ndarray) -> list[Parameters]:
         """Parameters as the design takes them: an entry a channel where they may have one, for all ears or for each."""
-        ears: list[dict[str, Any]] = [{}]
+        ears: list[Parameters] = [{}]
         if np.ndim(self.found_.get("ohc_health", 1.0)) == 2:  # a fit found the health of every ear
             found = {name: self.found_[name] for name in CHANNELWISE if name in self.found_}
             ears = [dict(zip(found, own)) for own in zip(*found.values())]
@@ -466,7 +468,7 @@ class CARFAC(CascadeResponse):
         labelled = isinstance(self.audiogram, Audiogram) and self.audiogram.ear is not None
         return super()._suits_any_ears() and not labelled
 
-    def _designed_for(self, X: Any) -> Self:
+    def _designed_for(self, X: Signals) -> Self:
         if self.audiogram is not None:
             raise NotFittedError(
                 f"{type(self).__name__} has an audiogram and is not fitted: what explains it is not known yet. Call "

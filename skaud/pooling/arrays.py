@@ -5,14 +5,13 @@ What `skaud.pooling.statistics.pool` and `skaud.pooling.adjoint.pool_adjoint` do
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
-from skaud.kernels.array_api import Place, array_namespace, place_of, zeros
+from skaud.kernels.array_api import Array, Place, array_namespace, place_of, zeros
 from skaud.pooling.adjoint import percent_of, refuse_callables
 from skaud.pooling.statistics import NAMED, Statistics, columns, part_slice, resolve_statistics
 
 
-def pool_arrays(frames: Any, statistics: Statistics, segments: int = 1) -> Any:
+def pool_arrays(frames: Array, statistics: Statistics, segments: int = 1) -> Array:
     """Pool signals (n_signals, ..., n_frames) into (n_signals, n_columns * ...)."""
     xp, pooled = array_namespace(frames), []
     for name, function, part, n_parts in columns(statistics, segments):
@@ -22,12 +21,12 @@ def pool_arrays(frames: Any, statistics: Statistics, segments: int = 1) -> Any:
     return pooled[0] if len(pooled) == 1 else xp.concat(pooled, axis=-1)
 
 
-def pool_arrays_adjoint(pooled_bar: Any, frames: Any, statistics: Statistics, segments: int = 1) -> Any:
+def pool_arrays_adjoint(pooled_bar: Array, frames: Array, statistics: Statistics, segments: int = 1) -> Array:
     """Derivative with respect to frames (n_signals, ..., n_frames), from that with respect to pool_arrays(frames)."""
     refuse_callables(statistics)
     xp, n_frames, blocks = array_namespace(frames), frames.shape[-1], columns(statistics, segments)
     bars = xp.reshape(pooled_bar, (frames.shape[0], len(blocks), *frames.shape[1:-1], 1))
-    of_parts: dict[tuple[int, int], Any] = {}
+    of_parts: dict[tuple[int, int], Array] = {}
     for k, (name, _, part, n_parts) in enumerate(blocks):
         own = part_slice(n_frames, part, n_parts)
         # pooled.append(statistic(frames[..., own]))
@@ -48,7 +47,7 @@ def _is_named(name: str, function: Callable) -> bool:
     return getattr(function, "__module__", None) == resolve_statistics.__module__
 
 
-def _call(function: Callable, name: str, frames: Any) -> Any:
+def _call(function: Callable, name: str, frames: Array) -> Array:
     """The caller's function of frames that lie where they lie."""
     place = place_of(frames)
     remedy = "name a statistic, write it with the array API, or pass ToNumpy().transform(X)"
@@ -67,7 +66,7 @@ def _call(function: Callable, name: str, frames: Any) -> Any:
     return value
 
 
-def _statistic(name: str, frames: Any) -> Any:
+def _statistic(name: str, frames: Array) -> Array:
     """A named statistic over the last axis."""
     xp = array_namespace(frames)
     if name.startswith("delta_"):
@@ -85,7 +84,7 @@ def _statistic(name: str, frames: Any) -> Any:
     return ordered[..., below] * (1 - share) + ordered[..., below + 1] * share
 
 
-def _statistic_adjoint(bar: Any, name: str, frames: Any) -> Any:
+def _statistic_adjoint(bar: Array, name: str, frames: Array) -> Array:
     """Derivative with respect to frames (..., n_frames) of a statistic whose own is bar (..., 1)."""
     xp, n_frames = array_namespace(frames), frames.shape[-1]
     if name.startswith("delta_"):
@@ -117,16 +116,16 @@ def _rank(name: str, n_frames: int) -> tuple[int, float]:
     return below, rank - below
 
 
-def _differences(frames: Any) -> Any:
+def _differences(frames: Array) -> Array:
     """Of neighbours; within a single frame nothing changes."""
     return frames[..., 1:] - frames[..., :-1] if frames.shape[-1] > 1 else array_namespace(frames).zeros_like(frames)
 
 
-def _pad(piece: Any, start: int, stop: int, n_frames: int) -> Any:
+def _pad(piece: Array, start: int, stop: int, n_frames: int) -> Array:
     """Some frames among all, of which the others are 0."""
     xp = array_namespace(piece)
 
-    def nothing(n: int) -> Any:
+    def nothing(n: int) -> Array:
         return zeros((*piece.shape[:-1], n), piece)
 
     return xp.concat([nothing(start), piece, nothing(n_frames - stop)], axis=-1)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skaud._types import Signals
 from skaud.sound import Sound
 
 
@@ -17,7 +18,7 @@ class Clip(NamedTuple):
     rms_one_db_spl: float | None = None
 
 
-def as_list(X: Any) -> tuple[list[Any] | None, Any]:
+def as_list(X: Signals) -> tuple[list[Any] | None, Any]:
     """Clips of a list, tuple, array of objects, column of pandas, polars or pyarrow, and the pandas index if any.
 
     None in place of the clips where X is something else: an array of numbers, or one clip.
@@ -76,7 +77,7 @@ def _is_decoder(item: Any) -> bool:
     return hasattr(item, "__getitem__") and not isinstance(item, plain) and not hasattr(item, "__array__")
 
 
-def _of_pandas(X: Any) -> tuple[list[Any] | None, Any]:
+def _of_pandas(X: Signals) -> tuple[list[Any] | None, Any]:
     if not hasattr(X, "iloc"):  # an array or an index
         return (list(X), None) if X.dtype.kind == "O" else (None, None)
     if X.ndim == 2:
@@ -91,7 +92,7 @@ def _of_pandas(X: Any) -> tuple[list[Any] | None, Any]:
     return (list(X) if X.dtype.kind == "O" else None), X.index
 
 
-def _of_polars(X: Any) -> list[Any] | None:
+def _of_polars(X: Signals) -> list[Any] | None:
     if hasattr(X, "collect"):
         raise TypeError("X is a polars LazyFrame, whose clips are not there yet; pass X.collect().")
     if len(X.shape) == 2:

@@ -1,11 +1,11 @@
 """What looks like numbers, and would be taken for samples in silence: masked arrays, and texts."""
 
-from typing import Any
-
 import numpy as np
 
+from skaud._types import Signals
 
-def refuse_masked(X: Any, name: str) -> None:
+
+def refuse_masked(X: Signals, name: str) -> None:
     """Refuse an array with a mask, or a list that holds one."""
     if isinstance(X, np.ma.MaskedArray):
         raise TypeError(
@@ -18,7 +18,7 @@ def refuse_masked(X: Any, name: str) -> None:
                 refuse_masked(clip, f"{name}[{i}]")
 
 
-def refuse_text(X: Any, name: str) -> None:
+def refuse_text(X: Signals, name: str) -> None:
     """Refuse an array of objects, or a data frame, that holds text, of which NumPy and scikit-learn make numbers."""
     if any(getattr(dtype, "kind", "O") == "O" for dtype in getattr(X, "dtypes", [getattr(X, "dtype", None)])):
         texts = [value for value in np.asarray(X, dtype=object).flat if isinstance(value, (str, bytes))]

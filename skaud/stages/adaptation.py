@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from skaud.design.adaptation import TIME_CONSTANTS_S, design_adaptation, is_limited, lowest_limit
+from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.adaptation import LimitedLoop, Loop, Rescale
 from skaud.kernels.chain.kind import Part, table_of
 from skaud.pooling.temporal import TemporalPooling
@@ -132,7 +132,7 @@ class AdaptationLoops(ChannelStage, ChainStage):
             )
         self._make_parts(self.get_params(deep=False))
 
-    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
         loops = design_adaptation(
             self.sample_rate,
             parameters["adaptation_time_constants_s"],

@@ -13,9 +13,11 @@ from numpy.typing import ArrayLike
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval
 
+from skaud._types import Rates, Signals
 from skaud.design import cochlear as design
 from skaud.engines.spectrogram import Spectrogram
 from skaud.engines.spectrogram_layout import Design, merge
+from skaud.fitting.movable import Parameters
 from skaud.kernels.array_api import is_foreign
 from skaud.pooling.temporal import TemporalPooling
 from skaud.sound import check_rate as check_hz
@@ -38,10 +40,10 @@ class SpectrogramStage(FusedStage):
     coefficients_: Design
 
     @abstractmethod
-    def _make_design(self, parameters: dict[str, Any]) -> Design:
+    def _make_design(self, parameters: Parameters) -> Design:
         """Coefficients from all parameters."""
 
-    def design_with(self, parameters: dict[str, Any]) -> Design:
+    def design_with(self, parameters: Parameters) -> Design:
         """Coefficients, with some parameters replaced by others, which may take a complex step."""
         return self._make_design(self._resolve(self._parameters()) | parameters) if parameters else self.coefficients_
 
@@ -50,7 +52,7 @@ class SpectrogramStage(FusedStage):
         super()._design()
 
     @staticmethod
-    def fuse(stages: Sequence[SpectrogramStage], changed: dict[str, dict[str, Any]], dtype: str) -> Spectrogram:
+    def fuse(stages: Sequence[SpectrogramStage], changed: dict[str, Parameters], dtype: str) -> Spectrogram:
         return Spectrogram(merge([stage.design_with(changed.get(stage.output, {})) for stage in stages]), dtype)
 
 
@@ -60,7 +62,7 @@ class ResponseStage(ChannelStage):
     def _check_rate(self) -> None:
         check_hz("sample_rate", self.sample_rate)  # no filter depends on it
 
-    def _check_sounds(self, X: Any, sample_rate: Any, **options: bool) -> Any:
+    def _check_sounds(self, X: Signals, sample_rate: Rates, **options: bool) -> Any:
         if getattr(X, "ndim", 3) == 2:
             raise ValueError(
                 f"X has shape {tuple(X.shape)}, which has no axis of time, as pooled features have none; an array of "
@@ -173,7 +175,7 @@ class CochlearFilterbank(SpectrogramStage):
         self.impulse_responses_ = self.coefficients_.filters.response
         self.latency_s_ = self.engine_.latency_samples / self.sample_rate
 
-    def _make_design(self, parameters: dict[str, Any]) -> Design:
+    def _make_design(self, parameters: Parameters) -> Design:
         return Design(design.N_CHANNELS, design_filters(self.filters, self.sample_rate, self.dtype))
 
     def channel_names(self) -> list[str]:
@@ -245,10 +247,10 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
         super()._design()
         self.compression_ = self.coefficients_.compression
 
-    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _resolve(self, parameters: Parameters) -> Parameters:
         return parameters | {"compression": check_exponents(parameters["compression"], self.n_channels_in_)}
 
-    def _make_design(self, parameters: dict[str, Any]) -> Design:
+    def _make_design(self, parameters: Parameters) -> Design:
         gain = 10 ** ((self.level_of_one() - self.full_scale_db_spl) / 20)
         return Design(self.n_channels_in_, gain=gain, compression=parameters["compression"])
 
@@ -319,10 +321,10 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
         super()._design()
         self.lateral_inhibition_ = self.coefficients_.inhibition
 
-    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _resolve(self, parameters: Parameters) -> Parameters:
         return parameters | {"lateral_inhibition": check_inhibition(parameters["lateral_inhibition"])}
 
-    def _make_design(self, parameters: dict[str, Any]) -> Design:
+    def _make_design(self, parameters: Parameters) -> Design:
         if self.n_channels_in_ < 2:
             raise ValueError(
                 "X has 1 channel, which has no neighbour to inhibit it; pass a response of at least 2 channels."
@@ -407,7 +409,7 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
         super()._design()
         self.integration_s_ = float(self._parameters()["integration_s"])
 
-    def _make_design(self, parameters: dict[str, Any]) -> Design:
+    def _make_design(self, parameters: Parameters) -> Design:
         decay = np.exp(-1 / (parameters["integration_s"] * self.sample_rate)).item()
         return Design(self.n_channels_in_, decay=decay, period=self.frame_samples())
 

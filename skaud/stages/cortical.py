@@ -16,6 +16,7 @@ from skaud.design import cortical as design
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.design.limits import MOST_STRFS, check_size
 from skaud.engines.cortical import Cortical, STRFs
+from skaud.fitting.movable import Parameters
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.cochlear import ResponseStage
 from skaud.stages.cochlear_checks import as_numbers
@@ -151,7 +152,7 @@ class CorticalSTRF(ResponseStage):
         super()._design()
         self.latency_s_ = self.engine_.latency_frames / self.frame_rate_hz
 
-    def make_engine(self, parameters: dict[str, Any], dtype: str) -> Cortical:
+    def make_engine(self, parameters: Parameters, dtype: str) -> Cortical:
         own = {name: getattr(self, f"{name}_") for name in self.differentiable()} | parameters
         strfs = STRFs(own["scales_cycles_per_octave"], own["rates_hz"], self.frame_rate_hz, self.channels_per_octave)
         return Cortical(strfs, self.n_channels_in_, self.response, dtype)
@@ -210,7 +211,7 @@ def refuse_pooling_of_complex(estimator: Any) -> None:
         )
 
 
-def design_strfs(estimator: CorticalSTRF, parameters: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def design_strfs(estimator: CorticalSTRF, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
     """Scales and rates as they are given, or from the parameters n_strfs, init and random_state where they are None."""
     scales: Any = parameters["scales_cycles_per_octave"]
     rates: Any = parameters["rates_hz"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,11 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import StrOptions
 
 from skaud._fitted import as_designed, as_fitted
+from skaud._types import Features, Rates, Signals
 from skaud.design import ears as design
 from skaud.engines.fir import Fir
 from skaud.estimator.stream_state import StreamState
+from skaud.fitting.movable import Parameters, Pullback
 from skaud.kernels.array_api import take
 from skaud.sound import Sound
 from skaud.sound.clips import as_list, take_apart
@@ -73,7 +75,7 @@ class EarStage(Stage):
         return {"normalise": self._normalise}
 
     @as_fitted
-    def transform(self, X: Any, sample_rate: Any = None) -> Any:
+    def transform(self, X: Signals, sample_rate: Rates = None) -> Features:
         """Filter.
 
         Parameters
@@ -99,8 +101,8 @@ class EarStage(Stage):
 
     @as_designed
     def vjp(
-        self, X: Any, wrt: str | Sequence[str] | None = None, output: str = "features"
-    ) -> tuple[Any, Callable[[Any], dict[str, Any]]]:
+        self, X: Signals, wrt: str | Sequence[str] | None = None, output: str = "features"
+    ) -> tuple[Features, Pullback]:
         """Filtered sound, and the function that takes derivatives back through the filter.
 
         Parameters
@@ -156,7 +158,7 @@ class EarStage(Stage):
     def channel_names(self) -> list[str]:
         return ["sound"]
 
-    def make_engine(self, parameters: dict[str, Any], dtype: str) -> Fir:
+    def make_engine(self, parameters: Parameters, dtype: str) -> Fir:
         fir = self.filter_.fir
         if "gains_db" in parameters:
             table = self._table()

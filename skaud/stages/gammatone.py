@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._fitted import as_designed
 from skaud.design import gammatone as design
+from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.gammatone import Gammatone
 from skaud.kernels.chain.kind import Part
 from skaud.pooling.temporal import TemporalPooling
@@ -122,7 +122,7 @@ class GammatoneFilterbank(ChainStage):
     def _make_filters(self, bandwidth_factor: float) -> design.GammatoneCoefficients:
         return design.design_gammatone(self.channel_frequencies_hz_, self.sample_rate, bandwidth_factor)
 
-    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
         filters = self._make_filters(parameters["bandwidth_factor"])
         coefficients = np.stack([filters.step_re, filters.step_im, filters.b], axis=1)
         return (Part(self.output, Gammatone, coefficients[np.newaxis]),)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any
 
 from sklearn.utils._param_validation import StrOptions
 
 from skaud.design.one_pole import HAIR_CELLS, low_pass
+from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.hair_cell import HAIR_CELLS as KINDS
 from skaud.kernels.chain.kind import Part, table_of
 from skaud.pooling.temporal import TemporalPooling
@@ -91,12 +91,12 @@ class HairCellEnvelope(ChannelStage, ChainStage):
         super().check_parameters()
         check_corner("hair_cell_corner_hz", self.hair_cell_corner_hz, self.sample_rate)
 
-    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _resolve(self, parameters: Parameters) -> Parameters:
         published_hz, _ = HAIR_CELLS[self.hair_cell]
         given_hz = parameters["hair_cell_corner_hz"]
         return parameters | {"hair_cell_corner_hz": published_hz if given_hz is None else given_hz}
 
-    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
         _, n_passes = HAIR_CELLS[self.hair_cell]
         coefficients = table_of(*low_pass(parameters["hair_cell_corner_hz"], self.sample_rate))
         return (Part(self.output, KINDS[n_passes], coefficients),)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud.design import king2019 as design
 from skaud.design.limits import MOST_FILTERS, MOST_OCTAVES, check_size
+from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.kind import Part, table_of
 from skaud.kernels.chain.king2019 import BandEnvelope, Compress, HighPass, SignedBand
 from skaud.pooling.temporal import TemporalPooling
@@ -117,7 +117,7 @@ class Compression(ChannelStage, ChainStage):
                 "knee is at 30."
             )
 
-    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
         exponent, n_channels = np.asarray(parameters["compression_exponent"]), self.n_channels_in_
         if exponent.ndim and len(exponent) != n_channels:
             raise ValueError(
@@ -193,7 +193,7 @@ class AdaptationHighPass(ChannelStage, ChainStage):
         super().check_parameters()
         check_corner("adaptation_corner_hz", self.adaptation_corner_hz, self.sample_rate)
 
-    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
         coefficients = table_of(*design.high_pass(parameters["adaptation_corner_hz"], self.sample_rate))
         return (Part(self.output, HighPass, coefficients),)
 
@@ -313,7 +313,7 @@ class ModulationBandpass(ChannelStage, ChainStage):
                 "modulation_q."
             )
 
-    def _frequencies(self, parameters: dict[str, Any]) -> np.ndarray:
+    def _frequencies(self, parameters: Parameters) -> np.ndarray:
         """Centre frequencies; their number is that of the parameters as they were given."""
         limits = self.modulation_low_hz, self.modulation_high_hz
         n_filters = design.count_filters(*limits, self.modulation_q, self.modulation_n_filters)
@@ -326,7 +326,7 @@ class ModulationBandpass(ChannelStage, ChainStage):
         self.modulation_frequencies_hz_ = self._frequencies(self._parameters())
         super()._design()
 
-    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
         center_hz = self._frequencies(parameters)
         bands = design.design_bands(center_hz, self.sample_rate, parameters["modulation_q"])[:, np.newaxis]
         signed = (np.real(center_hz) <= design.SIGNED_UP_TO_HZ) | (self.phase == "signed")

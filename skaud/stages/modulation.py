@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaud.design import modulation as design
 from skaud.design.one_pole import low_pass
+from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.hair_cell import LowPass
 from skaud.kernels.chain.kind import Kind, Part, table_of
 from skaud.kernels.chain.modulation import EnvelopeFilter, LinearFilter
@@ -164,7 +164,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
     def _n_channels_without_sound(self) -> int | None:
         return len(channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate))
 
-    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _resolve(self, parameters: Parameters) -> Parameters:
         published = {
             "envelope_low_pass_hz": design.LOW_PASS_HZ[self.modulation],
             "envelope_attenuation": design.ATTENUATION[self.modulation],
@@ -180,7 +180,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         below = design.modulation_frequencies(limits.max(), self.modulation_q)
         return np.maximum(design.N_LINEAR, np.searchsorted(below, limits))
 
-    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
         center_hz = self.channel_frequencies_hz_
         if len(center_hz) != self.n_channels_in_:
             raise ValueError(

@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from skaud._types import Rates, Signals
 from skaud.engines.chain import Chain
 from skaud.engines.engine import Engine
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.sounds import Sounds
+from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.kind import Part
 
 MIN_RATE_HZ, MAX_RATE_HZ = 8000, 192000
@@ -54,17 +56,17 @@ class FusedStage(Stage):
 
     @staticmethod
     @abstractmethod
-    def fuse(stages: Sequence[Any], changed: dict[str, dict[str, Any]], dtype: str) -> Engine:
+    def fuse(stages: Sequence[Any], changed: dict[str, Parameters], dtype: str) -> Engine:
         """Engine of neighbours, some of whose parameters, by the stage's output, are replaced by others."""
 
-    def _resolve(self, parameters: dict[str, Any]) -> dict[str, Any]:
+    def _resolve(self, parameters: Parameters) -> Parameters:
         """Parameters, with numbers where None stands for published ones."""
         return parameters
 
     def value_of(self, name: str) -> np.ndarray:
         return np.asarray(self._resolve(self._parameters())[name], dtype=float)
 
-    def make_engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
+    def make_engine(self, parameters: Parameters, dtype: str) -> Engine:
         return self.fuse([self], {self.output: parameters}, dtype)
 
 
@@ -74,7 +76,7 @@ class ChainStage(FusedStage):
     coefficients_: tuple[Part, ...]
 
     @abstractmethod
-    def _make_parts(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
         """What it brings to a chain, from all parameters."""
 
     @property
@@ -82,7 +84,7 @@ class ChainStage(FusedStage):
         """Channels that go through its parts."""
         return self.n_channels_in_
 
-    def parts_with(self, parameters: dict[str, Any]) -> tuple[Part, ...]:
+    def parts_with(self, parameters: Parameters) -> tuple[Part, ...]:
         """What it brings, with some parameters replaced by others, which may take a complex step."""
         return self._make_parts(self._resolve(self._parameters()) | parameters) if parameters else self.coefficients_
 
@@ -91,7 +93,7 @@ class ChainStage(FusedStage):
         super()._design()
 
     @staticmethod
-    def fuse(stages: Sequence[ChainStage], changed: dict[str, dict[str, Any]], dtype: str) -> Chain:
+    def fuse(stages: Sequence[ChainStage], changed: dict[str, Parameters], dtype: str) -> Chain:
         parts = [part for stage in stages for part in stage.parts_with(changed.get(stage.output, {}))]
         first = stages[0]
         return Chain(parts, first.n_channels_in_chain, dtype, takes_channels=first.takes_channels)
@@ -128,7 +130,7 @@ class ChannelStage(Stage):
         """Be a stage for so many channels, or for one without an axis."""
         self.n_channels_in_, self._has_channels_ = n_channels or 1, n_channels is not None
 
-    def _designed_for(self, X: Any) -> Self:
+    def _designed_for(self, X: Signals) -> Self:
         if X is None and self._n_channels_without_sound() is None:
             raise NotFittedError(
                 f"{type(self).__name__} has the channels of the X that it is fitted on, and is not fitted; call fit "
@@ -140,7 +142,7 @@ class ChannelStage(Stage):
         """Channels that the parameters ask for; None where any will do."""
         return None
 
-    def _check_sounds(self, X: Any, sample_rate: Any, **options: bool) -> Sounds:
+    def _check_sounds(self, X: Signals, sample_rate: Rates, **options: bool) -> Sounds:
         """Clips (n_ears, n_channels, n_samples)."""
         rows, n_ears = _join_ears(X)
         sounds = super()._check_sounds(rows, sample_rate, **options)
@@ -181,7 +183,7 @@ class ChannelStage(Stage):
         return names
 
 
-def _join_ears(X: Any) -> tuple[Any, int | None]:
+def _join_ears(X: Signals) -> tuple[Any, int | None]:
     """X with the axis of ears, where it has one, taken into that of channels; and the number of ears."""
     is_list = isinstance(X, (list, tuple))
     first = X[0] if is_list and len(X) else X

@@ -14,6 +14,7 @@ from skaud.estimator.callbacks import FitProgress
 from skaud.estimator.learning import LearningTransformer
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.classification import Labels
+from skaud.fitting.movable import Parameters
 from skaud.stages.stage import ChannelStage, Stage
 
 MOST_KEPT = 4  # numbers a sample of the sound, of what learning does not change
@@ -89,8 +90,8 @@ class StagedTransformer(LearningTransformer):
                 message = message.replace(own, theirs)
             raise ValueError(message) from error
 
-    def make_engine(self, parameters: dict[str, Any], dtype: str) -> Engine:
-        changed: dict[str, dict[str, Any]] = {}
+    def make_engine(self, parameters: Parameters, dtype: str) -> Engine:
+        changed: dict[str, Parameters] = {}
         for name, value in parameters.items():
             stage_name, own = self._owners()[name]
             changed.setdefault(stage_name, {})[own] = value

@@ -13,6 +13,7 @@ import sklearn
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
+from skaud._types import Signals
 from skaud.audio import resample
 from skaud.pooling.temporal import TemporalPooling
 from skaud.testing.dot import dot_test
@@ -228,7 +229,7 @@ def check_float32_follows_float64(estimator: Model, tolerance: float = 2e-3) -> 
 # --- streams ---
 
 
-def _streaming(estimator: Model, X: Any, **parameters: Any) -> Any:
+def _streaming(estimator: Model, X: Signals, **parameters: Any) -> Any:
     """Model that goes on with a sound, and leaves its frames unpooled."""
     needs(estimator, methods=["initial_state", "transform_chunk"])
     own = estimator.get_params()
