@@ -22,9 +22,8 @@ class GammatoneCoefficients(NamedTuple):
     """One of four equal sections z' = (1 + step) z + b x; arrays are (n_channels,). The output is 2 Re of the last."""
 
     center_hz: np.ndarray
-    step_re: (
-        np.ndarray
-    )  # pole - 1, so that float32 keeps poles close to 1; in parts, each of which may take a complex step
+    # Pole - 1, so that float32 keeps poles close to 1; in parts, each of which may take a complex step.
+    step_re: np.ndarray
     step_im: np.ndarray
     b: np.ndarray
 

@@ -26,9 +26,8 @@ class ModulationCoefficients(NamedTuple):
     """
 
     center_hz: np.ndarray
-    step_re: (
-        np.ndarray
-    )  # pole - 1, so that float32 keeps poles close to 1; in parts, each of which may take a complex step
+    # Pole - 1, so that float32 keeps poles close to 1; in parts, each of which may take a complex step.
+    step_re: np.ndarray
     step_im: np.ndarray
     b: np.ndarray
     direct: np.ndarray
