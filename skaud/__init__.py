@@ -32,6 +32,7 @@ _HOME = {
     "PowerLawCompression": "skaud.stages.cochlear",
     "LogCompression": "skaud.frames.compression",
     "PowerCompression": "skaud.frames.compression",
+    "FeaturePipeline": "skaud.recipes.pipeline",
     "CepstralCoefficients": "skaud.frames.cepstra",
     "Deltas": "skaud.frames.deltas",
     "ModulationSpectrum": "skaud.frames.modulation",
@@ -46,6 +47,7 @@ _SUBMODULES = (
     "hearing",
     "interop",
     "models",
+    "recipes",
     "stages",
     "testing",
 )
@@ -61,6 +63,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud import hearing as hearing
     from skaud import interop as interop
     from skaud import models as models
+    from skaud import recipes as recipes
     from skaud import stages as stages
     from skaud import testing as testing
     from skaud.fitting.learn import Learn as Learn
@@ -77,6 +80,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.models.king2019 import King2019 as King2019
     from skaud.models.osses2021 import Osses2021 as Osses2021
     from skaud.pooling.temporal import TemporalPooling as TemporalPooling
+    from skaud.recipes.pipeline import FeaturePipeline as FeaturePipeline
     from skaud.sound import Sound as Sound
     from skaud.stages.adaptation import AdaptationLoops as AdaptationLoops
     from skaud.stages.cochlear import CochlearFilterbank as CochlearFilterbank

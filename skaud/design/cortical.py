@@ -14,9 +14,9 @@ STEP = 1e-30  # of the complex step
 LONGEST_RATE_FILTER = 2048  # frames, 10 s at 200 Hz: what is left of a filter of 2 Hz falls like 1 / t^2 by then
 
 
-def log_init(n_strfs: int) -> tuple[np.ndarray, np.ndarray]:
-    """Scales 2^-2 to 2^3 cycles/octave, each with rates of +-2 to +-32 Hz."""
-    scales = 2 ** np.linspace(-2, 3, n_strfs // N_LOG_RATES)
+def log_init(n_strfs: int, finest: float = 8.0) -> tuple[np.ndarray, np.ndarray]:
+    """Scales of 0.25 cycles/octave to the finest, each with rates of +-2 to +-32 Hz."""
+    scales = 2 ** np.linspace(-2, np.log2(finest), n_strfs // N_LOG_RATES)
     rates = 2 ** np.linspace(1, 5, N_LOG_RATES // 2)
     rates = np.concatenate([rates, -rates])
     return np.repeat(scales, len(rates)), np.tile(rates, len(scales))

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval
 from skaud.frames.base import FrameTransformer
 from skaud.kernels.frames import project, project_adjoint
 
-_FREQUENCY = re.compile(r"^(.*?)(\d+(?:\.\d+)?)hz$")
+_FREQUENCY = re.compile(r"^(.*?)(\d+(?:\.\d+)?)(hz)?$")
 
 
 class CepstralCoefficients(FrameTransformer):
@@ -83,9 +83,10 @@ def joint_name(names: list[str]) -> str:
     """Name of what goes over several channels: nap_100hz and nap_200hz are nap_100to200hz."""
     found = [_FREQUENCY.match(name) for name in names]
     if all(found):
-        stems = {match[1] for match in found if match}
+        stems = {(match[1], match[3] or "") for match in found if match}
         hz = sorted((float(match[2]), match[2]) for match in found if match)
         if len(stems) == 1:
-            return f"{stems.pop()}{hz[0][1]}to{hz[-1][1]}hz"
+            stem, unit = stems.pop()
+            return f"{stem}{hz[0][1]}to{hz[-1][1]}{unit}"
     shared = takewhile(lambda letters: len(set(letters)) == 1, zip(*names))
     return "".join(letters[0] for letters in shared).rstrip("0123456789_") or "channels"

@@ -24,6 +24,8 @@ from skaud.stages.cochlear_checks import as_numbers
 RESPONSES = ("real", "magnitude", "complex")
 SMALLEST_SCALE = 0.05  # cycles/octave, half of what 128 channels resolve: next to nothing passes a filter below
 SLOWEST_RATE_HZ = 0.05
+FINEST_SCALE = 8.0  # cycles/octave, of init="log"
+FINEST_SHARE = 3 / 8  # cycles a channel: at half a cycle, ripples up and down are the same
 HELD_AT_ONCE = 1024  # frames of all filters, to be pooled
 
 
@@ -39,7 +41,8 @@ class CorticalSTRF(ResponseStage):
     n_strfs : int, default=40
         Number of filters; with ``init="log"`` a multiple of 8.
     init : {"log", "random"}, default="log"
-        Scales of 0.25 to 8 cycles/octave with rates of +-2 to +-32 Hz each, or scales U(0, 9) and rates U(-9, 9).
+        Scales of 0.25 to 8 cycles/octave, or to 3/8 of `channels_per_octave` where that is less, with rates of +-2 to
+        +-32 Hz each; or scales U(0, 9) and rates U(-9, 9).
     scales_cycles_per_octave : array of shape (n_strfs,) or None, default=None
         Scales, instead of `init`.
     rates_hz : array of shape (n_strfs,) or None, default=None
@@ -224,7 +227,7 @@ def design_strfs(estimator: CorticalSTRF, parameters: Parameters) -> tuple[np.nd
                 f"n_strfs={estimator.n_strfs} must be a multiple of {design.N_LOG_RATES} with init='log', which gives "
                 "every scale 8 rates; change it, or set init='random'."
             )
-        return design.log_init(estimator.n_strfs)
+        return design.log_init(estimator.n_strfs, min(FINEST_SCALE, FINEST_SHARE * estimator.channels_per_octave))
     scales = None if scales is None else as_numbers("scales_cycles_per_octave", scales)
     rates = None if rates is None else as_numbers("rates_hz", rates)
     if scales is None or rates is None or np.shape(scales) != np.shape(rates) or np.ndim(scales) != 1 or not len(rates):

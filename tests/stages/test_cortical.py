@@ -176,3 +176,10 @@ def test_names_are_distinct_even_where_filters_are_near():
 def test_bad_parameters_are_named(parameters, words):
     with error(ValueError, *words):
         CorticalSTRF(**parameters).fit(np.ones((1, 4, 5)))
+
+
+@pytest.mark.parametrize(("channels_per_octave", "finest"), [(24, 8), (10, 3.75)])
+def test_the_log_init_asks_for_no_ripples_that_the_channels_cannot_tell(channels_per_octave, finest):
+    step = CorticalSTRF(channels_per_octave=channels_per_octave).fit(np.ones((1, 40, 5)))
+    assert step.scales_cycles_per_octave_.max() == pytest.approx(finest)
+    assert step.scales_cycles_per_octave_.min() == 0.25

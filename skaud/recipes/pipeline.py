@@ -1,0 +1,406 @@
+"""FeaturePipeline: scikit-learn's Pipeline from sound to features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any, Self
+
+import numpy as np
+from sklearn import config_context
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples, check_is_fitted
+
+from skaud.estimator.results import as_container
+from skaud.fitting.movable import Pullback
+from skaud.frames.base import FrameTransformer
+from skaud.pooling.adjoint import pool_adjoint
+from skaud.pooling.temporal import TemporalPooling
+from skaud.stages.stage import ChannelStage
+
+
+@dataclass
+class PipelineState:
+    """Where a stream through a `FeaturePipeline` stands.
+
+    Attributes
+    ----------
+    states : list
+        State of every step up to pooling; of a union, a list of those of its branches.
+    """
+
+    states: list[Any]
+
+
+class FeaturePipeline(Pipeline):
+    """Scikit-learn's Pipeline, from sound to features: a model, and steps on its frames.
+
+    What it adds: the frames of a few signals at a time are held, not of all; streams and gradients go through all
+    steps; pooled features come in a data frame under their names. The steps behind the model learn nothing from the
+    signals but their channels: steps on frames, the models' stages, `TemporalPooling`, and unions and pipelines of
+    these; scalers and classifiers come behind the pipeline, ``make_pipeline(recipes.best(), StandardScaler(), ...)``,
+    or in a scikit-learn Pipeline of the same steps.
+
+    Parameters
+    ----------
+    steps : list of (str, estimator)
+        The model first, with ``pooling=None`` where steps follow.
+    signals_at_once : int, default=16
+        Signals whose frames are held at a time.
+    transform_input, memory, verbose : object
+        As in scikit-learn; steps are so cheap beside the model that none is cached.
+
+    Attributes
+    ----------
+    named_steps : Bunch
+        The steps by name.
+
+    Examples
+    --------
+    >>> from skaud import CARFAC, CepstralCoefficients, FeaturePipeline, LogCompression, TemporalPooling, datasets
+    >>> X = datasets.make_tone([500, 1000], duration_s=0.1, sample_rate=22050)
+    >>> steps = [("carfac", CARFAC(pooling=None)), ("log", LogCompression()), ("cepstra", CepstralCoefficients(2))]
+    >>> features = FeaturePipeline([*steps, ("pooling", TemporalPooling({"mean": 2, "std": 1}))])
+    >>> features.fit_transform(X).shape
+    (2, 6)
+    >>> features.get_feature_names_out()[0]
+    'log_nap_31to9371hz_cepstrum0_mean_part1of2'
+    """
+
+    def __init__(
+        self,
+        steps: list[tuple[str, Any]],
+        *,
+        signals_at_once: int = 16,
+        transform_input: Any = None,
+        memory: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
+        self.signals_at_once = signals_at_once
+
+    def fit(self, X: Any, y: Any = None, sample_rate: Any = None) -> Self:
+        """Fit the model on all signals, and the steps on the frames of the first.
+
+        Parameters
+        ----------
+        X : array or list of clips
+            Sound, as the model takes it.
+        y : array-like of shape (n_signals,), default=None
+            Labels, for a model that learns.
+        sample_rate : float or sequence of float, default=None
+            Rate of the clips in Hz, as for the model.
+
+        Returns
+        -------
+        FeaturePipeline
+            The fitted pipeline.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or X is not what a step can work with.
+        """
+        self._check_steps()
+        with config_context(transform_output="default"):
+            model = self.steps[0][1].fit(X, y, sample_rate=sample_rate)
+            first = slice(0, 1)
+            frames = model.transform(_safe_indexing(X, first), sample_rate=self._rates_of(X, sample_rate, first))
+            for step in self._rest():
+                frames = step.fit(frames).transform(frames)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, sample_rate: Any = None) -> Any:
+        """Fit, then transform the same signals.
+
+        Parameters
+        ----------
+        X : array or list of clips
+            As for `fit`.
+        y : array-like of shape (n_signals,), default=None
+            As for `fit`.
+        sample_rate : float or sequence of float, default=None
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray, list of ndarray, or data frame
+            As `transform` returns it.
+        """
+        return self.fit(X, y, sample_rate=sample_rate).transform(X, sample_rate=sample_rate)
+
+    def transform(self, X: Any, sample_rate: Any = None) -> Any:  # type: ignore[override]
+        """Compute features.
+
+        Parameters
+        ----------
+        X : array or list of clips
+            Sound, as the model takes it.
+        sample_rate : float or sequence of float, default=None
+            Rate of the clips in Hz, as for the model.
+
+        Returns
+        -------
+        ndarray of shape (n_signals, n_features), or data frame
+            With a pooling step; see `get_feature_names_out`.
+        ndarray or list of ndarray
+            Frames, without one.
+        """
+        check_is_fitted(self)
+        done = []
+        with config_context(transform_output="default"):
+            for some in self._batches(X):
+                rates = self._rates_of(X, sample_rate, some)
+                frames = self.steps[0][1].transform(_safe_indexing(X, some), sample_rate=rates)
+                for step in self._rest():
+                    frames = step.transform(frames)
+                done.append(frames)
+        if isinstance(done[0], list):
+            return [frames for own in done for frames in own]
+        joined = np.concatenate(done)
+        return as_container(self, joined, getattr(X, "index", None)) if joined.ndim == 2 else joined
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Choose what pooled features come in.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, default=None
+            Container of `transform`; None leaves it as it is.
+
+        Returns
+        -------
+        FeaturePipeline
+            The pipeline itself.
+        """
+        if transform not in (None, "default", "pandas", "polars"):
+            raise ValueError(f"transform={transform!r} must be 'default', 'pandas' or 'polars', or None.")
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def vjp(self, X: Any, wrt: str | Sequence[str] | None = None) -> tuple[Any, Pullback]:
+        """Features, and the function that takes derivatives back through all steps.
+
+        Parameters
+        ----------
+        X : array or list of clips
+            Sound at the model's sample rate. The frames of all signals are held.
+        wrt : str or sequence of str, default=None
+            "X" and names of parameters, such as "carfac__ohc_health"; None stands for all that have a derivative.
+
+        Returns
+        -------
+        value : ndarray
+            As `transform` returns it, never as a data frame.
+        pullback : callable
+            Takes ``value_bar``, shaped as value, and returns a dict: "X", shaped as X, and the parameters in wrt.
+
+        Raises
+        ------
+        ValueError
+            If there is no derivative with respect to a name in wrt.
+        """
+        check_is_fitted(self)
+        with config_context(transform_output="default"):
+            value, pull = _vjp_through(self.steps, X)
+
+        def pullback(value_bar: Any) -> dict[str, Any]:
+            x_bar, bars = pull(value_bar)
+            grads = {"X": x_bar, **bars}
+            names = list(grads) if wrt is None else [wrt] if isinstance(wrt, str) else list(wrt)
+            if unknown := [name for name in names if name not in grads]:
+                raise ValueError(f"wrt has {unknown[0]!r}; there are derivatives by {tuple(grads)}, choose among them.")
+            return {name: grads[name] for name in names}
+
+        return value, pullback
+
+    def initial_state(self, n_signals: int = 1) -> PipelineState:
+        """State of a stream before its first sample; its ears are those of fit.
+
+        Parameters
+        ----------
+        n_signals : int, default=1
+            Signals that the stream carries side by side.
+
+        Returns
+        -------
+        PipelineState
+            For `transform_chunk`.
+        """
+        check_is_fitted(self)
+        model = self.steps[0][1]
+        first = model.initial_state(n_signals, n_ears=model.n_ears_in_)
+        rest = [_start(step, n_signals, model.n_ears_in_) for step in _up_to_pooling(self._rest())]
+        return PipelineState([first, *rest])
+
+    def transform_chunk(self, X: np.ndarray, state: PipelineState) -> tuple[Any, PipelineState]:
+        """Go on with a stream: the frames that a pooling step would take.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_signals, [n_ears,] n_samples)
+            Next samples, at the model's sample rate.
+        state : PipelineState
+            From `initial_state` or the chunk before; it is not changed.
+
+        Returns
+        -------
+        Y : ndarray of shape (n_signals, ..., n_frames), or list of them
+            Frames; of a union, a list of those of its branches, which may wait for different times.
+        state : PipelineState
+            For the next chunk.
+        """
+        frames: Any = X
+        states = []
+        for step, own in zip((self.steps[0][1], *_up_to_pooling(self._rest())), state.states):
+            frames, own = _go_on(step, frames, own)
+            states.append(own)
+        return frames, PipelineState(states)
+
+    @property
+    def sample_rate(self) -> float:
+        """Rate of the model in Hz."""
+        return self.steps[0][1].sample_rate
+
+    # --- machinery ---
+
+    def _check_steps(self) -> None:
+        if isinstance(self.signals_at_once, bool) or not isinstance(self.signals_at_once, Integral):
+            raise ValueError(f"signals_at_once={self.signals_at_once!r} must be an integer of at least 1.")
+        if self.signals_at_once < 1:
+            raise ValueError(f"signals_at_once={self.signals_at_once} must be at least 1.")
+        self._validate_names([name for name, _ in self.steps])
+        for name, step in self.steps[1:]:
+            if (other := _other_than_steps(step)) is not None:
+                raise ValueError(
+                    f"step {name!r} has {other!r}, which is no step on frames; put it behind the pipeline: "
+                    "make_pipeline(features, it)."
+                )
+
+    def _rest(self) -> list[Any]:
+        return [step for _, step in self.steps[1:] if step not in (None, "passthrough")]
+
+    def _batches(self, X: Any) -> Iterator[slice]:
+        n_signals = _num_samples(X)
+        for begin in range(0, n_signals, self.signals_at_once):
+            yield slice(begin, min(begin + self.signals_at_once, n_signals))
+
+    @staticmethod
+    def _rates_of(X: Any, sample_rate: Any, some: slice) -> Any:
+        return sample_rate if sample_rate is None or np.ndim(sample_rate) == 0 else list(sample_rate)[some]
+
+
+def _branches(union: FeatureUnion) -> list[tuple[str, Any]]:
+    return [(name, branch) for name, branch in union.transformer_list if branch not in ("drop", None)]
+
+
+def _other_than_steps(step: Any) -> Any:
+    """What of a step, or within it, learns from signals, or None."""
+    if isinstance(step, FeatureUnion):
+        inner = [branch for _, branch in _branches(step)]
+    elif isinstance(step, Pipeline):
+        inner = [own for _, own in step.steps]
+    else:
+        known = isinstance(step, (FrameTransformer, ChannelStage, TemporalPooling)) or step in (None, "passthrough")
+        return None if known else step
+    return next((other for other in map(_other_than_steps, inner) if other is not None), None)
+
+
+# --- gradients ---
+
+Pull = Callable[[Any], tuple[Any, dict[str, Any]]]
+
+
+def _vjp(step: Any, X: Any) -> tuple[Any, Pull]:
+    """Response of a step, and what takes derivatives back to X and to the parameters."""
+    if isinstance(step, Pipeline):
+        return _vjp_through(step.steps, X)
+    if isinstance(step, FeatureUnion):
+        return _vjp_side_by_side(step, X)
+    if isinstance(step, TemporalPooling):
+        return step.transform(X), lambda bar: (_unpool(step, X, bar), {})
+    if step in (None, "passthrough"):
+        return X, lambda bar: (bar, {})
+    value, pullback = step.vjp(X)
+
+    def pull(bar: Any) -> tuple[Any, dict[str, Any]]:
+        grads = pullback(bar)
+        return grads.pop("X"), grads
+
+    return value, pull
+
+
+def _unpool(step: TemporalPooling, X: Any, bar: Any) -> Any:
+    bars = [pool_adjoint(own, frames, step.statistics, step.segments) for own, frames in zip(bar, X)]
+    return bars if isinstance(X, list) else np.stack(bars)
+
+
+def _vjp_through(steps: list[tuple[str, Any]], X: Any) -> tuple[Any, Pull]:
+    pulls = []
+    for name, step in steps:
+        X, pull = _vjp(step, X)
+        pulls.append((name, pull))
+
+    def back(bar: Any) -> tuple[Any, dict[str, Any]]:
+        grads: dict[str, Any] = {}
+        for name, pull in reversed(pulls):
+            bar, own = pull(bar)
+            grads = {f"{name}__{parameter}": value for parameter, value in own.items()} | grads
+        return bar, grads
+
+    return X, back
+
+
+def _vjp_side_by_side(union: FeatureUnion, X: Any) -> tuple[Any, Pull]:
+    branches = [(name, *_vjp(branch, X)) for name, branch in _branches(union)]
+    ends = np.cumsum([value.shape[1] for _, value, _ in branches])
+
+    def back(bar: Any) -> tuple[Any, dict[str, Any]]:
+        x_bars, grads = [], {}
+        for (name, _, pull), own_bar in zip(branches, np.split(bar, ends[:-1], axis=1)):
+            x_bar, own = pull(own_bar)
+            x_bars.append(x_bar)
+            grads |= {f"{name}__{parameter}": value for parameter, value in own.items()}
+        if isinstance(X, list):
+            return [sum(bars) for bars in zip(*x_bars)], grads
+        return sum(x_bars), grads
+
+    return np.hstack([value for _, value, _ in branches]), back
+
+
+# --- streams ---
+
+
+def _up_to_pooling(steps: list[Any]) -> list[Any]:
+    found = []
+    for step in steps:
+        if isinstance(step, TemporalPooling):
+            break
+        found.append(step)
+    return found
+
+
+def _start(step: Any, n_signals: int, n_ears: int | None) -> Any:
+    if isinstance(step, Pipeline):
+        return [_start(own, n_signals, n_ears) for own in _up_to_pooling([own for _, own in step.steps])]
+    if isinstance(step, FeatureUnion):
+        return [_start(branch, n_signals, n_ears) for _, branch in _branches(step)]
+    if isinstance(step, FrameTransformer):
+        return step.initial_state(n_signals)
+    return None if step in (None, "passthrough") else step.initial_state(n_signals, n_ears=n_ears)
+
+
+def _go_on(step: Any, X: Any, state: Any) -> tuple[Any, Any]:
+    if isinstance(step, Pipeline):
+        states = []
+        for own, before in zip(_up_to_pooling([own for _, own in step.steps]), state):
+            X, after = _go_on(own, X, before)
+            states.append(after)
+        return X, states
+    if isinstance(step, FeatureUnion):
+        done = [_go_on(branch, X, own) for (_, branch), own in zip(_branches(step), state)]
+        return [frames for frames, _ in done], [own for _, own in done]
+    return (X, None) if step in (None, "passthrough") else step.transform_chunk(X, state)

@@ -1,0 +1,190 @@
+"""FeaturePipeline: what it adds to scikit-learn's Pipeline."""
+
+import pickle
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from audio_checks import error
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skaud import (
+    CARFAC,
+    AuditorySpectrogram,
+    CepstralCoefficients,
+    CorticalSTRF,
+    Deltas,
+    FeaturePipeline,
+    GammatoneFilterbank,
+    LogCompression,
+    Sound,
+    TemporalPooling,
+)
+
+RATE = 8000
+BANK = GammatoneFilterbank(RATE, low_hz=500, frame_length=0.005)
+COURSE = TemporalPooling({"mean": 2, "std": 1})
+
+
+def clips(n=5, seed=0, rate=RATE):
+    rng = np.random.default_rng(seed)
+    return [Sound(0.02 * rng.standard_normal(rate // 10 + 40 * i), rate) for i in range(n)]
+
+
+def chain(**parameters):
+    steps = [("bank", BANK), ("log", LogCompression(1e-3)), ("cepstra", CepstralCoefficients(3)), ("pooling", COURSE)]
+    return FeaturePipeline([(name, clone(step)) for name, step in steps], **parameters)
+
+
+def union(**parameters):
+    log = Pipeline([("log", LogCompression(1e-3)), ("deltas", Deltas(1)), ("pooling", TemporalPooling("mean"))])
+    linear = Pipeline([("cepstra", CepstralCoefficients(2)), ("pooling", clone(COURSE))])
+    branches = FeatureUnion([("log", log), ("linear", linear)])
+    return FeaturePipeline([("bank", clone(BANK)), ("both", branches)], **parameters)
+
+
+BOTH = pytest.mark.parametrize("make", [chain, union])
+
+
+@BOTH
+@pytest.mark.parametrize("signals_at_once", [1, 2, 100])
+def test_features_are_those_of_scikit_learns_pipeline_however_many_signals_are_held(make, signals_at_once):
+    X, features = clips(), make(signals_at_once=signals_at_once)
+    plain = Pipeline([(name, clone(step)) for name, step in features.steps])
+    np.testing.assert_array_equal(features.fit_transform(X), plain.fit_transform(X))
+    assert list(features.get_feature_names_out()) == list(plain.get_feature_names_out())
+
+
+def test_the_frames_of_few_signals_are_held():
+    X = [Sound(0.02 * np.random.default_rng(0).standard_normal(16000), 16000)] * 24
+    steps = [
+        ("spectrogram", AuditorySpectrogram(pooling=None)),
+        ("strf", CorticalSTRF(40, response="magnitude")),
+        ("log", LogCompression()),
+        ("pooling", TemporalPooling()),
+    ]
+    features = FeaturePipeline(steps, signals_at_once=2).fit(X[:1])
+    tracemalloc.start()
+    features.transform(X)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 24 * 40 * 128 * 200 * 4 / 2  # bytes of all cortical frames, of which one step more would hold as much
+
+
+@BOTH
+def test_a_grid_search_goes_over_the_parameters_of_steps(make):
+    X, y = clips(8), np.arange(8) % 2
+    model = make_pipeline(make(), StandardScaler(), LogisticRegression())
+    grid = {"featurepipeline__bank__bandwidth_factor": [1.0, 2.0]}
+    search = GridSearchCV(model, grid, cv=2, error_score="raise").fit(X, y)
+    assert len(search.cv_results_["mean_test_score"]) == 2
+    copied = pickle.loads(pickle.dumps(search.best_estimator_))
+    np.testing.assert_array_equal(copied.predict(X), search.predict(X))
+
+
+@BOTH
+def test_features_come_in_a_data_frame_under_their_names(make):
+    X = pd.Series(clips(3), index=["a", "b", "c"])
+    features = make().set_output(transform="pandas").fit(X)
+    frame = features.transform(X)
+    assert list(frame.columns) == list(features.get_feature_names_out())
+    assert list(frame.index) == ["a", "b", "c"]
+    assert "500hz" in frame.columns[0] or "500to" in frame.columns[0]
+    with sklearn.config_context(transform_output="pandas"):
+        pd.testing.assert_frame_equal(make().fit(X).transform(X), frame)
+    np.testing.assert_array_equal(clone(features).set_output(transform="default").fit_transform(X), frame)
+    with error(ValueError, "transform='csv'"):
+        features.set_output(transform="csv")
+
+
+@BOTH
+def test_gradients_go_back_through_all_steps(make):
+    X = [clip.samples for clip in clips(2)]
+    features = make().set_params(bank__dtype="float64").fit(X)
+    value, pullback = features.vjp(X)
+    np.testing.assert_allclose(value, features.transform(X))
+    rng = np.random.default_rng(1)
+    bar, directions = rng.standard_normal(value.shape), [1e-3 * rng.standard_normal(x.shape) for x in X]
+    grads = pullback(bar)
+    ahead, behind = (features.transform([x + h * d for x, d in zip(X, directions)]) for h in (1e-4, -1e-4))
+    backward = sum(own @ d for own, d in zip(grads["X"], directions))
+    assert np.vdot(bar, (ahead - behind) / 2e-4) == pytest.approx(backward, rel=1e-5)
+    floor = next(name for name in grads if name.endswith("log__floor"))
+    double = make().set_params(bank__dtype="float64")
+    ahead, behind = (clone(double).set_params(**{floor: at}).fit_transform(X) for at in (1.001e-3, 9.99e-4))
+    assert np.vdot(bar, (ahead - behind) / 2e-6) == pytest.approx(float(grads[floor]), rel=1e-4)
+    assert list(features.vjp(X, wrt="bank__bandwidth_factor")[1](bar)) == ["bank__bandwidth_factor"]
+    with error(ValueError, "wrt has 'bank__low_hz'", "bank__bandwidth_factor"):
+        features.vjp(X, wrt="bank__low_hz")[1](bar)
+
+
+def test_a_stream_gives_the_frames_that_are_pooled():
+    X = np.random.default_rng(0).standard_normal((2, 2000)).astype(np.float32) * 0.02
+    features = chain().fit(X)
+    state, chunks = features.initial_state(2), []
+    for chunk in np.split(X, [100, 101, 900], axis=1):
+        frames, state = features.transform_chunk(chunk, state)
+        chunks.append(frames)
+    wanted = features[:-1].transform(X)
+    np.testing.assert_allclose(np.concatenate(chunks, axis=-1), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_a_stream_through_a_union_gives_the_frames_of_its_branches():
+    X = np.random.default_rng(0).standard_normal((1, 2, 1000)).astype(np.float32) * 0.02
+    features = union().fit(X)
+    state, chunks = features.initial_state(), []
+    for chunk in np.split(X, [500], axis=-1):
+        frames, state = features.transform_chunk(chunk, state)
+        chunks.append(frames)
+    log, linear = (np.concatenate(own, axis=-1) for own in zip(*chunks))
+    assert linear.shape[1:3] == (2, 2)
+    assert log.shape[-1] == linear.shape[-1] - 1  # the slopes wait for a frame
+
+
+def test_rates_and_ears_reach_the_model():
+    X = np.random.default_rng(0).standard_normal((3, 2, 1600)) * 0.02
+    features = union(signals_at_once=2).fit(X, sample_rate=[2 * RATE] * 3)
+    together = features.transform(X, sample_rate=[2 * RATE, 2 * RATE, RATE])
+    np.testing.assert_array_equal(features.transform(X[2:], sample_rate=RATE)[0], together[2])
+    assert features.get_feature_names_out()[0].startswith("log__log_ear0_")
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = make_pipeline(union(), StandardScaler()).fit(X, sample_rate=2 * RATE)
+        np.testing.assert_array_equal(model[0].transform(X, sample_rate=2 * RATE)[0], together[0])
+
+
+def test_frames_without_a_pooling_step_come_as_the_sounds_do():
+    features = FeaturePipeline([("bank", clone(BANK)), ("log", LogCompression())], signals_at_once=2)
+    X = clips(3)
+    frames = features.fit_transform(X)
+    assert [own.shape[-1] for own in frames] == [20, 21, 22]
+    assert features.fit_transform(np.zeros((3, 800))).shape == (3, *frames[0].shape)
+    assert features.sample_rate == RATE
+
+
+@pytest.mark.parametrize("where", ["chain", "branch"])
+def test_what_learns_from_signals_stands_behind_the_pipeline(where):
+    scaler = ("scale", StandardScaler())
+    steps = [("bank", clone(BANK)), ("pooling", TemporalPooling()), scaler]
+    if where == "branch":
+        branch = Pipeline([("pooling", TemporalPooling()), scaler])
+        steps = [("bank", clone(BANK)), ("union", FeatureUnion([("one", branch)]))]
+    with error(ValueError, "StandardScaler()", "behind the pipeline"):
+        FeaturePipeline(steps).fit(clips())
+
+
+@pytest.mark.parametrize("signals_at_once", [0, 1.5, True])
+def test_signals_are_held_in_whole_numbers(signals_at_once):
+    with error(ValueError, f"signals_at_once={signals_at_once}"):
+        chain(signals_at_once=signals_at_once).fit(clips())
+
+
+def test_a_model_that_is_alone_is_a_pipeline():
+    X = clips(3)
+    alone = FeaturePipeline([("carfac", CARFAC(RATE))])
+    np.testing.assert_array_equal(alone.fit_transform(X), CARFAC(RATE).fit_transform(X))
