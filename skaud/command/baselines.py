@@ -1,10 +1,12 @@
-"""Log-mel spectrum and mel cepstrum: what the demo sets against auditory features."""
+"""Log-mel spectrum: what the demo sets against auditory features."""
 
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy.fft import dct, next_fast_len, rfft
+from scipy.fft import next_fast_len, rfft
+
+from skaud.sound import Sound
 
 _FLOOR_DB = 80.0  # below a clip's maximum, as is customary
 _TINY = 1e-20  # power; keeps the logarithm of silence finite
@@ -26,9 +28,9 @@ def log_mel(
     return np.maximum(level_db, level_db.max() - _FLOOR_DB).astype(x.dtype)
 
 
-def cepstrum(spectra: np.ndarray, n_coefficients: int = 16) -> np.ndarray:
-    """First coefficients of a cosine transform across channels, (n_coefficients, n_frames): of log-mel, MFCC."""
-    return dct(spectra, axis=0, norm="ortho")[:n_coefficients]
+def log_mels(clips: list[Sound]) -> list[np.ndarray]:
+    """Log-mel spectrogram of every clip."""
+    return [log_mel(*clip) for clip in clips]
 
 
 def mel_centres_hz(sample_rate: float, n_bands: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from skaud import audio, datasets
-from skaud.command.contenders import BASELINES, Contender
+from skaud.command.contenders import BASELINES, Contender, fitted
 from skaud.sound import Sound
 
 LEVEL_DB_SPL = 60.0  # of conversation; every clip, noise included, is presented at it
@@ -99,14 +99,14 @@ def present(clips: list[Sound], snr_db: float) -> list[Sound]:
 def compute_features(contender: Contender, waves: list[list[Sound]], sample_rate: float) -> dict[str, list[np.ndarray]]:
     """Features of every kind, the model's first, an array (n_clips, n_features) a noise condition."""
     kinds = {contender.name: contender.features} | BASELINES
-    makers = {name: make(sample_rate) for name, make in kinds.items()}
+    makers = {name: fitted(make(sample_rate), sample_rate) for name, make in kinds.items()}
     batches = [
         (k, wave[start : start + CLIPS_AT_ONCE])
         for k, wave in enumerate(waves)
         for start in range(0, len(wave), CLIPS_AT_ONCE)
     ]
     results: dict[str, list[list[np.ndarray]]] = {name: [[] for _ in waves] for name in makers}
-    jobs = (delayed(lambda clips: [make(clips) for make in makers.values()])(clips) for _, clips in batches)
+    jobs = (delayed(lambda clips: [make.transform(clips) for make in makers.values()])(clips) for _, clips in batches)
     with progress(sum(map(len, waves)), "features", "clip") as bar:
         for (k, clips), arrays in zip(batches, parallel(jobs)):
             for name, array in zip(makers, arrays):

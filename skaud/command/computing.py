@@ -15,7 +15,7 @@ from skaud import audio
 from skaud.command.files import File, Search
 from skaud.command.fingerprint import fingerprint
 from skaud.command.journal import Journal, Row
-from skaud.command.models import fit, level_of_one
+from skaud.command.models import fit, front, level_of_one, parameters_of
 from skaud.command.names import path_text
 from skaud.command.recording import Take, content_hash, describe, n_channels, read_clip, stamp
 from skaud.command.resuming import to_do
@@ -37,19 +37,18 @@ class Work:
             rms_one_db_spl=level_of_one(model),
             longest_s=options.max_duration,
             cut=options.cut,
-            dtype=model.dtype,
+            dtype=front(model).dtype,
         )
-        parameters = {"model": options.model, **model.get_params(deep=False), **describe(self.take)}
-        del parameters["n_jobs"]
+        parameters = {**parameters_of(options, model), **describe(self.take)}
         about = {
             "parameters": parameters,
             "features": list(model.get_feature_names_out()),
-            "dtype": model.dtype,
+            "dtype": front(model).dtype,
             "fingerprint": fingerprint(model),
         }
         self.about: dict[str, Any] = json.loads(json.dumps(about, default=repr))  # as it will be read back
         self.notes = Notes(options.quiet)
-        self._stored = np.dtype(model.dtype).newbyteorder("<")
+        self._stored = np.dtype(front(model).dtype).newbyteorder("<")
 
     def row(self, identity: bytes, file: File) -> Row:
         """Row of a file; an error where there can be none."""

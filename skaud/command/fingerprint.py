@@ -21,8 +21,7 @@ def fingerprint(model: Any) -> str:
     digest = blake2b(skaud.__version__.encode(), digest_size=16)
     for name in sources():
         digest.update((_ROOT / name).read_bytes())
-    fitted = {name: value for name, value in vars(model).items() if name.endswith("_") and not name.startswith("_")}
-    for numbers in _numbers(fitted):
+    for numbers in _numbers([_fitted(estimator) for estimator in _parts(model)]):
         mantissa, exponent = np.frexp(numbers.astype(np.float64))
         with np.errstate(invalid="ignore"):
             digest.update(np.rint(mantissa * 2.0**_BITS).astype(np.int64).tobytes() + exponent.tobytes())
@@ -33,6 +32,18 @@ def sources() -> list[str]:
     """Files of the package that decide what features are."""
     names = sorted(path.relative_to(_ROOT).as_posix() for path in _ROOT.rglob("*.py"))
     return [name for name in names if name in _PART or name.split("/")[0] not in _NO_PART]
+
+
+def _parts(estimator: Any) -> Iterator[Any]:
+    """An estimator, and all within a pipeline or a union, in order."""
+    yield estimator
+    for _, own in (*getattr(estimator, "steps", ()), *getattr(estimator, "transformer_list", ())):
+        yield from _parts(own)
+
+
+def _fitted(estimator: Any) -> dict[str, Any]:
+    found = vars(estimator).items() if hasattr(estimator, "__dict__") else ()
+    return {name: value for name, value in found if name.endswith("_") and not name.startswith("_")}
 
 
 def _numbers(value: Any) -> Iterator[np.ndarray]:

@@ -6,6 +6,8 @@ import importlib
 from typing import Any
 
 from skaud.command.errors import UsageError
+from skaud.command.recipe import NAMES as RECIPES
+from skaud.command.recipe import make_recipe, recipe_parameters
 
 # Name on the command line -> module and class.
 MODELS = {
@@ -22,16 +24,22 @@ _PROBE_S, _PROBE_DB_SPL = 0.02, 60.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose a model."""
-    parser.add_argument("--model", default="carfac", help=f"one of: {', '.join(MODELS)} (default: %(default)s)")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--model", default="carfac", help=f"one of: {', '.join(MODELS)} (default: %(default)s)")
+    what.add_argument("--recipe", metavar="NAME", help=f"features for a classifier, one of: {', '.join(RECIPES)}")
     parser.add_argument(
         "--param",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="parameter of the model, such as --param ohc_health=0.5; repeat as needed",
+        help="parameter of the model, such as --param ohc_health=0.5, or of a recipe's step, carfac__ohc_health=0.5; "
+        "repeat as needed",
     )
     parser.add_argument(
-        "--sample-rate", type=float, metavar="HZ", help="rate of the model; files at other rates are resampled to it"
+        "--sample-rate",
+        type=float,
+        metavar="HZ",
+        help="rate of the model, or of the sound that a recipe is made for; files at other rates are resampled",
     )
     parser.add_argument(
         "--segments",
@@ -42,22 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def make_model(options: argparse.Namespace) -> Any:
-    """Model with its parameters set, not yet fitted."""
+    """Model or recipe with its parameters set, not yet fitted."""
+    parameters = _parse(options.param)
+    if options.recipe is not None:
+        return make_recipe(options, parameters)
     if options.model not in MODELS:
         raise UsageError(f"--model {options.model} must be one of: {', '.join(MODELS)}.")
     module, name = MODELS[options.model]
     model = getattr(importlib.import_module(module), name)()
     valid = [parameter for parameter in model.get_params(deep=False) if parameter != "n_jobs"]
-    parameters: dict[str, Any] = {}
-    for text in options.param:
-        parameter, separator, value = text.partition("=")
-        if not separator:
-            raise UsageError(f"--param {_short(text)} must be name=value.")
+    for parameter in parameters:
         if parameter not in valid:
             raise UsageError(f"--param {_short(parameter)}: {name} has no such parameter, it has: {', '.join(valid)}.")
-        if parameter in parameters:
-            raise UsageError(f"--param {parameter} is given twice; give it once.")
-        parameters[parameter] = _value(parameter, value)
     if options.sample_rate is not None:
         if parameters.get("sample_rate", options.sample_rate) != options.sample_rate:
             raise UsageError(f"--sample-rate {options.sample_rate:g} and --param sample_rate differ; give one of them.")
@@ -73,6 +77,15 @@ def make_model(options: argparse.Namespace) -> Any:
             raise UsageError(f"--segments {options.segments} must lie between 1 and {MOST_SEGMENTS}.")
         parameters["pooling"] = TemporalPooling(pooling, segments=options.segments)
     return model.set_params(**parameters)
+
+
+def parameters_of(options: argparse.Namespace, model: Any) -> dict[str, Any]:
+    """What decides what the features are, but for how recordings are taken."""
+    if options.recipe is not None:
+        return {"recipe": options.recipe, **recipe_parameters(model)}
+    parameters = {"model": options.model, **model.get_params(deep=False)}
+    del parameters["n_jobs"]
+    return parameters
 
 
 def fit(model: Any, n_ears: int | None) -> None:
@@ -98,10 +111,29 @@ def fit(model: Any, n_ears: int | None) -> None:
         raise UsageError(_short(f"{type(model).__name__} cannot be had with these parameters: {error}", 500)) from error
 
 
+def front(model: Any) -> Any:
+    """What hears the sound: the model, or that of a recipe."""
+    return model.steps[0][1] if hasattr(model, "steps") else model
+
+
 def level_of_one(model: Any) -> float:
     """Level in dB SPL that an RMS of 1.0 stands for."""
+    model = front(model)
     given = getattr(model, "rms_one_db_spl", None)
     return float(model.full_scale_db_spl if given is None else given)
+
+
+def _parse(texts: list[str]) -> dict[str, Any]:
+    """Parameters by name."""
+    parameters: dict[str, Any] = {}
+    for text in texts:
+        parameter, separator, value = text.partition("=")
+        if not separator:
+            raise UsageError(f"--param {_short(text)} must be name=value.")
+        if parameter in parameters:
+            raise UsageError(f"--param {parameter} is given twice; give it once.")
+        parameters[parameter] = _value(parameter, value)
+    return parameters
 
 
 def _value(parameter: str, text: str) -> Any:

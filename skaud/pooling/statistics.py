@@ -10,7 +10,7 @@ import numpy as np
 from skaud.design.limits import MOST_SEGMENTS
 
 Statistic = str | Callable[..., np.ndarray]
-Statistics = Statistic | Sequence[Statistic] | Mapping[Statistic, int]
+Statistics = Statistic | Sequence[Statistic] | Mapping[Any, int]
 
 NAMED: dict[str, Callable[..., np.ndarray]] = {
     "mean": np.mean,

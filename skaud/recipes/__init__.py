@@ -21,8 +21,9 @@ from skaud.stages.cortical import CorticalSTRF
 
 __all__ = ["auditory_spectrogram_cepstra", "best", "carfac_cepstra", "modulation_cepstra", "strf_cepstra"]
 
-CHANNELS_PER_OCTAVE = 10.6  # of CARFAC, at 1 kHz
-FRAME_S = 0.01
+# Of CARFAC: frames of 5 ms, channels an octave at 1 kHz, and a hundredth of what speech at 60 dB SPL reaches.
+_CARFAC_STRF = {"frame_rate_hz": 200, "channels_per_octave": 10.6, "floor": 3e-3}
+COURSE = {"mean": 4, "std": 1, "delta_std": 1}  # the course of the mean in four parts, the variation over all
 
 
 def best(sample_rate: float = 16000) -> FeaturePipeline:
@@ -48,7 +49,7 @@ def best(sample_rate: float = 16000) -> FeaturePipeline:
     branches = [
         ("linear", _pipeline(("cepstra", CepstralCoefficients(16)))),
         ("log", _pipeline(("compression", LogCompression(0.01)), ("cepstra", CepstralCoefficients(16)))),
-        ("strf", _pipeline(*_strf_steps())),
+        ("strf", _pipeline(*_strf_steps(**_CARFAC_STRF))),
     ]
     return FeaturePipeline([("carfac", _carfac(sample_rate)), ("features", FeatureUnion(branches))])
 
@@ -70,10 +71,9 @@ def strf_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
     --------
     >>> from skaud import recipes
     >>> recipes.strf_cepstra().set_params(carfac__ohc_health=0.5, strf__n_strfs=16).steps[1]
-    ('strf', CorticalSTRF(channels_per_octave=10.6, frame_rate_hz=100.0, n_strfs=16,
-                 response='magnitude'))
+    ('strf', CorticalSTRF(channels_per_octave=10.6, n_strfs=16, response='magnitude'))
     """
-    return FeaturePipeline([("carfac", _carfac(sample_rate)), *_strf_steps(), ("pooling", _course())])
+    return FeaturePipeline([("carfac", _carfac(sample_rate)), *_strf_steps(**_CARFAC_STRF), ("pooling", _course())])
 
 
 def carfac_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
@@ -99,19 +99,33 @@ def carfac_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
 
 
 def modulation_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
-    """Cepstra of the modulation spectrum of Osses et al. (2021), behind its adaptation loops.
+    """Cepstra of the modulation, over time and frequency, of the adapted response of Osses et al. (2021).
 
     Parameters
     ----------
     sample_rate : float, default=16000
-        Rate of the clips in Hz.
+        Rate of the clips in Hz; channels go as far as they do.
 
     Returns
     -------
     FeaturePipeline
-        Steps "osses2021", "features".
+        Steps "osses2021" and "features", a union of "spectrum", of every channel by itself, and "strf".
     """
-    raise NotImplementedError
+    model = Osses2021(
+        model_rate(sample_rate),
+        high_hz=highest_hz(sample_rate),
+        minimum_level_db=27,  # what is softer, such as noise between the harmonics, does not drive the loops
+        output="adaptation",
+        modulation=None,
+        frame_length=0.01,
+        pooling=None,
+    )
+    spectrum = ModulationSpectrum((2, 4, 8, 16, 32), frame_rate_hz=100)
+    branches = [
+        ("spectrum", _pipeline(("modulation", spectrum), ("cepstra", CepstralCoefficients(12)))),
+        ("strf", _pipeline(*_strf_steps(frame_rate_hz=100, channels_per_octave=5, floor=10.0))),  # in model units
+    ]
+    return FeaturePipeline([("osses2021", model), ("features", FeatureUnion(branches))])
 
 
 def auditory_spectrogram_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
@@ -142,18 +156,22 @@ def model_rate(sample_rate: float) -> int:
     return 16000 if sample_rate <= 16000 else 22050
 
 
+def highest_hz(sample_rate: float) -> float:
+    """Highest channel of Osses2021: up to 8 kHz, or as far as the clips go."""
+    return min(8000.0, 0.475 * sample_rate)
+
+
 def _carfac(sample_rate: float) -> CARFAC:
-    return CARFAC(model_rate(sample_rate), output="receptor_potential", frame_length=FRAME_S, pooling=None)
+    return CARFAC(model_rate(sample_rate), output="receptor_potential", frame_length=0.005, pooling=None)
 
 
-def _strf_steps() -> list[tuple[str, Any]]:
-    strf = CorticalSTRF(40, response="magnitude", frame_rate_hz=1 / FRAME_S, channels_per_octave=CHANNELS_PER_OCTAVE)
-    return [("strf", strf), ("compression", LogCompression(3e-3)), ("cepstra", CepstralCoefficients(8))]
+def _strf_steps(frame_rate_hz: float, channels_per_octave: float, floor: float) -> list[tuple[str, Any]]:
+    strf = CorticalSTRF(40, response="magnitude", frame_rate_hz=frame_rate_hz, channels_per_octave=channels_per_octave)
+    return [("strf", strf), ("compression", LogCompression(floor)), ("cepstra", CepstralCoefficients(8))]
 
 
 def _course() -> TemporalPooling:
-    """The course of the mean in four parts, the variation over all."""
-    return TemporalPooling({"mean": 4, "std": 1, "delta_std": 1})
+    return TemporalPooling(COURSE)
 
 
 def _pipeline(*steps: tuple[str, Any]) -> Pipeline:

@@ -131,7 +131,7 @@ class FeaturePipeline(Pipeline):
         """
         return self.fit(X, y, sample_rate=sample_rate).transform(X, sample_rate=sample_rate)
 
-    def transform(self, X: Any, sample_rate: Any = None) -> Any:  # type: ignore[override]
+    def transform(self, X: Any, sample_rate: Any = None) -> Any:
         """Compute features.
 
         Parameters
@@ -359,7 +359,8 @@ def _vjp_side_by_side(union: FeatureUnion, X: Any) -> tuple[Any, Pull]:
     ends = np.cumsum([value.shape[1] for _, value, _ in branches])
 
     def back(bar: Any) -> tuple[Any, dict[str, Any]]:
-        x_bars, grads = [], {}
+        x_bars: list[Any] = []
+        grads: dict[str, Any] = {}
         for (name, _, pull), own_bar in zip(branches, np.split(bar, ends[:-1], axis=1)):
             x_bar, own = pull(own_bar)
             x_bars.append(x_bar)

@@ -17,6 +17,7 @@ from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.design.limits import MOST_STRFS, check_size
 from skaud.engines.cortical import Cortical, STRFs
 from skaud.fitting.movable import Parameters
+from skaud.pooling.statistics import pooled_names
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.cochlear import ResponseStage
 from skaud.stages.cochlear_checks import as_numbers
@@ -188,14 +189,13 @@ class CorticalSTRF(ResponseStage):
         ndarray of str
             Such as ``cortical_rate+4.0_scale2.00_nap_1055hz``.
         """
-        n_ears = self.n_ears_in_ or 1
-        if input_features is not None and len(input_features) == n_ears * self.n_channels_in_:
-            self._names_in_ = [str(name) for name in input_features]
-        return super().get_feature_names_out(input_features)
-
-    def channel_names(self) -> list[str]:
-        names = getattr(self, "_names_in_", [f"channel{c}" for c in range(self.n_channels_in_)])
-        return self.names_after(names)
+        n_ears, n_channels = self.n_ears_in_ or 1, self.n_channels_in_
+        if input_features is None or len(input_features) != n_ears * n_channels:
+            return super().get_feature_names_out(input_features)
+        given = [str(name) for name in input_features]  # which tell the ear, where there are several
+        ears = [given[i : i + n_channels] for i in range(0, len(given), n_channels)]
+        channels = [f"{self.output}_{name}" for names in ears for name in self.names_after(names)]
+        return np.asarray(channels, dtype=object) if self.pooling is None else pooled_names(channels, *self._pooling())
 
     def names_after(self, names: list[str]) -> list[str]:
         strfs = strf_names(self.scales_cycles_per_octave_, self.rates_hz_)

@@ -12,10 +12,11 @@ import pytest
 import soundfile
 from runs import FORMATS, n_rows_kept, read, skaud_features
 
-from skaud import CARFAC, audio
+from skaud import CARFAC, audio, recipes
 from skaud.command import computing, export
 from skaud.command.models import MODELS, fit, make_model
 from skaud.command.program import make_parser
+from skaud.command.recipe import NAMES as RECIPES
 
 
 @pytest.fixture(scope="module")
@@ -309,3 +310,38 @@ def test_every_model_of_the_registry_can_be_made():
         model = make_model(make_parser().parse_args(["features", "x", "-o", "y.csv", "--model", name]))
         fit(model, None)
         assert len(model.get_feature_names_out())
+
+
+# Recipes
+
+
+def test_a_recipe_gives_the_rows_that_the_library_gives_and_resumes(sounds, tmp_path, capfd):
+    output = tmp_path / "features.parquet"
+    words = ("--recipe", "carfac_cepstra", "-o", output, "--param", "carfac__ohc_health=0.5")
+    assert skaud_features(sounds / "a.flac", sounds / "b.wav", *words) == 0
+    paths, names, features = read(output)
+    pipeline = recipes.carfac_cepstra().set_params(carfac__ohc_health=0.5)
+    clips, rates = zip(*(audio.read(path, mono=True) for path in paths))
+    np.testing.assert_array_equal(features, pipeline.fit_transform(list(clips), sample_rate=list(rates)))
+    assert names == list(pipeline.get_feature_names_out())
+    assert skaud_features(sounds / "deeper", *words, "--resume") == 0
+    assert len(read(output)[0]) == 3
+    assert skaud_features(sounds, *words[:-1], "carfac__ohc_health=0.6", "--resume") == 2
+    assert "carfac__ohc_health" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--recipe", "soup"), "--recipe soup must be one of: best, "),
+        (("--recipe", "best", "--param", "ohc_health=0.5"), "--param ohc_health: best has no such parameter"),
+        (("--recipe", "best", "--segments", "3"), "--segments is for --model"),
+    ],
+)
+def test_recipes_that_are_none_are_wrong_calls(words, said, sounds, tmp_path, capfd):
+    assert skaud_features(sounds, "-o", tmp_path / "x.csv", *words) == 2
+    assert said in capfd.readouterr().err
+
+
+def test_the_names_of_recipes_are_those_of_the_library():
+    assert sorted(RECIPES) == sorted(recipes.__all__)

@@ -183,3 +183,11 @@ def test_the_log_init_asks_for_no_ripples_that_the_channels_cannot_tell(channels
     step = CorticalSTRF(channels_per_octave=channels_per_octave).fit(np.ones((1, 40, 5)))
     assert step.scales_cycles_per_octave_.max() == pytest.approx(finest)
     assert step.scales_cycles_per_octave_.min() == 0.25
+
+
+def test_names_of_ears_are_those_of_their_own_channels():
+    frames = np.ones((1, 2, 3, 20))
+    step = CorticalSTRF(scales_cycles_per_octave=[1.0], rates_hz=[4.0]).fit(frames)
+    names = step.get_feature_names_out([f"ear{e}_nap_{hz}hz" for e in range(2) for hz in (100, 200, 300)])
+    assert list(names[[2, 3]]) == [f"cortical_rate+4.0_scale1.00_ear{e}_nap_{hz}hz" for e, hz in ((0, 300), (1, 100))]
+    assert len(names) == 6
