@@ -1,0 +1,84 @@
+"""The biomimetic front end against its authors' JAX program, and against the numbers of the paper."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import clone
+
+from skaud import BiomimeticFrontend
+from skaud.testing.conformance.row import Row, error, load, skip_all
+
+KEYS = {"cochlea": "cochlea", "compressed": "compressed", "inhibited": "rectified"}  # output -> golden key
+LEARNED = ("compression", "lateral_inhibition", "integration_s", "scales_cycles_per_octave", "rates_hz")
+LIMIT = 1e-6
+PAPER = "Famularo et al. 2024"
+
+
+def golden(references: Path | None) -> Iterator[Row]:
+    """Responses and gradients, with the filters of the published program."""
+    file = load(references, "biomimetic_nsl.npz")
+    if isinstance(file, str):
+        yield from skip_all("BiomimeticFrontend", [*KEYS, "spectrogram", "cortical", "gradients"], file)
+        return
+    X = file["x"][np.newaxis]
+    model = BiomimeticFrontend(
+        filters=(file["B"], file["A"]),
+        compression=file["alpha"],
+        lateral_inhibition=file["kernel"],
+        integration_s=-1 / (16000 * np.log(file["leak"])),
+        scales_cycles_per_octave=file["sr"][:, 0],
+        rates_hz=file["sr"][:, 1],
+        response="complex",
+        pooling=None,
+        rms_one_db_spl=None,
+        dtype="float64",
+    ).fit(X)
+    responses = model.simulate(X)
+    for output, key in KEYS.items():
+        found = error(responses[output][0, ::4, ::16], file[key])
+        yield Row("BiomimeticFrontend", "golden", output, found, LIMIT)
+    yield Row(
+        "BiomimeticFrontend", "golden", "spectrogram", error(responses.spectrogram[0], file["spectrogram"]), LIMIT
+    )
+    stride = int(file["cortical_stride"])
+    cortical = responses.cortical[0].transpose(0, 2, 1)[:, ::stride, ::stride]
+    yield Row("BiomimeticFrontend", "golden", "cortical", error(cortical, file["cortical"]), LIMIT)
+    single = clone(model).set_params(dtype="float32").fit(X).simulate(X, "spectrogram").spectrogram[0]
+    yield Row("BiomimeticFrontend", "golden", "spectrogram, float32", error(single, file["spectrogram"]), 1e-4)
+    yield from _gradients(clone(model).set_params(response="real").fit(X), X, file)
+    roex = clone(model).set_params(filters="roex").fit(X).simulate(X, "spectrogram").spectrogram[0]
+    same = float(np.corrcoef(roex.ravel(), file["spectrogram"].ravel())[0, 1])
+    what = "correlation of the spectrogram by the default filters"
+    yield Row("BiomimeticFrontend", "published", what, same, 0.04, 1.0, "goal: 0.96 or more")
+
+
+def _gradients(model: BiomimeticFrontend, X: np.ndarray, file: dict[str, np.ndarray]) -> Iterator[Row]:
+    value, pullback = model.vjp(X, wrt=LEARNED)
+    shape = (value.shape[1], value.shape[3], value.shape[2])
+    weights = np.random.default_rng(int(file["weights_seed"])).standard_normal(shape) / 1000
+    bars = pullback(weights.transpose(0, 2, 1)[np.newaxis])
+    # The program learns leak = exp(-1 / (integration_s * rate)).
+    leak = bars["integration_s"] * model.integration_s_**2 * 16000 / file["leak"]
+    strfs = np.stack([bars["scales_cycles_per_octave"], bars["rates_hz"]], axis=1)
+    found = {
+        "exponents": (bars["compression"], file["grad_alpha"]),
+        "lateral inhibition": (bars["lateral_inhibition"], file["grad_kernel"]),
+        "integration time": (leak, file["grad_leak"]),
+        "scales and rates": (strfs, file["grad_sr"]),
+    }
+    for name, (own, wanted) in found.items():
+        own, wanted = np.squeeze(own), np.squeeze(wanted)
+        yield Row("BiomimeticFrontend", "golden", f"gradient by {name}", error(own, wanted), LIMIT)
+
+
+def published(references: Path | None = None) -> Iterator[Row]:
+    """Numbers of the paper."""
+    model = BiomimeticFrontend().fit()
+    n_learned = sum(np.size(getattr(model, f"{name}_")) for name in LEARNED)
+    yield Row("BiomimeticFrontend", "published", "parameters that can be learned", n_learned, 0, 212, PAPER)
+    hz = model.channel_frequencies_hz_
+    yield Row(
+        "BiomimeticFrontend", "published", "first channel in Hz", float(hz[0]), 0.5, 180, "NSL: 440 Hz, 24 an octave"
+    )
+    yield Row("BiomimeticFrontend", "published", "frames a second", float(model.frame_rate_hz_), 0, 200, PAPER)

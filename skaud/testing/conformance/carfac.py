@@ -1,0 +1,119 @@
+"""CARFAC against its NumPy and JAX programs in float64, and against the numbers of its papers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from skaud import CARFAC, datasets
+from skaud.testing.conformance.row import Row, error, load, skip_all
+
+PAPER = "Lyon et al. 2024"
+CASES: dict[str, dict] = {  # golden case -> parameters
+    "two_cap_22050": {},
+    "one_cap_22050": {"ihc_style": "one_cap"},
+    "just_hwr_22050": {"ihc_style": "just_hwr"},
+    "syn_22050": {"ihc_style": "two_cap_with_syn"},
+    "delay_22050": {"use_delay_buffer": True},
+    "linear_open_22050": {"linear_car": True, "open_loop": True},
+    "basal0_22050": {},
+    "half_22050": {},
+    "binaural_22050": {},
+    "two_cap_48000": {},
+    "loud_22050": {},
+}
+KEYS = {"nap": "nap", "bm": "bm", "agc": "agc_zb"}  # output -> golden key
+LIMITS = {"float64": 1e-9, "float32": 2e-3}
+# Channel -> frequency in Hz, gain in dB and bandwidth in Hz of its peak, and Q; with how far the last digit goes.
+TUNING = {20: (3245, 55.61, 429.8, 7.6), 40: (965, 59.18, 138.7, 7.0), 60: (195, 38.98, 37.5, 5.2)}
+
+
+def golden(references: Path | None) -> Iterator[Row]:
+    """Responses, coefficients and gradients of the published programs."""
+    file = load(references, "carfac_v2.npz")
+    if isinstance(file, str):
+        yield from skip_all("CARFAC", [f"{case}: {', '.join(KEYS)}" for case in CASES], file)
+    else:
+        for case, parameters in CASES.items():
+            yield from _responses(case, parameters, file)
+    nowhere = "the published program gives it no name of its own; dot tests and invariances hold it"
+    yield from skip_all("CARFAC", ["ohc", "receptor_potential", "spikes_per_s"], nowhere)
+    yield from _gradients(references)
+
+
+def _responses(case: str, parameters: dict, file: dict[str, np.ndarray]) -> Iterator[Row]:
+    numbers = {key.removeprefix(f"{case}/"): value for key, value in file.items() if key.startswith(f"{case}/")}
+    if "ohc_health" in numbers:
+        parameters = parameters | {"ohc_health": numbers["ohc_health"]}
+    X = numbers["x"].T[np.newaxis]  # (1, n_ears, n_samples)
+    for dtype, limit in LIMITS.items():
+        model = CARFAC(int(numbers["fs"]), rms_one_db_spl=None, dtype=dtype, **parameters).fit(X)
+        responses = model.simulate(X, tuple(KEYS))
+        for output, key in KEYS.items():
+            found = responses[output][0, :, :, :: numbers["stride"]].transpose(2, 1, 0)
+            yield Row("CARFAC", "golden", f"{case}, {output}, {dtype}", error(found, numbers[key]), limit)
+    car, _, _, agc = model.coefficients_
+    pairs = {"pole_freqs": model.pole_frequencies_hz_, "car_r1_coeffs": car.r1, "car_zr_coeffs": car.zr}
+    pairs |= {"car_h_coeffs": car.h, "car_g0_coeffs": car.stage_gain(1.0), "agc_spatial_fir": agc.spatial_fir}
+    pairs |= {"agc_epsilon": agc.epsilon}
+    errors = [error(value, numbers[key if key in numbers else f"coeff/{key}"]) for key, value in pairs.items()]
+    yield Row("CARFAC", "golden", f"{case}, coefficients", max(errors), 1e-12)
+
+
+def _gradients(references: Path | None) -> Iterator[Row]:
+    file = load(references, "carfac_gradient.npz")
+    wrt = ("X", "ohc_health", "velocity_scale", "v_offset")
+    if isinstance(file, str):
+        yield from skip_all("CARFAC", [f"gradient by {name}" for name in wrt], file)
+        return
+    for style in ("two_cap", "one_cap"):
+        numbers = {key.split("/")[1]: value for key, value in file.items() if style in key}
+        x = numbers["x"].T
+        options = {"ihc_style": style, "ohc_health": numbers["ohc_health"], "rms_one_db_spl": None}
+        for dtype, limit in {"float64": 1e-8, "float32": 1e-3}.items():
+            nap, pullback = CARFAC(22050, dtype=dtype, **options).fit(x).vjp(x, wrt=wrt, output="nap")
+            bars = pullback(numbers["weights"].T[np.newaxis])
+            bars = bars | {"X": bars["X"][0]}
+            yield Row("CARFAC", "golden", f"{style}, NAP of JAX, {dtype}", error(nap[0].T, numbers["nap"]), limit)
+            for name in wrt:
+                found = error(bars[name], numbers[f"grad_{name.lower()}"])
+                yield Row("CARFAC", "golden", f"{style}, gradient by {name}, {dtype}", found, limit)
+
+
+def published(references: Path | None = None) -> Iterator[Row]:
+    """Numbers of the papers."""
+    linear = CARFAC(linear_car=True, open_loop=True, dtype="float64").fit()
+    for channel, numbers in TUNING.items():
+        found = (
+            linear.channel_frequencies_hz_[channel],
+            linear.characteristic_gains_db_[channel],
+            linear.bandwidths_hz_[channel],
+            linear.q_[channel],
+        )
+        names = ("peak in Hz", "gain in dB", "bandwidth in Hz", "Q")
+        limits = (0.5, 0.01, 3e-3 * numbers[2], 0.07)
+        for name, own, wanted, limit in zip(names, found, numbers, limits, strict=True):
+            yield Row("CARFAC", "published", f"{name} of channel {channel}", float(own), limit, wanted, PAPER)
+    for rate, n_channels in {22050: 71, 44100: 83, 48000: 84}.items():
+        own = CARFAC(rate).fit().n_channels_
+        yield Row("CARFAC", "published", f"channels at {rate} Hz", own, 0, n_channels, PAPER)
+    yield from _facts()
+
+
+def _facts() -> Iterator[Row]:
+    car = CARFAC(dtype="float64").fit().coefficients_.car
+    u = np.linspace(0, 1, 101)[:, np.newaxis]
+    radius = car.r1 + car.zr * u
+    common = 1 - 2 * radius * car.a0 + radius**2
+    exact = common / (common + car.h * radius * car.c0)
+    worst_db = np.abs(20 * np.log10((car.ga * u**2 + car.gb * u + car.gc) / exact)).max()
+    what = "parabola of the stage gain against the exact one, in dB"
+    yield Row("CARFAC", "published", what, float(worst_db), 0.01, 0.0, f"{PAPER}, section 2.7")
+    healthy, passive = (CARFAC(ohc_health=health, dtype="float64").fit() for health in (1.0, 0.0))
+    lost = (healthy.characteristic_gains_db_ - passive.characteristic_gains_db_).max()
+    what = "largest loss of gain without outer hair cells, in dB"
+    yield Row("CARFAC", "published", what, float(lost), 5, 50, f"{PAPER}, section 2.9: near 50")
+    X = datasets.make_tone_complex([1000, 1200], duration_s=0.5, db_spl=70, sample_rate=22050)
+    bm = CARFAC(dtype="float64").simulate(X, "bm").bm[0][:, 5512:]
+    offset = np.abs(bm.mean(axis=1)).max() / bm.std(axis=1).max()
+    yield Row("CARFAC", "published", "DC of the basilar membrane over its RMS", float(offset), 1e-3, 0.0, PAPER)

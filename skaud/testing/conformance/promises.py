@@ -1,0 +1,74 @@
+"""What holds of every model and stage: that its adjoint is its own, and what must change nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import skaud
+from skaud.testing.checks import CHECKS, NotApplicable
+from skaud.testing.conformance.row import Row
+from skaud.testing.dot import dot_test
+
+# Models, small enough for a table of them all.
+FEW = {"low_hz": 500.0, "high_hz": 1500.0}
+MODELS: dict[str, dict[str, Any]] = {
+    "CARFAC": {},
+    "Osses2021": FEW,
+    "Dau1997": FEW,
+    "King2019": FEW,
+    "AuditorySpectrogram": {},
+    "BiomimeticFrontend": {"scales_cycles_per_octave": [1.0, 2.0], "rates_hz": [4.0, -8.0]},
+}
+STYLES = ("just_hwr", "one_cap", "two_cap", "two_cap_with_syn")
+LIMIT = 1e-12
+HEAR = ("HeadphoneFilter", "MiddleEarFilter", "GammatoneFilterbank", "CochlearFilterbank")  # stages that take sound
+
+
+def public(folder: str) -> list[str]:
+    """Public names that are defined in a folder of the package."""
+    return [name for name, home in skaud._HOME.items() if home.startswith(f"skaud.{folder}.")]
+
+
+def adjoints(references: Path | None = None) -> Iterator[Row]:
+    """Dot tests of every model and stage, by the sound and by each parameter that has a derivative."""
+    random = np.random.default_rng(0)
+    sound, channels = 0.1 * random.standard_normal((2, 300)), random.standard_normal((1, 4, 300)) ** 2
+    for style in STYLES:
+        yield from _dots(f"CARFAC, {style}", skaud.CARFAC(ihc_style=style, erb_per_step=2.0), sound)
+    for name in public("models"):
+        if name != "CARFAC":
+            yield from _dots(name, getattr(skaud, name)(**MODELS.get(name, {})), 10 * np.tile(sound, 4))
+    for name in public("stages"):
+        stage = getattr(skaud, name)
+        if not hasattr(stage, "vjp"):
+            yield Row(name, "adjoint", "all", reason="it has no vjp", skipped=True)
+        elif name in HEAR:
+            yield from _dots(name, stage(**FEW if name == "GammatoneFilterbank" else {}), sound)
+        else:
+            yield from _dots(name, stage(), np.tile(channels, 8) if name == "CorticalSTRF" else channels)
+
+
+def _dots(name: str, estimator: Any, X: np.ndarray) -> Iterator[Row]:
+    try:
+        for parameter, difference in dot_test(estimator, X, rtol=np.inf).items():
+            yield Row(name, "adjoint", f"by {parameter}", difference, LIMIT)
+    except (ValueError, TypeError, AssertionError) as reason:
+        yield Row(name, "adjoint", "all", failed=True, reason=f"{type(reason).__name__}: {reason}")
+
+
+def invariances(references: Path | None = None) -> Iterator[Row]:
+    """What padding, order, threads and chunks must not change, of every model, as `check_model` checks it."""
+    for name in public("models"):
+        model = getattr(skaud, name)(**MODELS.get(name, {}))
+        for check in CHECKS:
+            what = check.__name__.removeprefix("check_").replace("_", " ")
+            try:
+                check(model)
+            except NotApplicable as reason:
+                yield Row(name, "invariance", what, reason=str(reason), skipped=True)
+            except Exception as reason:  # whatever a model says to sounds that it should take
+                yield Row(name, "invariance", what, failed=True, reason=f"{type(reason).__name__}: {reason}")
+            else:
+                yield Row(name, "invariance", what)
