@@ -1,5 +1,7 @@
 """Equations as MathML, which browsers draw themselves: no script, and nothing fetched."""
 
+import re
+
 from docutils import nodes
 from latex2mathml.converter import convert
 
@@ -10,8 +12,11 @@ def visit_inline(self, node):
 
 
 def visit_block(self, node):
-    self.body.append(self.starttag(node, "div", CLASS="math"))
-    self.body.append(convert(node.astext(), display="block"))
+    """A line for each paragraph, in pieces at \\qquad, so that a narrow screen can break it there."""
+    self.body.append(self.starttag(node, "div", CLASS="equation"))
+    for line in re.split(r"\n\s*\n", node.astext()):
+        pieces = [convert(piece.strip(), display="block") for piece in line.split(r"\qquad") if piece.strip()]
+        self.body.append(f'<div class="line">{"".join(pieces)}</div>')
     self.body.append("</div>\n")
     raise nodes.SkipNode
 

@@ -47,7 +47,7 @@ SEVERAL, SWITCH = ["array-like"], ["boolean"]
 
 
 class CARFAC(CascadeResponse):
-    """Cochlear model CARFAC v2, with the synapse of v3.
+    r"""Cochlear model CARFAC v2, with the synapse of v3.
 
     A cascade of asymmetric resonators (basilar membrane and outer hair cells), inner hair cells, and an automatic gain
     control that feeds the neural activity pattern (NAP) back to the damping of the cascade.
@@ -195,7 +195,86 @@ class CARFAC(CascadeResponse):
 
     Notes
     -----
-    Outputs: "nap", the neural activity pattern; "bm", the basilar membrane; "receptor_potential" of the hair cell
+    **Channels.** From θ (`first_pole_theta`, 0.85 π) down to `min_pole_hz` (30 Hz), `erb_per_step` (0.5) bandwidths
+    apart [1]_ (chapter 16):
+
+    .. math::
+
+        f_0 = \theta f_s / 2 \pi, \qquad f_{k+1} = f_k - \mathrm{step} \cdot \mathrm{ERB}(f_k), \qquad
+        \mathrm{ERB}(f) = (165.3\ \mathrm{Hz} + f) / 9.26
+
+    **Cascade** [1]_ (sections 16.3 to 16.5). Channel k has a pole at angle θ and radius r, and a zero `zero_ratio` (√2)
+    above:
+
+    .. math::
+
+        a = \cos \theta, \quad c = \sin \theta, \quad h = c\, (\mathrm{zero\_ratio}^2 - 1), \quad
+        \zeta_\theta = \pi\, (x - \kappa x^3), \quad x = \theta / \pi
+
+        r_1 = 1 - \zeta_\theta\, \zeta_{max}, \qquad
+        z_r = \zeta_\theta\, \left(\zeta_{max} - \zeta_{min} - \tfrac{1}{4} (\mathrm{ERB}(f) / f - \zeta_{min})\right)
+
+        z_1 \leftarrow r\, (a z_1 - c z_2) + s, \qquad z_2 \leftarrow r\, (c z_1 + a z_2), \qquad y = g\, (s + h z_2)
+
+    with s the sound, or y of the channel before; κ is `high_f_damping_compression` (0.5), ζ `max_zeta` (0.35) and
+    `min_zeta` (0.10). g is what makes the gain at DC 1, a parabola in the undamping u [2]_ (section 2.7). The basilar
+    membrane is y less what is below `ac_corner_hz` (20 Hz) [2]_ (section 2.1).
+
+    **Outer hair cells** [1]_ (chapter 17) undamp a pole, less where it moves fast; v is the velocity of z₂, b its
+    feedback, H the `ohc_health` [2]_ (section 2.9), `velocity_scale` 0.1, `v_offset` 0.04:
+
+    .. math::
+
+        r = r_1 + \frac{z_r u}{1 + (\mathrm{velocity\_scale}\, v + \mathrm{v\_offset})^2}, \qquad u = (1 - b)\, H
+
+    **Inner hair cells.** Conductance G of both styles with capacitors [1]_ (eq. 18.4), and those of v2 [2]_ (section
+    2.4), which discharge and recharge with `tau1_out` (0.5 ms), `tau1_in` (0.2 ms), `tau2_out` (1 ms) and `tau2_in` (10
+    ms), R₁ being 1 over the largest conductance, R₂ 1 over the largest receptor potential:
+
+    .. math::
+
+        G(x) = \frac{z^3}{z^3 + z^2 + 0.1}, \qquad z = \max(0, x + 0.175)
+
+        q_1 \leftarrow q_1 - \frac{R_1 G q_1}{\tau_{1,out} f_s} + \frac{1 - q_1}{\tau_{1,in} f_s}, \qquad
+        i = (1 - q_1)\, q_2, \qquad
+        q_2 \leftarrow q_2 - \frac{R_2 i}{\tau_{2,out} f_s} + \frac{1 - q_2}{\tau_{2,in} f_s}
+
+    The NAP is i, smoothed with `tau_lpf` (80 µs), 1 for the mean at saturation above rest, less its rest. The receptor
+    potential is the fall of q₁ from rest.
+
+    **Synapse** of v3, for a class of fibres with a spontaneous rate p₀ (`spont_rates`: 50, 6 and 1 spikes/s) and a
+    saturated one p₁ (`saturated_rate`, 200), w being the reservoir left at saturation (`sat_reservoir`, 0.2) and V the
+    receptor potential:
+
+    .. math::
+
+        s = \frac{1}{1 + e^{-(V - V_{1/2}) / \mathrm{v\_width}}}, \qquad r = (1 - q)\, s, \qquad
+        q \leftarrow q + (1 - e^{-1 / (\tau f_s)})\, (a_1 r - q)
+
+        a_1 = \frac{1 - w}{w / 2}, \qquad a_2 = \frac{p_1}{f_s w / 2}, \qquad \text{rate of a fibre } = a_2 r f_s
+
+    with τ the `reservoir_tau` (20 ms), rates smoothed with `syn_tau_lpf`; the half-way potential follows from the
+    spontaneous rate.
+
+    **Automatic gain control** [1]_ (chapter 19). Four stages with time constants τ (`agc_time_constants_s`: 2, 8, 32,
+    128 ms), every 8, 16, 32 and 64 samples (`agc_decimation`), D each, the slower ones first; A is the mean of the
+    input since the last update, N the NAP, F a smoothing over three channels, wider in slower stages (`agc1_scales`,
+    `agc2_scales`):
+
+    .. math::
+
+        m_j \leftarrow F_j\!\left(m_j + (1 - e^{-D_j / (\tau_j f_s)})\, (A_j + 2\, m_{j+1} - m_j)\right), \qquad
+        A_1 = \overline{N} / 15, \qquad b = m_1
+
+    where 2 is `agc_stage_gain` and 15 = 1 + 2 + 4 + 8. With several ears each m moves to the mean over them by
+    `agc_mix_coeff` D / (τ f_s), 0 in the first stage. Damping and gain move in straight lines between updates.
+
+    **Limits.** Levels up to about 100 dB SPL are meant. Half the sample rate bounds the cochlea: at 22.05 kHz the first
+    pole is at 9.4 kHz, and the highest channels have few stages before them to amplify. Distortions of the
+    instantaneous nonlinearity above half the rate alias: below 48 kHz, loud tones above 5 kHz make products that are
+    not there in an ear.
+
+    **Outputs**: "nap", the neural activity pattern; "bm", the basilar membrane; "receptor_potential" of the hair cell
     relative to rest, with the styles of two capacitors; "agc", what the AGC leaves of the undamping of the poles;
     "ohc", the displacement that drives the outer hair cells. With the synapse, `simulate` has "spikes_per_s" besides,
     ``(n_signals, [n_ears,] n_channels, 3, n_samples)``: the rate at which all fibres of a class in a channel are

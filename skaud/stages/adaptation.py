@@ -20,7 +20,7 @@ NO_FLOOR = float(np.finfo(np.float32).min)
 
 
 class AdaptationLoops(ChannelStage, ChainStage):
-    """Divisive feedback loops, channel by channel.
+    r"""Divisive feedback loops, channel by channel.
 
     The output is in model units: steady sounds come out near their level in dB SPL, changes well above or below.
 
@@ -56,6 +56,25 @@ class AdaptationLoops(ChannelStage, ChainStage):
 
     Notes
     -----
+    Five loops, each dividing its input by its own low-passed output, with time constants τ
+    (`adaptation_time_constants_s`: 5, 50, 129, 253, 500 ms [1]_), of an input of at least m (`minimum_level_db`, 0 dB
+    SPL, as a fraction of 100 dB). With a limit l (`adaptation_limit`, 5 [2]_, 10 in Dau et al. 1997) the onset of loop
+    j cannot exceed 1 + M:
+
+    .. math::
+
+        x_0 = \max(x, m), \qquad q_j[t] = x_{j-1}[t] / s_j[t-1]
+
+        x_j = q_j \text{ where } q_j \le 1, \text{ else } 1 + M_j \tanh((q_j - 1) / M_j), \qquad
+        M_j = (1 - s_j[0]^2)\, l - 1
+
+        s_j[t] = a_j s_j[t-1] + (1 - a_j)\, x_j[t], \qquad a_j = e^{-1 / (\tau_j f_s)}
+
+        y = 100\, \frac{x_5 - s_5[0]}{1 - s_5[0]}, \qquad s_1[0] = \sqrt{m}, \quad s_j[0] = \sqrt{s_{j-1}[0]}
+
+    y is in model units: 0 for m, 100 for 100 dB SPL in steady state, since five square roots make nearly a logarithm.
+    Slow: what follows a sound is attenuated for a second. The response depends on the level that `rms_one_db_spl` says.
+
     `vjp` has a derivative for `adaptation_limit` only where there is a limit. The limiter's own derivative has no jump:
     it is 1 where the limiter begins. At the floor and below, the response depends on the floor alone: the derivative
     with respect to X is 0. That for `minimum_level_db` includes the state that the loops begin with.

@@ -83,7 +83,7 @@ class ResponseStage(ChannelStage):
 
 
 class CochlearFilterbank(SpectrogramStage):
-    """129 constant-Q filters, 180 to 7246 Hz, 24 an octave.
+    r"""129 constant-Q filters, 180 to 7246 Hz, 24 an octave.
 
     Parameters
     ----------
@@ -116,6 +116,14 @@ class CochlearFilterbank(SpectrogramStage):
 
     Notes
     -----
+    Filter k, of 129, has its centre at f_k, and the magnitude of eq. 1 of Famularo et al. (2024) over the distance x,
+    in units of 2.2 octaves, from its cutoff, with α = 0.3 and β = 8:
+
+    .. math::
+
+        f_k = 440 \cdot 2^{(k - 31) / 24} \text{ Hz}, \qquad
+        |H| = (x_h - x)^{\alpha}\, e^{-\beta (x_h - x)} \text{ where } x \le x_h, \text{ else } 0
+
     The published formula, ``(x_h - x)**0.3 * exp(-8 (x_h - x))`` below the cutoff x_h on a logarithmic frequency axis,
     leaves three constants free. They were fitted once, by a search for the least RMS distance in dB from the filters
     of the NSL toolbox within 10 dB of their peaks, together with the largest correlation of the auditory spectrograms,
@@ -183,7 +191,7 @@ class CochlearFilterbank(SpectrogramStage):
 
 
 class PowerLawCompression(ResponseStage, SpectrogramStage):
-    """Compression by a power law, sign(x) abs(x)**exponent, of x in which an RMS of 1.0 stands for 100 dB SPL.
+    r"""Compression by a power law, sign(x) abs(x)**exponent, of x in which an RMS of 1.0 stands for 100 dB SPL.
 
     Parameters
     ----------
@@ -209,6 +217,16 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
         Exponents.
     n_channels_in_ : int
         Channels of X in `fit`.
+
+    Notes
+    -----
+    With an exponent a for each channel (`compression`, 1):
+
+    .. math::
+
+        y = \mathrm{sign}(x)\, |x|^{a}
+
+    Where a is below 1 the slope at 0 is infinite; `vjp` takes it as 0.
 
     Examples
     --------
@@ -262,7 +280,7 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
 
 
 class LateralInhibition(ResponseStage, SpectrogramStage):
-    """Difference of neighbouring channels, half-wave rectified: one channel fewer.
+    r"""Difference of neighbouring channels, half-wave rectified: one channel fewer.
 
     Parameters
     ----------
@@ -285,6 +303,14 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
         Weights.
     n_channels_in_ : int
         Channels of X in `fit`.
+
+    Notes
+    -----
+    With the weights w (`lateral_inhibition`, 1 and -1; Famularo et al. 2024), for channels k, low to high:
+
+    .. math::
+
+        y_k = \max(0,\, w_0 x_k + w_1 x_{k+1}), \qquad k = 0 \ldots n - 2
 
     Examples
     --------
@@ -342,7 +368,7 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
 
 
 class LeakyIntegrator(ResponseStage, SpectrogramStage):
-    """Leaky integration over time, kept once a frame.
+    r"""Leaky integration over time, kept once a frame.
 
     Parameters
     ----------
@@ -367,6 +393,17 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
         Frames a second, exactly.
     n_channels_in_ : int
         Channels of X in `fit`.
+
+    Notes
+    -----
+    With the time constant τ (`integration_s`, 8 ms; Famularo et al. 2024), of which a frame keeps its last sample:
+
+    .. math::
+
+        y[t] = \lambda\, y[t-1] + x[t], \qquad \lambda = e^{-1 / (\tau f_s)}
+
+    Gain at DC is 1 / (1 - λ), 128 at 16 kHz. Frames at 200 Hz hold modulations up to 100 Hz; faster ones alias, at -6
+    dB an octave from 20 Hz on.
 
     Examples
     --------

@@ -31,7 +31,7 @@ HELD_AT_ONCE = 1024  # frames of all filters, to be pooled
 
 
 class CorticalSTRF(ResponseStage):
-    """Spectrotemporal receptive fields: filters for the ripples of a spectrogram.
+    r"""Spectrotemporal receptive fields: filters for the ripples of a spectrogram.
 
     Every filter has a scale, the density of ripples over frequency, and a rate, their speed over time, whose sign is
     the direction of the sweep: above 0 towards lower channels. They apply to frames of any model whose channels are
@@ -79,6 +79,17 @@ class CorticalSTRF(ResponseStage):
 
     Notes
     -----
+    With the rate ω (`rates_hz`) and the scale Ω (`scales_cycles_per_octave`), after Chi et al. (2005) and Famularo et
+    al. (2024): the spectrogram's two-dimensional spectrum is multiplied by the spectra of
+
+    .. math::
+
+        h(t) = |\omega| \sin(2 \pi u)\, u^2 e^{-3.5 u}, \quad u = |\omega|\, t, \qquad
+        H(r) = R\, e^{1 - R}, \quad R = (r / |\Omega|)^2
+
+    h less its mean, its spectrum divided by its largest magnitude; of it the half that the sign of ω says, of H the
+    positive half, r being ripples in cycles/octave. Without a DC response in time: steady spectra give nothing.
+
     A filter passes one quadrant of the spectrum, so that its response is analytic, and begins before its cause. It is
     designed for the frames padded to twice the next power of 2, where nothing wraps round. From 2048 frames on, about
     10 s, its impulse response ends as many before and after, where what is left of it falls with the square of time;

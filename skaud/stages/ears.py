@@ -191,7 +191,7 @@ class EarStage(Stage):
 
 
 class HeadphoneFilter(EarStage):
-    """Headphone and outer ear, after Pralong & Carlile (1996).
+    r"""Headphone and outer ear, after Pralong & Carlile (1996).
 
     Parameters
     ----------
@@ -219,6 +219,15 @@ class HeadphoneFilter(EarStage):
 
     Notes
     -----
+    A filter of 513 taps with the gains g (`gains_db`, in dB) at the frequencies f (`frequencies_hz`) of Pralong &
+    Carlile (1996) [1]_, fitted there to the mean of measured ears, by frequency sampling with a Hamming window:
+
+    .. math::
+
+        y[t] = \sum_{k=0}^{512} h_k\, x[t - k], \qquad |H(f)| = 10^{g(f) / 20}, \quad |H(0)| = |H(f_s / 2)| = 0
+
+    ``phase="minimum"`` gives h the phase that goes with its magnitude. Sound below 125 Hz is attenuated, DC is removed.
+
     `vjp` has derivatives with respect to X, by the filter backwards in time, and to `gains_db`, by the design
     backwards, its cepstrum included: an entry a frequency. Gains beyond half the sample rate have derivative 0.
 
@@ -263,7 +272,7 @@ class HeadphoneFilter(EarStage):
 
 
 class MiddleEarFilter(EarStage):
-    """Middle ear, its largest gain 0 dB.
+    r"""Middle ear, its largest gain 0 dB.
 
     Parameters
     ----------
@@ -294,6 +303,15 @@ class MiddleEarFilter(EarStage):
 
     Notes
     -----
+    A filter of 513 taps, with the amplitude A of the published table, as 1 over the impedance [1]_ or as the velocity
+    of the stapes [2]_, and largest gain 0 dB:
+
+    .. math::
+
+        y[t] = \sum_{k=0}^{512} h_k\, x[t - k], \qquad |H(f)| = A(f) / \max_f A(f)
+
+    DC is removed.
+
     `vjp` has derivatives with respect to X, by the filter backwards in time, and to `gains_db`, by the design
     backwards, its cepstrum included: an entry a frequency. Gains beyond half the sample rate have derivative 0.
 

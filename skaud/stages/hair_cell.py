@@ -16,7 +16,7 @@ from skaud.stages.stage import ChainStage, ChannelStage, check_corner, corner_bo
 
 
 class HairCellEnvelope(ChannelStage, ChainStage):
-    """Half-wave rectification and low-passes, channel by channel.
+    r"""Half-wave rectification and low-passes, channel by channel.
 
     Parameters
     ----------
@@ -44,6 +44,18 @@ class HairCellEnvelope(ChannelStage, ChainStage):
 
     Notes
     -----
+    Rectification, then n first-order Butterworth low-passes with the corner f (`hair_cell_corner_hz`): 5 of 2000 Hz
+    for breebaart2001 [1]_, 1 of 1000 Hz for dau1996:
+
+    .. math::
+
+        y_0[t] = \max(0, x[t]), \qquad y_k[t] = \frac{g\, (y_{k-1}[t] + y_{k-1}[t-1]) + (1 - g)\, y_k[t-1]}{1 + g}
+
+        g = \tan(\pi f / f_s), \qquad k = 1 \ldots n
+
+    Phase locking falls accordingly from 770 Hz on. Gain at DC is 1; what is rectified above a quarter of the rate
+    aliases.
+
     `vjp` takes the derivative of the rectifier at 0 as 0.
 
     References

@@ -22,7 +22,7 @@ POSITIVE = [Interval(Real, 0, None, closed="neither")]
 
 
 class Compression(ChannelStage, ChainStage):
-    """Instantaneous compression, channel by channel.
+    r"""Instantaneous compression, channel by channel.
 
     Parameters
     ----------
@@ -55,6 +55,16 @@ class Compression(ChannelStage, ChainStage):
 
     Notes
     -----
+    With the exponent n (`compression_exponent`, 0.3) and the pressure k of the knee (`compression_knee_db`, 30 dB SPL;
+    King et al. 2019):
+
+    .. math::
+
+        y = x \text{ where } |x| \le k, \text{ else } \mathrm{sign}(x)\, k\, (|x| / k)^n
+
+    ``compression="power"`` has the second form without the last k, everywhere: sign(x) (abs(x) / k)^n. Instantaneous:
+    it makes harmonics, which alias above half the rate.
+
     `vjp` takes the slope at the knee as that below it, and that of a power law at 0, where it has none, as 0.
 
     Examples
@@ -133,7 +143,7 @@ class Compression(ChannelStage, ChainStage):
 
 
 class AdaptationHighPass(ChannelStage, ChainStage):
-    """Adaptation as a high-pass of first order, channel by channel.
+    r"""Adaptation as a high-pass of first order, channel by channel.
 
     Parameters
     ----------
@@ -156,6 +166,15 @@ class AdaptationHighPass(ChannelStage, ChainStage):
         Channels of X in `fit`.
     coefficients_ : tuple of Part
         What happens to a channel, one after the other, and its coefficients in float64.
+
+    Notes
+    -----
+    A Butterworth high-pass of first order with the corner f (`adaptation_corner_hz`, 3 Hz; King et al. 2019), which
+    takes away the steady part of a channel:
+
+    .. math::
+
+        y[t] = \frac{x[t] - x[t-1] + (1 - g)\, y[t-1]}{1 + g}, \qquad g = \tan(\pi f / f_s)
 
     Examples
     --------
@@ -202,7 +221,7 @@ class AdaptationHighPass(ChannelStage, ChainStage):
 
 
 class ModulationBandpass(ChannelStage, ChainStage):
-    """Band-pass modulation filters on every channel: Butterworth, with 4 poles.
+    r"""Band-pass modulation filters on every channel: Butterworth, with 4 poles.
 
     Parameters
     ----------
@@ -238,6 +257,14 @@ class ModulationBandpass(ChannelStage, ChainStage):
 
     Notes
     -----
+    Butterworth band-passes of 4 poles (King et al. 2019) at m from `modulation_low_hz` (2 Hz) to `modulation_high_hz`
+    (150 Hz), with quality factor Q (`modulation_q`, 1):
+
+    .. math::
+
+        m_{k+1} = m_k\, \frac{s + 1}{s - 1}, \quad s = \sqrt{4 Q^2 + 1}, \qquad
+        \text{edges } m \left( \tfrac{1}{2} \sqrt{4 + 1/Q^2} \mp \tfrac{1}{2 Q} \right)
+
     The published program takes the Hilbert envelope of the whole response, scaled to the response's RMS: what is to
     come changes what was. Here the envelope is the magnitude of the filter's two complex poles, of which the response
     is the real part: it depends on the past alone, so that streams have it too. With Q = 1, that of a steady modulation

@@ -24,7 +24,7 @@ MAX_Q = 50  # already 250 filters a channel
 
 
 class ModulationFilterbank(ChannelStage, ChainStage):
-    """Modulation filters on every channel of a filterbank, those below a quarter of its centre frequency.
+    r"""Modulation filters on every channel of a filterbank, those below a quarter of its centre frequency.
 
     Filters up to 10 Hz keep the phase of the modulation, those above give its magnitude.
 
@@ -69,6 +69,24 @@ class ModulationFilterbank(ChannelStage, ChainStage):
 
     Notes
     -----
+    On each channel, first a Butterworth low-pass of first order at `modulation_low_pass_hz` (150 Hz for jepsen2008
+    [2]_, none for dau1997 [1]_). Filters at 0 Hz (a Butterworth low-pass of second order, `envelope_low_pass_hz`, 2.5
+    Hz), 5 and 10 Hz, then with constant Q (`modulation_q`, 2) up to a quarter of the centre frequency and
+    `max_modulation_hz`:
+
+    .. math::
+
+        m_3 = \frac{12.5}{1 - 1/(2Q)}, \qquad m_{k+1} = m_k\, \frac{1 + 1/(2Q)}{1 - 1/(2Q)}
+
+        z[t] = e^{-b/2 + i w} z[t-1] + 2\, (1 - e^{-b/2})\, x[t]
+
+        w = 2 \pi m / f_s, \qquad b = 2 \pi \cdot 5 / f_s \text{ below 10 Hz, from there } w / Q
+
+        y = \mathrm{Re}\, z \text{ up to 10 Hz, then } a\, |z|
+
+    with a (`envelope_attenuation`) of 1/√2 for jepsen2008 and 1 for dau1997. Magnitudes are not negative and have no
+    phase.
+
     `vjp` takes the derivative of a magnitude of 0, which has none, as 0. With respect to `modulation_q` it moves
     and widens the filters, and leaves their number as it is.
 

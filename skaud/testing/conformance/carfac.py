@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def _gradients(references: Path | None) -> Iterator[Row]:
     for style in ("two_cap", "one_cap"):
         numbers = {key.split("/")[1]: value for key, value in file.items() if style in key}
         x = numbers["x"].T
-        options = {"ihc_style": style, "ohc_health": numbers["ohc_health"], "rms_one_db_spl": None}
+        options: dict[str, Any] = {"ihc_style": style, "ohc_health": numbers["ohc_health"], "rms_one_db_spl": None}
         for dtype, limit in {"float64": 1e-8, "float32": 1e-3}.items():
             nap, pullback = CARFAC(22050, dtype=dtype, **options).fit(x).vjp(x, wrt=wrt, output="nap")
             bars = pullback(numbers["weights"].T[np.newaxis])

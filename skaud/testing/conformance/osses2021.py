@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.pipeline import make_pipeline
@@ -73,7 +74,7 @@ def published(references: Path | None = None) -> Iterator[Row]:
     gain_db = -10 * np.log10(1 + (np.tan(np.pi * hz / 44100) / np.tan(np.pi * 2000 / 44100)) ** 2) * 5
     corner = float(hz[np.abs(gain_db + 10 * np.log10(2)).argmin()])
     what = "3 dB corner of five low-passes at 2 kHz, in Hz"
-    yield Row("HairCellEnvelope", "published", what, corner, 5, 770, "Breebaart et al. 2001")
+    yield Row("HairCellEnvelope", "published", what, corner, 10, 770, "Breebaart et al. 2001, rounded")
     onset, steady = adaptation_to_a_burst(5)
     yield Row("AdaptationLoops", "published", "onset of a burst at 60 dB, in model units", onset, 1, 613.6, PAPER)
     yield Row("AdaptationLoops", "published", "the same, steady", steady, 0.5, 49.0, PAPER)
@@ -82,7 +83,7 @@ def published(references: Path | None = None) -> Iterator[Row]:
 def adaptation_to_a_burst(limit: float) -> tuple[float, float]:
     """Onset and steady state in model units, of 1 s of 2 kHz at 60 dB SPL with ramps of 5 ms, without the ears."""
     X = datasets.make_tone(2000, duration_s=1.0, db_spl=60, ramp_s=0.005)
-    channel = {"low_hz": 2000, "high_hz": 2000, "dtype": "float64"}
+    channel: dict[str, Any] = {"low_hz": 2000, "high_hz": 2000, "dtype": "float64"}
     stages = GammatoneFilterbank(**channel), HairCellEnvelope(dtype="float64")
     response = make_pipeline(*stages, AdaptationLoops(adaptation_limit=limit, dtype="float64")).fit_transform(X)[0][0]
     return float(response.max()), float(response[-11025:-441].mean())

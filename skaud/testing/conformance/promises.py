@@ -23,6 +23,7 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 STYLES = ("just_hwr", "one_cap", "two_cap", "two_cap_with_syn")
 LIMIT = 1e-12
+STAGES = {"GammatoneFilterbank": FEW, "ModulationFilterbank": {"low_hz": 500.0, "high_hz": 1000.0}}  # 5 channels
 HEAR = ("HeadphoneFilter", "MiddleEarFilter", "GammatoneFilterbank", "CochlearFilterbank")  # stages that take sound
 
 
@@ -34,7 +35,7 @@ def public(folder: str) -> list[str]:
 def adjoints(references: Path | None = None) -> Iterator[Row]:
     """Dot tests of every model and stage, by the sound and by each parameter that has a derivative."""
     random = np.random.default_rng(0)
-    sound, channels = 0.1 * random.standard_normal((2, 300)), random.standard_normal((1, 4, 300)) ** 2
+    sound, channels = 0.1 * random.standard_normal((2, 300)), random.standard_normal((1, 5, 300)) ** 2
     for style in STYLES:
         yield from _dots(f"CARFAC, {style}", skaud.CARFAC(ihc_style=style, erb_per_step=2.0), sound)
     for name in public("models"):
@@ -45,9 +46,9 @@ def adjoints(references: Path | None = None) -> Iterator[Row]:
         if not hasattr(stage, "vjp"):
             yield Row(name, "adjoint", "all", reason="it has no vjp", skipped=True)
         elif name in HEAR:
-            yield from _dots(name, stage(**FEW if name == "GammatoneFilterbank" else {}), sound)
+            yield from _dots(name, stage(**STAGES.get(name, {})), sound)
         else:
-            yield from _dots(name, stage(), np.tile(channels, 8) if name == "CorticalSTRF" else channels)
+            yield from _dots(name, stage(**STAGES.get(name, {})), channels)
 
 
 def _dots(name: str, estimator: Any, X: np.ndarray) -> Iterator[Row]:
@@ -62,8 +63,15 @@ def invariances(references: Path | None = None) -> Iterator[Row]:
     """What padding, order, threads and chunks must not change, of every model, as `check_model` checks it."""
     for name in public("models"):
         model = getattr(skaud, name)(**MODELS.get(name, {}))
+        later_s = getattr(model.fit(), "latency_s_", 0)
         for check in CHECKS:
             what = check.__name__.removeprefix("check_").replace("_", " ")
+            if later_s and what == "chunks equal the whole":
+                reason = (
+                    f"a stream has its responses {later_s:.2g} s later; tests/models/test_biomimetic.py waits for them"
+                )
+                yield Row(name, "invariance", what, reason=reason, skipped=True)
+                continue
             try:
                 check(model)
             except NotApplicable as reason:

@@ -15,7 +15,8 @@ HEADS = ("model or stage", "what", "limit or published", "found", "verdict", "so
 STYLE = (
     "body{font:15px/1.5 sans-serif;margin:1rem auto;max-width:70rem;padding:0 1rem}"
     "table{border-collapse:collapse;display:block;overflow-x:auto}"
-    "td,th{border-bottom:1px solid #ccc;padding:.2rem .6rem;text-align:left}.fails{color:#b00020;font-weight:bold}.skipped{color:#666}"
+    "td,th{border-bottom:1px solid #ccc;padding:.2rem .6rem;text-align:left}"
+    ".fails{color:#b00020;font-weight:bold}.skipped{color:#666}"
 )
 
 

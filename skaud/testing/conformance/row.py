@@ -12,7 +12,7 @@ import numpy as np
 class Row:
     """A claim, and what was found of it.
 
-    Parameters
+    Attributes
     ----------
     model : str
         Model or stage.
@@ -74,7 +74,7 @@ class Row:
         if self.skipped:
             return f"{head}: skipped, {self.reason}"
         if self.published is not None:
-            head += f": {self.published:.6g} published, {self.found:.2g} found"
+            head += f": {self.published:.6g} published, {self.found:.4g} found"
         elif self.found is not None:
             head += f": error {self.found:.1e} of at most {self.limit:.0e}"
         return f"{head}: {self.verdict}" + (f", {self.reason}" if self.reason else "")

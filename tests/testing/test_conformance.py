@@ -1,0 +1,113 @@
+"""Conformance: what holds, what fails and what is skipped is told apart, and the command says so."""
+
+import numpy as np
+import pytest
+
+from skaud import King2019
+from skaud.testing import __main__ as command
+from skaud.testing import conformance as folder
+from skaud.testing.conformance import KINDS, Row, conformance, king2019
+from skaud.testing.conformance.report import as_page, as_text
+from skaud.testing.conformance.row import error
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict"),
+    [
+        (Row("M", "golden", "o", 1e-10, 1e-9), "holds"),
+        (Row("M", "golden", "o", 1e-8, 1e-9), "fails"),
+        (Row("M", "golden", "o", float("nan"), 1e-9), "fails"),
+        (Row("M", "published", "n", 5.25, 0.07, 5.2), "holds"),
+        (Row("M", "published", "n", 5.35, 0.07, 5.2), "fails"),
+        (Row("M", "golden", "o", reason="no file", skipped=True), "skipped"),
+        (Row("M", "invariance", "order changes nothing"), "holds"),
+        (Row("M", "invariance", "order changes nothing", failed=True, reason="it does"), "fails"),
+    ],
+)
+def test_a_claim_holds_within_its_limit_alone(row, verdict):
+    assert row.verdict == verdict
+    assert verdict in row.text
+    assert verdict in row.cells
+
+
+def test_an_error_of_another_shape_is_infinite():
+    assert error(np.ones(3), np.ones(4)) == np.inf
+    assert error(np.array([1.0, 2.1]), np.array([1.0, 2.0])) == pytest.approx(0.05)
+
+
+def test_without_references_every_golden_number_is_skipped_with_a_reason():
+    rows = conformance(kinds="golden")
+    assert {row.model for row in rows} == {"CARFAC", "Osses2021", "King2019", "BiomimeticFrontend"}
+    assert all(row.verdict == "skipped" and row.reason for row in rows)
+
+
+def test_published_numbers_are_met():
+    assert [row.text for row in conformance(kinds="published") if row.verdict != "holds"] == []
+
+
+@pytest.fixture
+def own_numbers(tmp_path):
+    """A folder with a file of golden numbers that are this package's own."""
+    x = 0.02 * np.random.default_rng(0).standard_normal(3000)
+    model = King2019(phase="signed", dtype="float64").fit(x[np.newaxis])
+    found = {name: response[0] for name, response in model.simulate(x[np.newaxis]).items()}
+    mfc = model.stages_.modulation.modulation_frequencies_hz_
+    bands = found["modulation"].reshape(31, len(mfc), -1)
+    numbers = {
+        "x": x,
+        "fc": model.channel_frequencies_hz_,
+        "mfc": mfc,
+        "filterbank": found["filterbank"][:, ::5],
+        "compressed": found["compression"][:, ::5],
+        "hair_cell": found["hair_cell"][:, ::5],
+        "adapted": found["adaptation"][:, ::5],
+        "modulation_sos": bands.transpose(1, 0, 2)[..., ::5],
+    }
+
+    def write(**changed):
+        np.savez(tmp_path / "king2019_amt.npz", **{f"default/{k}": v for k, v in (numbers | changed).items()})
+        return tmp_path
+
+    return write, numbers
+
+
+def test_golden_numbers_that_are_missed_fail_and_no_others(own_numbers):
+    write, numbers = own_numbers
+    assert {row.verdict for row in king2019.golden(write())} == {"holds", "skipped"}
+    rows = list(king2019.golden(write(adapted=numbers["adapted"] + 1e-4 * np.abs(numbers["adapted"]).max())))
+    assert [row.what for row in rows if row.verdict == "fails"] == ["adaptation"]
+
+
+def test_every_model_has_golden_numbers_and_invariances_to_hold():
+    from skaud.testing.conformance.promises import MODELS, public
+
+    assert set(MODELS) <= set(public("models"))
+    assert {row.model for row in conformance(kinds="golden")} <= set(public("models")) | set(public("stages"))
+
+
+@pytest.mark.parametrize(("kinds", "references"), [("speed", None), ("golden", "no/such/folder")])
+def test_what_is_not_there_is_named(kinds, references):
+    with pytest.raises(ValueError, match=r"speed|no/such/folder"):
+        conformance(references, kinds=kinds)
+
+
+@pytest.mark.parametrize(("found", "status"), [(1e-10, 0), (1e-3, 1)])
+def test_the_command_prints_writes_a_page_and_fails_with_a_claim(found, status, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(KINDS, "golden", (lambda references: iter([Row("M", "golden", "a <b>", found, 1e-9)]),))
+    page = tmp_path / "page.html"
+    assert command.main(["conformance", "--kinds", "golden", "--html", str(page)]) == status
+    assert "M: a <b>: error" in capsys.readouterr().out
+    assert "a &lt;b&gt;" in page.read_text()
+
+
+def test_the_command_names_a_folder_that_is_not_there(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["conformance", "--references", "no/such/folder"])
+    assert "no/such/folder" in capsys.readouterr().err
+
+
+def test_a_report_counts_what_it_has():
+    rows = [Row("M", "golden", "o", 0.0, 1e-9), Row("M", "golden", "p", reason="no file", skipped=True)]
+    assert "2 claims: 1 hold, 0 fail, 1 skipped" in as_text(rows)
+    assert as_page(rows).count("<tr") == 3
+    assert folder.conformance is conformance
