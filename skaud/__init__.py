@@ -37,6 +37,7 @@ _HOME = {
     "Deltas": "skaud.frames.deltas",
     "ModulationSpectrum": "skaud.frames.modulation",
     "TemporalPooling": "skaud.pooling.temporal",
+    "ToNumpy": "skaud.interop.to_numpy",
 }
 _SUBMODULES = (
     "audio",
@@ -73,6 +74,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.frames.deltas import Deltas as Deltas
     from skaud.frames.modulation import ModulationSpectrum as ModulationSpectrum
     from skaud.hearing.audiogram import Audiogram as Audiogram
+    from skaud.interop.to_numpy import ToNumpy as ToNumpy
     from skaud.models.auditory_spectrogram import AuditorySpectrogram as AuditorySpectrogram
     from skaud.models.biomimetic import BiomimeticFrontend as BiomimeticFrontend
     from skaud.models.carfac import CARFAC as CARFAC

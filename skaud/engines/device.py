@@ -15,7 +15,7 @@ from typing import Any
 
 from skaud.engines.engine import Engine
 from skaud.engines.series import Series
-from skaud.kernels.array_api import Place
+from skaud.kernels.array_api import DEVICE_LIBRARIES, Place
 
 REMEDY = "pass ToNumpy().transform(X), which the CPU computes"
 INSTALL = "install it with: pip install 'skaud[gpu-cu13]', or 'skaud[gpu-cu12]'"
@@ -63,7 +63,7 @@ def device_errors(place: Place, who: str, n_signals: int) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        if place.on_host or (error.name or "").split(".")[0] not in ("cupy", "numba", "numba_cuda", "cuda"):
+        if place.on_host or (error.name or "").split(".")[0] not in DEVICE_LIBRARIES:
             raise
         raise ImportError(
             f"{who} runs on {place} by kernels of numba-cuda, which cannot be imported ({error}); {INSTALL}."

@@ -29,9 +29,13 @@ class Design(NamedTuple):
 
 def merge(designs: Sequence[Design]) -> Design:
     """Design of stages one after the other, from those of each alone."""
-    defaults = Design._field_defaults
-    own = [{k: v for k, v in d._asdict().items() if k in defaults and v is not defaults[k]} for d in designs]
-    return designs[0]._replace(**{name: value for found in own for name, value in found.items()})
+    defaults, merged = Design._field_defaults, designs[0]
+    for design in designs[1:]:
+        # By value: of a design that was pickled no number is the same object.
+        own = {k: v for k, v in design._asdict().items() if k in defaults}
+        own = {k: v for k, v in own.items() if (v is not None if defaults[k] is None else v != defaults[k])}
+        merged = merged._replace(**own)
+    return merged
 
 
 class SpectrogramState(NamedTuple):

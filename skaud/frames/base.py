@@ -19,7 +19,8 @@ from skaud.estimator.results import check_value_bar
 from skaud.estimator.stream_state import StreamState
 from skaud.estimator.vjp import check_wrt
 from skaud.fitting.movable import Pullback
-from skaud.kernels.array_api import array_namespace, is_foreign
+from skaud.kernels.array_api import array_namespace, as_dtype, floating, is_foreign, take, zeros
+from skaud.kernels.batches import clip_of, zeros_of_no_size
 from skaud.sound.refused import refuse_masked
 
 
@@ -60,7 +61,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             check_constraints(self)
             forget(self)
             remember_parameters(self)
-            signals, _ = self._signals(X)
+            signals, _ = self._signals(take(X)[0])
             self.frame_shape_in_ = tuple(signals[0].shape[:-1])
             self._check_parameters(self.frame_shape_in_[-1])
         return self
@@ -72,7 +73,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         Parameters
         ----------
         X : array of shape (n_signals, [n_ears,] [n_filters,] n_channels, n_frames), or list of arrays
-            Frames; arrays of other libraries (torch, cupy, JAX) are computed by them.
+            Frames; arrays of other libraries come back in them, and those of a device stay there.
 
         Returns
         -------
@@ -84,9 +85,12 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         ValueError
             If the channels of X are not those of fit.
         """
+        X, place = take(X)
         signals, is_array = self._signals(X, self.frame_shape_in_)
+        if is_array and not place.on_host:  # all at once
+            return self._shaped(self._run(self._rows(X), None, True)[0], X.shape[0])
         outputs = [self._shaped(self._run(self._rows(frames), None, True)[0]) for frames in signals]
-        return array_namespace(outputs[0]).stack(outputs) if is_array else outputs
+        return place.give(array_namespace(outputs[0]).stack(outputs) if is_array else outputs)
 
     @as_fitted
     def vjp(self, X: Any, wrt: str | Sequence[str] | None = None) -> tuple[Any, Pullback]:
@@ -107,6 +111,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             Takes ``value_bar``, shaped as value, and returns a dict: "X", shaped as X, and the parameters in wrt.
         """
         names = check_wrt(self, wrt, self._differentiable())
+        X, place = take(X)
         signals, is_array = self._signals(X, self.frame_shape_in_)
         rows = [self._rows(frames) for frames in signals]
         own = [self._run(x, None, True)[0] for x in rows]
@@ -115,10 +120,13 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
 
         def pullback(value_bar: Any) -> dict[str, Any]:
             check_value_bar(value_bar, value)
+            value_bar, given = take(value_bar, "value_bar")
+            if not place.on_host and not given.is_same(place):
+                raise TypeError(f"value_bar is of {given} and value of {place}; pass derivatives where the value lies.")
             bars = []
             for i, (x, y) in enumerate(zip(rows, own)):
                 xp = array_namespace(y)
-                bar = value_bar[i, ...] if is_foreign(value_bar) else value_bar[i]
+                bar = clip_of(value_bar, i)
                 bar = bar if is_foreign(bar) else np.asarray(bar)
                 bars.append(self._pull_back(xp.reshape(xp.astype(bar, y.dtype), tuple(y.shape)), x))
             x_bars = [
@@ -126,10 +134,10 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             ]
             grads = {name: sum(own[1][name] for own in bars) for name in names if name != "X"}
             if "X" in names:
-                grads["X"] = array_namespace(x_bars[0]).stack(x_bars) if is_array else x_bars
+                grads["X"] = place.give(array_namespace(x_bars[0]).stack(x_bars) if is_array else x_bars)
             return grads
 
-        return value, pullback
+        return place.give(value), pullback
 
     @as_fitted
     def initial_state(self, n_signals: int = 1) -> StreamState:
@@ -170,14 +178,21 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             For the next chunk.
         """
         state.check_model(self._stream_key())
-        chunk = state.check_chunk(X, self.frame_shape_in_)[:, 0]
+        X, place = take(X)
+        name = "host" if place.on_host else str(place)
+        state.check_place(name)
+        if place.on_host:
+            chunk = state.check_chunk(X, self.frame_shape_in_)[:, 0]
+        else:
+            state.check_chunk(zeros_of_no_size(X), self.frame_shape_in_)
+            chunk = as_dtype(X, floating(X))
         results = [
             self._run(self._rows(frames), own, False) if frames.shape[-1] else (self._no_frames(frames), own)
-            for frames, own in zip(chunk, state.arrays)
+            for frames, own in ((clip_of(chunk, i), own) for i, own in enumerate(state.arrays))
         ]
         arrays = [own for _, own in results]
-        frames = np.stack([self._shaped(own) for own, _ in results])
-        return frames, StreamState(state.model, state.n_signals, None, arrays, self._at_fit_)
+        frames = array_namespace(chunk).stack([self._shaped(own) for own, _ in results])
+        return place.give(frames), StreamState(state.model, state.n_signals, None, arrays, self._at_fit_, name)
 
     @as_fitted
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
@@ -226,6 +241,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
         tags.input_tags.three_d_array = True
+        tags.array_api_support = True
         return tags
 
     # --- shared machinery ---
@@ -259,12 +275,13 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         """Frames (n_rows, n_channels, n_frames)."""
         return array_namespace(frames).reshape(frames, (-1, *frames.shape[-2:]))
 
-    def _shaped(self, y: Any) -> Any:
-        """Frames with the axes of ears and filters again."""
-        return array_namespace(y).reshape(y, (*self.frame_shape_in_[:-1], *y.shape[1:]))
+    def _shaped(self, y: Any, *n_signals: int) -> Any:
+        """Frames with the axes of ears and filters again, and that of signals where there are several."""
+        return array_namespace(y).reshape(y, (*n_signals, *self.frame_shape_in_[:-1], *y.shape[1:]))
 
-    def _no_frames(self, frames: np.ndarray) -> np.ndarray:
-        rows = self._rows(np.concatenate([frames, np.zeros((*frames.shape[:-1], 1), frames.dtype)], axis=-1))
+    def _no_frames(self, frames: Any) -> Any:
+        silence = zeros((*frames.shape[:-1], 1), frames)
+        rows = self._rows(array_namespace(frames).concat([frames, silence], axis=-1))
         return self._run(rows, None, True)[0][..., :0]
 
     def _stream_key(self) -> str:

@@ -11,10 +11,13 @@ import numpy as np
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skaud._fitted import fitted_copy
+from skaud._warnings import warn_caller
+from skaud.engines.device import NotOnDevice, engine_for
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.movable import MovableModel
 from skaud.fitting.movable import Bounds, Value
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
+from skaud.kernels.array_api import array_namespace, place_of
 
 
 def as_module(
@@ -26,7 +29,8 @@ def as_module(
 ) -> Any:
     """Make a ``torch.nn.Module`` of a fitted model, differentiated by the model's own adjoint.
 
-    The module computes on the CPU, wherever its input lies, and works on a copy: the estimator stays as it is.
+    The module computes where its input lies, by the engine of that device. Where the model has none there, it computes
+    on the CPU, and a warning says so. It works on a copy: the estimator stays as it is.
 
     Parameters
     ----------
@@ -125,7 +129,19 @@ class _Run:
         self.model, self.bounded, self.u = copy.copy(estimator), bounded, u.copy()
         MovableModel(self.model).move(bounded.unpack(u))
 
-    def respond(self, signals: np.ndarray, wrt: tuple[str, ...], output: str) -> tuple[np.ndarray, Any]:
+    def signals(self, x: Any) -> Any:
+        """What the model takes of a tensor: itself where the model computes on its device, else a copy on the CPU."""
+        x, place = x.detach(), place_of(x)
+        if place.on_host:
+            return x.numpy()
+        try:
+            engine_for(self.model.engine_, place, type(self.model).__name__)
+        except NotOnDevice as error:
+            warn_caller(f"x is copied from {place.device} to the CPU and the response back: {error}")
+            return x.cpu().numpy()
+        return x
+
+    def respond(self, signals: Any, wrt: tuple[str, ...], output: str) -> tuple[Any, Any]:
         """Response to signals, and its pullback; None where nothing asks for it."""
         if wrt:
             return self.model.vjp(signals, wrt, output)
@@ -133,7 +149,8 @@ class _Run:
             return self.model.simulate(signals, output, sample_rate=self.model.sample_rate)[output], None
         # Clips of a list may have any length; a data frame is nothing for torch.
         model = copy.copy(self.model).set_output(transform="default")
-        return np.stack(model.transform(list(signals), sample_rate=model.sample_rate)), None
+        found = model.transform(list(signals), sample_rate=model.sample_rate)
+        return array_namespace(found[0]).stack(found) if isinstance(found, list) else found, None
 
     def pull_back(self, grads: Mapping[str, Value]) -> list[np.ndarray]:
         """Derivatives by the positions, name by name."""
@@ -156,14 +173,16 @@ def _module_class() -> type:
         def forward(ctx: Any, x: Any, run: _Run, output: str, *positions: Any) -> Any:
             wanted = [ctx.needs_input_grad[0], *ctx.needs_input_grad[3:]]
             names = [name for name, is_wanted in zip(("X", *run.bounded.names), wanted) if is_wanted]
-            value, ctx.pullback = run.respond(x.detach().cpu().numpy(), tuple(names), output)
+            value, ctx.pullback = run.respond(run.signals(x), tuple(names), output)
             ctx.run, ctx.kinds = run, [(t.dtype, t.device, t.shape) for t in (x, *positions)]
-            return torch.from_numpy(np.ascontiguousarray(value)).to(x.device)
+            ctx.on_host = isinstance(value, np.ndarray)
+            return torch.from_numpy(np.ascontiguousarray(value)).to(x.device) if ctx.on_host else value
 
         @staticmethod
         @once_differentiable
         def backward(ctx: Any, value_bar: Any) -> Any:
-            grads = ctx.pullback(value_bar.detach().cpu().numpy())
+            bar = value_bar.detach()
+            grads = ctx.pullback(bar.cpu().numpy() if ctx.on_host else bar)
             bars = [grads.get("X"), *ctx.run.pull_back(grads)]
             wanted = [ctx.needs_input_grad[0], *ctx.needs_input_grad[3:]]
             x_bar, *positions_bar = map(as_tensor, bars, ctx.kinds, wanted)

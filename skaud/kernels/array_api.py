@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 Array = Any  # NumPy's, or that of another library, which has the array API
-
+DEVICE_LIBRARIES = ("cupy", "numba", "numba_cuda", "cuda")  # what kernels of a device stand on
 _TABLES = ("pandas", "polars", "pyarrow", "skaud", "scipy")  # whose columns may be arrays, but hold clips
 _PLAIN = (np.ndarray, np.generic, list, tuple, dict, str, bytes, int, float, complex, type(None))
 

@@ -9,7 +9,10 @@ from sklearn.base import clone
 
 from skaud import CARFAC, Audiogram, BiomimeticFrontend, TemporalPooling
 from skaud.fitting import predicted_audiogram
+from skaud.interop import torch as interop
 from skaud.interop.torch import as_module
+from skaud.kernels import array_api
+from skaud.pooling import arrays as pooled
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 
@@ -240,3 +243,41 @@ def test_on_a_bound_the_gradient_is_that_of_the_way_inwards(carfac):
     inwards = (3 * values[0] - 4 * values[1] + values[2]) / 2e-5  # of second order
     assert float(gradient) == pytest.approx(inwards, rel=1e-4)
     assert float(gradient) != 0
+
+
+# Devices
+
+
+def take_tensors_for_those_of_a_gpu(monkeypatch):
+    """From now on nothing may read them as NumPy does."""
+
+    def place_of(x, name="X"):
+        return array_api.Place("torch", "cuda:0", False, x) if isinstance(x, torch.Tensor) else array_api.HOST
+
+    for module in (array_api, pooled, interop):
+        monkeypatch.setattr(module, "place_of", place_of)
+    to_numpy = torch.Tensor.numpy
+    monkeypatch.setattr(torch.Tensor, "__array__", None)
+    monkeypatch.setattr(torch.Tensor, "numpy", lambda x: to_numpy(x) if x.numel() < 500 else pytest.fail("a copy"))
+
+
+@pytest.mark.parametrize("pooling", ["mean", ("std", "p75"), None], ids=str)
+def test_a_module_computes_on_the_device_of_its_input(biomimetic, monkeypatch, pooling):
+    model, found = clone(biomimetic).set_params(pooling=pooling).fit(X), []
+    for _ in range(2):
+        module, x = as_module(model, "integration_s"), torch.tensor(np.tile(X, (1, 8)), requires_grad=True)
+        value = module(x)
+        (value**2).sum().backward()
+        found.append([value.detach(), x.grad, module.positions["integration_s"].grad])
+        take_tensors_for_those_of_a_gpu(monkeypatch)
+    for host, there in zip(*found):
+        torch.testing.assert_close(there, host, rtol=1e-9, atol=1e-12 * float(host.abs().max()))
+
+
+def test_a_module_says_where_it_copies(carfac, monkeypatch):
+    x = torch.tensor(X / 30)
+    monkeypatch.setattr(interop, "place_of", lambda x: array_api.Place("torch", "mps:0", False, x))
+    module = as_module(carfac, ())
+    with pytest.warns(UserWarning, match=r"copied from mps:0 to the CPU.*CARFAC has no kernel for X"):
+        value = module(x)
+    np.testing.assert_array_equal(value.numpy(), carfac.transform(X / 30))

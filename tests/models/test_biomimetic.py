@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import AuditorySpectrogram, BiomimeticFrontend, CorticalSTRF, TemporalPooling
 from skaud.design.cortical import rate_filters, scale_filters
+from skaud.estimator.movable import MovableModel
 from skaud.kernels.array_api import to_numpy
 from skaud.pooling.adjoint import pool_adjoint
 from skaud.testing import checks, dot_test
@@ -429,6 +430,21 @@ def test_gradients_in_float32_follow_float64():
         grads[dtype] = pullback(np.cos(np.arange(value.size)).reshape(value.shape))
     for name, wanted in grads["float64"].items():
         assert np.abs(grads["float32"][name] - wanted).max() < 2e-3 * np.abs(wanted).max()
+
+
+def test_a_pickled_model_is_redesigned_as_the_one_it_was_made_of():
+    X = RANDOM.standard_normal((1, 1500))
+    model = small(compression=0.8, pooling="mean").fit(X)
+    value, pullback = pickle.loads(pickle.dumps(model)).vjp(X)
+    wanted_value, wanted_pullback = model.vjp(X)
+    np.testing.assert_array_equal(value, wanted_value)
+    grads, wanted = pullback(value), wanted_pullback(value)
+    for name, own in wanted.items():
+        np.testing.assert_array_equal(grads[name], own)
+    pickled, found = MovableModel(pickle.loads(pickle.dumps(model))), MovableModel(model)
+    for movable in (pickled, found):
+        movable.move({"integration_s": 0.016})
+    np.testing.assert_array_equal(pickled.model.transform(X), found.model.transform(X))
 
 
 # Arrays of other libraries
