@@ -6,7 +6,7 @@ from functools import cache, wraps
 from inspect import signature
 from typing import Any, TypeVar, cast
 
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import _is_fitted, check_is_fitted
 
 AT_ONCE = ("n_jobs",)  # it changes no result, and need not wait for a fit
@@ -20,20 +20,20 @@ def parameter_names(kind: type) -> tuple[str, ...]:
     return tuple(kind._get_param_names())  # type: ignore[attr-defined]
 
 
-def remember_parameters(estimator: Any) -> None:
+def remember_parameters(estimator: BaseEstimator) -> None:
     """Keep copies of the parameters, for all that follows this fit: what is set, or changed in place, waits."""
     given = estimator.get_params(deep=False)
     estimator._at_fit_ = {name: clone(value, safe=False) for name, value in given.items() if name not in AT_ONCE}
 
 
-def forget(estimator: Any) -> None:
+def forget(estimator: BaseEstimator) -> None:
     """Remove what an earlier fit found: a fit starts afresh."""
     for name in [name for name in vars(estimator) if name.endswith("_") and not name.startswith("__")]:
         delattr(estimator, name)
 
 
 @contextmanager
-def unfitted_on_failure(estimator: Any) -> Iterator[None]:
+def unfitted_on_failure(estimator: BaseEstimator) -> Iterator[None]:
     """Leave no fitted attribute, of this fit or an earlier one, where what is done within fails."""
     try:
         yield
@@ -42,12 +42,12 @@ def unfitted_on_failure(estimator: Any) -> Iterator[None]:
         raise
 
 
-def is_fitted(estimator: Any) -> bool:
+def is_fitted(estimator: BaseEstimator) -> bool:
     """Whether there was a fit; of an estimator of this package it is told fast, since streams ask with every chunk."""
     return "_at_fit_" in vars(estimator) or _is_fitted(estimator)
 
 
-def fitted_copy(estimator: Any, **changed: Any) -> Any:
+def fitted_copy(estimator: BaseEstimator, **changed: Any) -> Any:
     """A fitted estimator with the parameters of its last fit, some of them changed; an error if it is not fitted."""
     if not is_fitted(estimator):
         check_is_fitted(estimator)
@@ -65,7 +65,7 @@ def as_fitted(method: Method) -> Method:
     """Make a method see the parameters of the last fit; an error if there was none."""
 
     @wraps(method)
-    def run(self: Any, *arguments: Any, **options: Any) -> Any:
+    def run(self: BaseEstimator, *arguments: Any, **options: Any) -> Any:
         return method(fitted_copy(self), *arguments, **options)
 
     return cast(Method, run)
@@ -76,7 +76,7 @@ def as_designed(method: Method) -> Method:
     takes_X = list(signature(method).parameters)[1:2] == ["X"]
 
     @wraps(method)
-    def run(self: Any, *arguments: Any, **options: Any) -> Any:
+    def run(self: BaseEstimator, *arguments: Any, **options: Any) -> Any:
         if is_fitted(self):
             return method(fitted_copy(self), *arguments, **options)
         X = (arguments[0] if arguments else options.get("X")) if takes_X else None

@@ -46,6 +46,8 @@ __all__ = [
 
 RandomState = int | np.random.RandomState | None
 Axis = int | tuple[int, ...] | None
+Clips = Any  # samples or a Sound, or several of them in a list or a column: what comes back has the same form
+Files = Any  # a path or an open file, or several of them in a list
 
 _NOISE_EXPONENT = {"white": 0.0, "pink": -0.5, "brown": -1.0}  # amplitude goes with frequency to this power
 _LONGEST_NOISE = 1 << 40  # samples, more than a memory holds
@@ -54,12 +56,12 @@ _CANCELLED_DB = 20.0  # by how much a mean of ears lies below them where they ca
 
 
 def read(
-    path: Any,
+    path: Files,
     sample_rate: float | None = None,
     mono: bool = False,
     dtype: npt.DTypeLike = "float32",
     rms_one_db_spl: float = PASCALS_DB_SPL,
-) -> Any:
+) -> Clips:
     """Read sound files, full scale being 1.0.
 
     Parameters
@@ -114,7 +116,7 @@ def read(
     return _read(path, sample_rate, mono, dtype, scale)
 
 
-def _read(path: Any, sample_rate: float | None, mono: bool, dtype: np.dtype, scale: float) -> Sound:
+def _read(path: Files, sample_rate: float | None, mono: bool, dtype: np.dtype, scale: float) -> Sound:
     from skaud.sound.files import read_frames
 
     name = str(getattr(path, "name", path)) if hasattr(path, "read") else os.fsdecode(path)
@@ -135,7 +137,7 @@ def _read(path: Any, sample_rate: float | None, mono: bool, dtype: np.dtype, sca
         raise ValueError(f"path={name!r}: {error}") from error
 
 
-def resample(x: Any, new_sample_rate: float, *, sample_rate: float | None = None) -> Any:
+def resample(x: Clips, new_sample_rate: float, *, sample_rate: float | None = None) -> Clips:
     """Change the sample rate along the last axis, without delay.
 
     Parameters
@@ -222,7 +224,7 @@ def _resample_row(x: np.ndarray, out: np.ndarray, sample_rate: float, new_sample
     out[done:] = 0
 
 
-def to_mono(x: Any) -> Any:
+def to_mono(x: Clips) -> Clips:
     """Average the ears.
 
     Parameters
@@ -264,7 +266,7 @@ def to_mono(x: Any) -> Any:
     return _apply(x, averaged)
 
 
-def ear(x: Any, which: int | str) -> Any:
+def ear(x: Clips, which: int | str) -> Clips:
     """One ear.
 
     Parameters
@@ -347,7 +349,7 @@ def from_pcm(x: npt.ArrayLike, dtype: npt.DTypeLike = "float32") -> np.ndarray:
     return ((x.astype(np.float64) - silence) / half_range).astype(dtype)
 
 
-def rms_db_spl(x: Any, rms_one_db_spl: float = PASCALS_DB_SPL, axis: Axis = -1) -> Any:
+def rms_db_spl(x: Clips, rms_one_db_spl: float = PASCALS_DB_SPL, axis: Axis = -1) -> Clips:
     """Level of a sound in dB SPL, from its RMS.
 
     Parameters
@@ -393,7 +395,7 @@ def rms_db_spl(x: Any, rms_one_db_spl: float = PASCALS_DB_SPL, axis: Axis = -1) 
     return _each(x, level)
 
 
-def set_level(x: Any, db_spl: float, rms_one_db_spl: float = PASCALS_DB_SPL, axis: Axis = -1) -> Any:
+def set_level(x: Clips, db_spl: float, rms_one_db_spl: float = PASCALS_DB_SPL, axis: Axis = -1) -> Clips:
     """Scale a sound to a level in dB SPL.
 
     Parameters
@@ -480,7 +482,7 @@ def make_noise(
     return _noise(generator(draw_seed(random_state), "noise"), int(n_samples), color).astype(dtype)
 
 
-def add_noise(x: Any, snr_db: float, color: str = "pink", random_state: RandomState = None) -> Any:
+def add_noise(x: Clips, snr_db: float, color: str = "pink", random_state: RandomState = None) -> Clips:
     """Add noise at a signal-to-noise ratio.
 
     Parameters
@@ -565,7 +567,7 @@ def generator(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
 # --- one sound or several ---
 
 
-def _each(x: Any, function: Callable[[Clip, np.ndarray, str], Any]) -> Any:
+def _each(x: Clips, function: Callable[[Clip, np.ndarray, str], Any]) -> Clips:
     """The function's result for a clip, its checked samples and its name in errors; a list of them for several."""
     clips, _ = as_list(x)
     if clips is None:
@@ -573,7 +575,7 @@ def _each(x: Any, function: Callable[[Clip, np.ndarray, str], Any]) -> Any:
     return [_one(clip, f"x[{i}]", function) for i, clip in enumerate(clips)]
 
 
-def _one(x: Any, name: str, function: Callable[[Clip, np.ndarray, str], Any]) -> Any:
+def _one(x: Clips, name: str, function: Callable[[Clip, np.ndarray, str], Any]) -> Clips:
     clip = take_apart(x, name)
     samples = check_samples(clip.samples, name)
     check_ears(name, samples.shape if samples.ndim < 3 else samples.shape[-2:])
@@ -581,8 +583,10 @@ def _one(x: Any, name: str, function: Callable[[Clip, np.ndarray, str], Any]) ->
 
 
 def _apply(
-    x: Any, function: Callable[[Clip, np.ndarray, str], tuple[np.ndarray, float | None]], scale: float = PASCALS_DB_SPL
-) -> Any:
+    x: Clips,
+    function: Callable[[Clip, np.ndarray, str], tuple[np.ndarray, float | None]],
+    scale: float = PASCALS_DB_SPL,
+) -> Clips:
     """Sounds, or arrays where no rate is known, from what the function returns: samples, and their rate.
 
     scale is the level in dB SPL of an RMS of 1.0 in clips that know their rate and not their level.

@@ -18,16 +18,18 @@ from skaud.kernels.array_api import array_namespace, is_foreign, zeros
 BLOCK = 8192  # samples of a sound that are computed at a time, where nothing asks for more
 STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
 
+AnyState = Any  # of a run: a State, each engine's own
+Tape = Any  # what `record` leaves to `pull_back`, each engine's own
 Responses = dict[str, np.ndarray]  # by name: (n_signals, n_ears, n_channels, n_frames)
 
 
 class State(Protocol):
     """All that a run changes; what is known of every row lies along the first axis."""
 
-    def copy(self) -> Any:
+    def copy(self) -> Self:
         """Copy that shares nothing."""
 
-    def of_rows(self, rows: slice) -> Any:
+    def of_rows(self, rows: slice) -> Self:
         """View of some rows; how far the frame is filled is shared by all."""
 
 
@@ -71,19 +73,19 @@ class Engine(ABC):
         return {name: value for name, value in vars(self).items() if name != "on_devices"}
 
     @abstractmethod
-    def start(self, n_signals: int, n_ears: int) -> Any:
+    def start(self, n_signals: int, n_ears: int) -> AnyState:
         """State before the first sample."""
 
     @abstractmethod
     def run(
-        self, x: np.ndarray, state: Any, outputs: Sequence[str], frame_samples: int | None
-    ) -> tuple[Responses, Any]:
+        self, x: np.ndarray, state: AnyState, outputs: Sequence[str], frame_samples: int | None
+    ) -> tuple[Responses, AnyState]:
         """Responses to the next samples, and the state after them; the state given is used up.
 
         Frames are of one output. They come with the samples that complete them.
         """
 
-    def finish(self, state: Any, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+    def finish(self, state: AnyState, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """What is still to come where a clip ends: the end of a response that comes before its sound."""
         return {}
 
@@ -94,12 +96,12 @@ class Engine(ABC):
         return {name: join([own, rest[name]]) if name in rest else own for name, own in responses.items()}
 
     @abstractmethod
-    def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, Any]:
+    def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, Tape]:
         """Response to whole clips, of at least a frame, and a tape of how it came about, which `pull_back` leaves."""
 
     def record_in_groups(
         self, x: np.ndarray, output: str, frame_samples: int | None
-    ) -> tuple[np.ndarray, list[tuple[slice, Any]]]:
+    ) -> tuple[np.ndarray, list[tuple[slice, Tape]]]:
         """As record, with a tape for every group of signals, `signals_at_once` or all of them.
 
         Sums over signals are made group by group, in order: they are the same however many are recorded at once.
@@ -108,7 +110,9 @@ class Engine(ABC):
         return response, [(slice(None), tape)]
 
     @abstractmethod
-    def pull_back(self, tape: Any, bar: np.ndarray, wanted: Sequence[str]) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    def pull_back(
+        self, tape: Tape, bar: np.ndarray, wanted: Sequence[str]
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Bars of x and of the coefficients, from the bar of the response; of parts that are not wanted, 0 will do.
 
         The bars of coefficients are summed over signals and ears, in double precision, and shaped as `coefficients`.

@@ -92,7 +92,7 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
             check_constraints(self)
             forget(self)
             remember_parameters(self)
-            self.found_: dict[str, Any] = {}
+            self.found_: dict[str, Value] = {}
             self.check_parameters()
             self._check_meant(y)
             self.n_ears_in_: int | None = self._n_ears_without_sound() if X is None else None
@@ -166,7 +166,7 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
         return sounds.place.give(stack(frames) if sounds.is_array else frames)
 
     @as_fitted
-    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
         """Names of the features.
 
         Parameters

@@ -11,12 +11,12 @@ from skaud.estimator.listening import Listening
 from skaud.estimator.results import check_value_bar, refuse_response
 from skaud.estimator.sounds import Sounds, warn_of_powers
 from skaud.estimator.stream_state import StreamState
-from skaud.fitting.movable import Pullback
-from skaud.kernels.array_api import Place, array_namespace, as_dtype, take
+from skaud.fitting.movable import Gradients, Pullback
+from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, take
 from skaud.kernels.batches import all_finite, clip_of, groups_of, in_order, rows_in_order
 from skaud.pooling.arrays import pool_arrays, pool_arrays_adjoint
 
-Groups = list[tuple[list[int], Any]]  # which clips of X, and what belongs to them, all of one shape
+Groups = list[tuple[list[int], Array]]  # which clips of X, and what belongs to them, all of one shape
 
 
 class OnDevice(Listening):
@@ -26,14 +26,14 @@ class OnDevice(Listening):
         """The model's engine for a device."""
         return engine_for(self.engine_, place, type(self).__name__)
 
-    def _transform_on_device(self, sounds: Sounds, frame_samples: int | None) -> Any:
+    def _transform_on_device(self, sounds: Sounds, frame_samples: int | None) -> Features:
         with device_errors(sounds.place, type(self).__name__, len(sounds.rates)):
             groups = self._respond_on_device(sounds, (self.output,), frame_samples)[self.output]
             if self.pooling is None:
                 return self._without_ears(groups, sounds)
             return rows_in_order([(own, pool_arrays(frames, *self._pooling())) for own, frames in groups])
 
-    def _simulate_on_device(self, sounds: Sounds, names: tuple[str, ...]) -> dict[str, Any]:
+    def _simulate_on_device(self, sounds: Sounds, names: tuple[str, ...]) -> dict[str, Features]:
         with device_errors(sounds.place, type(self).__name__, len(sounds.rates)):
             found = self._respond_on_device(sounds, names, None)
             return {name: self._without_ears(groups, sounds) for name, groups in found.items()}
@@ -55,7 +55,7 @@ class OnDevice(Listening):
             else:
                 value = self._without_ears(groups, sounds)
 
-        def pullback(value_bar: Any) -> dict[str, Any]:
+        def pullback(value_bar: Features) -> Gradients:
             check_value_bar(value_bar, value)
             bars, given = take(value_bar, "value_bar")
             if not given.is_same(place):
@@ -79,7 +79,7 @@ class OnDevice(Listening):
 
         return value, pullback
 
-    def _transform_chunk_on_device(self, X: Signals, place: Place, state: StreamState) -> tuple[Any, StreamState]:
+    def _transform_chunk_on_device(self, X: Signals, place: Place, state: StreamState) -> tuple[Array, StreamState]:
         refuse_worker(place)
         state.check_place(str(place))
         shape = state.check_chunk(stand_in(X), self._channels_in()).shape
@@ -116,21 +116,21 @@ class OnDevice(Listening):
         self._check_ears((clips[0].shape if isinstance(clips, list) else clips.shape[1:])[0])
         return sounds
 
-    def _refuse_infinite(self, response: Any, indices: Sequence[int], sounds: Sounds) -> None:
+    def _refuse_infinite(self, response: Array, indices: Sequence[int], sounds: Sounds) -> None:
         if all_finite(response):
             return
         for k, i in enumerate(indices):
             if not all_finite(response[k, ...]):
                 refuse_response(self, clip_of(sounds.clips, i), i)
 
-    def _without_ears(self, groups: Groups, sounds: Sounds) -> Any:
+    def _without_ears(self, groups: Groups, sounds: Sounds) -> Array:
         """Responses as X has its clips: with an axis of ears where that has one."""
         found = in_order(groups, is_array=sounds.is_array)
         if sounds.has_ears:
             return found
         return [own[0, ...] for own in found] if isinstance(found, list) else found[:, 0, ...]
 
-    def _shaped_as_x(self, x_bars: Groups, sounds: Sounds) -> Any:
+    def _shaped_as_x(self, x_bars: Groups, sounds: Sounds) -> Array:
         """Bars of the samples as they were given: their level, their axes."""
         gain, found = float(self.gain()), in_order(x_bars, is_array=sounds.is_array)
         shape_of = self._shape_in_x
@@ -145,12 +145,12 @@ class OnDevice(Listening):
         return shape if sounds.has_ears else shape[1:]
 
 
-def _empty_chunk(X: Signals, shape: tuple[int, ...], dtype: str) -> Any:
+def _empty_chunk(X: Signals, shape: tuple[int, ...], dtype: str) -> Array:
     """A chunk without samples, which a stream may have."""
     return array_namespace(X).reshape(as_dtype(X, dtype), shape)
 
 
-def _of_group(bars: Any, indices: Sequence[int], dtype: Any) -> Any:
+def _of_group(bars: Features, indices: Sequence[int], dtype: Any) -> Array:
     """Bars of some clips as one array, in the dtype of the response."""
     name = str(dtype).split(".")[-1]
     if isinstance(bars, list):

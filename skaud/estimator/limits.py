@@ -7,9 +7,10 @@ from numbers import Real
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 
-def check_constraints(estimator: Any) -> None:
+def check_constraints(estimator: BaseEstimator) -> None:
     """Refuse parameters that are not as `_parameter_constraints` says, and lists that hold anything but numbers."""
     estimator._validate_params()
     for name, value in estimator.get_params(deep=False).items():
@@ -35,7 +36,7 @@ def _check_numbers(name: str, value: object) -> None:
         raise ValueError(f"{name}={short(value)} must hold real numbers, and has {others[0]!r}, {kind}; pass those.")
 
 
-def design_within_limits(estimator: Any) -> None:
+def design_within_limits(estimator: BaseEstimator) -> None:
     """Let an estimator design itself; an error that names the parameter where a number overflows or is no number."""
     problem = _problem(estimator)
     if problem is None:
@@ -50,7 +51,7 @@ def design_within_limits(estimator: Any) -> None:
     )
 
 
-def _problem(estimator: Any) -> str | None:
+def _problem(estimator: BaseEstimator) -> str | None:
     """What is wrong with the design that an estimator makes."""
     before, state = dict(vars(estimator)), None
     try:
@@ -82,17 +83,17 @@ def _numbers(value: object, depth: int = 0) -> Iterable[Any]:
             yield from _numbers(part, depth + 1)
 
 
-def _parameters(estimator: Any) -> dict[str, Any]:
+def _parameters(estimator: BaseEstimator) -> dict[str, object]:
     return {name: getattr(estimator, name) for name in _defaults(estimator)}
 
 
-def _defaults(estimator: Any) -> dict[str, Any]:
+def _defaults(estimator: BaseEstimator) -> dict[str, object]:
     parameters = signature(type(estimator).__init__).parameters.values()
     own = estimator.get_params(deep=False)
     return {p.name: p.default for p in parameters if p.default is not p.empty and p.name in own}
 
 
-def changed(estimator: Any) -> list[str]:
+def changed(estimator: BaseEstimator) -> list[str]:
     """Names of the parameters that are numbers and differ from their defaults."""
     defaults, changed = _defaults(estimator), []
     for name, value in _parameters(estimator).items():
@@ -104,7 +105,7 @@ def changed(estimator: Any) -> list[str]:
     return changed
 
 
-def _with_default(estimator: Any, name: str) -> Any:
+def _with_default(estimator: BaseEstimator, name: str) -> BaseEstimator:
     other = copy.copy(estimator)
     default = _defaults(estimator)[name]
     setattr(other, name, default)

@@ -1,7 +1,6 @@
 """A model as fits see it: parameters that move between bounds, and what moves with them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from skaud._types import Features
 from skaud.engines.engine import STEP, respond
 from skaud.estimator.sounds import Sounds
 from skaud.estimator.vjp import Differentiable
-from skaud.fitting.movable import Bounds, Pullback, Value
+from skaud.fitting.movable import Bounds, Gradients, Pullback, Value
 from skaud.kernels.array_api import array_namespace, beside, to_numpy
 from skaud.kernels.batches import clip_of
 
@@ -97,7 +96,7 @@ class MovableModel:
         # The optimiser is on the host: features go there, and their bars come from there; sounds stay.
         responses = [to_numpy(clip_of(value, i)) for i in range(len(sounds.rates))]
 
-        def pullback_from_host(bars: Any) -> dict[str, Any]:
+        def pullback_from_host(bars: Features) -> Gradients:
             own = [beside(np.asarray(bar, v.dtype), sounds.place.like) for bar, v in zip(bars, responses)]
             return pullback(own if isinstance(value, list) else array_namespace(own[0]).stack(own))
 

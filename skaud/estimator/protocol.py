@@ -57,6 +57,8 @@ class Model(ABC):
     engine_: Engine
     found_: dict[str, Value]
     n_ears_in_: int | None
+    n_features_in_: int
+    n_samples_in_: int | None  # samples of a 2-D X in fit, at the model's rate
     takes_any_ears_: bool
     _at_fit_: dict[str, Any]  # parameters of the last fit, see `skaud._fitted`
 

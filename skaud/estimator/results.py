@@ -5,17 +5,20 @@ from typing import Any
 
 import numpy as np
 from sklearn import get_config
+from sklearn.base import BaseEstimator
 
+from skaud._types import Features
 from skaud.engines.device import REMEDY
 from skaud.estimator.limits import changed, short
-from skaud.kernels.array_api import HOST, Place, to_numpy
+from skaud.estimator.protocol import Model
+from skaud.kernels.array_api import HOST, Array, Place, to_numpy
 from skaud.sound import all_finite, energy
 
 _LOUD = 1e4  # samples beyond which a response may leave the range of float32 and come back
 
 
 def check_responses(
-    estimator: Any, responses: Iterable[Any], clips: Iterable[np.ndarray], indices: Iterable[int]
+    estimator: Model, responses: Iterable[Any], clips: Iterable[np.ndarray], indices: Iterable[int]
 ) -> None:
     """Refuse NaN and infinity: samples far beyond any sound take a recursion out of the range of its dtype.
 
@@ -35,7 +38,9 @@ def _is_below(clip: np.ndarray, limit: float) -> bool:
     return bool(energy(clip) < limit**2 or max(clip.max(), -clip.min()) < limit)
 
 
-def check_rows(estimator: Any, rows: Iterable[np.ndarray], clips: Iterable[np.ndarray], indices: Iterable[int]) -> None:
+def check_rows(
+    estimator: BaseEstimator, rows: Iterable[np.ndarray], clips: Iterable[np.ndarray], indices: Iterable[int]
+) -> None:
     """Refuse pooled features that are not finite: frames that are may have a spread that is not."""
     for row, clip, i in zip(rows, clips, indices):
         if not all_finite(row):
@@ -46,19 +51,19 @@ def check_rows(estimator: Any, rows: Iterable[np.ndarray], clips: Iterable[np.nd
             )
 
 
-def refuse_response(estimator: Any, clip: Any, i: int) -> None:
+def refuse_response(estimator: Model, clip: Array, i: int) -> None:
     """Say that the response to clip i, which may lie on a device, is not finite."""
     raise ValueError(f"X[{i}] {_too_much(estimator, to_numpy(clip))}")
 
 
-def finite(estimator: Any, response: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
+def finite(estimator: Model, response: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
     """The response of a stage to x, called so; refused where it is not finite."""
     if not all_finite(response):
         raise ValueError(f"{name} {_too_much(estimator, x)}")
     return response
 
 
-def _too_much(estimator: Any, clip: np.ndarray) -> str:
+def _too_much(estimator: BaseEstimator, clip: np.ndarray) -> str:
     """What is wrong with a clip whose response is not finite."""
     peak, dtype = float(np.abs(clip).max()), getattr(estimator, "dtype", clip.dtype)
     if 0 < peak < np.inf:
@@ -72,7 +77,7 @@ def _too_much(estimator: Any, clip: np.ndarray) -> str:
     )
 
 
-def check_gradients(estimator: Any, grads: Mapping[str, Any], bars: Iterable[np.ndarray]) -> None:
+def check_gradients(estimator: Model, grads: Mapping[str, Any], bars: Iterable[np.ndarray]) -> None:
     """Refuse derivatives that are not finite, of derivatives by the response that are."""
     for name, own in grads.items():
         arrays = own if isinstance(own, list) else [own]
@@ -84,7 +89,7 @@ def check_gradients(estimator: Any, grads: Mapping[str, Any], bars: Iterable[np.
             )
 
 
-def check_value_bar(value_bar: Any, value: object) -> None:
+def check_value_bar(value_bar: Features, value: object) -> None:
     """Refuse derivatives by a value, an array or several, that are not shaped as it."""
     found, wanted = _shapes(value_bar), _shapes(value)
     if found != wanted:
@@ -117,7 +122,7 @@ def stack(arrays: list[np.ndarray]) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(first, (len(arrays), *first.shape), (first.nbytes, *first.strides))
 
 
-def as_container(estimator: Any, features: Any, index: Any, place: Place = HOST) -> Any:
+def as_container(estimator: BaseEstimator, features: Array, index: object, place: Place = HOST) -> Features:
     """Features as set_output, or scikit-learn's configuration, asks for them; else in the library of X."""
     container = getattr(estimator, "_sklearn_output_config", {}).get("transform", get_config()["transform_output"])
     if container != "default" and not place.on_host:

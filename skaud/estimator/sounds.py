@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_array, validate_data
 
 from skaud._types import Rates, Signals
 from skaud._warnings import warn_caller
+from skaud.estimator.protocol import Model
 from skaud.kernels.array_api import HOST, Place, host_view, is_array
 from skaud.kernels.batches import clip_of
 from skaud.sound import Sound, all_finite, check_ears, check_rate, energy, resampled_length
@@ -56,7 +57,7 @@ class Sounds(NamedTuple):
 
 
 def check_sounds(
-    estimator: Any, X: Signals, sample_rate: Rates = None, *, reset: bool = False, fixed_length: bool = False
+    estimator: Model, X: Signals, sample_rate: Rates = None, *, reset: bool = False, fixed_length: bool = False
 ) -> Sounds:
     """Validate X, whatever form it has, and the rates of its clips.
 
@@ -104,7 +105,7 @@ def check_sounds(
     return _check_matrix(estimator, array, sample_rate, reset, fixed_length)._replace(index=index)
 
 
-def _check_matrix(estimator: Any, array: Any, sample_rate: Rates, reset: bool, fixed_length: bool) -> Sounds:
+def _check_matrix(estimator: Model, array: Any, sample_rate: Rates, reset: bool, fixed_length: bool) -> Sounds:
     """Sounds of X (n_signals, n_samples): an array, nested lists or a data frame of numbers."""
     if 0 in array.shape:  # in the words of scikit-learn, which has other ones for data frames
         what = "sample(s)" if len(array) == 0 else "feature(s)"
@@ -140,7 +141,7 @@ def _check_matrix(estimator: Any, array: Any, sample_rate: Rates, reset: bool, f
     return Sounds(clips, False, True, None, rates, [None] * len(clips), sample_rate is not None)
 
 
-def _another_length(estimator: Any, n_samples: int, rate: float, said: str) -> str:
+def _another_length(estimator: Model, n_samples: int, rate: float, said: str) -> str:
     """Error for a 2-D X of another length than in fit, which the words of scikit-learn say first."""
     if not said.startswith("X has"):
         return said
@@ -185,12 +186,12 @@ def _is_table(X: Sequence[Any]) -> bool:
     )
 
 
-def _forget_length(estimator: Any, reset: bool) -> None:
+def _forget_length(estimator: Model, reset: bool) -> None:
     if reset and hasattr(estimator, "n_features_in_"):
         del estimator.n_features_in_
 
 
-def _check_clips(estimator: Any, items: list[Clip], sample_rate: Rates, index: Any) -> Sounds:
+def _check_clips(estimator: Model, items: list[Clip], sample_rate: Rates, index: object) -> Sounds:
     """Sounds of a list of clips, whose lengths may differ."""
     clips: list[np.ndarray] = []
     for i, (item, _, _) in enumerate(items):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from math import ceil
-from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -13,7 +12,7 @@ from skaud.engines.engine import frame_of
 from skaud.estimator.computing import Computing
 from skaud.estimator.results import check_gradients, check_responses, check_rows, check_value_bar, stack
 from skaud.estimator.sounds import Sounds
-from skaud.fitting.movable import Pullback
+from skaud.fitting.movable import Gradients, Pullback
 from skaud.kernels.array_api import take
 from skaud.pooling.adjoint import pool_adjoint
 from skaud.pooling.statistics import pool
@@ -23,7 +22,7 @@ from skaud.sound.refused import refuse_masked
 Batch = Callable[[list[np.ndarray]], tuple[list[np.ndarray], list[tuple[np.ndarray, ...]]]]
 
 
-def check_wrt(estimator: Any, wrt: str | Sequence[str] | None, differentiable: tuple[str, ...]) -> tuple[str, ...]:
+def check_wrt(estimator: object, wrt: str | Sequence[str] | None, differentiable: tuple[str, ...]) -> tuple[str, ...]:
     """Names of what to differentiate with respect to, "X" and parameters that have a derivative."""
     names = ("X", *differentiable) if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
     for name in names:
@@ -93,7 +92,7 @@ class Differentiable(Computing):
         if place.like is None or not place.on_host:
             return value, pullback
 
-        def pullback_of_library(value_bar: Any) -> dict[str, Any]:
+        def pullback_of_library(value_bar: Features) -> Gradients:
             grads = pullback(take(value_bar, "value_bar")[0])
             return grads | {name: place.give(grads[name]) for name in ("X",) if name in grads}
 
@@ -115,7 +114,7 @@ class Differentiable(Computing):
 
         n_jobs = min(effective_n_jobs(self.n_jobs), len(batches))
         runs = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(record)(batch) for batch in batches)
-        responses: list[Any] = [None] * len(sounds.clips)
+        responses: list[np.ndarray] = [np.empty(0)] * len(sounds.clips)
         for batch, (batch_responses, _) in zip(batches, runs):
             for i, response in zip(batch, batch_responses):
                 responses[i] = response
@@ -124,7 +123,7 @@ class Differentiable(Computing):
         whole = responses if pooled or sounds.has_ears else [response[0] for response in responses]
         value: Features = stack(whole) if pooled or sounds.is_array else whole
 
-        def pullback(value_bar: Any) -> dict[str, Any]:
+        def pullback(value_bar: Features) -> Gradients:
             check_value_bar(value_bar, value)
             refuse_masked(value_bar, "value_bar")
             bars = [np.asarray(bar) for bar in value_bar]
@@ -132,7 +131,7 @@ class Differentiable(Computing):
                 raise ValueError(f"value_bar is {bars[0].dtype} for a real value; pass its real part.")
             bars = [bar.reshape(shape) for bar, shape in zip(bars, own_shapes)]
             jobs = (delayed(back)([bars[i] for i in batch]) for batch, (_, back) in zip(batches, runs))
-            x_bars: list[Any] = [None] * len(bars)
+            x_bars: list[np.ndarray] = [np.empty(0)] * len(bars)
             # In the order of the signals, however they were divided among threads: the sums are the same to the bit.
             groups = []
             for batch, (clip_bars, of_coefficients) in zip(batches, Parallel(n_jobs=n_jobs, prefer="threads")(jobs)):
@@ -151,7 +150,7 @@ class Differentiable(Computing):
 
         return value, pullback
 
-    def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Any:
+    def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Features:
         """Bars of the samples as they were given: their level, their axes."""
         gains = [np.dtype(self.dtype).type(self.gain(scale)) for scale in sounds.scales]
         shaped = [bar if gain == 1 else bar * gain for bar, gain in zip(x_bars, gains)]

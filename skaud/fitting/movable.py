@@ -11,7 +11,8 @@ from skaud._types import Features
 Value = float | np.ndarray  # of a parameter that moves
 Bounds = tuple[npt.ArrayLike, npt.ArrayLike]  # lowest and highest value
 Parameters = dict[str, Any]  # by name; their kinds are those of the constructor
-Pullback = Callable[[Any], dict[str, Any]]  # from derivatives by a response, shaped as it, to those by name
+Gradients = dict[str, Any]  # derivatives by name: "X", in the form of X, and parameters, arrays
+Pullback = Callable[[Any], Gradients]  # from derivatives by a response, shaped as it
 
 
 class Movable(Protocol):

@@ -14,12 +14,13 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names_in
 
 from skaud._fitted import as_fitted, forget, remember_parameters, unfitted_on_failure
+from skaud._types import Features, Targets
 from skaud.estimator.limits import check_constraints
 from skaud.estimator.results import check_value_bar
 from skaud.estimator.stream_state import StreamState
 from skaud.estimator.vjp import check_wrt
-from skaud.fitting.movable import Pullback
-from skaud.kernels.array_api import array_namespace, as_dtype, floating, is_foreign, take, zeros
+from skaud.fitting.movable import Gradients, Pullback
+from skaud.kernels.array_api import Array, array_namespace, as_dtype, floating, is_foreign, take, zeros
 from skaud.kernels.batches import clip_of, zeros_of_no_size
 from skaud.sound.refused import refuse_masked
 
@@ -37,7 +38,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)  # frames are no data frames
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Features, y: Targets = None) -> Self:
         """Check the parameters and remember the channels of X.
 
         Parameters
@@ -67,7 +68,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         return self
 
     @as_fitted
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Features) -> Features:
         """Take every signal through the step.
 
         Parameters
@@ -93,7 +94,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         return place.give(array_namespace(outputs[0]).stack(outputs) if is_array else outputs)
 
     @as_fitted
-    def vjp(self, X: Any, wrt: str | Sequence[str] | None = None) -> tuple[Any, Pullback]:
+    def vjp(self, X: Features, wrt: str | Sequence[str] | None = None) -> tuple[Features, Pullback]:
         """Frames, and the function that takes derivatives back through the step.
 
         Parameters
@@ -118,7 +119,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         outputs = [self._shaped(y) for y in own]
         value = array_namespace(outputs[0]).stack(outputs) if is_array else outputs
 
-        def pullback(value_bar: Any) -> dict[str, Any]:
+        def pullback(value_bar: Features) -> Gradients:
             check_value_bar(value_bar, value)
             value_bar, given = take(value_bar, "value_bar")
             if not place.on_host and not given.is_same(place):
@@ -246,7 +247,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
 
     # --- shared machinery ---
 
-    def _signals(self, X: Any, frame_shape: tuple[int, ...] | None = None) -> tuple[list[Any], bool]:
+    def _signals(self, X: Features, frame_shape: tuple[int, ...] | None = None) -> tuple[list[Array], bool]:
         """Frames of every signal, and whether X is one array; refused where they are not of one shape and finite."""
         if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
             X = list(X)
@@ -271,11 +272,11 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
                 )
         return signals, is_array
 
-    def _rows(self, frames: Any) -> Any:
+    def _rows(self, frames: Array) -> Array:
         """Frames (n_rows, n_channels, n_frames)."""
         return array_namespace(frames).reshape(frames, (-1, *frames.shape[-2:]))
 
-    def _shaped(self, y: Any, *n_signals: int) -> Any:
+    def _shaped(self, y: Array, *n_signals: int) -> Array:
         """Frames with the axes of ears and filters again, and that of signals where there are several."""
         return array_namespace(y).reshape(y, (*n_signals, *self.frame_shape_in_[:-1], *y.shape[1:]))
 
@@ -298,11 +299,11 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         return ()
 
     @abstractmethod
-    def _run(self, x: Any, state: Any, is_last: bool) -> tuple[Any, Any]:
+    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         """Output for frames x, the first of a signal where state is None; and the state after them."""
 
     @abstractmethod
-    def _pull_back(self, y_bar: Any, x: Any) -> tuple[Any, dict[str, Any]]:
+    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         """Derivatives with respect to the frames x of a whole signal, and to the parameters by name."""
 
     @abstractmethod
@@ -310,7 +311,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         """Names of the output, from those of the channels of one row."""
 
 
-def _as_frames(frames: Any, i: int) -> Any:
+def _as_frames(frames: Array, i: int) -> Array:
     """Frames of one signal, in floats; an error where they are not real and finite."""
     foreign = is_foreign(frames)
     if not foreign:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from skaud.fitting.movable import Gradients
 from skaud.frames.base import FrameTransformer
+from skaud.kernels.array_api import Array
 from skaud.kernels.frames import project, project_adjoint
 
 _FREQUENCY = re.compile(r"^(.*?)(\d+(?:\.\d+)?)(hz)?$")
@@ -69,10 +71,10 @@ class CepstralCoefficients(FrameTransformer):
         waves = np.cos(np.pi * order * (np.arange(n_channels) + 0.5) / n_channels)
         return np.sqrt(np.where(order == 0, 1, 2) / n_channels) * waves
 
-    def _run(self, x: Any, state: Any, is_last: bool) -> tuple[Any, Any]:
+    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         return project(x, self._basis()), None
 
-    def _pull_back(self, y_bar: Any, x: Any) -> tuple[Any, dict[str, Any]]:
+    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         return project_adjoint(y_bar, self._basis()), {}
 
     def _names_after(self, names: list[str]) -> list[str]:

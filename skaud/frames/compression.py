@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
+from skaud.fitting.movable import Gradients
 from skaud.frames.base import FrameTransformer
-from skaud.kernels.array_api import array_namespace
+from skaud.kernels.array_api import Array, array_namespace
 from skaud.kernels.cochlear import compress, compress_adjoint, log_magnitude
 from skaud.kernels.frames import log_compress, log_compress_adjoint
 
@@ -52,10 +53,10 @@ class LogCompression(FrameTransformer):
     def _differentiable(self) -> tuple[str, ...]:
         return ("floor",)
 
-    def _run(self, x: Any, state: Any, is_last: bool) -> tuple[Any, Any]:
+    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         return log_compress(x, float(self.floor)), None
 
-    def _pull_back(self, y_bar: Any, x: Any) -> tuple[Any, dict[str, Any]]:
+    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         x_bar, floor_bar = log_compress_adjoint(y_bar, x, float(self.floor))
         return x_bar, {"floor": floor_bar}
 
@@ -100,13 +101,13 @@ class PowerCompression(FrameTransformer):
     def _differentiable(self) -> tuple[str, ...]:
         return ("exponent",)
 
-    def _exponents(self, x: Any) -> np.ndarray:
+    def _exponents(self, x: Array) -> np.ndarray:
         return np.full(x.shape[1], float(self.exponent))
 
-    def _run(self, x: Any, state: Any, is_last: bool) -> tuple[Any, Any]:
+    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         return compress(x, self._exponents(x)), None
 
-    def _pull_back(self, y_bar: Any, x: Any) -> tuple[Any, dict[str, Any]]:
+    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         exponents = self._exponents(x)
         x_bar, exponents_bar = compress_adjoint(y_bar, x, log_magnitude(x), compress(x, exponents), exponents)
         return x_bar, {"exponent": array_namespace(x).sum(exponents_bar)}

@@ -7,8 +7,9 @@ from typing import Any
 
 from sklearn.utils._param_validation import Interval
 
+from skaud.fitting.movable import Gradients
 from skaud.frames.base import FrameTransformer
-from skaud.kernels.array_api import array_namespace
+from skaud.kernels.array_api import Array, array_namespace
 from skaud.kernels.frames import differentiate, differentiate_adjoint
 
 
@@ -63,7 +64,7 @@ class Deltas(FrameTransformer):
     def _check_parameters(self, n_channels: int) -> None:
         self.latency_frames_ = self.width * self.order
 
-    def _run(self, x: Any, state: Any, is_last: bool) -> tuple[Any, Any]:
+    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         xp = array_namespace(x)
         held, n_done = (x[..., :0], 0) if state is None else state  # frames still heard, of which n_done are answered
         heard = xp.concat([held, x], axis=-1)
@@ -76,7 +77,7 @@ class Deltas(FrameTransformer):
         begin = max(0, n_ready - self.latency_frames_)
         return y, (heard[..., begin:], n_ready - begin)
 
-    def _pull_back(self, y_bar: Any, x: Any) -> tuple[Any, dict[str, Any]]:
+    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         n = x.shape[1]
         bars = [y_bar[:, i : i + n, :] for i in range(0, y_bar.shape[1], n)]
         bars = bars if self.include_input else [0 * bars[0], *bars]

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
 
 from skaud.design.limits import MOST_FILTERS, check_size
+from skaud.fitting.movable import Gradients
 from skaud.frames.base import FrameTransformer
-from skaud.kernels.array_api import array_namespace
+from skaud.kernels.array_api import Array, array_namespace
 from skaud.kernels.frames import magnitude_adjoint, resonate, resonate_adjoint
 
 
@@ -89,11 +90,11 @@ class ModulationSpectrum(FrameTransformer):
         turn = 2 * np.pi * self.modulation_hz_ / self.frame_rate_hz
         return np.exp((1j - 1 / (2 * self.quality)) * turn)
 
-    def _run(self, x: Any, state: Any, is_last: bool) -> tuple[Any, Any]:
+    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         y = resonate(x, self._poles(), state)
         return array_namespace(x).abs(y), y[..., -1]
 
-    def _pull_back(self, y_bar: Any, x: Any) -> tuple[Any, dict[str, Any]]:
+    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         poles = self._poles()
         # abs(resonate(x, poles))
         return resonate_adjoint(magnitude_adjoint(y_bar, resonate(x, poles)), poles, x), {}

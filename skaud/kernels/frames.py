@@ -3,19 +3,17 @@
 x : (n_rows, n_channels, n_frames)
 """
 
-from typing import Any
-
 import numpy as np
 
-from skaud.kernels.array_api import array_namespace, constant, zeros
+from skaud.kernels.array_api import Array, array_namespace, constant, zeros
 
 
-def log_compress(x: Any, floor: float) -> Any:
+def log_compress(x: Array, floor: float) -> Array:
     """Logarithm of 1 + max(0, x) / floor."""
     return array_namespace(x).log1p(array_namespace(x).maximum(x, zeros((), x)) / floor)
 
 
-def log_compress_adjoint(y_bar: Any, x: Any, floor: float) -> tuple[Any, Any]:
+def log_compress_adjoint(y_bar: Array, x: Array, floor: float) -> tuple[Array, Array]:
     """Adjoint of `log_compress` for x and the floor; the slope of max(0, .) at 0 is 0."""
     xp = array_namespace(x)
     rectified = xp.maximum(x, zeros((), x))
@@ -25,7 +23,7 @@ def log_compress_adjoint(y_bar: Any, x: Any, floor: float) -> tuple[Any, Any]:
     return xp.where(x > 0, rectified_bar, zeros((), x)), floor_bar
 
 
-def project(x: Any, basis: np.ndarray) -> Any:
+def project(x: Array, basis: np.ndarray) -> Array:
     """Sums over channels, weighted by the rows of a basis (n_coefficients, n_channels)."""
     weights = constant(basis[:, :, np.newaxis], x)
     # Channel by channel, since a product of matrices rounds as it is cut.
@@ -35,13 +33,13 @@ def project(x: Any, basis: np.ndarray) -> Any:
     return y
 
 
-def project_adjoint(y_bar: Any, basis: np.ndarray) -> Any:
+def project_adjoint(y_bar: Array, basis: np.ndarray) -> Array:
     """Adjoint of `project`."""
     # y = basis @ x
     return project(y_bar, basis.T)
 
 
-def differentiate(x: Any, width: int) -> Any:
+def differentiate(x: Array, width: int) -> Array:
     """Slope of the straight line through 2 width + 1 frames round each; the outermost frames are repeated."""
     xp = array_namespace(x)
     padded = xp.concat([x[..., :1]] * width + [x] + [x[..., -1:]] * width, axis=-1)
@@ -53,7 +51,7 @@ def differentiate(x: Any, width: int) -> Any:
     return slope / (2 * sum(k * k for k in steps))
 
 
-def differentiate_adjoint(y_bar: Any, width: int) -> Any:
+def differentiate_adjoint(y_bar: Array, width: int) -> Array:
     """Adjoint of `differentiate`."""
     xp = array_namespace(y_bar)
     steps, shape, n = range(1, width + 1), tuple(y_bar.shape), y_bar.shape[-1]
@@ -73,7 +71,7 @@ def differentiate_adjoint(y_bar: Any, width: int) -> Any:
     return x_bar + xp.concat([first, nothing], axis=-1) + xp.concat([nothing, last], axis=-1)
 
 
-def resonate(x: Any, poles: np.ndarray, last: Any = None) -> Any:
+def resonate(x: Array, poles: np.ndarray, last: Array = None) -> Array:
     """Complex responses (n_rows, n_filters, n_channels, n_frames) of y[t] = p y[t - 1] + (1 - |p|) x[t].
 
     poles : (n_filters,); last : y before the first frame, (n_rows, n_filters, n_channels), or None for silence
@@ -88,7 +86,7 @@ def resonate(x: Any, poles: np.ndarray, last: Any = None) -> Any:
     return xp.stack(frames, axis=-1)
 
 
-def resonate_adjoint(y_bar: Any, poles: np.ndarray, x: Any) -> Any:
+def resonate_adjoint(y_bar: Array, poles: np.ndarray, x: Array) -> Array:
     """Adjoint of `resonate` for x; y_bar is the derivative by the real part plus i times that by the imaginary one."""
     xp = array_namespace(x)
     pole = constant(np.conj(poles)[:, np.newaxis], x)
@@ -101,7 +99,7 @@ def resonate_adjoint(y_bar: Any, poles: np.ndarray, x: Any) -> Any:
     return xp.stack(frames[::-1], axis=-1)
 
 
-def magnitude_adjoint(out_bar: Any, y: Any) -> Any:
+def magnitude_adjoint(out_bar: Array, y: Array) -> Array:
     """Adjoint of xp.abs of complex y, as a derivative by both parts; 0 at 0, where there is none."""
     xp = array_namespace(y)
     # out = abs(y)

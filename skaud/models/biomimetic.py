@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import StrOptions
 
+from skaud._types import Seed
 from skaud.fitting.learn import Learn
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
 from skaud.pooling.temporal import TemporalPooling
@@ -143,7 +143,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
         output: str = "cortical",
         pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
         rms_one_db_spl: float | None = 93.98,
-        random_state: Any = None,
+        random_state: Seed = None,
         learn: str | Sequence[str] | Learn | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,

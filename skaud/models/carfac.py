@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,7 +34,7 @@ from skaud.fitting.carfac import (
     reasons_for_no_effect,
 )
 from skaud.fitting.learn import Learn
-from skaud.fitting.movable import Parameters
+from skaud.fitting.movable import Bounds, Parameters
 from skaud.hearing.audiogram import Audiogram
 from skaud.kernels.carfac.layout import N_CLASSES
 from skaud.models.carfac_response import CascadeResponse
@@ -513,7 +513,7 @@ class CARFAC(CascadeResponse):
         taken = ("ohc_health", "n_fibers") if self.explain_residual else ("ohc_health",)
         return reasons | dict.fromkeys(taken, "the fit to the audiogram finds it")
 
-    def bounds(self) -> dict[str, tuple[Any, Any]]:
+    def bounds(self) -> dict[str, Bounds]:
         return learning_bounds(self, self._parameters())
 
     def value_of(self, name: str) -> np.ndarray:

@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from numbers import Real
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +16,7 @@ from skaud._types import Rates, Signals
 from skaud.design import cochlear as design
 from skaud.engines.spectrogram import Spectrogram
 from skaud.engines.spectrogram_layout import Design, merge
+from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Parameters
 from skaud.kernels.array_api import is_foreign
 from skaud.pooling.temporal import TemporalPooling
@@ -62,7 +62,7 @@ class ResponseStage(ChannelStage):
     def _check_rate(self) -> None:
         check_hz("sample_rate", self.sample_rate)  # no filter depends on it
 
-    def _check_sounds(self, X: Signals, sample_rate: Rates, **options: bool) -> Any:
+    def _check_sounds(self, X: Signals, sample_rate: Rates, **options: bool) -> Sounds:
         if getattr(X, "ndim", 3) == 2:
             raise ValueError(
                 f"X has shape {tuple(X.shape)}, which has no axis of time, as pooled features have none; an array of "

@@ -12,11 +12,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._fitted import as_fitted
+from skaud._types import Seed
 from skaud.design import cortical as design
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.design.limits import MOST_STRFS, check_size
 from skaud.engines.cortical import Cortical, STRFs
-from skaud.fitting.movable import Parameters
+from skaud.fitting.movable import Bounds, Parameters
 from skaud.pooling.statistics import pooled_names
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.cochlear import ResponseStage
@@ -133,7 +134,7 @@ class CorticalSTRF(ResponseStage):
         response: str = "real",
         frame_rate_hz: float = 200,
         channels_per_octave: float = CHANNELS_PER_OCTAVE,
-        random_state: Any = None,
+        random_state: Seed = None,
         pooling: str | Callable | Sequence | TemporalPooling | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
@@ -178,7 +179,7 @@ class CorticalSTRF(ResponseStage):
     def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
         return bars[self.differentiable().index(name)]
 
-    def bounds(self) -> dict[str, tuple[Any, Any]]:
+    def bounds(self) -> dict[str, Bounds]:
         signs = np.sign(self.rates_hz_)  # the sign chooses half of the spectrum: no rate crosses 0
         slowest, fastest = SLOWEST_RATE_HZ * signs, self.frame_rate_hz / 2 * signs
         return {
@@ -187,7 +188,7 @@ class CorticalSTRF(ResponseStage):
         }
 
     @as_fitted
-    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
+    def get_feature_names_out(self, input_features: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
         """Names of the features.
 
         Parameters

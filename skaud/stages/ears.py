@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +14,7 @@ from skaud._types import Features, Rates, Signals
 from skaud.design import ears as design
 from skaud.engines.fir import Fir
 from skaud.estimator.stream_state import StreamState
-from skaud.fitting.movable import Parameters, Pullback
+from skaud.fitting.movable import Gradients, Parameters, Pullback
 from skaud.kernels.array_api import take
 from skaud.sound import Sound
 from skaud.sound.clips import as_list, take_apart
@@ -127,7 +126,7 @@ class EarStage(Stage):
             return value, pullback
         sound = [clip[..., 0, :] for clip in value] if isinstance(value, list) else value[..., 0, :]
 
-        def pullback_of_sound(value_bar: Any) -> dict[str, Any]:
+        def pullback_of_sound(value_bar: Features) -> Gradients:
             bars, _ = take(value_bar, "value_bar")
             is_list = isinstance(bars, (list, tuple))
             return pullback([bar[..., None, :] for bar in bars] if is_list else bars[..., None, :])

@@ -11,13 +11,15 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from skaud._types import Rates, Signals
+from skaud._types import Features, Rates, Signals
 from skaud.engines.chain import Chain
 from skaud.engines.engine import Engine
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.kind import Part
+from skaud.pooling.statistics import Statistics
+from skaud.pooling.temporal import TemporalPooling
 
 MIN_RATE_HZ, MAX_RATE_HZ = 8000, 192000
 
@@ -26,7 +28,7 @@ class Stage(AudioTransformer):
     """A stage as a transformer of its own."""
 
     # At full rate and unpooled, unless a stage has these as parameters: what the next stage takes.
-    pooling: Any = None
+    pooling: Statistics | TemporalPooling | None = None
     frame_length: float | None = None
     rms_one_db_spl: float | None = None
     sample_rate: float
@@ -173,7 +175,7 @@ class ChannelStage(Stage):
         shape = shape if self._has_channels_ else (shape[0], shape[-1])
         return super()._shape_in_x(shape, sounds)
 
-    def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Any:
+    def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Features:
         return super()._shape_as_x(x_bars if self._has_channels_ else [bar[:, 0] for bar in x_bars], sounds)
 
     def channel_names(self) -> list[str]:
@@ -183,7 +185,7 @@ class ChannelStage(Stage):
         return names
 
 
-def _join_ears(X: Signals) -> tuple[Any, int | None]:
+def _join_ears(X: Signals) -> tuple[Signals, int | None]:
     """X with the axis of ears, where it has one, taken into that of channels; and the number of ears."""
     is_list = isinstance(X, (list, tuple))
     first = X[0] if is_list and len(X) else X

@@ -1,8 +1,7 @@
 """Models that are stages one after the other: what derives from the list of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -14,7 +13,7 @@ from skaud.estimator.callbacks import FitProgress
 from skaud.estimator.learning import LearningTransformer
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.classification import Labels
-from skaud.fitting.movable import Parameters
+from skaud.fitting.movable import Parameters, Value
 from skaud.stages.stage import ChannelStage, Stage
 
 MOST_KEPT = 4  # numbers a sample of the sound, of what learning does not change
@@ -183,6 +182,6 @@ def _is_off(value: object) -> bool:
     return value is None or (isinstance(value, (bool, np.bool_)) and not value)
 
 
-def _same(a: dict[str, Any], b: dict[str, Any]) -> bool:
+def _same(a: Mapping[str, Value], b: Mapping[str, Value]) -> bool:
     """Whether two dicts have the same numbers under the same names."""
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
