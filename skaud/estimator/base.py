@@ -1,5 +1,7 @@
 """AudioTransformer: what every auditory model inherits."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Self

@@ -1,5 +1,7 @@
 """How clips go through a model's engine: in batches, on threads, pooled as they come."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar

@@ -1,5 +1,7 @@
 """Learning: parameters of a model, trained on labels."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 

@@ -1,5 +1,7 @@
 """How a model hears clips: at its rate, at its level, with the axes that it takes."""
 
+from __future__ import annotations
+
 from numbers import Real
 
 import numpy as np

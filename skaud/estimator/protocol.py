@@ -1,5 +1,7 @@
 """What models and stages are to one another, and to engines, streams and fits."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,8 +13,7 @@ from skaud.design.limits import LONGEST_FRAME, check_size
 from skaud.engines.engine import STEP, Engine, along
 from skaud.estimator.callbacks import FitProgress
 from skaud.fitting.movable import Bounds, Parameters, Value
-from skaud.pooling.statistics import Statistics
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling, TemporalPooling
 
 
 class Model(ABC):
@@ -43,7 +44,7 @@ class Model(ABC):
 
     sample_rate: float
     output: str
-    pooling: Statistics | TemporalPooling | None
+    pooling: Pooling
     frame_length: float | None
     rms_one_db_spl: float | None
     dtype: str

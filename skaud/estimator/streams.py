@@ -1,5 +1,7 @@
 """Streams: going on with a sound, chunk by chunk."""
 
+from __future__ import annotations
+
 from numbers import Integral
 
 import numpy as np

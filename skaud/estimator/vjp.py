@@ -1,5 +1,7 @@
 """Vector-Jacobian products of models: the adjoint of transform and simulate."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from math import ceil
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from numpy.typing import ArrayLike
 
 from skaud.fitting.learn import Learn
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 from skaud.stages.cochlear import (
     CochlearFilterbank,
     LateralInhibition,
@@ -120,7 +120,7 @@ class AuditorySpectrogram(StagedTransformer):
         lateral_inhibition: ArrayLike = (1, -1),
         integration_s: float = 0.008,
         frame_rate_hz: float = 200,
-        pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
+        pooling: Pooling = ("mean", "std"),
         rms_one_db_spl: float | None = 93.98,
         learn: str | Sequence[str] | Learn | None = None,
         dtype: str = "float32",

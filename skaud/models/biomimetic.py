@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from numpy.typing import ArrayLike
@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from skaud._types import Seed
 from skaud.fitting.learn import Learn
 from skaud.models.auditory_spectrogram import AuditorySpectrogram
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 from skaud.stages.cortical import HELD_AT_ONCE, CorticalSTRF, refuse_pooling_of_complex
 
 
@@ -141,7 +141,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
         rates_hz: ArrayLike | None = None,
         response: str = "real",
         output: str = "cortical",
-        pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
+        pooling: Pooling = ("mean", "std"),
         rms_one_db_spl: float | None = 93.98,
         random_state: Seed = None,
         learn: str | Sequence[str] | Learn | None = None,

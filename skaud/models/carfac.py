@@ -38,7 +38,7 @@ from skaud.fitting.movable import Bounds, Parameters
 from skaud.hearing.audiogram import Audiogram
 from skaud.kernels.carfac.layout import N_CLASSES
 from skaud.models.carfac_response import CascadeResponse
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
@@ -340,7 +340,7 @@ class CARFAC(CascadeResponse):
         linear_car: bool = False,
         open_loop: bool = False,
         output: str = "nap",
-        pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
+        pooling: Pooling = ("mean", "std"),
         frame_length: float | None = 0.010,
         rms_one_db_spl: float | None = 93.98,
         velocity_scale: float = 0.1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaud.design.king2019 import FULL_SCALE_DB
 from skaud.fitting.learn import Learn
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 from skaud.stages.gammatone import GammatoneFilterbank
 from skaud.stages.hair_cell import HairCellEnvelope
 from skaud.stages.king2019 import AdaptationHighPass, Compression, ModulationBandpass
@@ -152,7 +152,7 @@ class King2019(StagedTransformer):
         modulation_low_pass_hz: float | None = None,
         phase: str = "insensitive",
         output: str = "modulation",
-        pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
+        pooling: Pooling = ("mean", "std"),
         frame_length: float | None = 0.010,
         rms_one_db_spl: float | None = 93.98,
         learn: str | Sequence[str] | Learn | None = None,

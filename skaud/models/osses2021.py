@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import pandas as pd
@@ -14,7 +14,7 @@ from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
 from skaud.design.modulation import KINDS, LOWEST_HZ
 from skaud.fitting.learn import Learn
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 from skaud.stages.adaptation import AdaptationLoops
 from skaud.stages.ears import HeadphoneFilter, MiddleEarFilter
 from skaud.stages.gammatone import GammatoneFilterbank
@@ -202,7 +202,7 @@ class Osses2021(StagedTransformer):
         envelope_low_pass_hz: float | None = None,
         envelope_attenuation: float | None = None,
         output: str = "modulation",
-        pooling: str | Callable | Sequence | TemporalPooling | None = ("mean", "std"),
+        pooling: Pooling = ("mean", "std"),
         frame_length: float | None = 0.010,
         rms_one_db_spl: float | None = 93.98,
         learn: str | Sequence[str] | Learn | None = None,

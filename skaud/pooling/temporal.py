@@ -222,6 +222,9 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         return tags
 
 
+Pooling = Statistics | TemporalPooling | None  # what models take as `pooling`; None leaves frames
+
+
 def _as_frames(frames: Any, i: int) -> np.ndarray:
     """Frames of one signal, in floats; an error where they are not real and finite."""
     refuse_masked(frames, f"X[{i}]")

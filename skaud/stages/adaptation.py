@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from numbers import Real
 
 import numpy as np
@@ -12,7 +11,7 @@ from skaud.design.adaptation import TIME_CONSTANTS_S, design_adaptation, is_limi
 from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.adaptation import LimitedLoop, Loop, Rescale
 from skaud.kernels.chain.kind import Part, table_of
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 from skaud.stages.stage import ChainStage, ChannelStage
 
 MAX_LOOPS = 8
@@ -110,7 +109,7 @@ class AdaptationLoops(ChannelStage, ChainStage):
         adaptation_limit: float | None = 5.0,
         adaptation_time_constants_s: ArrayLike = TIME_CONSTANTS_S,
         minimum_level_db: float = 0.0,
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         frame_length: float | None = None,
         rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",

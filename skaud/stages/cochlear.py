@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from skaud.engines.spectrogram_layout import Design, merge
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Parameters
 from skaud.kernels.array_api import is_foreign
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 from skaud.sound import check_rate as check_hz
 from skaud.stages.cochlear_checks import (
     FloatOrArray,
@@ -148,7 +148,7 @@ class CochlearFilterbank(SpectrogramStage):
         filters: str | Path | tuple[ArrayLike, ArrayLike] = "roex",
         *,
         sample_rate: float = 16000,
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         frame_length: float | None = None,
         rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",
@@ -247,7 +247,7 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
         compression: FloatOrArray = 1.0,
         *,
         sample_rate: float = 16000,
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         frame_length: float | None = None,
         rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",
@@ -331,7 +331,7 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
         lateral_inhibition: ArrayLike = (1, -1),
         *,
         sample_rate: float = 16000,
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         frame_length: float | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
@@ -427,7 +427,7 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
         *,
         sample_rate: float = 16000,
         frame_rate_hz: float = 200,
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -19,7 +19,7 @@ from skaud.design.limits import MOST_STRFS, check_size
 from skaud.engines.cortical import Cortical, STRFs
 from skaud.fitting.movable import Bounds, Parameters
 from skaud.pooling.statistics import pooled_names
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 from skaud.stages.cochlear import ResponseStage
 from skaud.stages.cochlear_checks import as_numbers
 
@@ -135,7 +135,7 @@ class CorticalSTRF(ResponseStage):
         frame_rate_hz: float = 200,
         channels_per_octave: float = CHANNELS_PER_OCTAVE,
         random_state: Seed = None,
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
     ) -> None:

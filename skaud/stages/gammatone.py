@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from numbers import Real
 
 import numpy as np
@@ -14,7 +13,7 @@ from skaud.design import gammatone as design
 from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.gammatone import Gammatone
 from skaud.kernels.chain.kind import Part
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 from skaud.stages.stage import ChainStage, check_frequencies
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
@@ -106,7 +105,7 @@ class GammatoneFilterbank(ChainStage):
         high_hz: float | None = None,
         spacing: str = "endpoints",
         bandwidth_factor: float = 1.0,
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         frame_length: float | None = None,
         rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from numbers import Real
 
 from sklearn.utils._param_validation import StrOptions
@@ -11,7 +10,7 @@ from skaud.design.one_pole import HAIR_CELLS, low_pass
 from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.hair_cell import HAIR_CELLS as KINDS
 from skaud.kernels.chain.kind import Part, table_of
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 from skaud.stages.stage import ChainStage, ChannelStage, check_corner, corner_bounds
 
 
@@ -86,7 +85,7 @@ class HairCellEnvelope(ChannelStage, ChainStage):
         *,
         hair_cell: str = "breebaart2001",
         hair_cell_corner_hz: float | None = None,
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         frame_length: float | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,

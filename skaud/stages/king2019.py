@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,7 +13,7 @@ from skaud.design.limits import MOST_FILTERS, MOST_OCTAVES, check_size
 from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.kind import Part, table_of
 from skaud.kernels.chain.king2019 import BandEnvelope, Compress, HighPass, SignedBand
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 from skaud.stages.modulation import filter_parts, low_pass_parts
 from skaud.stages.stage import ChainStage, ChannelStage, check_corner, corner_bounds
 
@@ -94,7 +93,7 @@ class Compression(ChannelStage, ChainStage):
         compression: str = "broken_stick",
         compression_exponent: float | ArrayLike = 0.3,
         compression_knee_db: float = 30.0,
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         frame_length: float | None = None,
         rms_one_db_spl: float | None = 93.98,
         dtype: str = "float32",
@@ -196,7 +195,7 @@ class AdaptationHighPass(ChannelStage, ChainStage):
         sample_rate: float = 44100,
         *,
         adaptation_corner_hz: float = 3.0,
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         frame_length: float | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,
@@ -304,7 +303,7 @@ class ModulationBandpass(ChannelStage, ChainStage):
         modulation_n_filters: int | None = None,
         modulation_low_pass_hz: float | None = None,
         phase: str = "insensitive",
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         frame_length: float | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from numbers import Real
 
 import numpy as np
@@ -16,7 +15,7 @@ from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.hair_cell import LowPass
 from skaud.kernels.chain.kind import Kind, Part, table_of
 from skaud.kernels.chain.modulation import EnvelopeFilter, LinearFilter
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 from skaud.stages.gammatone import GammatoneFilterbank, channels_between
 from skaud.stages.stage import ChainStage, ChannelStage, check_corner, corner_bounds
 
@@ -134,7 +133,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         modulation_low_pass_hz: float = design.LOWEST_HZ,
         envelope_low_pass_hz: float | None = None,
         envelope_attenuation: float | None = None,
-        pooling: str | Callable | Sequence | TemporalPooling | None = None,
+        pooling: Pooling = None,
         frame_length: float | None = None,
         dtype: str = "float32",
         n_jobs: int | None = None,

@@ -18,8 +18,7 @@ from skaud.estimator.base import AudioTransformer
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.kind import Part
-from skaud.pooling.statistics import Statistics
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.temporal import Pooling
 
 MIN_RATE_HZ, MAX_RATE_HZ = 8000, 192000
 
@@ -28,7 +27,7 @@ class Stage(AudioTransformer):
     """A stage as a transformer of its own."""
 
     # At full rate and unpooled, unless a stage has these as parameters: what the next stage takes.
-    pooling: Statistics | TemporalPooling | None = None
+    pooling: Pooling = None
     frame_length: float | None = None
     rms_one_db_spl: float | None = None
     sample_rate: float
