@@ -11,9 +11,11 @@ import skaud
 
 for file in map(Path, sys.argv[1:]):
     if file.suffix == ".whl":
-        names = zipfile.ZipFile(file).namelist()
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
     else:
-        names = [name.partition("/")[2] for name in tarfile.open(file).getnames()]
+        with tarfile.open(file) as archive:
+            names = [name.partition("/")[2] for name in archive.getnames()]
     assert "skaud/py.typed" in names, file
     assert any(name.endswith("LICENSE") for name in names), file
     strangers = [name for name in names if name.split("/")[0] in ("tests", "docs", "examples", ".ci", "shared")]

@@ -14,6 +14,7 @@ GROUPS = {  # folder in which a name of skaud is defined -> title; further folde
     "hearing": "Hearing",
     "fitting": "Learning",
 }
+INNER = ("skaud.estimator", "skaud.models", "skaud.stages", "skaud.engines")  # where methods may be for others
 BESIDE = ("skaud.interop.torch",)  # public, in a package that says nothing itself
 
 
@@ -53,9 +54,23 @@ def write(folder):
         page.write_text(text, encoding="utf-8")
 
 
-def of_scikit_learn(app, what, name, obj, skip, options):
-    """Leave out what estimators have from scikit-learn alone: its own site documents that."""
-    return True if str(getattr(obj, "__module__", "")).startswith("sklearn") else None
+def is_for_users(name, thing):
+    """Whether a method or property is meant for users.
+
+    What models, stages and fits ask of one another has no sections in its docstring; what estimators have from
+    scikit-learn alone, its own site documents.
+    """
+    home = str(getattr(getattr(thing, "fget", thing), "__module__", ""))
+    if not home.startswith(INNER):
+        return home.startswith("skaud")
+    if isinstance(thing, property):
+        return name.endswith("_")
+    return bool(re.search(r"^ *(Parameters|Returns|Raises)\n *---", inspect.getdoc(thing) or "", re.MULTILINE))
+
+
+def leave_out(app, what, name, obj, skip, options):
+    """Leave out members of a class that are not for users."""
+    return True if what == "class" and not is_for_users(name.rpartition(".")[2], obj) else None
 
 
 def keep_underscores(app, what, name, obj, options, lines):
@@ -68,6 +83,6 @@ def keep_underscores(app, what, name, obj, options, lines):
 
 
 def setup(app):
-    app.connect("autodoc-skip-member", of_scikit_learn)
+    app.connect("autodoc-skip-member", leave_out)
     app.connect("autodoc-process-docstring", keep_underscores, priority=900)  # after numpydoc
     return {"parallel_read_safe": True, "parallel_write_safe": True}
