@@ -218,8 +218,8 @@ def respond_side_by_side(
     engine: Engine, clips: Sequence[np.ndarray], output: str, frame_samples: int | None
 ) -> list[np.ndarray]:
     """Frames of every clip, as `respond_in_blocks` takes them."""
-    if len(clips) == 1:
-        return [respond(engine, clips[0][np.newaxis], (output,), frame_samples)[output][0]]
+    if clips[0].shape == clips[-1].shape:  # the shortest and the longest
+        return list(respond(engine, np.stack(clips), (output,), frame_samples)[output])
     pieces: list[list[np.ndarray]] = [[] for _ in clips]
     for i, response in respond_in_blocks(engine, clips, output, frame_samples, clips[-1].shape[-1]):
         pieces[i].append(response)

@@ -11,10 +11,10 @@ from joblib import Parallel, delayed, effective_n_jobs
 
 from skaud.engines.engine import Engine, respond, respond_in_blocks, respond_side_by_side
 from skaud.estimator.device import OnDevice
-from skaud.estimator.results import check_responses, check_rows
+from skaud.estimator.results import check_responses, check_rows, stack
 from skaud.estimator.sounds import Sounds
 from skaud.pooling.running import RunningPool, can_run
-from skaud.pooling.statistics import columns
+from skaud.pooling.statistics import columns, pool, pool_signals
 
 POOLED_AT_ONCE = 512  # frames of some channels, which double precision makes larger
 TAKEN_AT_ONCE = 1024  # frames that these come from
@@ -67,17 +67,19 @@ class Computing(OnDevice):
         is_long = max(n_frames) > self._frames_at_once
         if is_long and len(parts := engine.engines[-1].apart()) > 1:
             return [self._pool_in_parts(parts, clip, partial(check, i)) for i, clip in enumerate(clips)]
-        if is_long and can_run(statistics):
-            blocks = respond_in_blocks(engine, clips, self.output, frame_samples)
-        else:
-            whole = respond_side_by_side(engine, clips, self.output, frame_samples)
-            n_frames, blocks = [frames.shape[-1] for frames in whole], iter(enumerate(whole))
-        pools = [RunningPool(n, statistics, segments) for n in n_frames]
         with np.errstate(over="ignore", invalid="ignore"):  # named by the check of the rows
-            for i, frames in blocks:
+            if not is_long or not can_run(statistics):
+                whole = respond_side_by_side(engine, clips, self.output, frame_samples)
+                for i, frames in enumerate(whole):
+                    check(i, frames)
+                if clips[0].shape == clips[-1].shape:
+                    return list(pool_signals(stack(whole), statistics, segments))
+                return [pool(frames, statistics, segments) for frames in whole]
+            pools = [RunningPool(n, statistics, segments) for n in n_frames]
+            for i, frames in respond_in_blocks(engine, clips, self.output, frame_samples):
                 check(i, frames)
                 pools[i].add(frames)
-            return [pool.result() for pool in pools]
+            return [own.result() for own in pools]
 
     def _pool_in_parts(self, parts: list[Engine], clip: np.ndarray, check: Callable[[np.ndarray], None]) -> np.ndarray:
         """Pooled features of a clip, some channels after others: parts are those of the last engine."""

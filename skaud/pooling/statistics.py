@@ -1,7 +1,7 @@
 """Statistics over time: what they are called, and frames of a signal to one row of features."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -72,7 +72,19 @@ def resolve_statistics(
 
 def pool(frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.ndarray:
     """Pool one signal, (..., n_frames), into (n_columns * ...,)."""
-    pooled = []
+    return np.concatenate([np.ravel(value) for value in _values(frames, statistics, segments)])
+
+
+def pool_signals(frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.ndarray:
+    """Pool signals of one length, (n_signals, ..., n_frames), into (n_signals, n_columns * ...)."""
+    if any(callable(statistic) for statistic in several(statistics)):  # the caller's, which takes one signal
+        return np.stack([pool(own, statistics, segments) for own in frames])
+    rows = [np.reshape(value, (len(frames), -1)) for value in _values(frames, statistics, segments)]
+    return np.concatenate(rows, axis=1)
+
+
+def _values(frames: np.ndarray, statistics: Statistics, segments: int) -> Iterator[np.ndarray]:
+    """What each statistic makes of frames, block of features after block."""
     for name, function, part, n_parts in columns(statistics, segments):
         own = frames[..., part_slice(frames.shape[-1], part, n_parts)]
         value = function(own, axis=-1)
@@ -82,8 +94,7 @@ def pool(frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.nd
                 f"the statistic {name!r} made shape {shape} of frames {own.shape}; it must reduce the last axis, "
                 "f(frames, axis=-1), and no other."
             )
-        pooled.append(np.ravel(value))
-    return np.concatenate(pooled)
+        yield value
 
 
 def part_slice(n_frames: int, part: int, n_parts: int) -> slice:
