@@ -91,17 +91,17 @@ class Computing(OnDevice):
     def _pool_part(self, part: Engine, x: np.ndarray, check: Callable[[np.ndarray], None]) -> np.ndarray:
         """Pooled features of some channels of a clip."""
         statistics, segments = self._pooling()
-        pool = RunningPool(x.shape[-1], statistics, segments)
+        running = RunningPool(x.shape[-1], statistics, segments)
         if not can_run(statistics):
             (whole,) = respond_side_by_side(part, [x], self.output, None)
             check(whole)
-            pool.add(whole)
-            return pool.result()
+            running.add(whole)
+            return running.result()
         for _, frames in respond_in_blocks(part, [x], self.output, None, TAKEN_AT_ONCE):
             check(frames)
             for begin in range(0, frames.shape[-1], POOLED_AT_ONCE):
-                pool.add(frames[..., begin : begin + POOLED_AT_ONCE])
-        return pool.result()
+                running.add(frames[..., begin : begin + POOLED_AT_ONCE])
+        return running.result()
 
     # --- batches and threads ---
 
