@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import re
 import runpy
 import sys
 import warnings
@@ -18,6 +19,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 PLOTS = {
     "plot_biomimetic_training.py": ["--per-class", "1", "--iterations", "1"],
     "plot_carfac_vowels.py": [],
+    "plot_classify.py": [],
     "plot_hearing_loss.py": [],
     "plot_learned_carfac.py": [],
     "plot_osses2021.py": [],
@@ -69,7 +71,7 @@ def write_folder(path, rows):
 
 
 def test_every_example_is_run_here():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {*PLOTS, "biomimetic_speech.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {*PLOTS, "biomimetic_speech.py", "compare_features.py"}
 
 
 @pytest.mark.slow
@@ -103,6 +105,28 @@ def test_the_speech_example_writes_its_figures(run, arms, tmp_path, capsys):
     assert np.isfinite([float(figure["value"]) for figure in figures]).all()
     assert "SI-SDR in dB" in capsys.readouterr().out
     assert not (tmp_path / "biomimetic_speech.csv").exists()
+
+
+@pytest.mark.slow
+def test_the_comparison_tables_every_condition_for_groups_unheard(run, tmp_path, capsys):
+    vowels = make_vowels(n_speakers=4, n_takes=1, sample_rate=RATE, duration_s=(0.1, 0.1), random_state=0)
+    rows = [row for row in zip(vowels.clips, vowels.target, vowels.groups) if row[1] in ("iy", "aa", "uw")]
+    recordings = write_folder(tmp_path / "recordings", rows)
+    conditions = ["clean", "pink 10 dB", "babble 10 dB", "reverberation", "10 dB less"]
+    contenders = ["carfac_cepstra", "CARFAC()"]
+    words = [recordings, "--out", tmp_path / "out", "--contenders", *contenders, "--classifiers", "logistic", "lda"]
+    run("compare_features.py", *words, "--conditions", *conditions)
+    with (tmp_path / "out" / "scores_all.csv").open(newline="") as file:
+        found = list(csv.DictReader(file))
+    assert len(found) == 2 * 2 * 4 * (5 + 1)  # features, classifiers, speakers; all trained clean, and one matched
+    assert {row["tested"] for row in found if row["trained"] == "clean"} == set(conditions)
+    clean = [
+        float(row["accuracy"]) for row in found if row["features"] == "carfac_cepstra" and row["tested"] == "clean"
+    ]
+    assert np.mean(clean) > 0.6  # of three vowels
+    printed = capsys.readouterr().out
+    assert "s a second of sound" in printed
+    assert re.search(r"[+-]0\.\d{3} ± ", printed)  # paired differences
 
 
 @pytest.mark.parametrize("arguments", [["missing"], ["--enhance", "missing"]], ids=" ".join)
