@@ -146,7 +146,7 @@ class Spectrogram(Engine):
                     joined = join([own[name] for own in found], 1)
                     joined = xp.reshape(joined, (n_rows, joined.shape[1], -1))
                     if name == SPECTROGRAM:
-                        joined = leak(joined, self._factor(), level)
+                        joined = leak(joined, self.design.factor, level)
                         level = joined[..., -1]
                     pieces[name].append(joined)
                 past = past_after(past, new)
@@ -220,7 +220,7 @@ class Spectrogram(Engine):
         bar = bar if is_foreign(bar) else np.ascontiguousarray(bar, self.dtype)
         period = self.design.period if has_frames else 1
         bar = xp.reshape(bar, (n_rows, *bar.shape[2:]))
-        bar = leak_adjoint(bar, self._factor()) if has_frames else bar
+        bar = leak_adjoint(bar, self.design.factor) if has_frames else bar
         overlap = int(INHIBITED in stages)
         groups = fourier.channel_groups(rows, self.design.n_channels - overlap)
         start = self.start(n_rows, 1)
@@ -241,7 +241,7 @@ class Spectrogram(Engine):
                         bars[name] += own.get(name, 0)
                 if has_frames:
                     sums = join([own[SPECTROGRAM] for _, own, _ in found], 1)
-                    y = leak(xp.reshape(sums, own_bar.shape), self._factor(), level)
+                    y = leak(xp.reshape(sums, own_bar.shape), self.design.factor, level)
                     bars[FACTOR] += factor_adjoint(own_bar, y, level)
                     level = y[..., -1]
                 if "X" in wanted:
@@ -345,10 +345,6 @@ class Spectrogram(Engine):
         """Channels of an output."""
         has_fewer = self.design.inhibition is not None and output in (INHIBITED, SPECTROGRAM)
         return self.design.n_channels - has_fewer
-
-    def _factor(self) -> complex:
-        assert self.design.decay is not None
-        return self.design.decay**self.design.period
 
     def _weights(self) -> np.ndarray:
         assert self.design.decay is not None

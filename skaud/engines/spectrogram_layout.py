@@ -26,6 +26,12 @@ class Design(NamedTuple):
     decay: complex | None = None
     period: int = 1
 
+    @property
+    def factor(self) -> complex:
+        """Decay of the integrator, a frame."""
+        assert self.decay is not None
+        return self.decay**self.period
+
 
 def merge(designs: Sequence[Design]) -> Design:
     """Design of stages one after the other, from those of each alone."""

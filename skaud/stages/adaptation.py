@@ -148,9 +148,9 @@ class AdaptationLoops(ChannelStage, ChainStage):
                 f"minimum_level_db={self.minimum_level_db} must lie below {self.full_scale_db_spl:g} dB SPL, the level "
                 "of full scale, and above -1000; the published one is 0."
             )
-        self._make_parts(self.get_params(deep=False))
+        self._make_coefficients(self.get_params(deep=False))
 
-    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
+    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         loops = design_adaptation(
             self.sample_rate,
             parameters["adaptation_time_constants_s"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
@@ -33,27 +32,14 @@ from skaud.stages.stage import ChannelStage, FusedStage
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 
 
-class SpectrogramStage(FusedStage):
+class SpectrogramStage(FusedStage[Design]):
     """A stage of the auditory spectrogram."""
 
+    shared_engine = Spectrogram
     engine_: Spectrogram
-    coefficients_: Design
 
-    @abstractmethod
-    def _make_design(self, parameters: Parameters) -> Design:
-        """Coefficients from all parameters."""
-
-    def design_with(self, parameters: Parameters) -> Design:
-        """Coefficients, with some parameters replaced by others, which may take a complex step."""
-        return self._make_design(self._resolve(self._parameters()) | parameters) if parameters else self.coefficients_
-
-    def _design(self) -> None:
-        self.coefficients_ = self._make_design(self._resolve(self._parameters()))
-        super()._design()
-
-    @staticmethod
-    def fuse(stages: Sequence[SpectrogramStage], changed: dict[str, Parameters], dtype: str) -> Spectrogram:
-        return Spectrogram(merge([stage.design_with(changed.get(stage.output, {})) for stage in stages]), dtype)
+    def fuse(self, coefficients: Sequence[Design], dtype: str) -> Spectrogram:
+        return Spectrogram(merge(coefficients), dtype)
 
 
 class ResponseStage(ChannelStage):
@@ -183,7 +169,7 @@ class CochlearFilterbank(SpectrogramStage):
         self.impulse_responses_ = self.coefficients_.filters.response
         self.latency_s_ = self.engine_.latency_samples / self.sample_rate
 
-    def _make_design(self, parameters: Parameters) -> Design:
+    def _make_coefficients(self, parameters: Parameters) -> Design:
         return Design(design.N_CHANNELS, design_filters(self.filters, self.sample_rate, self.dtype))
 
     def channel_names(self) -> list[str]:
@@ -268,7 +254,7 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
     def _resolve(self, parameters: Parameters) -> Parameters:
         return parameters | {"compression": check_exponents(parameters["compression"], self.n_channels_in_)}
 
-    def _make_design(self, parameters: Parameters) -> Design:
+    def _make_coefficients(self, parameters: Parameters) -> Design:
         gain = 10 ** ((self.level_of_one() - self.full_scale_db_spl) / 20)
         return Design(self.n_channels_in_, gain=gain, compression=parameters["compression"])
 
@@ -350,7 +336,7 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
     def _resolve(self, parameters: Parameters) -> Parameters:
         return parameters | {"lateral_inhibition": check_inhibition(parameters["lateral_inhibition"])}
 
-    def _make_design(self, parameters: Parameters) -> Design:
+    def _make_coefficients(self, parameters: Parameters) -> Design:
         if self.n_channels_in_ < 2:
             raise ValueError(
                 "X has 1 channel, which has no neighbour to inhibit it; pass a response of at least 2 channels."
@@ -446,7 +432,7 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
         super()._design()
         self.integration_s_ = float(self._parameters()["integration_s"])
 
-    def _make_design(self, parameters: Parameters) -> Design:
+    def _make_coefficients(self, parameters: Parameters) -> Design:
         decay = np.exp(-1 / (parameters["integration_s"] * self.sample_rate)).item()
         return Design(self.n_channels_in_, decay=decay, period=self.frame_samples())
 

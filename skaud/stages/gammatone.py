@@ -132,13 +132,13 @@ class GammatoneFilterbank(ChainStage):
         super()._design()
 
     @property
-    def n_channels_in_chain(self) -> int:
+    def _n_channels_in_chain(self) -> int:
         return self.n_channels_
 
     def _make_filters(self, bandwidth_factor: float) -> design.GammatoneCoefficients:
         return design.design_gammatone(self.channel_frequencies_hz_, self.sample_rate, bandwidth_factor)
 
-    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
+    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         filters = self._make_filters(parameters["bandwidth_factor"])
         coefficients = np.stack([filters.step_re, filters.step_im, filters.b], axis=1)
         return (Part(self.output, Gammatone, coefficients[np.newaxis]),)

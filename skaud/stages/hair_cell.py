@@ -107,7 +107,7 @@ class HairCellEnvelope(ChannelStage, ChainStage):
         given_hz = parameters["hair_cell_corner_hz"]
         return parameters | {"hair_cell_corner_hz": published_hz if given_hz is None else given_hz}
 
-    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
+    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         _, n_passes = HAIR_CELLS[self.hair_cell]
         coefficients = table_of(*low_pass(parameters["hair_cell_corner_hz"], self.sample_rate))
         return (Part(self.output, KINDS[n_passes], coefficients),)

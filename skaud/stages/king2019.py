@@ -126,7 +126,7 @@ class Compression(ChannelStage, ChainStage):
                 "knee is at 30."
             )
 
-    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
+    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         exponent, n_channels = np.asarray(parameters["compression_exponent"]), self.n_channels_in_
         if exponent.ndim and len(exponent) != n_channels:
             raise ValueError(
@@ -211,7 +211,7 @@ class AdaptationHighPass(ChannelStage, ChainStage):
         super().check_parameters()
         check_corner("adaptation_corner_hz", self.adaptation_corner_hz, self.sample_rate)
 
-    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
+    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         coefficients = table_of(*design.high_pass(parameters["adaptation_corner_hz"], self.sample_rate))
         return (Part(self.output, HighPass, coefficients),)
 
@@ -352,7 +352,7 @@ class ModulationBandpass(ChannelStage, ChainStage):
         self.modulation_frequencies_hz_ = self._frequencies(self._parameters())
         super()._design()
 
-    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
+    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         center_hz = self._frequencies(parameters)
         bands = design.design_bands(center_hz, self.sample_rate, parameters["modulation_q"])[:, np.newaxis]
         signed = (np.real(center_hz) <= design.SIGNED_UP_TO_HZ) | (self.phase == "signed")

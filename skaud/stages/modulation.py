@@ -197,7 +197,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         below = design.modulation_frequencies(limits.max(), self.modulation_q)
         return np.maximum(design.N_LINEAR, np.searchsorted(below, limits))
 
-    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
+    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         center_hz = self.channel_frequencies_hz_
         if len(center_hz) != self.n_channels_in_:
             raise ValueError(

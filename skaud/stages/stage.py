@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,6 +20,8 @@ from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.kind import Part
 from skaud.pooling.temporal import Pooling
 
+Coefficients = TypeVar("Coefficients")
+
 MIN_RATE_HZ, MAX_RATE_HZ = 8000, 192000
 
 
@@ -31,6 +33,8 @@ class Stage(AudioTransformer):
     frame_length: float | None = None
     rms_one_db_spl: float | None = None
     sample_rate: float
+
+    shared_engine: type[Engine] | None = None  # in which it runs as one with its neighbours
 
     # Behind another stage the rate of the clips is not that of X, which would be resampled again: whoever routes a rate
     # says to which stage.
@@ -44,60 +48,59 @@ class Stage(AudioTransformer):
     def _level_in_kernel(self) -> float:
         return self.level_of_one()  # what depends on level knows it itself; the rest is linear
 
-    def _design(self) -> None:
-        self._start_engine()
-
     def names_after(self, names: list[str]) -> list[str]:
         """Names of the stage's outputs, from those of what it takes."""
         return self.channel_names()
 
 
-class FusedStage(Stage):
-    """A stage that runs as one with its neighbours of the same kind."""
+class FusedStage(Stage, Generic[Coefficients]):
+    """A stage that runs as one with its neighbours, in an engine that they share."""
 
-    @staticmethod
+    shared_engine: type[Engine]
+    coefficients_: Coefficients
+
     @abstractmethod
-    def fuse(stages: Sequence[Any], changed: dict[str, Parameters], dtype: str) -> Engine:
-        """Engine of neighbours, some of whose parameters, by the stage's output, are replaced by others."""
+    def _make_coefficients(self, parameters: Parameters) -> Coefficients:
+        """What it brings to the engine, from all parameters, some of which may be complex."""
+
+    @abstractmethod
+    def fuse(self, coefficients: Sequence[Coefficients], dtype: str) -> Engine:
+        """Engine of this stage and those behind it, from what each brings."""
+
+    def coefficients_with(self, parameters: Parameters) -> Coefficients:
+        """What it brings, with some parameters replaced by others, which may take a complex step."""
+        if not parameters:
+            return self.coefficients_
+        return self._make_coefficients(self._resolve(self._parameters()) | parameters)
+
+    def make_engine(self, parameters: Parameters, dtype: str) -> Engine:
+        return self.fuse([self.coefficients_with(parameters)], dtype)
+
+    def value_of(self, name: str) -> np.ndarray:
+        return np.asarray(self._resolve(self._parameters())[name], dtype=float)
 
     def _resolve(self, parameters: Parameters) -> Parameters:
         """Parameters, with numbers where None stands for published ones."""
         return parameters
 
-    def value_of(self, name: str) -> np.ndarray:
-        return np.asarray(self._resolve(self._parameters())[name], dtype=float)
-
-    def make_engine(self, parameters: Parameters, dtype: str) -> Engine:
-        return self.fuse([self], {self.output: parameters}, dtype)
+    def _design(self) -> None:
+        self.coefficients_ = self._make_coefficients(self._resolve(self._parameters()))
+        super()._design()
 
 
-class ChainStage(FusedStage):
+class ChainStage(FusedStage[tuple[Part, ...]]):
     """A stage that runs in a chain, by itself or with its neighbours."""
 
-    coefficients_: tuple[Part, ...]
-
-    @abstractmethod
-    def _make_parts(self, parameters: Parameters) -> tuple[Part, ...]:
-        """What it brings to a chain, from all parameters."""
+    shared_engine = Chain
 
     @property
-    def n_channels_in_chain(self) -> int:
+    def _n_channels_in_chain(self) -> int:
         """Channels that go through its parts."""
         return self.n_channels_in_
 
-    def parts_with(self, parameters: Parameters) -> tuple[Part, ...]:
-        """What it brings, with some parameters replaced by others, which may take a complex step."""
-        return self._make_parts(self._resolve(self._parameters()) | parameters) if parameters else self.coefficients_
-
-    def _design(self) -> None:
-        self.coefficients_ = self._make_parts(self._resolve(self._parameters()))
-        super()._design()
-
-    @staticmethod
-    def fuse(stages: Sequence[ChainStage], changed: dict[str, Parameters], dtype: str) -> Chain:
-        parts = [part for stage in stages for part in stage.parts_with(changed.get(stage.output, {}))]
-        first = stages[0]
-        return Chain(parts, first.n_channels_in_chain, dtype, takes_channels=first.takes_channels)
+    def fuse(self, coefficients: Sequence[tuple[Part, ...]], dtype: str) -> Chain:
+        parts = [part for own in coefficients for part in own]
+        return Chain(parts, self._n_channels_in_chain, dtype, takes_channels=self.takes_channels)
 
 
 class ChannelStage(Stage):

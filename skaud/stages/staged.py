@@ -95,9 +95,11 @@ class StagedTransformer(LearningTransformer):
             stage_name, own = self._owners()[name]
             changed.setdefault(stage_name, {})[own] = value
         engines: list[Engine] = []
-        for fuse, neighbours in groupby(self.stages_.items(), lambda item: getattr(item[1], "fuse", None)):
-            if fuse is not None:  # neighbours that run as one
-                engines.append(fuse([stage for _, stage in neighbours], changed, dtype))
+        for shared, group in groupby(self.stages_.items(), lambda item: item[1].shared_engine):
+            neighbours = list(group)
+            if shared is not None:
+                brought = [stage.coefficients_with(changed.get(name, {})) for name, stage in neighbours]
+                engines.append(neighbours[0][1].fuse(brought, dtype))
                 continue
             for name, stage in neighbours:
                 is_same = name not in changed and dtype == self.dtype
