@@ -126,8 +126,10 @@ class Computing(OnDevice):
             return run(self.as_engine_takes(heard), check)
 
         n_jobs = min(effective_n_jobs(self.n_jobs), len(batches))  # not a thread more than there is work for
-        threads = Parallel(n_jobs=n_jobs, prefer="threads")
-        done = map(job, batches) if n_jobs == 1 else threads(delayed(job)(batch) for batch in batches)
+        if n_jobs == 1:
+            done = map(job, batches)
+        else:
+            done = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(job)(batch) for batch in batches)
         by_index = {i: own for batch, results in zip(batches, done) for i, own in zip(batch, results)}
         return [by_index[i] for i in range(len(sounds.clips))]
 
