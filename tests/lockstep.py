@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 from greenlet import getcurrent, greenlet
 
-from skaud.kernels.device import copy_for
+from skaud.kernels.device import copy_for, cuda
 
 
 class LockstepError(RuntimeError):
@@ -109,11 +109,12 @@ class Lockstep:
 
     def run(self, function, grid, block, arguments):
         """Run a function as a kernel."""
-        copied = copy_for(self, function, lambda own: own, self.copies)
+        copied = copy_for(((cuda, self),), function, lambda own: own, self.copies)
         taken = [Memory(own) if isinstance(own, np.ndarray) else own for own in arguments]
         self.grid_shape, self.block_shape = SimpleNamespace(x=grid), SimpleNamespace(x=block[0], y=block[1])
-        for index in range(grid):
-            self._run_block(copied, index, taken)
+        with np.errstate(all="ignore"):  # threads that have no channel compute anything
+            for index in range(grid):
+                self._run_block(copied, index, taken)
 
     def _run_block(self, function, index, arguments):
         n = self.block_shape.x * self.block_shape.y

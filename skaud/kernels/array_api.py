@@ -264,8 +264,8 @@ def constant(values: np.ndarray, x: Array) -> Array:
 
 
 def beside(values: np.ndarray, x: Array) -> Array:
-    """NumPy values, of their own dtype, as an array of the kind of x, on its device."""
-    if not is_foreign(x):
+    """NumPy values, of their own dtype, as an array of the kind of x, on its device; what lies there stays."""
+    if not is_foreign(x) or is_foreign(values):
         return values
     # torch warns of what it may not write
     return array_namespace(x).asarray(np.array(values), device=_device(x))

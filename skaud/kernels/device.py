@@ -6,12 +6,15 @@ calls, in which numba-cuda takes the place of `cuda`. Tests put a lockstep emula
 """
 
 import logging
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -45,20 +48,30 @@ class _Cuda:
 cuda: Any = _Cuda()
 
 
-def copy_for(device: Any, function: Callable, wrap: Callable[[Callable], Any], copies: dict[Any, Any]) -> Any:
-    """Copy of a function, and of all functions of ours that it calls, in which `device` takes the place of `cuda`.
+# What a thread has of NumPy: roots and exponentials of real numbers, and types.
+_real_numpy = ModuleType("numpy_of_a_thread")
+vars(_real_numpy).update(sqrt=math.sqrt, exp=math.exp, log=math.log)
+vars(_real_numpy).update({name: getattr(np, name) for name in ("float32", "float64", "int32")})
 
-    Functions that it calls are wrapped. Copies are kept in a dictionary.
+
+def copy_for(
+    others: Sequence[tuple[Any, Any]], function: Callable, wrap: Callable[[Callable], Any], copies: dict[Any, Any]
+) -> Any:
+    """Copy of a function, and of all functions of ours that it calls, in which other things have taken places.
+
+    others : what is replaced, and what takes its place. Functions that it calls are wrapped. Copies are kept in a
+    dictionary.
     """
 
     def in_place_of(value: Any) -> Any:
-        if value is cuda:
-            return device
+        for own, other in others:
+            if value is own:
+                return other
         source = getattr(value, "py_func", value)
         if not isinstance(source, FunctionType) or not source.__module__.startswith("skaud."):
             return value
         if source not in copies:
-            copies[source] = wrap(copy_for(device, source, wrap, copies))
+            copies[source] = wrap(copy_for(others, source, wrap, copies))
         return copies[source]
 
     known = function.__globals__
@@ -157,7 +170,7 @@ ENTRY = "kernel"
 
 def machine_code(own: Kernel, types: tuple[Any, ...], capability: tuple[int, ...]) -> bytes:
     """Cubin of a kernel for a compute capability, from disk where it lies there."""
-    parts = (FINGERPRINT, _compiler().__version__, own.name, _describe(own.switches), _describe(types), capability)
+    parts = (FINGERPRINT, _compiler_version(), own.name, _describe(own.switches), _describe(types), capability)
     name = f"{own.name}-{sha256(repr(parts).encode()).hexdigest()[:32]}.cubin"
     folders = _cache._folders(own.make)
     for folder in folders:
@@ -186,16 +199,30 @@ def ptx(own: Kernel, types: tuple[Any, ...], capability: tuple[int, ...]) -> str
     copies: dict[Any, Any] = {}
 
     def wrap(function: Callable) -> Any:
-        return compiler.jit(device=True, inline="always")(function)
+        return compiler.jit(device=True, forceinline=True)(function)
 
-    function = copy_for(compiler, own.function, wrap, copies)
+    function = copy_for(((cuda, compiler), (np, _real_numpy)), own.function, wrap, copies)
     signature = _numba_type("void")(*(_numba_type(own) for own in types))
-    text = compiler.compile(function, signature, device=False, abi="numba", cc=capability, output="ptx")[0]
+    with _compiling_for(capability):
+        text = compiler.compile(function, signature, device=False, abi="numba", cc=capability, output="ptx")[0]
     (entry,) = re.findall(r"\.entry\s+(\S+?)\(", text)
     text = text.replace(entry, ENTRY)
     for exact, quick in QUICK:
         text = exact.sub(quick, text)
     return text
+
+
+@contextmanager
+def _compiling_for(capability: tuple[int, ...]) -> Iterator[None]:
+    """Let numba-cuda compile what a kernel calls for a compute capability, without asking a driver for one."""
+    from numba.cuda import dispatcher
+
+    ask = dispatcher.get_current_device
+    dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
+    try:
+        yield
+    finally:
+        dispatcher.get_current_device = ask
 
 
 def assemble(text: str, capability: tuple[int, ...]) -> bytes:
@@ -219,6 +246,11 @@ def _compiler() -> ModuleType:
     return compiler
 
 
+def _compiler_version() -> str:
+    _compiler()
+    return version("numba-cuda")
+
+
 def _numba_type(of: Any) -> Any:
     from numba.core import types
 
@@ -237,3 +269,43 @@ def _describe(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(_describe(own) for own in value)})"
     return value.__qualname__ if isinstance(value, type) else repr(value)
+
+
+# --- the device itself, for `python -m skaud.testing gpu` ---
+
+
+def describe() -> dict[str, str]:
+    """Device, driver and versions; an error where there is none."""
+    import cupy
+
+    properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
+    return {
+        "device": properties["name"].decode(),
+        "compute capability": "{}.{}".format(properties["major"], properties["minor"]),
+        "memory in GiB": f"{properties['totalGlobalMem'] / 2**30:.1f}",
+        "driver": str(cupy.cuda.runtime.driverGetVersion()),
+        "CUDA of cupy": str(cupy.cuda.runtime.runtimeGetVersion()),
+        "cupy": cupy.__version__,
+        "numba-cuda": _compiler_version(),
+    }
+
+
+def to_device(x: np.ndarray) -> Any:
+    """An array of cupy."""
+    import cupy
+
+    return cupy.asarray(x)
+
+
+def another_stream() -> Any:
+    """Context in which cupy works on a stream that does not wait for the default one."""
+    import cupy
+
+    return cupy.cuda.Stream(non_blocking=True)
+
+
+def synchronize() -> None:
+    """Wait for all that the device has to do."""
+    import cupy
+
+    cupy.cuda.Device().synchronize()

@@ -1,0 +1,234 @@
+"""Chains of stages as an engine on a GPU: the parts of the engine on the CPU, states and responses in its memory."""
+
+from collections.abc import Sequence
+from math import ceil, sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skaud.engines.chain import Chain
+from skaud.engines.engine import Engine, Responses
+from skaud.kernels import device
+from skaud.kernels.array_api import Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
+from skaud.kernels.chain import cuda, layout
+from skaud.kernels.chain.cuda_adjoint import reverse_kernel
+from skaud.kernels.chain.kind import Part
+from skaud.kernels.device import contiguous, kernel
+from skaud.kernels.pointwise import TAYLOR
+
+
+class DeviceState(NamedTuple):
+    """Everything that a run changes, a row an ear of a signal; NumPy's before the first run.
+
+    values : (n_rows, n, n_channels), states of all parts, sums : (n_rows, n_cells, n_channels), of the frame that has
+    `filled` samples
+    """
+
+    values: Any
+    sums: Any
+    filled: int
+
+    def copy(self) -> "DeviceState":
+        """The state itself: a run makes a new one."""
+        return self
+
+    def of_rows(self, rows: slice) -> "DeviceState":
+        """State of some rows."""
+        return DeviceState(self.values[rows, ...], self.sums[rows, ...], self.filled)
+
+
+class DeviceTape(NamedTuple):
+    """What a reverse run must know of a run; arrays on the device."""
+
+    output: str
+    x: Any
+    segment: int
+    checkpoints: Any
+    frame_samples: int
+
+
+class Stretch(NamedTuple):
+    """A chain up to a response: what its kernels are made for, and what they read."""
+
+    parts: tuple[Part, ...]
+    shape: cuda.Shape
+    coefficients: np.ndarray
+    rest: np.ndarray
+    firsts: np.ndarray
+    counts: np.ndarray
+    n_features: int
+
+
+class ChainOnDevice(Engine):
+    """What `skaud.engines.chain.Chain` computes, where x lies.
+
+    Parameters
+    ----------
+    host : Chain
+        The engine on the CPU, which has the parts.
+    """
+
+    def __init__(self, host: Chain) -> None:
+        self.host, self.dtype, self.outputs, self.parts = host, host.dtype, host.outputs, host.parts
+        self.n_channels, self.takes_channels = host.n_channels, host.takes_channels
+        self._of_filters = {part.stage for part in host.links if part.kind.is_filter}
+        self._taylor = tuple(np.dtype(host.dtype).type(term) for term in TAYLOR)
+        self._stretches: dict[str, Stretch] = {}
+
+    def stretch_to(self, output: str) -> Stretch:
+        """The chain up to a response, made when first asked for."""
+        if output not in self._stretches:
+            end = max(i for i, part in enumerate(self.host.links) if part.stage == output) + 1
+            parts = layout.as_chain(self.host.links[:end], self.n_channels)
+            shape = cuda.shape_of(parts, self.takes_channels, device.WARP, self.dtype)
+            coefficients, rest = (
+                cuda.rows_of(parts, self.n_channels, what).astype(self.dtype) for what in ("coefficients", "start")
+            )
+            firsts, counts = cuda.features_of(parts)
+            own = Stretch(parts, shape, coefficients, rest, firsts, counts, int(counts.sum()))
+            self._stretches[output] = own
+        return self._stretches[output]
+
+    def start(self, n_signals: int, n_ears: int) -> DeviceState:
+        """State after a long silence."""
+        whole, n_rows = self.stretch_to(self.outputs[-1]), n_signals * n_ears
+        values = np.tile(whole.rest, (n_rows, 1, 1))
+        n_cells = max(len(self.stretch_to(output).shape.cells) for output in self.outputs)
+        return DeviceState(values, np.zeros((n_rows, n_cells, self.n_channels), self.dtype), 0)
+
+    def run(
+        self, x: Any, state: DeviceState, outputs: Sequence[str], frame_samples: int | None
+    ) -> tuple[Responses, DeviceState]:
+        """Run the next samples through all stages up to the last that is asked for."""
+        responses, after, _ = self._run(x, state, outputs, frame_samples, 0)
+        return responses, after
+
+    def record(self, x: Any, output: str, frame_samples: int | None) -> tuple[Any, DeviceTape]:
+        """Response to whole clips, and checkpoints on the way."""
+        segment = max(32, ceil(sqrt(x.shape[-1])))
+        responses, _, checkpoints = self._run(x, self.start(*x.shape[:2]), (output,), frame_samples, segment)
+        return responses[output], DeviceTape(output, x, segment, checkpoints, frame_samples or 1)
+
+    def pull_back(self, tape: DeviceTape, bar: Any, wanted: Sequence[str]) -> tuple[Any, tuple[np.ndarray, ...]]:
+        """Bars of x, where it lies, and of the coefficients, as NumPy's: segment by segment, the last one first."""
+        x, own, segment, n_channels = tape.x, self.stretch_to(tape.output), tape.segment, self.n_channels
+        n_rows, n_samples, n_states = x.shape[0] * x.shape[1], x.shape[-1], own.shape.n_states
+        n_warps, n_links = self._n_warps(own), len(own.shape.links)
+        value_bar, xp = as_dtype(bar, self.dtype) / tape.frame_samples, array_namespace(x)
+        bars = xp.astype(zeros((n_rows, own.shape.n_coefficients, n_channels), x), xp.float64, copy=False)
+        state_bars = empty((n_rows, n_states, n_channels), x)
+        x_bar = empty(x.shape if self.takes_channels else (n_rows, n_warps, n_samples), x)
+        kernel(reverse_kernel, own.shape, bool(wanted))(
+            n_rows * n_warps,
+            (own.shape.n_lanes, 1),
+            contiguous(x, self.dtype),
+            *self._numbers(own, x),
+            np.int32(tape.frame_samples),
+            np.int32(value_bar.shape[-1]),
+            np.int32(segment),
+            tape.checkpoints,
+            contiguous(value_bar, self.dtype),
+            empty((n_rows, segment + 1, n_states, n_channels), x),
+            empty((n_rows, segment, n_links + 1, n_channels), x),
+            bars,
+            state_bars,
+            x_bar,
+        )
+        if not self.takes_channels:
+            total = x_bar[:, 0, ...]
+            for warp in range(1, n_warps):
+                total = total + x_bar[:, warp, ...]
+            x_bar = xp.reshape(total, x.shape)
+        return x_bar, self._coefficient_bars(own, to_numpy(bars), to_numpy(state_bars))
+
+    def coefficients(self) -> tuple[np.ndarray, ...]:
+        """Those of the engine on the CPU."""
+        return self.host.coefficients()
+
+    def switches(self) -> tuple[str, ...]:
+        """Those of the engine on the CPU."""
+        return self.host.switches()
+
+    def _run(
+        self, x: Any, state: DeviceState, outputs: Sequence[str], frame_samples: int | None, segment: int
+    ) -> tuple[Responses, DeviceState, Any]:
+        """As run, with checkpoints every `segment` samples, unless that is 0."""
+        last = max(outputs, key=self.outputs.index)
+        own, n_rows, n_samples, xp = self.stretch_to(last), x.shape[0] * x.shape[1], x.shape[-1], array_namespace(x)
+        n_states, n_cells = own.shape.n_states, len(own.shape.cells)
+        at_full_rate = [name for name in outputs if frame_samples is None and name not in self._of_filters]
+        framed, frame = len(at_full_rate) < len(outputs), frame_samples or 1
+        n_frames = (state.filled + n_samples) // frame if framed else 0
+        values, sums = beside(state.values, x), beside(state.sums, x)
+        joined = xp.concat([values[:, :n_states, ...], sums[:, :n_cells, ...]], axis=1)
+        responses = empty((len(at_full_rate), n_rows, self.n_channels, n_samples), x)
+        frames = empty((n_rows, own.n_features, n_frames), x)
+        checkpoints = empty((ceil(n_samples / segment) if segment else 0, n_rows, n_states, self.n_channels), x)
+        kernel(cuda.run_kernel, own.shape, self._taps(own, at_full_rate), framed, segment > 0)(
+            n_rows * self._n_warps(own),
+            (own.shape.n_lanes, 1),
+            contiguous(x, self.dtype),
+            joined,
+            *self._numbers(own, x),
+            np.int32(frame),
+            np.int32(n_frames),
+            np.int32(state.filled),
+            np.int32(segment or 1),
+            checkpoints,
+            responses,
+            frames,
+        )
+        found: Responses = {}
+        for name in outputs:
+            response = responses[at_full_rate.index(name), ...] if name in at_full_rate else frames
+            found[name] = xp.reshape(response, (*x.shape[:2], *response.shape[1:]))
+        after = DeviceState(
+            xp.concat([joined[:, :n_states, ...], values[:, n_states:, ...]], axis=1),
+            xp.concat([joined[:, n_states:, ...], sums[:, n_cells:, ...]], axis=1),
+            (state.filled + n_samples) % frame if framed else state.filled,
+        )
+        return found, after, checkpoints
+
+    def _taps(self, own: Stretch, at_full_rate: Sequence[str]) -> tuple[int, ...]:
+        """Number of the response that every link leaves, or -1."""
+        links = [part for part in own.parts if not part.kind.is_filter]
+        stages = [part.stage for part in links]
+        taps: list[int] = []
+        for i, part in enumerate(links):
+            is_last = part.stage in at_full_rate and part.stage not in stages[i + 1 :]
+            taps += [-1] * (len(part.coefficients) - 1) + [at_full_rate.index(part.stage) if is_last else -1]
+        return tuple(taps)
+
+    def _n_warps(self, own: Stretch) -> int:
+        return -(-self.n_channels // own.shape.n_lanes)
+
+    def _numbers(self, own: Stretch, x: Any) -> tuple[Any, ...]:
+        """What kernels read and never change, and sizes."""
+        coefficients, firsts, counts = (beside(array, x) for array in (own.coefficients, own.firsts, own.counts))
+        sizes = (self._n_warps(own), x.shape[0] * x.shape[1], x.shape[-1], self.n_channels, own.n_features)
+        return coefficients, self._taylor, firsts, counts, *map(np.int32, sizes)
+
+    def _coefficient_bars(
+        self, own: Stretch, bars: np.ndarray, state_bars: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Bars shaped as the coefficients; sums over rows are made in their order."""
+        whole, start = self.coefficients()
+        found = np.zeros(whole.shape), np.zeros(start.shape)
+        totals = bars.sum(axis=0), state_bars.sum(axis=0, dtype=float)
+        for flat, total, of_kind in zip(found, totals, ("n_coefficients", "n_states")):
+            row, at = 0, 0
+            for part in own.parts:
+                n, n_times = getattr(part.kind, of_kind), len(part.coefficients)
+                n_used = max(part.n_filters) if part.kind.is_filter else n_times
+                values = np.zeros((n_times, -(-self.n_channels // layout.LANES) * layout.LANES, n))
+                rows = total[row : row + n_used * n].reshape(n_used, n, self.n_channels)
+                values[:n_used, : self.n_channels] = np.moveaxis(rows, 1, 2)
+                laid = layout.lay_out(part, values, self.n_channels).ravel()
+                flat[at : at + laid.size] = laid
+                row, at = row + n_used * n, at + laid.size
+        return found
+
+
+def make(engine: Chain, place: Place) -> ChainOnDevice:
+    """The engine that computes on a device what one on the CPU does."""
+    return ChainOnDevice(engine)

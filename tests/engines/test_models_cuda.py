@@ -1,0 +1,91 @@
+"""Models on arrays of a device, through all their engines, in the lockstep emulator."""
+
+import cupy_stand_in
+import numpy as np
+import pytest
+from lockstep import Lockstep
+
+from skaud import CARFAC, AdaptationLoops, Dau1997, GammatoneFilterbank, King2019, Osses2021
+from skaud.kernels import device
+from skaud.kernels.carfac import cuda_layout
+
+SMALL = {"erb_per_step": 4.0, "agc_decimation": (2, 2, 2, 2)}
+MODELS = [
+    CARFAC(22050, **SMALL, dtype="float64", frame_length=6 / 22050),
+    Osses2021(low_hz=900.0, high_hz=1200.0, dtype="float64"),
+    Dau1997(low_hz=900.0, high_hz=1200.0, dtype="float64"),
+    King2019(low_hz=900.0, high_hz=1200.0, dtype="float64"),
+    GammatoneFilterbank(low_hz=900.0, high_hz=1200.0, dtype="float64"),
+]
+on_models = pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+
+
+@pytest.fixture(autouse=True)
+def emulator(monkeypatch):
+    own = Lockstep(warp=4)
+    for module in (device, cuda_layout):
+        monkeypatch.setattr(module, "WARP", 4)
+    monkeypatch.setattr(device, "launch", own.launch)
+    cupy_stand_in.install(monkeypatch)
+    return own
+
+
+def sound(n_samples=60):
+    return np.random.default_rng(0).standard_normal((2, n_samples)) * 0.05
+
+
+def error(found, expected):
+    assert isinstance(found, cupy_stand_in.ndarray)
+    assert found.shape == expected.shape, (found.shape, expected.shape)
+    assert np.abs(expected).max() > 0
+    return np.abs(found.get() - expected).max() / np.abs(expected).max()
+
+
+@on_models
+def test_features_are_those_of_the_cpu(model):
+    x = sound()
+    model.set_params(pooling=None).fit(x)
+    assert error(model.transform(cupy_stand_in.asarray(x)), model.transform(x)) < 1e-12
+
+
+@on_models
+def test_every_response_is_that_of_the_cpu(model):
+    x = sound(20)
+    model.fit(x)
+    expected, found = model.simulate(x), model.simulate(cupy_stand_in.asarray(x))
+    for name in expected:
+        assert error(found[name], expected[name]) < 1e-12, name
+
+
+@on_models
+def test_derivatives_are_those_of_the_cpu(model):
+    x = 10 * sound(60)
+    model.set_params(pooling=None).fit(x)
+    expected, pull_back = model.vjp(x)
+    found, pull_back_there = model.vjp(cupy_stand_in.asarray(x))
+    bar = np.random.default_rng(1).standard_normal(expected.shape)
+    bars, bars_there = pull_back(bar), pull_back_there(cupy_stand_in.asarray(bar))
+    assert error(found, expected) < 1e-12
+    assert error(bars_there["X"], bars["X"]) < 1e-10
+    for name in set(bars) - {"X"}:
+        scale = np.abs(bars[name]).max()
+        assert np.abs(bars_there[name] - bars[name]).max() <= 1e-9 * scale, name
+
+
+@on_models
+def test_streams_are_those_of_the_cpu(model):
+    x = sound()
+    model.set_params(pooling=None, frame_length=10 / model.sample_rate).fit(x)
+    state, expected, pieces = model.initial_state(2), model.initial_state(2), []
+    for begin, end in ((0, 20), (20, 60)):
+        found, state = model.transform_chunk(cupy_stand_in.asarray(x[:, begin:end]), state)
+        other, expected = model.transform_chunk(x[:, begin:end], expected)
+        assert found.shape == other.shape
+        pieces.append((found, other))
+    assert max(error(found, other) for found, other in pieces if other.size) < 1e-12
+
+
+def test_a_stage_that_takes_channels_is_that_of_the_cpu():
+    x = np.random.default_rng(0).uniform(0.1, 1.0, (2, 5, 20))
+    stage = AdaptationLoops(44100, dtype="float64", pooling=None).fit(x)
+    assert error(stage.transform(cupy_stand_in.asarray(x)), stage.transform(x)) < 1e-12
