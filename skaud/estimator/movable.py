@@ -32,7 +32,6 @@ class MovableModel:
     def __init__(self, model: Differentiable, sounds: Sounds | None = None) -> None:
         self.model, self._sounds = model, sounds
         self.fixed: dict[str, Value] = dict(model.found_)
-        self._shown: set[str] = set()  # what `settle` set
 
     @property
     def name(self) -> str:
@@ -67,11 +66,12 @@ class MovableModel:
 
     def settle(self, values: Mapping[str, Value]) -> dict[str, Value]:
         """Design wholly, with these values; the fitted attributes that show them."""
+        for name in values:
+            vars(self.model).pop(f"{name}_", None)
         self.model.redesign(self.fixed | dict(values))
-        for name, value in values.items():  # where the design shows none
-            if name in self._shown or not hasattr(self.model, f"{name}_"):
+        for name, value in values.items():
+            if not hasattr(self.model, f"{name}_"):  # the design shows it otherwise
                 setattr(self.model, f"{name}_", value)
-                self._shown.add(name)
         return {f"{name}_": getattr(self.model, f"{name}_") for name in values}
 
     def measure(self) -> None:

@@ -6,6 +6,7 @@ from scipy.optimize import minimize
 from sklearn.exceptions import NotFittedError
 
 from skaud import CARFAC, Audiogram, Learn
+from skaud.estimator.movable import MovableModel
 from skaud.fitting.parameters import BoundedParameters
 
 CLIPS = [0.02 * np.random.default_rng(n).standard_normal(n) for n in (300, 400, 350)]
@@ -56,6 +57,15 @@ def test_what_was_settled_is_shown_and_fitted():
     assert movable.settle({"velocity_scale": 0.3}) == {"velocity_scale_": 0.3}
     assert movable.model.velocity_scale_ == 0.3
     np.testing.assert_array_equal(movable.model.transform(CLIPS), cochlea(velocity_scale=0.3).fit_transform(CLIPS))
+
+
+def test_what_is_settled_again_is_shown_anew():
+    movable = cochlea(ihc_style="just_hwr").movable(CLIPS)
+    movable.settle({"velocity_scale": 0.3, "ohc_health": 0.5})
+    again = MovableModel(movable.model)
+    assert again.settle({"velocity_scale": 0.2, "ohc_health": 0.7})["velocity_scale_"] == 0.2
+    assert movable.model.velocity_scale_ == 0.2
+    np.testing.assert_array_equal(movable.model.ohc_health_, 0.7)  # an entry a channel, which the design shows
 
 
 def test_what_an_audiogram_tells_stays():
