@@ -24,6 +24,7 @@ PLOTS = {
     "plot_learned_carfac.py": [],
     "plot_osses2021.py": [],
 }
+PUBLISHED = sorted(path.name for path in (EXAMPLES / "published").glob("*.py"))
 RATE = 16000
 make_vowels, make_am_noise = datasets.make_vowels, datasets.make_am_noise
 
@@ -81,6 +82,15 @@ def test_the_plots_are_drawn(run, name, tmp_path, capsys):
     assert len(matplotlib.pyplot.get_fignums()) >= 1
     assert capsys.readouterr().out.strip()
     assert list(tmp_path.iterdir()) == []  # they leave nothing behind
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_published_figures_are_drawn_with_the_published_numbers_beside(run, name, tmp_path, capsys):
+    run(f"published/{name}")
+    assert len(matplotlib.pyplot.get_fignums()) >= 1
+    assert re.search("published|expected|segment|reach", capsys.readouterr().out)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
