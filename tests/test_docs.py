@@ -90,3 +90,30 @@ def test_every_model_has_a_diagram(builders):
     for boxes in (box for rows in drawings.DIAGRAMS.values() for row in rows for box in row):
         for name in boxes[1].split():
             assert name[0].islower() or hasattr(skaud, name), name
+
+
+def test_a_page_shows_what_was_measured_or_a_part_of_it(builders, monkeypatch):
+    import conformance_page
+
+    from skaud.testing.conformance import Row
+
+    rows = (Row("CARFAC", "golden", "nap", 0.0, 1e-9), Row("CARFAC, one_cap", "adjoint", "by X", 0.0, 1e-12))
+    monkeypatch.setattr(conformance_page, "measured", lambda: rows)
+    whole, part = ["# All\n\n% conformance\n"], ["# Some\n\n% conformance CARFAC adjoint\n"]
+    conformance_page.insert(None, "conformance", whole)
+    conformance_page.insert(None, "gradients", part)
+    assert whole[0].count("<tr") == 4
+    assert "2 claims: 2 hold" in whole[0]
+    assert part[0].count("<tr") == 2
+    assert "by X" in part[0]
+
+
+def test_the_equations_of_every_stage_stand_on_a_page_and_in_help(builders):
+    import equations
+
+    pages = "".join(path.read_text(encoding="utf-8") for path in (DOCS / "equations").glob("*.md"))
+    shown = set(equations.MARK.findall(pages))
+    assert {"CARFAC", "AdaptationLoops", "CorticalSTRF", "Compression"} <= shown
+    for name in shown:
+        assert ".. math::" in getattr(skaud, name).__doc__, name
+        assert "list-table" in equations.section(name) or name == "CochlearFilterbank", name

@@ -1,6 +1,8 @@
-"""`% conformance` in a page becomes the tables of what is measured while the site is built."""
+"""`% conformance` in a page becomes what is measured as the site is built, `% conformance MODEL KIND` a part of it."""
 
 import os
+import re
+from functools import cache
 from pathlib import Path
 
 from sphinx.errors import ExtensionError
@@ -8,18 +10,33 @@ from sphinx.errors import ExtensionError
 from skaud.testing.conformance import conformance
 from skaud.testing.conformance.report import as_tables
 
-MARK = "% conformance"
+MARK = re.compile(r"^% conformance(?: (?P<model>\w+) (?P<kind>\w+))?$", re.MULTILINE)
 
 
-def insert(app, docname, source):
-    if MARK not in source[0].splitlines():
-        return
+@cache
+def measured():
+    """All claims, measured once a build."""
+    if os.environ.get("SKAUD_SKIP_CONFORMANCE"):
+        return ()
     folder = Path(os.environ["SKAUD_REFERENCES"])
-    rows = [] if os.environ.get("SKAUD_SKIP_CONFORMANCE") else conformance(folder if folder.is_dir() else None)
+    rows = tuple(conformance(folder if folder.is_dir() else None))
     failed = [row.text for row in rows if row.verdict == "fails"]
     if failed:
         raise ExtensionError("claims fail:\n" + "\n".join(failed))
-    source[0] = source[0].replace(MARK, f"```{{raw}} html\n{as_tables(rows)}\n```")
+    return rows
+
+
+def table(match):
+    """What a mark becomes: all claims, or those of a model and a kind."""
+    rows = measured()
+    if match["model"]:
+        rows = [row for row in rows if row.kind == match["kind"] and row.model.split(",")[0] == match["model"]]
+    tables = as_tables(rows, titled=not match["model"])
+    return f"```{{raw}} html\n{tables}\n```"
+
+
+def insert(app, docname, source):
+    source[0] = MARK.sub(table, source[0])
 
 
 def setup(app):

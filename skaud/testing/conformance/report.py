@@ -35,9 +35,9 @@ def as_text(rows: Sequence[Row]) -> str:
     return "\n".join([*lines, summary(rows)])
 
 
-def as_tables(rows: Sequence[Row]) -> str:
-    """HTML: a heading and a table a kind, without a page around it."""
-    parts = [f"<p>{escape(summary(rows))}.</p>"]
+def as_tables(rows: Sequence[Row], *, titled: bool = True) -> str:
+    """HTML: a table a kind, without a page around it; titled by kind below a summary, or not."""
+    parts = [f"<p>{escape(summary(rows))}.</p>"] if titled else []
     for kind, title in TITLES.items():
         own = [row for row in rows if row.kind == kind]
         if own:
@@ -46,7 +46,8 @@ def as_tables(rows: Sequence[Row]) -> str:
                 f'<tr class="{row.verdict}">' + "".join(f"<td>{escape(cell)}</td>" for cell in row.cells) + "</tr>\n"
                 for row in own
             )
-            parts.append(f"<h2>{escape(title)}</h2>\n<table class='table'><tr>{head}</tr>\n{body}</table>")
+            parts.append(f"<h2>{escape(title)}</h2>" if titled else "")
+            parts.append(f"<table class='table'><tr>{head}</tr>\n{body}</table>")
     return "\n".join(parts)
 
 
