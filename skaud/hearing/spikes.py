@@ -56,13 +56,13 @@ def spikes(
 
     so that the mean rate is r, refractoriness included. At most one spike falls into a sample.
 
-    The output "spikes_per_s" of `CARFAC` is the rate of all fibres of a class in a channel; that of one is it divided by
-    ``ihcs_per_channel * n_fibers_``.
+    The output "spikes_per_s" of `CARFAC` is the rate of all fibres of a class in a channel; that of one is it divided
+    by ``ihcs_per_channel * n_fibers_``.
 
     References
     ----------
-    .. [1] A. Peterson, D. Irvine, P. Heil, "A model of synaptic vesicle-pool depletion and replenishment can account for
-       the interspike interval distributions and nonrenewal properties of spontaneous spike trains of auditory-nerve
+    .. [1] A. Peterson, D. Irvine, P. Heil, "A model of synaptic vesicle-pool depletion and replenishment can account
+       for the interspike interval distributions and nonrenewal properties of spontaneous spike trains of auditory-nerve
        fibers", J. Neurosci. 34:15097, 2014.
 
     Examples
