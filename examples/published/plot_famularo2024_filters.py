@@ -47,7 +47,7 @@ ax.set(
 )
 
 # %%
-# Where scales and rates begin, and four fields.
+# Where scales and rates begin.
 model = BiomimeticFrontend().fit()
 STRFDisplay.from_estimator(model)
 
