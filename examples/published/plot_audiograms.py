@@ -44,8 +44,8 @@ axes[1, 2].set_xlabel("Frequency (kHz)")
 axes[0, 0].set_ylabel("dB HL")
 
 # %%
-# A word of two vowels, /ɔ/ to /i/, at 75 dB SPL; the colours end at a third of the healthy ear's largest response. From N3
-# on the losses lie beyond the reach of outer hair cells nearly everywhere, and the three ears hear the same.
+# A word of two vowels, /ɔ/ to /i/, at 75 dB SPL; the colours end at a third of the healthy ear's largest response. From
+# N3 on the losses lie beyond the reach of outer hair cells nearly everywhere, and the three ears hear the same.
 vowels = datasets.make_vowels(n_speakers=1, n_takes=1, sample_rate=RATE, random_state=0, duration_s=(0.2, 0.2))
 parts = [vowels.clips[list(vowels.target).index(name)].samples for name in ("ao", "iy")]
 word = audio.set_level(Sound(np.concatenate(parts), RATE), 75)
