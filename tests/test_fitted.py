@@ -503,7 +503,7 @@ def test_skops_saves_and_loads_what_a_fit_found(estimator):
         Osses2021(8000, modulation=None, output="hair_cell", headphone_gains_db=list(range(22))),
         BiomimeticFrontend(n_strfs=8, init="random", random_state=np.random.RandomState(0)),
     ],
-    ids=str,
+    ids=lambda estimator: type(estimator).__name__,
 )
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_skops_saves_and_loads_every_kind_of_parameter(estimator):

@@ -76,7 +76,11 @@ def test_other_designs_have_an_adjoint(parameters):
     assert max(dot_test(model, EARS, wrt=names, output="features").values()) <= 1e-12
 
 
-@pytest.mark.parametrize("n_fibers", [None, (40, 20, 10), lambda hz: np.outer(hz / hz.max(), [50, 35, 25])], ids=repr)
+@pytest.mark.parametrize(
+    "n_fibers",
+    [None, (40, 20, 10), lambda hz: np.outer(hz / hz.max(), [50, 35, 25])],
+    ids=["default", "tuple", "function"],
+)
 def test_the_fibres_have_an_adjoint(n_fibers):
     model = CARFAC(ihc_style="two_cap_with_syn", n_fibers=n_fibers)
     for output in ("nap", "spikes_per_s"):
