@@ -21,12 +21,11 @@ import pandas as pd
 import scipy.special
 from joblib import Parallel, delayed
 from scipy import signal, stats
-from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegressionCV
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GridSearchCV, GroupKFold, LeaveOneGroupOut
+from sklearn.model_selection import GridSearchCV, GroupKFold, GroupShuffleSplit, LeaveOneGroupOut
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -211,28 +210,33 @@ CONDITIONS = {
     "10 dB less": (lambda clips, rng: clips, LEVEL_DB_SPL - 10),
 }
 
-# --- classifiers: unfitted, with their constants chosen inside the training clips ---
+# --- classifiers: fitted, with their constants chosen inside the training clips ---
 
 
-def logistic(n_clips, n_features):
-    """Logistic regression; of more features than clips, in the space that the clips span, which changes nothing."""
-    rotation = [PCA(svd_solver="full")] if n_features > n_clips else []
-    model = make_pipeline(StandardScaler(), *rotation, LogisticRegression(max_iter=300, tol=1e-3))
-    return GridSearchCV(model, {"logisticregression__C": [0.001, 0.01, 0.1, 1.0]}, cv=GroupKFold(2))
+def logistic(x, y, groups):
+    """Logistic regression, C chosen on the clips of some training groups by fits to the others."""
+    split = next(GroupShuffleSplit(1, test_size=0.4, random_state=SEED).split(x, y, groups))
+    search = LogisticRegressionCV(Cs=[0.001, 0.01, 0.1, 1.0], cv=[split], max_iter=300, tol=1e-3)
+    return make_pipeline(StandardScaler(), search).fit(x, y)
 
 
-def svm(n_clips, n_features):
-    """Support vector machine with a Gaussian kernel."""
-    model = make_pipeline(StandardScaler(), SVC())
-    return GridSearchCV(model, {"svc__C": [1, 10, 100]}, cv=GroupKFold(2))
+def svm(x, y, groups):
+    """Support vector machine with a Gaussian kernel, C chosen in the same way."""
+    split = next(GroupShuffleSplit(1, test_size=0.4, random_state=SEED).split(x, y, groups))
+    return GridSearchCV(make_pipeline(StandardScaler(), SVC()), {"svc__C": [1, 10, 100]}, cv=[split]).fit(x, y)
 
 
-CLASSIFIERS = {
-    "logistic": logistic,
-    "lda": lambda *_: make_pipeline(StandardScaler(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")),
-    "svm": svm,
-    "boosting": lambda *_: HistGradientBoostingClassifier(random_state=SEED),
-}
+def lda(x, y, groups):
+    """Linear discriminant analysis with shrinkage."""
+    return make_pipeline(StandardScaler(), LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")).fit(x, y)
+
+
+def boosting(x, y, groups):
+    """Gradient boosting of trees."""
+    return HistGradientBoostingClassifier(random_state=SEED).fit(x, y)
+
+
+CLASSIFIERS = {"logistic": logistic, "lda": lda, "svm": svm, "boosting": boosting}
 
 
 def main():
@@ -299,11 +303,9 @@ def scores(features, target, groups, make, jobs, name, classifier):
     def run(trained, fold):
         train, test = fold
         x = features[trained][train]
-        model = make(len(train) // 2, x.shape[1])
-        fit = {"groups": groups[train]} if isinstance(model, GridSearchCV) else {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of iterations that end at max_iter
-            model.fit(x, target[train], **fit)
+            model = make(x, target[train], groups[train])
         own = []
         for tested in features if trained == "clean" else [trained]:
             values = _probabilities(model, features[tested][test])

@@ -160,7 +160,9 @@ class FeaturePipeline(Pipeline):
         if isinstance(done[0], list):
             return [frames for own in done for frames in own]
         joined = np.concatenate(done)
-        return as_container(self, joined, getattr(X, "index", None)) if joined.ndim == 2 else joined
+        if joined.ndim > 2:
+            return joined
+        return as_container(self, joined, X.index if hasattr(X, "iloc") else None)  # lists have a method of that name
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose what pooled features come in.

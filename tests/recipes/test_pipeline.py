@@ -96,6 +96,7 @@ def test_features_come_in_a_data_frame_under_their_names(make):
     assert list(frame.columns) == list(features.get_feature_names_out())
     assert list(frame.index) == ["a", "b", "c"]
     assert "filterbank_fc500" in frame.columns[0]
+    assert list(features.transform(list(X)).index) == [0, 1, 2]
     with sklearn.config_context(transform_output="pandas"):
         pd.testing.assert_frame_equal(make().fit(X).transform(X), frame)
     np.testing.assert_array_equal(clone(features).set_output(transform="default").fit_transform(X), frame)
