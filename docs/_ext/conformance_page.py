@@ -31,7 +31,7 @@ def table(match):
     rows = measured()
     if match["model"]:
         rows = [row for row in rows if row.kind == match["kind"] and row.model.split(",")[0] == match["model"]]
-    tables = as_tables(rows, titled=not match["model"])
+    tables = as_tables(rows, titled=not match["model"]) if rows else "<p>Left out of this build.</p>"
     return f"```{{raw}} html\n{tables}\n```"
 
 
