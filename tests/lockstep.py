@@ -43,6 +43,16 @@ def undefined(shape, dtype):
     return np.full(shape, np.nan if dtype.kind == "f" else np.iinfo(dtype).max // 2, dtype)
 
 
+def quiet(function):
+    """The function, without NumPy's warnings: threads that have no channel compute anything."""
+
+    def run(*arguments):
+        with np.errstate(all="ignore"):  # a greenlet has settings of its own
+            function(*arguments)
+
+    return run
+
+
 class Lockstep:
     """Takes the place of `cuda` in a kernel.
 
@@ -112,9 +122,8 @@ class Lockstep:
         copied = copy_for(((cuda, self),), function, lambda own: own, self.copies)
         taken = [Memory(own) if isinstance(own, np.ndarray) else own for own in arguments]
         self.grid_shape, self.block_shape = SimpleNamespace(x=grid), SimpleNamespace(x=block[0], y=block[1])
-        with np.errstate(all="ignore"):  # threads that have no channel compute anything
-            for index in range(grid):
-                self._run_block(copied, index, taken)
+        for index in range(grid):
+            self._run_block(quiet(copied), index, taken)
 
     def _run_block(self, function, index, arguments):
         n = self.block_shape.x * self.block_shape.y

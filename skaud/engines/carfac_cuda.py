@@ -1,6 +1,6 @@
 """CARFAC as an engine on a GPU: the designs of the engine on the CPU, states and responses in the device's memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil, sqrt
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import numpy as np
 from skaud.engines.carfac import ROWS, Cascade
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels.array_api import Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
+from skaud.kernels.batches import groups_of
 from skaud.kernels.carfac import cuda as forward
 from skaud.kernels.carfac import cuda_layout as on
 from skaud.kernels.carfac import cuda_reverse as reverse
@@ -96,18 +97,28 @@ class CascadeOnDevice(Engine):
         filled = (state.filled + n_samples) % frame
         return self._by_name(out, outputs, x.shape), state._replace(filled=filled)
 
-    def whole_clips(self, x: Any, lengths: np.ndarray, output: str, frame_samples: int | None) -> list[Any]:
-        """Responses (n_ears, n_channels, n_frames) to clips of their own lengths, padded with anything to one."""
-        frame = frame_samples or 1
-        if (lengths < frame).any():
-            raise ValueError(f"clips of {lengths.min()} samples are shorter than a frame, {frame}; run them alone.")
-        out = zeros(self._shape(x, (output,), x.shape[-1] // frame), x)
-        own = beside(lengths.astype(np.int32), x)
-        state = self.start(*x.shape[:2])
+    def whole_clips(
+        self, clips: Any, outputs: Sequence[str], frame_samples: int | None
+    ) -> Iterator[tuple[list[int], Responses]]:
+        """(which clips, their responses); clips of several lengths are padded, and run side by side for as long."""
+        frame, lengths = frame_samples or 1, [] if not isinstance(clips, list) else [clip.shape[-1] for clip in clips]
+        if len(set(lengths)) < 2 or min(lengths) < frame:  # a clip shorter than a frame is a frame
+            yield from super().whole_clips(clips, outputs, frame_samples)
+            return
+        xp, longest = array_namespace(clips[0]), max(lengths)
+        padded = [
+            xp.concat([clip, zeros((clip.shape[0], longest - n), clip)], axis=-1) for clip, n in zip(clips, lengths)
+        ]
+        x, state = xp.stack(padded), self.start(len(clips), clips[0].shape[0])
         state = DeviceState(beside(state.values, x), beside(state.counts, x), 0)
-        self._launch(x, own, state, (output,), frame, out)
-        whole = self._by_name(out, (output,), x.shape)[output]
-        return [whole[i, ..., : int(n) // frame] for i, n in enumerate(lengths)]
+        out = zeros(self._shape(x, outputs, longest // frame), x)
+        self._launch(x, beside(np.array(lengths, np.int32), x), state, outputs, frame, out)
+        whole, found = self._by_name(out, outputs, x.shape), {}
+        for name in outputs:
+            own = [whole[name][i, ..., : n // frame] for i, n in enumerate(lengths)]
+            found[name] = groups_of(own)
+        for k, (indices, _) in enumerate(found[outputs[0]]):
+            yield indices, {name: found[name][k][1] for name in outputs}
 
     def record(self, x: Any, output: str, frame_samples: int | None, *, begin: int = 0) -> tuple[Any, DeviceTape]:
         """Response to whole clips, with checkpoints; at full rate that from sample `begin` on."""

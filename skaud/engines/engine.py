@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from skaud.kernels.array_api import array_namespace, is_foreign, zeros
+from skaud.kernels.batches import groups_of
 
 BLOCK = 8192  # samples of a sound that are computed at a time, where nothing asks for more
 STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
@@ -94,6 +95,13 @@ class Engine(ABC):
         responses, state = self.run(x, self.start(*x.shape[:2]), outputs, frame_samples)
         rest = self.finish(state, outputs, frame_samples)
         return {name: join([own, rest[name]]) if name in rest else own for name, own in responses.items()}
+
+    def whole_clips(
+        self, clips: Any, outputs: Sequence[str], frame_samples: int | None
+    ) -> Iterator[tuple[list[int], Responses]]:
+        """(which clips, their responses) of an array of clips, or a list of several lengths, whatever their library."""
+        for indices, x in groups_of(clips):
+            yield indices, respond(self, x, outputs, frame_samples)
 
     @abstractmethod
     def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, Tape]:

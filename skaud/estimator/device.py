@@ -5,7 +5,7 @@ from typing import Any
 
 from skaud._types import Features, Signals
 from skaud.engines.device import device_errors, engine_for, refuse_worker
-from skaud.engines.engine import Engine, frame_of, respond
+from skaud.engines.engine import Engine, frame_of
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
 from skaud.estimator.listening import Listening
 from skaud.estimator.results import check_value_bar, refuse_response
@@ -103,8 +103,7 @@ class OnDevice(Listening):
         """Responses of every group of clips, (n_signals, n_ears, n_channels, n_frames), by name."""
         engine = self.engine_at(sounds.place)
         found: dict[str, Groups] = {name: [] for name in names}
-        for indices, x in groups_of(self._checked_ears(sounds).clips):
-            responses = respond(engine, x, names, frame_of(x.shape[-1], frame_samples))
+        for indices, responses in engine.whole_clips(self._checked_ears(sounds).clips, names, frame_samples):
             for name in names:
                 self._refuse_infinite(responses[name], indices, sounds)
                 found[name].append((indices, responses[name]))

@@ -114,22 +114,26 @@ def test_rows_of_a_state_go_on_alone():
     assert error(found["nap"], expected[1:, ..., 9:]) < 1e-12
 
 
-@pytest.mark.parametrize("frame_samples", [None, 5])
+@pytest.mark.parametrize("frame_samples", [None, 5, 10])  # one clip is shorter than 10
 def test_clips_of_several_lengths_are_those_of_the_cpu(frame_samples):
     host, on_device = engines(2)
-    x, lengths = sound(3, 2, 23), np.array([23, 7, 16])
-    for i, n in enumerate(lengths):
-        x[i, :, n:] = np.nan
-    found = on_device.whole_clips(x, lengths, "nap", frame_samples)
-    for own, clip, n in zip(found, x, lengths):
-        expected = host.whole(np.ascontiguousarray(clip[np.newaxis, :, :n]), ("nap",), frame_samples)["nap"][0]
-        assert error(own, expected) < 1e-12
+    x, seen, names = sound(4, 2, 23), [], ("bm", "nap") if frame_samples is None else ("nap",)
+    clips = [np.ascontiguousarray(clip[:, :n]) for clip, n in zip(x, (23, 7, 16, 23))]
+    for indices, responses in on_device.whole_clips(clips, names, frame_samples):
+        for k, i in enumerate(indices):
+            expected = respond(host, clips[i][np.newaxis], names, frame_samples)
+            for name in expected:
+                assert error(responses[name][k], expected[name][0]) < 1e-12
+            seen.append(i)
+    assert sorted(seen) == [0, 1, 2, 3]
 
 
-def test_clips_beside_ears_shorter_than_a_frame_are_refused():
+def test_clips_of_several_lengths_are_launched_once(monkeypatch):
     _, on_device = engines()
-    with pytest.raises(ValueError, match="clips of 7 samples are shorter than a frame, 8; run them alone"):
-        on_device.whole_clips(sound(2, 1, 20), np.array([20, 7]), "nap", 8)
+    launches, launch = [], device.launch
+    monkeypatch.setattr(device, "launch", lambda own, *rest: launches.append(own) or launch(own, *rest))
+    list(on_device.whole_clips([sound(1, 1, n)[0] for n in (12, 7, 9)], ("nap",), 4))
+    assert len(launches) == 1
 
 
 # --- backwards ---

@@ -85,6 +85,14 @@ def test_streams_are_those_of_the_cpu(model):
     assert max(error(found, other) for found, other in pieces if other.size) < 1e-12
 
 
+@pytest.mark.parametrize("pooling", [None, "mean"])
+def test_lists_of_several_lengths_are_those_of_the_cpu(pooling):
+    clips = [row[:n] for row, n in zip(sound(40), (40, 26))]
+    model = CARFAC(22050, **SMALL, dtype="float64", frame_length=6 / 22050, pooling=pooling).fit(clips)
+    expected, found = model.transform(clips), model.transform([cupy_stand_in.asarray(clip) for clip in clips])
+    assert max(error(own, other) for own, other in zip(found, expected, strict=True)) < 1e-12
+
+
 def test_a_stage_that_takes_channels_is_that_of_the_cpu():
     x = np.random.default_rng(0).uniform(0.1, 1.0, (2, 5, 20))
     stage = AdaptationLoops(44100, dtype="float64", pooling=None).fit(x)

@@ -1,0 +1,98 @@
+"""Kernels for a GPU as machine code: registers, no stack, no spills, no slow divisions. No GPU is needed."""
+
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skaud import CARFAC, Osses2021
+from skaud.engines.carfac_cuda import CascadeOnDevice
+from skaud.engines.chain import Chain
+from skaud.engines.chain_cuda import ChainOnDevice
+from skaud.kernels import device
+
+
+def find_assembler():
+    """NVIDIA's ptxas, of a toolkit or of the package nvidia-cuda-nvcc."""
+    folders = getattr(find_spec("nvidia"), "submodule_search_locations", None) or []
+    found = (path for folder in folders for path in Path(folder).rglob("ptxas"))
+    return shutil.which("ptxas") or next(found, None)
+
+
+ASSEMBLER = find_assembler()
+pytestmark = pytest.mark.skipif(
+    find_spec("numba_cuda") is None or ASSEMBLER is None,
+    reason="no toolkit to compile for a GPU with: pip install 'numba-cuda[cu12]'",
+)
+
+
+def cascade(**settings):
+    return CascadeOnDevice(CARFAC(22050, **settings).fit().engine_), "nap"
+
+
+def chain(model):
+    engines = model.fit().engine_.engines
+    host = next(own for own in engines if isinstance(own, Chain))
+    return ChainOnDevice(host), host.outputs[-1]
+
+
+def run(made, n_ears=1):
+    engine, output = made
+    engine.run(np.zeros((1, n_ears, 200), engine.dtype), engine.start(1, n_ears), (output,), 100)
+
+
+def reverse(made, n_ears=1):
+    engine, output = made
+    response, tape = engine.record(np.zeros((1, n_ears, 200), engine.dtype), output, 100)
+    engine.pull_back(tape, np.zeros_like(response), engine.parts)
+
+
+# What launches the kernel last, and how many registers a thread may have; 255 are the most.
+KERNELS = {
+    "CARFAC just_hwr": (lambda: run(cascade(ihc_style="just_hwr")), 168),
+    "CARFAC two_cap": (lambda: run(cascade()), 176),
+    "CARFAC two_cap, 2 ears": (lambda: run(cascade(), 2), 192),
+    "CARFAC two_cap_with_syn": (lambda: run(cascade(ihc_style="two_cap_with_syn")), 255),
+    "Osses2021": (lambda: run(chain(Osses2021())), 176),
+    "CARFAC two_cap, backwards": (lambda: reverse(cascade()), 255),
+}
+SLOW = ("CARFAC two_cap, 2 ears", "CARFAC two_cap, backwards")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in KERNELS]
+)
+def test_a_kernel_lives_in_registers(name, monkeypatch, tmp_path):
+    launched = []
+    monkeypatch.setattr(device, "launch", lambda own, _grid, _block, arguments: launched.append((own, arguments)))
+    launch, most = KERNELS[name]
+    launch()
+    own, arguments = launched[-1]
+    text = device.ptx(own, device.types_of(arguments), (8, 0))
+    assert re.findall(r"div\.rn\.f32|rcp\.rn\.f32|sqrt\.rn\.f32|\.ftz|\bcall\b|div\.rn\.f64", text) == []
+    (tmp_path / "kernel.ptx").write_text(text)
+    for target in ("sm_80", "sm_90"):
+        command = [ASSEMBLER, "-v", f"-arch={target}", tmp_path / "kernel.ptx", "-o", tmp_path / "kernel.cubin"]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in told, f"{target}: {told}"
+        (registers,) = re.findall(r"Used (\d+) registers", told)
+        assert int(registers) <= most, target
+
+
+def test_machine_code_is_kept_on_disk(monkeypatch, tmp_path):
+    monkeypatch.setattr(device._cache.config, "CACHE_DIR", str(tmp_path))
+    from skaud.kernels.cuda_fir import convolve_kernel
+
+    own = device.Kernel(convolve_kernel, "float32")
+    x, size = np.zeros(3, np.float32), np.int32(1)
+    types = device.types_of((x, x, x, size, size, size))
+    first = device.machine_code(own, types, (9, 0))
+    assert first[:4] == b"\x7fELF"
+    monkeypatch.setattr(device, "ptx", None)  # from here on it must not compile
+    assert device.machine_code(own, types, (9, 0)) == first
+    with pytest.raises(TypeError):
+        device.machine_code(own, types, (8, 0))

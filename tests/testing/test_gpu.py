@@ -1,0 +1,75 @@
+"""The test of a GPU, as far as it runs without one."""
+
+from contextlib import nullcontext
+
+import cupy_stand_in
+import numpy as np
+import pytest
+from lockstep import Lockstep
+
+from skaud.kernels import device
+from skaud.kernels.carfac import cuda_layout
+from skaud.testing import __main__ as command
+from skaud.testing import gpu
+
+SMALL = {"erb_per_step": 4.0, "agc_decimation": (2, 2, 2, 2)}
+
+
+@pytest.fixture
+def emulator(monkeypatch):
+    own = Lockstep(warp=4)
+    for module in (device, cuda_layout):
+        monkeypatch.setattr(module, "WARP", 4)
+    monkeypatch.setattr(device, "launch", own.launch)
+    monkeypatch.setattr(device, "to_device", cupy_stand_in.asarray)
+    monkeypatch.setattr(device, "another_stream", nullcontext)
+    monkeypatch.setattr(device, "synchronize", lambda: None)
+    cupy_stand_in.install(monkeypatch)
+    return own
+
+
+def test_kernels_pass_beside_the_cpu(emulator):
+    checks = [*gpu.check_models(["CARFAC just_hwr"], 30, **SMALL), gpu.check_stream(20, **SMALL)]
+    assert len(checks) == 17
+    assert [check for check in checks if not check.passed] == []
+
+
+def test_a_kernel_that_is_wrong_fails(emulator, monkeypatch):
+    right = emulator.launch
+
+    def launch(kernel, grid, block, arguments):
+        right(kernel, grid, block, arguments)
+        arguments[-1].values[...] *= 1.01
+
+    monkeypatch.setattr(device, "launch", launch)
+    failed = [check.claim for check in gpu.check_models(["CARFAC just_hwr"], 30, **SMALL) if not check.passed]
+    assert "CARFAC just_hwr, float32, 1 ear: frames" in failed
+    assert "CARFAC just_hwr, float64, 2 ears: derivatives by X" in failed
+
+
+def test_nan_does_not_pass():
+    assert not gpu.Check("a claim", float("nan"), 1.0).passed
+    assert np.isnan(gpu.difference(np.zeros(3), np.zeros(2)))
+
+
+def test_without_a_gpu_the_command_says_what_it_takes(monkeypatch, capsys):
+    def describe():
+        raise RuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
+
+    monkeypatch.setattr(device, "describe", describe)
+    assert command.main(["gpu"]) == 2
+    assert "no CUDA-capable device" in (told := capsys.readouterr().err)
+    assert "skaud[gpu-cu13]" in told
+
+
+def test_the_command_writes_what_it_found(monkeypatch, tmp_path):
+    about = {"device": "one"}
+    monkeypatch.setattr(device, "describe", lambda: about)
+    for name in ("check_models", "time_batches"):
+        monkeypatch.setattr(gpu, name, lambda: iter(()))
+    for passed in (True, False):
+        check = gpu.Check("a claim", 0.0 if passed else 2.0, 1.0)
+        monkeypatch.setattr(gpu, "check_stream", lambda check=check: check)
+        monkeypatch.setattr(gpu, "check_memory", lambda check=check: check)
+        assert command.main(["gpu", "--json", str(tmp_path / "found.json")]) == int(not passed)
+        assert '"device": "one"' in (tmp_path / "found.json").read_text()
