@@ -23,7 +23,7 @@ def parameter_names(kind: type) -> tuple[str, ...]:
 def remember_parameters(estimator: BaseEstimator) -> None:
     """Keep copies of the parameters, for all that follows this fit: what is set, or changed in place, waits."""
     given = estimator.get_params(deep=False)
-    estimator._at_fit_ = {name: clone(value, safe=False) for name, value in given.items() if name not in AT_ONCE}
+    estimator.at_fit_ = {name: clone(value, safe=False) for name, value in given.items() if name not in AT_ONCE}
 
 
 def forget(estimator: BaseEstimator) -> None:
@@ -44,7 +44,7 @@ def unfitted_on_failure(estimator: BaseEstimator) -> Iterator[None]:
 
 def is_fitted(estimator: BaseEstimator) -> bool:
     """Whether there was a fit; of an estimator of this package it is told fast, since streams ask with every chunk."""
-    return "_at_fit_" in vars(estimator) or _is_fitted(estimator)
+    return "at_fit_" in vars(estimator) or _is_fitted(estimator)
 
 
 def fitted_copy(estimator: BaseEstimator, **changed: Any) -> Any:
@@ -52,12 +52,12 @@ def fitted_copy(estimator: BaseEstimator, **changed: Any) -> Any:
     if not is_fitted(estimator):
         check_is_fitted(estimator)
     own = vars(estimator)
-    at_fit = own.get("_at_fit_", {})
+    at_fit = own.get("at_fit_", {})
     fitted = object.__new__(type(estimator))  # copy.copy takes ten times as long
     fitted.__dict__ = own | at_fit
     if changed:
         fitted.__dict__ |= changed
-        fitted._at_fit_ = at_fit | changed
+        fitted.at_fit_ = at_fit | changed
     return fitted
 
 

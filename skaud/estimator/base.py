@@ -22,8 +22,8 @@ from skaud.estimator.sounds import AudioInputTags, count_ears
 from skaud.estimator.streams import Streaming
 from skaud.estimator.vjp import Differentiable
 from skaud.fitting.movable import Value
-from skaud.pooling.statistics import check_parts, pooled_names, resolve_statistics
-from skaud.pooling.temporal import TemporalPooling
+from skaud.pooling.statistics import pooled_names
+from skaud.pooling.temporal import TemporalPooling, check_pooling
 from skaud.sound import check_rate, check_scale
 
 N_JOBS = [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None]  # not 0
@@ -302,12 +302,7 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
         self._check_rate()
         if self.rms_one_db_spl is not None:
             check_scale("rms_one_db_spl", self.rms_one_db_spl)
-        if isinstance(self.pooling, TemporalPooling):
-            self.pooling._validate_params()
-            self.pooling._check_parameters("pooling")
-        elif self.pooling is not None:
-            resolve_statistics(self.pooling, "pooling")
-            check_parts(self.pooling, 1, "pooling")
+        check_pooling(self.pooling)
 
     def _check_rate(self) -> None:
         """Refuse a sample rate that is none, or that the design was not made for."""

@@ -94,7 +94,7 @@ class OnDevice(Listening):
             response = responses[self.output]
             if not all_finite(response):
                 refuse_response(self, x[0, ...], 0)
-        went_on = StreamState(state.model, state.n_signals, state.n_ears, after, self._at_fit_, str(place))
+        went_on = StreamState(state.model, state.n_signals, state.n_ears, after, self.at_fit_, str(place))
         return response if state.n_ears is not None else response[:, 0, ...], went_on
 
     def _respond_on_device(

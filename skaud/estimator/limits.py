@@ -109,8 +109,8 @@ def _with_default(estimator: BaseEstimator, name: str) -> BaseEstimator:
     other = copy.copy(estimator)
     default = _defaults(estimator)[name]
     setattr(other, name, default)
-    if "_at_fit_" in vars(other):
-        vars(other)["_at_fit_"] = vars(other)["_at_fit_"] | {name: default}
+    if hasattr(other, "at_fit_"):
+        other.at_fit_ = other.at_fit_ | {name: default}
     return other
 
 

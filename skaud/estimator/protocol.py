@@ -38,6 +38,8 @@ class Model(ABC):
         What fit has found, by name of the parameter, in place of what was given.
     takes_any_ears_ : bool
         Whether it was fitted to no sound, and has no ears of its own.
+    at_fit_ : dict
+        Parameters as they were at the last fit, by which `skaud._fitted.fitted_copy` goes.
     """
 
     _outputs: tuple[str, ...] = ()
@@ -61,7 +63,7 @@ class Model(ABC):
     n_features_in_: int
     n_samples_in_: int | None  # samples of a 2-D X in fit, at the model's rate
     takes_any_ears_: bool
-    _at_fit_: dict[str, Any]  # parameters of the last fit, see `skaud._fitted`
+    at_fit_: dict[str, Any]
 
     # --- what a model says of itself ---
 

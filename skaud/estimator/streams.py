@@ -41,7 +41,7 @@ class Streaming(OnDevice):
             raise ValueError(reason)
         self._check_ears(n_ears or 1)
         arrays = [self.engine_.start(1, int(n_ears or 1)) for _ in range(n_signals)]
-        return StreamState(self._stream_key(), int(n_signals), n_ears, arrays, self._at_fit_)
+        return StreamState(self._stream_key(), int(n_signals), n_ears, arrays, self.at_fit_)
 
     @as_designed
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
@@ -73,7 +73,7 @@ class Streaming(OnDevice):
             raise TypeError(
                 f"state is {type(state).__name__}; it must be what initial_state or transform_chunk returned."
             )
-        if state.fit is not self._at_fit_:
+        if state.fit is not self.at_fit_:
             state.check_model(self._stream_key())
         X, place = take(X)
         if not place.on_host:
@@ -90,7 +90,7 @@ class Streaming(OnDevice):
         responses = [response if state.n_ears is not None else response[0] for response, _ in results]
         check_responses(self, responses, chunk, range(len(chunk)))
         arrays = [arrays for _, arrays in results]
-        after = StreamState(state.model, state.n_signals, state.n_ears, arrays, self._at_fit_, "host")
+        after = StreamState(state.model, state.n_signals, state.n_ears, arrays, self.at_fit_, "host")
         return place.give(stack(responses)), after
 
     def _stream_key(self) -> str:

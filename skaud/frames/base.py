@@ -156,7 +156,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         """
         if not isinstance(n_signals, Integral) or n_signals < 1:
             raise ValueError(f"n_signals={n_signals!r} must be an integer of at least 1.")
-        return StreamState(self._stream_key(), n_signals, None, [None] * n_signals, self._at_fit_)
+        return StreamState(self._stream_key(), n_signals, None, [None] * n_signals, self.at_fit_)
 
     @as_fitted
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
@@ -193,7 +193,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         ]
         arrays = [own for _, own in results]
         frames = array_namespace(chunk).stack([self._shaped(own) for own, _ in results])
-        return place.give(frames), StreamState(state.model, state.n_signals, None, arrays, self._at_fit_, name)
+        return place.give(frames), StreamState(state.model, state.n_signals, None, arrays, self.at_fit_, name)
 
     @as_fitted
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:

@@ -225,6 +225,16 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
 Pooling = Statistics | TemporalPooling | None  # what models take as `pooling`; None leaves frames
 
 
+def check_pooling(pooling: Pooling) -> None:
+    """Refuse a parameter `pooling` that names no statistics, or parts that there cannot be."""
+    if isinstance(pooling, TemporalPooling):
+        pooling._validate_params()
+        pooling._check_parameters("pooling")
+    elif pooling is not None:
+        resolve_statistics(pooling, "pooling")
+        check_parts(pooling, 1, "pooling")
+
+
 def _as_frames(frames: Any, i: int) -> np.ndarray:
     """Frames of one signal, in floats; an error where they are not real and finite."""
     refuse_masked(frames, f"X[{i}]")
