@@ -43,6 +43,9 @@ class ToNumpy(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
 
     n_features_in_: int
 
+    def __init__(self) -> None:
+        """Nothing to set: type checkers refuse whatever is passed."""
+
     def fit(self, X: Any, y: Any = None) -> Self:
         """Remember how many columns X has.
 
