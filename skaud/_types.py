@@ -17,5 +17,7 @@ Rates: TypeAlias = float | Sequence[float] | np.ndarray | None
 Targets: TypeAlias = Any
 # A module of matplotlib, or an object of it: Axes, an image, a line.
 Plot: TypeAlias = Any
+# An estimator, of this package or of anybody's: what it has beyond fit and transform is asked.
+AnyModel: TypeAlias = Any
 # Seed of what is drawn at random, as scikit-learn takes it.
 Seed: TypeAlias = int | np.random.RandomState | None

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
-from skaud._types import Plot
+from skaud._types import AnyModel, Plot
 from skaud.display.frequency_axis import healthy_frequencies_hz, scale_frequencies
 from skaud.fitting.audiogram import labels_of_ears
 from skaud.hearing.form import ear_style
@@ -60,7 +60,7 @@ class OHCHealthDisplay:
         self.ears = ears
 
     @classmethod
-    def from_estimator(cls, model: Any, ax: Plot | None = None, **kwargs: Any) -> OHCHealthDisplay:
+    def from_estimator(cls, model: AnyModel, ax: Plot | None = None, **kwargs: Any) -> OHCHealthDisplay:
         """Plot the health of a model, given or found by a fit.
 
         Parameters

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from skaud._types import Features, Signals
+from skaud._types import AnyModel, Features, Signals
 from skaud.fitting.movable import Bounds, Movable
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import minimize_lbfgs, warn_unless_converged
@@ -28,9 +27,9 @@ FLOOR = 0.03  # of the strongest channel: a weaker one counts no more than if it
 
 
 def fit_response(
-    estimator: Any,
+    estimator: AnyModel,
     X: Signals,
-    target: Any,
+    target: Features,
     *,
     learn: str | Sequence[str],
     output: str = "features",
@@ -40,7 +39,7 @@ def fit_response(
     max_iter: int = 500,
     tol: float = 1e-12,
     verbose: int = 0,
-) -> Any:
+) -> AnyModel:
     """Find the parameters with which a model responds to sound as was measured.
 
     The mean squared error, every channel of every clip relative to its own level in the target, is minimised by
@@ -138,7 +137,7 @@ class _ResponseObjective:
     """Mean squared error of a response, relative to the target's levels, as a function of the parameters' vector."""
 
     def __init__(
-        self, model: Movable, parameters: BoundedParameters, target: Any, output: str, prior_weight: float
+        self, model: Movable, parameters: BoundedParameters, target: Features, output: str, prior_weight: float
     ) -> None:
         self.model, self.parameters, self.output = model, parameters, output
         self.prior_weight, self.start = prior_weight, parameters.start()
@@ -159,7 +158,7 @@ class _ResponseObjective:
         return loss + self.prior_weight * float(moved @ moved) / u.size, gradient
 
 
-def _check_target(target: Any, value: Features) -> list[np.ndarray]:
+def _check_target(target: Features, value: Features) -> list[np.ndarray]:
     """Target, clip by clip, shaped as the response."""
     responses, wanted = [np.asarray(t) for t in of_host(target, "target")], [v.shape for v in value]
     if len(responses) != len(wanted):
