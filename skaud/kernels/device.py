@@ -25,6 +25,7 @@ from skaud.kernels.array_api import as_dtype, stream_of
 
 WARP = 32  # threads that shuffle values among them
 ALL = 0xFFFFFFFF  # of a warp
+MANY = 256  # threads of a block that can have 255 registers each
 logger = logging.getLogger("skaud")
 
 # Division and roots of single precision, to 2 units in the last place, without the branches that exactness takes; NaN
@@ -95,12 +96,14 @@ def _cell(value: Any) -> Any:
 class Kernel:
     """A kernel made for some switches; called with a grid, a block and what the kernel takes.
 
-    make : returns the function of the kernel, for the switches; arrays are given to it flat
+    make : returns the function of the kernel, for the switches; arrays are given to it flat. A function whose blocks
+    have many threads says so in its attribute `threads`, since they share the registers.
     """
 
     def __init__(self, make: Callable[..., Callable], *switches: Any) -> None:
         self.make, self.switches = make, switches
         self.function = make(*switches)
+        self.threads = getattr(self.function, "threads", WARP)
         self.name = f"{make.__module__.removeprefix('skaud.kernels.')}.{make.__name__}"
 
     def __call__(self, grid: int, block: tuple[int, int], *arguments: Any) -> None:
@@ -157,7 +160,8 @@ def _loaded(own: Kernel, types: tuple[Any, ...], device: int) -> Any:
     """Machine code of a kernel, loaded to the current device."""
     import cupy
 
-    code = machine_code(own, types, tuple(map(int, cupy.cuda.Device(device).compute_capability[-2:])))
+    capability = cupy.cuda.Device(device).compute_capability  # such as "90"
+    code = machine_code(own, types, (int(capability[:-1]), int(capability[-1])))
     module = cupy.cuda.function.Module()
     module.load(code)
     return module.get_function(ENTRY)
@@ -203,8 +207,9 @@ def ptx(own: Kernel, types: tuple[Any, ...], capability: tuple[int, ...]) -> str
 
     function = copy_for(((cuda, compiler), (np, _real_numpy)), own.function, wrap, copies)
     signature = _numba_type("void")(*(_numba_type(own) for own in types))
+    options = {"launch_bounds": own.threads} if own.threads > MANY else {}
     with _compiling_for(capability):
-        text = compiler.compile(function, signature, device=False, abi="numba", cc=capability, output="ptx")[0]
+        text = compiler.compile(function, signature, device=False, abi="numba", cc=capability, **options)[0]
     (entry,) = re.findall(r"\.entry\s+(\S+?)\(", text)
     text = text.replace(entry, ENTRY)
     for exact, quick in QUICK:

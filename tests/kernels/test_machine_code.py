@@ -74,6 +74,7 @@ def test_a_kernel_lives_in_registers(name, monkeypatch, tmp_path):
     own, arguments = launched[-1]
     text = device.ptx(own, device.types_of(arguments), (8, 0))
     assert re.findall(r"div\.rn\.f32|rcp\.rn\.f32|sqrt\.rn\.f32|\.ftz|\bcall\b|div\.rn\.f64", text) == []
+    assert len(re.findall(r"\.param \.\w+ kernel_param_\d+", text)) == len(device.flatten(arguments))
     (tmp_path / "kernel.ptx").write_text(text)
     for target in ("sm_80", "sm_90"):
         command = [ASSEMBLER, "-v", f"-arch={target}", tmp_path / "kernel.ptx", "-o", tmp_path / "kernel.cubin"]
@@ -81,6 +82,19 @@ def test_a_kernel_lives_in_registers(name, monkeypatch, tmp_path):
         assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in told, f"{target}: {told}"
         (registers,) = re.findall(r"Used (\d+) registers", told)
         assert int(registers) <= most, target
+
+
+@pytest.mark.slow
+def test_threads_of_many_ears_share_the_registers_of_a_multiprocessor(monkeypatch, tmp_path):
+    launched = []
+    monkeypatch.setattr(device, "launch", lambda own, _grid, block, arguments: launched.append((own, block, arguments)))
+    run(cascade(), 16)
+    own, block, arguments = launched[-1]
+    (tmp_path / "kernel.ptx").write_text(device.ptx(own, device.types_of(arguments), (9, 0)))
+    command = [ASSEMBLER, "-v", "-arch=sm_90", tmp_path / "kernel.ptx", "-o", tmp_path / "kernel.cubin"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    (registers,) = re.findall(r"Used (\d+) registers", told)
+    assert int(registers) * block[0] * block[1] <= 65536
 
 
 def test_machine_code_is_kept_on_disk(monkeypatch, tmp_path):

@@ -351,4 +351,5 @@ def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool)
                 counts[row * (n_stages + 1) + s] = phase[s]
             counts[row * (n_stages + 1) + n_stages] = filled
 
+    run.threads = switches.n_lanes * n_ears  # type: ignore[attr-defined]
     return run

@@ -253,4 +253,5 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                 if channel < n_channels:
                     bars[(row * (n_states + n_bars) + i) * n_channels + channel] = np.float64(z_bar[i, k])
 
+    reverse.threads = switches.n_lanes * n_ears  # type: ignore[attr-defined]
     return reverse
