@@ -6,6 +6,8 @@ import pytest
 from lockstep import Lockstep
 
 from skaud import CARFAC, AdaptationLoops, Dau1997, GammatoneFilterbank, King2019, Osses2021
+from skaud.fitting import fit_response
+from skaud.fitting.learn import Learn
 from skaud.kernels import device
 from skaud.kernels.carfac import cuda_layout
 
@@ -91,6 +93,30 @@ def test_lists_of_several_lengths_are_those_of_the_cpu(pooling):
     model = CARFAC(22050, **SMALL, dtype="float64", frame_length=6 / 22050, pooling=pooling).fit(clips)
     expected, found = model.transform(clips), model.transform([cupy_stand_in.asarray(clip) for clip in clips])
     assert max(error(own, other) for own, other in zip(found, expected, strict=True)) < 1e-12
+
+
+@pytest.mark.filterwarnings("ignore:CARFAC did not converge")
+def test_learning_runs_on_the_device_and_finds_what_the_cpu_finds(monkeypatch):
+    x, y = sound(30).repeat(3, axis=0) * np.linspace(0.5, 1.5, 6)[:, np.newaxis], np.repeat([0, 1], 3)
+    settings = SMALL | {"dtype": "float64", "frame_length": 6 / 22050, "learn": Learn("tau_lpf", max_iter=2)}
+    expected, launches, launch = CARFAC(22050, **settings).fit(x, y), [], device.launch
+    monkeypatch.setattr(device, "launch", lambda own, *rest: launches.append(own.name) or launch(own, *rest))
+    found = CARFAC(22050, **settings).fit(cupy_stand_in.asarray(x), y)
+    assert set(launches) == {"carfac.cuda.run_kernel", "carfac.cuda_reverse.reverse_kernel"}
+    assert found.tau_lpf_ == pytest.approx(expected.tau_lpf_, rel=1e-9)
+    assert found.tau_lpf_ != found.tau_lpf
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_fits_to_responses_run_on_the_device_and_find_what_the_cpu_finds():
+    x = sound(30)
+    model = CARFAC(22050, **SMALL, dtype="float64", frame_length=6 / 22050, pooling=None).fit(x)
+    target = 0.9 * model.transform(x)
+    expected = fit_response(model, x, target, learn="tau_lpf", max_iter=2)
+    there = cupy_stand_in.asarray
+    found = fit_response(model, there(x), there(target), learn="tau_lpf", max_iter=2)
+    assert found.tau_lpf_ == pytest.approx(expected.tau_lpf_, rel=1e-9)
+    assert found.tau_lpf_ != model.tau_lpf
 
 
 def test_a_stage_that_takes_channels_is_that_of_the_cpu():
