@@ -42,6 +42,7 @@ from skaud import (
     audio,
     recipes,
 )
+from skaud.command.contenders import BASELINES
 
 LEVEL_DB_SPL = 60.0
 SEED = 0
@@ -151,6 +152,7 @@ CONTENDERS = {
     "auditory_spectrogram_cepstra": of_pipeline(recipes.auditory_spectrogram_cepstra),
     "CARFAC()": of_pipeline(lambda rate: CARFAC(recipes.model_rate(rate))),
     "gammatone cepstra": of_pipeline(gammatone_cepstra),
+    "demo MFCC": of_pipeline(BASELINES["MFCC"]),  # 16 coefficients, without differences
     "MFCC": mfcc,
     "log-mel": log_mel,
     "eGeMAPS": smile("eGeMAPSv02"),

@@ -95,6 +95,12 @@ class BiomimeticFrontend(AuditorySpectrogram):
     n_features_in_ : int
         Samples of a signal, where X was a 2-D array in `fit`.
 
+    Notes
+    -----
+    A mean and a spread of every channel of every STRF are 10240 features, of neighbours that say nearly the same, and
+    the mean of a real response is close to 0. For a classifier, ``skaud.recipes.auditory_spectrogram_cepstra`` makes
+    1920 of the magnitudes.
+
     References
     ----------
     .. [1] R. L. Famularo, D. N. Zotkin, S. A. Shamma, R. Duraiswami, "Biomimetic frontend for differentiable audio
