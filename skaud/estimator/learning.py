@@ -84,7 +84,7 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
             )
             if learns:  # what is wrong with X and y is said before anything is found
                 sounds = self.hear(X, sample_rate)
-                labels = Labels(y, len(sounds.clips), a_frame=self.pooling is None, weights=weights)
+                labels = Labels(y, len(sounds.rates), a_frame=self.pooling is None, weights=weights)
             self.find(progress)
             if learns:
                 self._learn(sounds, labels, progress)

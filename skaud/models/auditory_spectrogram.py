@@ -23,8 +23,8 @@ class AuditorySpectrogram(StagedTransformer):
     """Auditory spectrogram with learnable parameters.
 
     129 constant-Q filters, power-law compression, lateral inhibition with half-wave rectification, and leaky
-    integration: the cochlear stages of the biomimetic front end, 132 parameters. Arrays of cupy, torch or JAX are
-    computed by their own library, and come back as such.
+    integration: the cochlear stages of the biomimetic front end, 132 parameters. Arrays of a
+    device are computed there, by their own library.
 
     Parameters
     ----------

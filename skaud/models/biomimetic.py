@@ -20,8 +20,8 @@ class BiomimeticFrontend(AuditorySpectrogram):
     """Biomimetic front end of Famularo et al. (2024): cochlear and cortical features with learnable parameters.
 
     An auditory spectrogram of 128 channels, and the responses of spectrotemporal receptive fields (STRFs) to it.
-    With 40 of them, 212 parameters can be learned. Arrays of cupy, torch or JAX are computed by their own library, and
-    come back as such.
+    With 40 of them, 212 parameters can be learned. Arrays of a device are computed there, by their own
+    library.
 
     Parameters
     ----------

@@ -13,9 +13,11 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skaud.engines.device import no_kernel
 from skaud.estimator.results import as_container
 from skaud.fitting.movable import Pullback
 from skaud.frames.base import FrameTransformer
+from skaud.kernels.array_api import Place, take
 from skaud.pooling.adjoint import pool_adjoint
 from skaud.pooling.temporal import TemporalPooling
 from skaud.stages.stage import ChannelStage
@@ -104,6 +106,7 @@ class FeaturePipeline(Pipeline):
             If a parameter or X is not what a step can work with.
         """
         self._check_steps()
+        X, _ = self._taken(X)
         with config_context(transform_output="default"):
             model = self.steps[0][1].fit(X, y, sample_rate=sample_rate)
             first = slice(0, 1)
@@ -149,6 +152,7 @@ class FeaturePipeline(Pipeline):
             Frames, without one.
         """
         check_is_fitted(self)
+        X, place = self._taken(X)
         done = []
         with config_context(transform_output="default"):
             for some in self._batches(X):
@@ -158,11 +162,12 @@ class FeaturePipeline(Pipeline):
                     frames = step.transform(frames)
                 done.append(frames)
         if isinstance(done[0], list):
-            return [frames for own in done for frames in own]
+            return place.give([frames for own in done for frames in own])
         joined = np.concatenate(done)
         if joined.ndim > 2:
-            return joined
-        return as_container(self, joined, X.index if hasattr(X, "iloc") else None)  # lists have a method of that name
+            return place.give(joined)
+        index = X.index if hasattr(X, "iloc") else None  # lists have a method of that name
+        return as_container(self, joined, index, place)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Choose what pooled features come in.
@@ -206,18 +211,19 @@ class FeaturePipeline(Pipeline):
             If there is no derivative with respect to a name in wrt.
         """
         check_is_fitted(self)
+        X, place = self._taken(X)
         with config_context(transform_output="default"):
             value, pull = _vjp_through(self.steps, X)
 
         def pullback(value_bar: Any) -> dict[str, Any]:
-            x_bar, bars = pull(value_bar)
-            grads = {"X": x_bar, **bars}
+            x_bar, bars = pull(take(value_bar, "value_bar")[0])
+            grads = {"X": place.give(x_bar), **bars}
             names = list(grads) if wrt is None else [wrt] if isinstance(wrt, str) else list(wrt)
             if unknown := [name for name in names if name not in grads]:
                 raise ValueError(f"wrt has {unknown[0]!r}; there are derivatives by {tuple(grads)}, choose among them.")
             return {name: grads[name] for name in names}
 
-        return value, pullback
+        return place.give(value), pullback
 
     def initial_state(self, n_signals: int = 1) -> PipelineState:
         """State of a stream before its first sample; its ears are those of fit.
@@ -255,12 +261,12 @@ class FeaturePipeline(Pipeline):
         state : PipelineState
             For the next chunk.
         """
-        frames: Any = X
+        frames, place = self._taken(X)
         states = []
         for step, own in zip((self.steps[0][1], *_up_to_pooling(self._rest())), state.states):
             frames, own = _go_on(step, frames, own)
             states.append(own)
-        return frames, PipelineState(states)
+        return place.give(frames), PipelineState(states)
 
     @property
     def sample_rate(self) -> float:
@@ -281,6 +287,13 @@ class FeaturePipeline(Pipeline):
                     f"step {name!r} has {other!r}, which is no step on frames; put it behind the pipeline: "
                     "make_pipeline(features, it)."
                 )
+
+    def _taken(self, X: Any) -> tuple[Any, Place]:
+        """X as the steps take it, and where it lies; frames are put together on the host."""
+        X, place = take(X)
+        if not place.on_host:
+            raise no_kernel(self, place)
+        return X, place
 
     def _rest(self) -> list[Any]:
         return [step for _, step in self.steps[1:] if step not in (None, "passthrough")]
