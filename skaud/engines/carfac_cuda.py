@@ -8,7 +8,7 @@ import numpy as np
 
 from skaud.engines.carfac import ROWS, Cascade
 from skaud.engines.engine import Engine, Responses
-from skaud.kernels.array_api import Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
+from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
 from skaud.kernels.batches import groups_of
 from skaud.kernels.carfac import cuda as forward
 from skaud.kernels.carfac import cuda_layout as on
@@ -27,8 +27,8 @@ class DeviceState(NamedTuple):
     is `filled`
     """
 
-    values: Any
-    counts: Any
+    values: Array
+    counts: Array
     filled: int
 
     def copy(self) -> "DeviceState":
@@ -44,14 +44,14 @@ class DeviceState(NamedTuple):
 class DeviceTape(NamedTuple):
     """What the reverse run must know of a run; arrays on the device."""
 
-    x: Any
-    lengths: Any
+    x: Array
+    lengths: Array
     output: str
     frame_samples: int | None
     begin: int
     segment: int
-    checkpoints: Any
-    response: Any  # as the kernel left it
+    checkpoints: Array
+    response: Array  # as the kernel left it
 
 
 class CascadeOnDevice(Engine):
@@ -87,7 +87,7 @@ class CascadeOnDevice(Engine):
         return DeviceState(values, np.zeros((n_rows, self.n_stages + 1), np.int32), 0)
 
     def run(
-        self, x: Any, state: DeviceState, outputs: Sequence[str], frame_samples: int | None
+        self, x: Array, state: DeviceState, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, DeviceState]:
         """Run the next samples of all signals."""
         state = DeviceState(beside(state.values, x), beside(state.counts, x), state.filled)
@@ -98,7 +98,7 @@ class CascadeOnDevice(Engine):
         return self._by_name(out, outputs, x.shape), state._replace(filled=filled)
 
     def whole_clips(
-        self, clips: Any, outputs: Sequence[str], frame_samples: int | None
+        self, clips: Array, outputs: Sequence[str], frame_samples: int | None
     ) -> Iterator[tuple[list[int], Responses]]:
         """(which clips, their responses); clips of several lengths are padded, and run side by side for as long."""
         frame, lengths = frame_samples or 1, [] if not isinstance(clips, list) else [clip.shape[-1] for clip in clips]
@@ -120,7 +120,7 @@ class CascadeOnDevice(Engine):
         for k, (indices, _) in enumerate(found[outputs[0]]):
             yield indices, {name: found[name][k][1] for name in outputs}
 
-    def record(self, x: Any, output: str, frame_samples: int | None, *, begin: int = 0) -> tuple[Any, DeviceTape]:
+    def record(self, x: Array, output: str, frame_samples: int | None, *, begin: int = 0) -> tuple[Array, DeviceTape]:
         """Response to whole clips, with checkpoints; at full rate that from sample `begin` on."""
         n_signals, n_ears, n_samples = x.shape
         segment, state, frame = max(32, ceil(sqrt(n_samples))), self.start(n_signals, n_ears), frame_samples or 1
@@ -131,7 +131,7 @@ class CascadeOnDevice(Engine):
         tape = DeviceTape(x, lengths, output, frame_samples, begin, segment, checkpoints, out)
         return self._by_name(out, (output,), x.shape)[output], tape
 
-    def pull_back(self, tape: DeviceTape, bar: Any, wanted: Sequence[str]) -> tuple[Any, tuple[np.ndarray, ...]]:
+    def pull_back(self, tape: DeviceTape, bar: Array, wanted: Sequence[str]) -> tuple[Array, tuple[np.ndarray, ...]]:
         """Bars of x, where it lies, and of the coefficients, as NumPy's: segment by segment, the last one first."""
         x, (n_signals, n_ears, n_samples), constants = tape.x, tape.x.shape, "coefficients" in wanted
         n_rows, n_stages, n_channels, segment = n_signals * n_ears, self.n_stages, self.n_channels, tape.segment
@@ -189,15 +189,15 @@ class CascadeOnDevice(Engine):
 
     def _launch(
         self,
-        x: Any,
-        lengths: Any,
+        x: Array,
+        lengths: Array,
         state: DeviceState,
         outputs: Sequence[str],
         frame_samples: int,
-        out: Any,
+        out: Array,
         begin: int = 0,
         segment: int = 1,
-        checkpoints: Any = None,
+        checkpoints: Array = None,
     ) -> None:
         """Fill out (n_rows, n_taps, n_channels, n_frames); it changes state."""
         n_signals, n_ears, n_samples = x.shape
@@ -226,19 +226,19 @@ class CascadeOnDevice(Engine):
         coefficients, table = (beside(array, x) for array in self._fixed)
         return coefficients, np.int32(self.n_designs), table, self._classes, self.constants
 
-    def _shape(self, x: Any, outputs: Sequence[str], n_frames: int) -> tuple[int, ...]:
+    def _shape(self, x: Array, outputs: Sequence[str], n_frames: int) -> tuple[int, ...]:
         return x.shape[0] * x.shape[1], sum(len(self.taps[name]) for name in outputs), self.n_channels, n_frames
 
-    def _lengths(self, x: Any, n_samples: int) -> Any:
+    def _lengths(self, x: Array, n_samples: int) -> Array:
         return beside(np.full(x.shape[0], n_samples, np.int32), x)
 
-    def _zeros(self, shape: tuple[int, ...], x: Any) -> Any:
+    def _zeros(self, shape: tuple[int, ...], x: Array) -> Array:
         xp = array_namespace(x)
         return xp.astype(zeros(shape, x), xp.float64, copy=False)
 
     # --- responses from what was tapped, and bars of the coefficients ---
 
-    def _by_name(self, out: Any, outputs: Sequence[str], shape: tuple[int, ...]) -> Responses:
+    def _by_name(self, out: Array, outputs: Sequence[str], shape: tuple[int, ...]) -> Responses:
         """Outputs (n_signals, n_ears, n_channels, ..., n) by name."""
         responses, at, xp = {}, 0, array_namespace(out)
         for name in outputs:
@@ -252,7 +252,7 @@ class CascadeOnDevice(Engine):
                 responses[name] = float(self.host.cap1_rest) - only if name == "receptor_potential" else only
         return responses
 
-    def _finish_adjoint(self, name: str, bar: Any) -> Any:
+    def _finish_adjoint(self, name: str, bar: Array) -> Array:
         """Bar of what was tapped, (n_rows, n_taps, n_channels, n)."""
         xp = array_namespace(bar)
         if name == "spikes_per_s":
@@ -263,11 +263,11 @@ class CascadeOnDevice(Engine):
         own = -bar if name == "receptor_potential" else bar
         return xp.reshape(own, (-1, 1, *own.shape[2:]))
 
-    def _per_release(self, like: Any) -> Any:
+    def _per_release(self, like: Array) -> Array:
         return beside(self.host.spikes_per_release[..., np.newaxis], like)
 
     def _coefficient_bars(
-        self, tape: DeviceTape, bar: Any, bars: np.ndarray, scalar_bars: np.ndarray, table_bars: np.ndarray
+        self, tape: DeviceTape, bar: Array, bars: np.ndarray, scalar_bars: np.ndarray, table_bars: np.ndarray
     ) -> tuple[np.ndarray, ...]:
         """Bars shaped as the coefficients; sums over rows are made in their order."""
         of_designs = bars.reshape(-1, self.n_designs, *bars.shape[1:]).sum(axis=0)

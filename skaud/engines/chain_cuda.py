@@ -9,7 +9,7 @@ import numpy as np
 from skaud.engines.chain import Chain
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels import device
-from skaud.kernels.array_api import Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
+from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
 from skaud.kernels.chain import cuda, layout
 from skaud.kernels.chain.cuda_adjoint import reverse_kernel
 from skaud.kernels.chain.kind import Part
@@ -24,8 +24,8 @@ class DeviceState(NamedTuple):
     `filled` samples
     """
 
-    values: Any
-    sums: Any
+    values: Array
+    sums: Array
     filled: int
 
     def copy(self) -> "DeviceState":
@@ -41,9 +41,9 @@ class DeviceTape(NamedTuple):
     """What a reverse run must know of a run; arrays on the device."""
 
     output: str
-    x: Any
+    x: Array
     segment: int
-    checkpoints: Any
+    checkpoints: Array
     frame_samples: int
 
 
@@ -97,19 +97,19 @@ class ChainOnDevice(Engine):
         return DeviceState(values, np.zeros((n_rows, n_cells, self.n_channels), self.dtype), 0)
 
     def run(
-        self, x: Any, state: DeviceState, outputs: Sequence[str], frame_samples: int | None
+        self, x: Array, state: DeviceState, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, DeviceState]:
         """Run the next samples through all stages up to the last that is asked for."""
         responses, after, _ = self._run(x, state, outputs, frame_samples, 0)
         return responses, after
 
-    def record(self, x: Any, output: str, frame_samples: int | None) -> tuple[Any, DeviceTape]:
+    def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, DeviceTape]:
         """Response to whole clips, and checkpoints on the way."""
         segment = max(32, ceil(sqrt(x.shape[-1])))
         responses, _, checkpoints = self._run(x, self.start(*x.shape[:2]), (output,), frame_samples, segment)
         return responses[output], DeviceTape(output, x, segment, checkpoints, frame_samples or 1)
 
-    def pull_back(self, tape: DeviceTape, bar: Any, wanted: Sequence[str]) -> tuple[Any, tuple[np.ndarray, ...]]:
+    def pull_back(self, tape: DeviceTape, bar: Array, wanted: Sequence[str]) -> tuple[Array, tuple[np.ndarray, ...]]:
         """Bars of x, where it lies, and of the coefficients, as NumPy's: segment by segment, the last one first."""
         x, own, segment, n_channels = tape.x, self.stretch_to(tape.output), tape.segment, self.n_channels
         n_rows, n_samples, n_states = x.shape[0] * x.shape[1], x.shape[-1], own.shape.n_states
@@ -150,8 +150,8 @@ class ChainOnDevice(Engine):
         return self.host.switches()
 
     def _run(
-        self, x: Any, state: DeviceState, outputs: Sequence[str], frame_samples: int | None, segment: int
-    ) -> tuple[Responses, DeviceState, Any]:
+        self, x: Array, state: DeviceState, outputs: Sequence[str], frame_samples: int | None, segment: int
+    ) -> tuple[Responses, DeviceState, Array]:
         """As run, with checkpoints every `segment` samples, unless that is 0."""
         last = max(outputs, key=self.outputs.index)
         own, n_rows, n_samples, xp = self.stretch_to(last), x.shape[0] * x.shape[1], x.shape[-1], array_namespace(x)

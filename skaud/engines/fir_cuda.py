@@ -1,13 +1,12 @@
 """FIR filters as an engine on a GPU."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from skaud.engines.engine import Engine, Responses, frame_means, frame_means_adjoint, respond
 from skaud.engines.fir import Fir, FirState, FirTape
-from skaud.kernels.array_api import Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
+from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
 from skaud.kernels.cuda_fir import THREADS, convolve_adjoint_kernel, convolve_kernel
 from skaud.kernels.device import contiguous, kernel
 
@@ -32,7 +31,7 @@ class FirOnDevice(Engine):
         return FirState(n_ears, history, self.advance, history[:, :0])
 
     def run(
-        self, x: Any, state: FirState, outputs: Sequence[str], frame_samples: int | None
+        self, x: Array, state: FirState, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, FirState]:
         """Filter the next samples."""
         xp, n_rows, n_samples = array_namespace(x), x.shape[0] * x.shape[1], x.shape[-1]
@@ -58,11 +57,11 @@ class FirOnDevice(Engine):
         shape = state.history.shape[0] // state.n_ears, state.n_ears, self.advance
         return self.run(zeros(shape, state.history), state, outputs, frame_samples)[0]
 
-    def record(self, x: Any, output: str, frame_samples: int | None) -> tuple[Any, FirTape]:
+    def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, FirTape]:
         """Response to whole clips, and their tape."""
         return respond(self, x, (output,), frame_samples)[output], FirTape(x, frame_samples)
 
-    def pull_back(self, tape: FirTape, bar: Any, wanted: Sequence[str]) -> tuple[Any, tuple[np.ndarray, ...]]:
+    def pull_back(self, tape: FirTape, bar: Array, wanted: Sequence[str]) -> tuple[Array, tuple[np.ndarray, ...]]:
         """Bars of x, by the filter backwards in time, and of the taps, as NumPy's."""
         x, n_samples, xp, n_taps = tape.x, tape.x.shape[-1], array_namespace(tape.x), len(self.backwards)
         n_rows = x.shape[0] * x.shape[1]
