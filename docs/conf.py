@@ -74,7 +74,7 @@ html_copy_source = False
 html_show_sourcelink = False
 html_sidebars = {"index": [], "changelog": [], "conformance": []}
 html_theme_options = {
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "show_prev_next": True,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
