@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils import check_random_state
 
 _WARM_UP = 10  # dead times at the first rate, before the first sample: fibres have fired before a sound begins
 
@@ -92,6 +91,8 @@ def spikes(
             f"rates_per_s reaches {rates.max():.4g} spikes/s, and a fibre that is refractory for {dead_s:g} s fires at "
             f"most {1 / dead_s:.4g} times a second; pass the rate of one fibre, or shorten absolute_s and relative_s."
         )
+    from sklearn.utils import check_random_state  # here, since audiograms need no scikit-learn
+
     random = check_random_state(random_state)
     chances = -np.expm1(-rates / (1 - rates * dead_s) / sample_rate)
     fired = np.zeros((n_trains, *rates.shape), bool)
