@@ -126,7 +126,10 @@ def minimize_adam(
             mean = BETA1 * mean + (1 - BETA1) * gradient
             square = BETA2 * square + (1 - BETA2) * gradient**2
             rate = learning_rate * np.sqrt(1 - BETA2**n_steps) / (1 - BETA1**n_steps)
-            x = np.clip(x - rate * mean / (np.sqrt(square) + EPSILON), *bounds)
+            with np.errstate(over="ignore", invalid="ignore"):
+                x = np.clip(x - rate * mean / (np.sqrt(square) + EPSILON), *bounds)
+            if not np.isfinite(x).all():
+                raise ValueError(f"learning_rate={learning_rate} leads beyond all numbers; lower it, such as to 0.01.")
         curve.append(float(total / n_samples))
         gradient = summed / n_samples
         n_without = 0 if curve[-1] < best - tol else n_without + 1

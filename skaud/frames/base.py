@@ -15,13 +15,13 @@ from sklearn.utils.validation import _check_feature_names_in
 
 from skaud._fitted import as_fitted, forget, remember_parameters, unfitted_on_failure
 from skaud._types import Features, Targets
-from skaud.estimator.limits import check_constraints
+from skaud.estimator.limits import check_constraints, short
 from skaud.estimator.results import check_value_bar
 from skaud.estimator.stream_state import StreamState
 from skaud.estimator.vjp import check_wrt
 from skaud.fitting.movable import Gradients, Pullback
 from skaud.kernels.array_api import Array, array_namespace, as_dtype, floating, is_foreign, take, zeros
-from skaud.kernels.batches import clip_of, zeros_of_no_size
+from skaud.kernels.batches import all_finite, clip_of, zeros_of_no_size
 from skaud.sound.refused import refuse_masked
 
 
@@ -89,8 +89,10 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         X, place = take(X)
         signals, is_array = self._signals(X, self.frame_shape_in_)
         if is_array and not place.on_host:  # all at once
-            return self._shaped(self._run(self._rows(X), None, True)[0], X.shape[0])
-        outputs = [self._shaped(self._run(self._rows(frames), None, True)[0]) for frames in signals]
+            return self._shaped(self._compute(self._rows(X), None, True)[0], X.shape[0])
+        outputs = [
+            self._shaped(self._compute(self._rows(frames), None, True, i)[0]) for i, frames in enumerate(signals)
+        ]
         return place.give(array_namespace(outputs[0]).stack(outputs) if is_array else outputs)
 
     @as_fitted
@@ -115,7 +117,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         X, place = take(X)
         signals, is_array = self._signals(X, self.frame_shape_in_)
         rows = [self._rows(frames) for frames in signals]
-        own = [self._run(x, None, True)[0] for x in rows]
+        own = [self._compute(x, None, True, i)[0] for i, x in enumerate(rows)]
         outputs = [self._shaped(y) for y in own]
         value = array_namespace(outputs[0]).stack(outputs) if is_array else outputs
 
@@ -129,11 +131,17 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
                 xp = array_namespace(y)
                 bar = clip_of(value_bar, i)
                 bar = bar if is_foreign(bar) else np.asarray(bar)
-                bars.append(self._pull_back(xp.reshape(xp.astype(bar, y.dtype), tuple(y.shape)), x))
+                with np.errstate(over="ignore", invalid="ignore"):  # named below
+                    bars.append(self._pull_back(xp.reshape(xp.astype(bar, y.dtype), tuple(y.shape)), x))
             x_bars = [
                 array_namespace(own[0]).reshape(own[0], tuple(frames.shape)) for own, frames in zip(bars, signals)
             ]
             grads = {name: sum(own[1][name] for own in bars) for name in names if name != "X"}
+            if not all(all_finite(own) for own in (*x_bars, *grads.values())):
+                raise ValueError(
+                    f"derivatives through {self._given()} are not finite; give smaller ones by the frames, or choose "
+                    "parameters nearer to the defaults."
+                )
             if "X" in names:
                 grads["X"] = place.give(array_namespace(x_bars[0]).stack(x_bars) if is_array else x_bars)
             return grads
@@ -188,8 +196,8 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             state.check_chunk(zeros_of_no_size(X), self.frame_shape_in_)
             chunk = as_dtype(X, floating(X))
         results = [
-            self._run(self._rows(frames), own, False) if frames.shape[-1] else (self._no_frames(frames), own)
-            for frames, own in ((clip_of(chunk, i), own) for i, own in enumerate(state.arrays))
+            self._compute(self._rows(frames), own, False, i) if frames.shape[-1] else (self._no_frames(frames), own)
+            for i, frames, own in ((i, clip_of(chunk, i), own) for i, own in enumerate(state.arrays))
         ]
         arrays = [own for _, own in results]
         frames = array_namespace(chunk).stack([self._shaped(own) for own, _ in results])
@@ -271,6 +279,23 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
                     f" had {wanted}; pass the output of the same model, or fit again."
                 )
         return signals, is_array
+
+    def _compute(self, x: Array, state: Any, is_last: bool, i: int | None = None) -> tuple[Array, Array]:
+        """As _run, of signal i; refused where the output is not finite."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            y, after = self._run(x, state, is_last)
+        if not all_finite(y):
+            xp = array_namespace(x)
+            raise ValueError(
+                f"X{'' if i is None else f'[{i}]'} has frames up to {float(xp.max(xp.abs(x))):.3g}, beyond what "
+                f"{self._given()} can compute in {str(x.dtype).split('.')[-1]}; scale the frames, or choose parameters "
+                "nearer to the defaults."
+            )
+        return y, after
+
+    def _given(self) -> str:
+        parameters = self.get_params(deep=False).items()
+        return f"{type(self).__name__}({', '.join(f'{name}={short(value)}' for name, value in parameters)})"
 
     def _rows(self, frames: Array) -> Array:
         """Frames (n_rows, n_channels, n_frames)."""

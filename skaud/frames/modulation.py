@@ -80,8 +80,8 @@ class ModulationSpectrum(FrameTransformer):
         highest = self.frame_rate_hz / 2
         if rates.ndim != 1 or not len(rates) or not ((rates > 0) & (rates <= highest)).all():
             raise ValueError(
-                f"modulation_hz={self.modulation_hz!r} must be one rate or several above 0, at most half the frame "
-                f"rate, {highest:g} Hz; lower them, or make frames shorter."
+                f"modulation_hz={self.modulation_hz!r} must be one rate or several above 0, at most half of "
+                f"frame_rate_hz={self.frame_rate_hz!r}, {highest:g} Hz; lower them, or make frames shorter."
             )
         check_size("modulation_hz", self.modulation_hz, len(rates), MOST_FILTERS, "filters", "pass fewer")
         self.modulation_hz_ = rates

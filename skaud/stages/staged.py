@@ -167,7 +167,7 @@ class StagedTransformer(LearningTransformer):
             super()._learn(sounds, labels, progress)
         finally:
             self.__dict__.pop("_n_engines_left_out_", None)
-            self._start_engine()
+        self._start_engine()
 
     # --- names ---
 

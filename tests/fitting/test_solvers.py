@@ -65,3 +65,16 @@ def test_adam_finds_the_mean_within_its_bounds():
     np.testing.assert_allclose(solution.x, np.minimum(samples.mean(axis=0), 2.5), atol=0.1)
     assert solution.converged
     assert solution.n_iter < 300
+
+
+def test_adam_names_a_learning_rate_that_leads_beyond_all_numbers():
+    options = {"n_samples": 4, "batch_size": 2, "max_iter": 3, "tol": 0.0, "n_iter_no_change": 3}
+    with pytest.raises(ValueError, match=r"learning_rate=1.7e\+308 leads beyond all numbers; lower it"):
+        minimize_adam(
+            lambda x, batch: ((x**2).sum(), 2 * x),
+            np.ones(4),
+            FREE,
+            learning_rate=1.7e308,
+            random_state=np.random.RandomState(0),
+            **options,
+        )
