@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ _TABLES = (
 _DAMAGED = (sqlite3.DatabaseError, UnicodeError)  # the latter where even the message has damaged names
 _COMMIT_S = 0.25  # at most so much work is lost by a run that is killed
 _LOCK_S = 1.0  # how long another run is waited for
+_RETRY_S = 0.05  # between two attempts, at most
+_BY_CHANCE = random.SystemRandom()  # forked processes share the state of any other
 
 
 class Stamp(NamedTuple):
@@ -67,15 +70,20 @@ class Journal:
         _check_ours(path)
         self._committed_s = time.monotonic()
         self._about_hash: bytes | None = None
-        self._connection = sqlite3.connect(path, timeout=_LOCK_S, isolation_level=None)
-        try:
-            self._open()
-        except _DAMAGED as error:
-            self._connection.close()
-            raise self._explain(error) from error
-        except BaseException:
-            self._connection.close()
-            raise
+        while True:
+            self._connection = sqlite3.connect(path, timeout=0.0, isolation_level=None)
+            try:
+                self._open()
+                return
+            except BaseException as error:
+                self._connection.close()
+                if "locked" in str(error) and time.monotonic() < self._committed_s + _LOCK_S:
+                    # Two that begin at once may each hold what the other waits for: both let go, and come back apart.
+                    time.sleep(_BY_CHANCE.uniform(0.1, 1.0) * _RETRY_S)
+                    continue
+                if isinstance(error, _DAMAGED):
+                    raise self._explain(error) from error
+                raise
 
     def _open(self) -> None:
         run = self._connection.execute

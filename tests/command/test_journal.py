@@ -1,5 +1,6 @@
 import os
 import sqlite3
+import time
 from contextlib import closing
 
 import numpy as np
@@ -85,3 +86,30 @@ def test_nothing_of_somebody_elses_is_opened(tmp_path):
         with pytest.raises(UsageError, match=r"move it away|is a link"):
             Journal(tmp_path / f"{name}.journal")
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+def test_of_two_that_begin_at_once_one_has_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("skaud.command.journal._LOCK_S", 0.1)
+
+    def open_at(begin_s, path):
+        process = os.fork()
+        if process == 0:
+            status = 1
+            try:
+                while time.monotonic() < begin_s:
+                    pass
+                held = Journal(path)
+                time.sleep(0.3)
+                held.close()
+                status = 0
+            except UsageError:
+                status = 2
+            finally:
+                os._exit(status)
+        return process
+
+    for i in range(8):
+        begin_s = time.monotonic() + 0.01
+        processes = [open_at(begin_s, tmp_path / f"{i}.journal") for _ in range(2)]
+        assert sorted(os.WEXITSTATUS(os.waitpid(p, 0)[1]) for p in processes) == [0, 2]
