@@ -7,8 +7,15 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from skaud.kernels.array_api import Array, Place, array_namespace, place_of, zeros
-from skaud.pooling.adjoint import percent_of, refuse_callables
-from skaud.pooling.statistics import NAMED, Statistics, columns, part_slice, resolve_statistics
+from skaud.pooling.statistics import (
+    NAMED,
+    Statistics,
+    columns,
+    part_slice,
+    percent_of,
+    refuse_callables,
+    resolve_statistics,
+)
 
 
 def pool_arrays(frames: Array, statistics: Statistics, segments: int = 1) -> Array:
@@ -30,7 +37,7 @@ def pool_arrays_adjoint(pooled_bar: Array, frames: Array, statistics: Statistics
     for k, (name, _, part, n_parts) in enumerate(blocks):
         own = part_slice(n_frames, part, n_parts)
         # pooled.append(statistic(frames[..., own]))
-        bar = _statistic_adjoint(bars[:, k, ...], name, frames[..., own])
+        bar = statistic_adjoint(bars[:, k, ...], name, frames[..., own])
         key = (own.start, own.stop)
         of_parts[key] = of_parts[key] + bar if key in of_parts else bar
     ends = sorted(of_parts)
@@ -84,14 +91,14 @@ def _statistic(name: str, frames: Array) -> Array:
     return ordered[..., below] * (1 - share) + ordered[..., below + 1] * share
 
 
-def _statistic_adjoint(bar: Array, name: str, frames: Array) -> Array:
+def statistic_adjoint(bar: Array, name: str, frames: Array) -> Array:
     """Derivative with respect to frames (..., n_frames) of a statistic whose own is bar (..., 1)."""
     xp, n_frames = array_namespace(frames), frames.shape[-1]
     if name.startswith("delta_"):
         if n_frames == 1:
             return xp.zeros_like(frames)
         # differences = frames[1:] - frames[:-1]
-        difference_bar = _statistic_adjoint(bar, name.removeprefix("delta_"), _differences(frames))
+        difference_bar = statistic_adjoint(bar, name.removeprefix("delta_"), _differences(frames))
         edge = xp.zeros_like(frames[..., :1])
         return xp.concat([edge, difference_bar], axis=-1) - xp.concat([difference_bar, edge], axis=-1)
     if name == "mean":

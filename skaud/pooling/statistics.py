@@ -19,6 +19,7 @@ NAMED: dict[str, Callable[..., np.ndarray]] = {
     "max": np.max,
     "median": np.median,
 }
+_PERCENT_OF = {"min": 0.0, "median": 50.0, "max": 100.0}
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
 
 
@@ -117,6 +118,21 @@ def check_parts(statistics: Statistics, segments: int, parameter: str = "statist
             f"segments={segments} and {parameter}={statistics!r} both say in how many parts to pool; leave segments at "
             "1, or name the statistics without parts."
         )
+
+
+def refuse_callables(statistics: Statistics) -> None:
+    """Refuse statistics whose derivative is not known."""
+    for statistic in several(statistics):
+        if callable(statistic) and statistic not in NAMED.values():
+            raise ValueError(
+                f"pooling has the callable {statistic!r}, whose derivative is not known; name a statistic instead, or "
+                "set pooling=None and differentiate the frames."
+            )
+
+
+def percent_of(name: str) -> float:
+    """Which of the percentiles an order statistic is."""
+    return _PERCENT_OF[name] if name in _PERCENT_OF else float(name.removeprefix("p"))
 
 
 def pooled_names(channels: Sequence[str], statistics: Statistics, segments: int = 1) -> np.ndarray:
