@@ -12,6 +12,7 @@ import numpy as np
 
 from skaud.kernels.carfac import cuda_layout as on
 from skaud.kernels.carfac import layout as at
+from skaud.kernels.carfac.cuda_agc import Agc
 from skaud.kernels.carfac.hair_cells import (
     JUST_HWR,
     ONE_CAP,
@@ -23,11 +24,11 @@ from skaud.kernels.carfac.hair_cells import (
     two_cap_output,
 )
 from skaud.kernels.carfac.layout import N_CLASSES
-from skaud.kernels.carfac.steps import aim_step, gather_step, ramp_step, spatial_step, stage_step
+from skaud.kernels.carfac.steps import ramp_step, stage_step
 from skaud.kernels.device import ALL, cuda
-from skaud.kernels.one_pole import ZERO, smoothing_step
+from skaud.kernels.one_pole import ZERO
 
-N_COLUMNS, N_COEFFICIENTS = on.N_COLUMNS, on.N_COEFFICIENTS
+N_COEFFICIENTS = on.N_COEFFICIENTS
 
 
 @cache
@@ -142,95 +143,6 @@ def respond_of(switches: on.Switches) -> Callable:
                 s = cell(k, entry, slopes[k], intercepts[k], z, f, bm, nap, classes, c)
 
     return respond
-
-
-class Agc:
-    """Functions of a row's automatic gain control, for some switches."""
-
-    def __init__(self, switches: on.Switches) -> None:
-        rows = on.rows_of(switches.style, switches.delay)
-        g, dg, zb, dzb = rows.g, rows.dg, rows.zb, rows.dzb
-        n_stages, n_ears, per_thread = switches.n_stages, switches.n_ears, switches.per_thread
-        real = np.dtype(switches.dtype).type
-
-        def hand_on(pending, phase, table):
-            """Hand what each stage gathered to the deeper one; returns the number of stages whose time has come."""
-            due = 1
-            for s in range(1, n_stages):
-                if due == s:
-                    for k in range(per_thread):
-                        pending[s, k] = pending[s, k] + pending[s - 1, k] * table[(s - 1) * N_COLUMNS + at.INPUT_SCALE]
-                    phase[s] = phase[s] + 1
-                    if real(phase[s]) >= table[s * N_COLUMNS + at.DECIMATION]:
-                        phase[s] = 0
-                        due = s + 1
-            return due
-
-        def neighbours(k, smoothed, below, above, lane, n_channels):
-            """Channels on either side; at an end the channel itself."""
-            basal = smoothed[k - 1] if k > 0 else (below if lane > 0 else smoothed[0])
-            apical = smoothed[k + 1] if k + 1 < per_thread else above
-            return basal, apical if lane * per_thread + k + 1 < n_channels else smoothed[k]
-
-        def smooth(s, memory, pending, table, smoothed, lane, n_channels):
-            row = s * N_COLUMNS
-            for k in range(per_thread):
-                smoothed[k] = gather_step(
-                    memory[s, k],
-                    pending[s, k],
-                    memory[min(s + 1, n_stages - 1), k],
-                    table[row + at.EPSILON],
-                    table[row + at.INPUT_SCALE],
-                    table[row + at.FEEDBACK],
-                )
-                pending[s, k] = real(0)
-            below = cuda.shfl_up_sync(ALL, smoothed[per_thread - 1], 1)
-            above = cuda.shfl_down_sync(ALL, smoothed[0], 1)
-            for k in range(per_thread):
-                basal, apical = neighbours(k, smoothed, below, above, lane, n_channels)
-                memory[s, k] = spatial_step(
-                    basal, smoothed[k], apical, table[row + at.BASAL], table[row + at.HERE], table[row + at.APICAL]
-                )
-
-        def smooth_due(memory, pending, due, table, smoothed, lane, n_channels):
-            """The stages whose time has come, deeper ones first."""
-            for i in range(n_stages):
-                if n_stages - 1 - i < due:
-                    smooth(n_stages - 1 - i, memory, pending, table, smoothed, lane, n_channels)
-
-        def share_due(memory, due, table, shared, lane, ear):
-            """Share them between the ears."""
-            for s in range(n_stages if n_ears > 1 else 0):
-                if s < due:
-                    for k in range(per_thread):
-                        shared[ear, lane * per_thread + k] = memory[s, k]
-                    cuda.syncthreads()
-                    for k in range(per_thread):
-                        mean = shared[0, lane * per_thread + k]
-                        for other in range(1, n_ears):
-                            mean = mean + shared[other, lane * per_thread + k]
-                        memory[s, k] = smoothing_step(memory[s, k], mean / real(n_ears), table[s * N_COLUMNS + at.MIX])
-                    cuda.syncthreads()
-
-        def aim(z, f, memory, table):
-            """Let the cascade's damping and gain run towards what the fastest stage asks for."""
-            for k in range(per_thread):
-                z[g, k], z[dg, k], z[zb, k], z[dzb, k] = aim_step(
-                    memory[0, k],
-                    f[on.HEALTH, k],
-                    f[on.ZR, k],
-                    f[on.GA, k],
-                    f[on.GB, k],
-                    f[on.GC, k],
-                    z[g, k],
-                    z[dg, k],
-                    z[zb, k],
-                    z[dzb, k],
-                    table[at.DECIMATION],
-                )
-
-        self.hand_on, self.smooth_due, self.share_due, self.aim = hand_on, smooth_due, share_due, aim
-        self.neighbours = neighbours
 
 
 def load_for(per_thread: int, dtype: str) -> Callable:

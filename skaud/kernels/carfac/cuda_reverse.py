@@ -6,8 +6,10 @@ import numpy as np
 
 from skaud.kernels.carfac import cuda_layout as on
 from skaud.kernels.carfac import layout as at
-from skaud.kernels.carfac.cuda import Agc, load_for, respond_of, store_for
-from skaud.kernels.carfac.cuda_adjoint import N_GOALS, OWN, AgcAdjoint, respond_adjoint_of
+from skaud.kernels.carfac.cuda import load_for, respond_of, store_for
+from skaud.kernels.carfac.cuda_adjoint import N_GOALS, OWN, respond_adjoint_of
+from skaud.kernels.carfac.cuda_agc import Agc
+from skaud.kernels.carfac.cuda_agc_adjoint import AgcAdjoint
 from skaud.kernels.carfac.layout import N_CONSTANTS
 from skaud.kernels.device import cuda
 
