@@ -145,3 +145,10 @@ def test_what_was_learned_is_pickled_cloned_and_searched():
     search = GridSearchCV(pipeline, grid, cv=2).fit(CLIPS, Y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_score_ > 0.75  # chance is 0.5
+
+
+def test_what_stops_learning_is_told_and_not_what_comes_of_it():
+    model = front_end("compression", solver="adam", early_stopping=False, learning_rate=1.7e308)
+    with pytest.raises(ValueError, match=r"learning_rate=1.7e\+308 leads beyond all numbers"):
+        model.fit(CLIPS, Y)
+    assert not hasattr(model, "engine_")

@@ -9,7 +9,7 @@ import pytest
 
 from skaud import CARFAC, GammatoneFilterbank, Osses2021, TemporalPooling
 from skaud.pooling.running import RunningPool, can_run
-from skaud.pooling.statistics import pool
+from skaud.pooling.statistics import pool, pool_signals
 
 RATE = 16000
 STATISTICS = ("mean", "std", "min", "max", "delta_mean", "delta_std", "delta_min", "delta_max", "delta_delta_std")
@@ -149,3 +149,16 @@ def test_a_statistic_that_passes_over_what_is_no_number_hides_no_overflow():
     model = Osses2021(**BANK, pooling=of_numbers).fit(np.zeros((1, 20000)))
     with pytest.raises(ValueError, match=r"X\[0\] reaches 1e\+39"):
         model.transform(np.full((1, 20000), 1e39))
+
+
+def test_the_callers_statistic_takes_one_signal_at_a_time_and_names_give_what_each_signal_alone_gives():
+    signals, seen = np.random.default_rng(5).standard_normal((3, 2, 4, 9)), []
+
+    def spread(frames, axis):
+        seen.append(frames.shape)
+        return frames.max(axis=axis) - frames.min(axis=axis)
+
+    for statistics in (("mean", spread), STATISTICS):
+        together = pool_signals(signals, statistics, 2)
+        np.testing.assert_array_equal(together, [pool(own, statistics, 2) for own in signals])
+    assert {shape[:-1] for shape in seen} == {(2, 4)}
