@@ -41,6 +41,13 @@ def test_without_references_every_golden_number_is_skipped_with_a_reason():
     assert all(row.verdict == "skipped" and row.reason for row in rows)
 
 
+@pytest.mark.parametrize("measure", KINDS["golden"], ids=lambda measure: measure.__module__.split(".")[-1])
+def test_golden_numbers_are_met(measure, references):
+    rows = list(measure(references))
+    assert [row.text for row in rows if row.verdict == "fails"] == []
+    assert sum(row.verdict == "holds" for row in rows) > len(rows) / 2
+
+
 def test_published_numbers_are_met():
     assert [row.text for row in conformance(kinds="published") if row.verdict != "holds"] == []
 
