@@ -13,8 +13,9 @@ from skaud.engines.engine import Engine, respond, respond_in_blocks, respond_sid
 from skaud.estimator.device import OnDevice
 from skaud.estimator.results import check_responses, check_rows, stack
 from skaud.estimator.sounds import Sounds
+from skaud.pooling.arrays import pool, pool_arrays
 from skaud.pooling.running import RunningPool, can_run
-from skaud.pooling.statistics import columns, pool, pool_signals
+from skaud.pooling.statistics import columns
 
 POOLED_AT_ONCE = 512  # frames of some channels, which double precision makes larger
 TAKEN_AT_ONCE = 1024  # frames that these come from
@@ -73,7 +74,7 @@ class Computing(OnDevice):
                 for i, frames in enumerate(whole):
                     check(i, frames)
                 if clips[0].shape == clips[-1].shape:
-                    return list(pool_signals(stack(whole), statistics, segments))
+                    return list(pool_arrays(stack(whole), statistics, segments))
                 return [pool(frames, statistics, segments) for frames in whole]
             pools = [RunningPool(n, statistics, segments) for n in n_frames]
             for i, frames in respond_in_blocks(engine, clips, self.output, frame_samples):

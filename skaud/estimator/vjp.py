@@ -17,7 +17,7 @@ from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Gradients, Pullback
 from skaud.kernels.array_api import take
 from skaud.pooling.adjoint import pool_adjoint
-from skaud.pooling.statistics import pool
+from skaud.pooling.arrays import pool
 from skaud.sound.refused import refuse_masked
 
 # From the bars of the responses of a batch to those of its clips, and of the coefficients for every group of them.

@@ -1,21 +1,11 @@
-"""Statistics over time of arrays of any library, all signals at once, and their adjoints: array-API code.
+"""Statistics over time of arrays of any library, all signals at once, and their adjoints: array-API code."""
 
-What `skaud.pooling.statistics.pool` and `skaud.pooling.adjoint.pool_adjoint` do for a signal in NumPy.
-"""
-
-from collections.abc import Callable
 from itertools import pairwise
 
+import numpy as np
+
 from skaud.kernels.array_api import Array, Place, array_namespace, place_of, zeros
-from skaud.pooling.statistics import (
-    NAMED,
-    Statistics,
-    columns,
-    part_slice,
-    percent_of,
-    refuse_callables,
-    resolve_statistics,
-)
+from skaud.pooling.statistics import Function, Statistics, columns, part_slice, percent_of, refuse_callables
 
 
 def pool_arrays(frames: Array, statistics: Statistics, segments: int = 1) -> Array:
@@ -23,9 +13,15 @@ def pool_arrays(frames: Array, statistics: Statistics, segments: int = 1) -> Arr
     xp, pooled = array_namespace(frames), []
     for name, function, part, n_parts in columns(statistics, segments):
         own = frames[..., part_slice(frames.shape[-1], part, n_parts)]
-        value = _statistic(name, own) if _is_named(name, function) else _call(function, name, own)
+        value = _statistic(name, own) if function is None else _call(function, name, own)
         pooled.append(xp.reshape(value, (frames.shape[0], -1)))
     return pooled[0] if len(pooled) == 1 else xp.concat(pooled, axis=-1)
+
+
+def pool(frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.ndarray:
+    """Pool one signal, (..., n_frames), into (n_columns * ...,)."""
+    row: np.ndarray = pool_arrays(frames[np.newaxis], statistics, segments)[0]
+    return row
 
 
 def pool_arrays_adjoint(pooled_bar: Array, frames: Array, statistics: Statistics, segments: int = 1) -> Array:
@@ -46,16 +42,10 @@ def pool_arrays_adjoint(pooled_bar: Array, frames: Array, statistics: Statistics
     return sum(_pad(bar, *key, n_frames) for key, bar in of_parts.items())
 
 
-def _is_named(name: str, function: Callable) -> bool:
-    """Whether a statistic is one that the name stands for, and no function of the caller's that is called so."""
-    base = name.split("delta_")[-1]
-    if base in NAMED and not name.startswith("delta_"):
-        return function is NAMED[base]
-    return getattr(function, "__module__", None) == resolve_statistics.__module__
-
-
-def _call(function: Callable, name: str, frames: Array) -> Array:
-    """The caller's function of frames that lie where they lie."""
+def _call(function: Function, name: str, frames: Array) -> Array:
+    """The caller's function, of one signal of NumPy after the other, or of all that lie elsewhere, at once."""
+    if isinstance(frames, np.ndarray):
+        return np.stack([_call_of_one(function, name, own) for own in frames])
     place = place_of(frames)
     remedy = "name a statistic, write it with the array API, or pass ToNumpy().transform(X)"
     try:
@@ -69,6 +59,16 @@ def _call(function: Callable, name: str, frames: Array) -> Array:
         raise ValueError(
             f"the statistic {name!r} made shape {tuple(value.shape)}, {given}, of frames {tuple(frames.shape)}, "
             f"{place}; it must reduce the last axis, f(frames, axis=-1), and no other, and leave them there: {remedy}."
+        )
+    return value
+
+
+def _call_of_one(function: Function, name: str, frames: np.ndarray) -> np.ndarray:
+    value = function(frames, axis=-1)
+    if np.shape(value) != frames.shape[:-1]:
+        raise ValueError(
+            f"the statistic {name!r} made shape {np.shape(value)} of frames {frames.shape}; it must reduce the last "
+            "axis, f(frames, axis=-1), and no other."
         )
     return value
 

@@ -4,7 +4,8 @@ from typing import Protocol
 
 import numpy as np
 
-from skaud.pooling.statistics import Statistics, columns, part_slice, pool, several
+from skaud.pooling.arrays import pool
+from skaud.pooling.statistics import Statistics, columns, part_slice, several
 
 
 class RunningPool:

@@ -1,7 +1,7 @@
-"""Statistics over time: what they are called, and frames of a signal to one row of features."""
+"""Statistics over time: what they are called, and of which parts of the frames they are taken."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -9,10 +9,11 @@ import numpy as np
 
 from skaud.design.limits import MOST_SEGMENTS
 
-Statistic = str | Callable[..., np.ndarray]
+Function = Callable[..., np.ndarray]
+Statistic = str | Function
 Statistics = Statistic | Sequence[Statistic] | Mapping[Any, int]
 
-NAMED: dict[str, Callable[..., np.ndarray]] = {
+NAMED: dict[str, Function] = {
     "mean": np.mean,
     "std": np.std,
     "min": np.min,
@@ -24,10 +25,13 @@ _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?|100)")
 
 
 class Column(NamedTuple):
-    """A block of features, one a channel: a statistic of a part of the frames, 0 the first of n_parts."""
+    """A block of features, one a channel: a statistic of a part of the frames, 0 the first of n_parts.
+
+    function : the caller's, None where the name says which it is
+    """
 
     name: str
-    function: Callable[..., np.ndarray]
+    function: Function | None
     part: int
     n_parts: int
 
@@ -51,10 +55,8 @@ def several(statistics: Statistics) -> Sequence[Statistic]:
     return (statistics,) if isinstance(statistics, str) or callable(statistics) else list(statistics)
 
 
-def resolve_statistics(
-    statistics: Statistics, parameter: str = "statistics"
-) -> list[tuple[str, Callable[..., np.ndarray]]]:
-    """Names and functions ``f(frames, axis=-1)`` of the statistics; an error that names the parameter for others."""
+def resolve_statistics(statistics: Statistics, parameter: str = "statistics") -> list[tuple[str, Function | None]]:
+    """Names of the statistics, and the caller's functions ``f(frames, axis=-1)``; an error that names the parameter."""
     if not len(several(statistics)):
         raise ValueError(
             f"{parameter}={statistics!r} is empty; name at least one statistic, such as 'mean', or use pooling=None "
@@ -69,33 +71,6 @@ def resolve_statistics(
                 "out, or give the functions different names, f.__name__."
             )
     return resolved
-
-
-def pool(frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.ndarray:
-    """Pool one signal, (..., n_frames), into (n_columns * ...,)."""
-    return np.concatenate([np.ravel(value) for value in _values(frames, statistics, segments)])
-
-
-def pool_signals(frames: np.ndarray, statistics: Statistics, segments: int = 1) -> np.ndarray:
-    """Pool signals of one length, (n_signals, ..., n_frames), into (n_signals, n_columns * ...)."""
-    if any(callable(statistic) for statistic in several(statistics)):  # the caller's, which takes one signal
-        return np.stack([pool(own, statistics, segments) for own in frames])
-    rows = [np.reshape(value, (len(frames), -1)) for value in _values(frames, statistics, segments)]
-    return np.concatenate(rows, axis=1)
-
-
-def _values(frames: np.ndarray, statistics: Statistics, segments: int) -> Iterator[np.ndarray]:
-    """What each statistic makes of frames, block of features after block."""
-    for name, function, part, n_parts in columns(statistics, segments):
-        own = frames[..., part_slice(frames.shape[-1], part, n_parts)]
-        value = function(own, axis=-1)
-        shape = np.shape(value)
-        if shape != frames.shape[:-1]:
-            raise ValueError(
-                f"the statistic {name!r} made shape {shape} of frames {own.shape}; it must reduce the last axis, "
-                "f(frames, axis=-1), and no other."
-            )
-        yield value
 
 
 def part_slice(n_frames: int, part: int, n_parts: int) -> slice:
@@ -136,7 +111,7 @@ def percent_of(name: str) -> float:
 
 
 def pooled_names(channels: Sequence[str], statistics: Statistics, segments: int = 1) -> np.ndarray:
-    """Names in the order of `pool`."""
+    """Names in the order of the features."""
     names = [
         f"{channel}_{name}" + (f"_part{part + 1}of{n_parts}" if n_parts > 1 else "")
         for name, _, part, n_parts in columns(statistics, segments)
@@ -145,34 +120,19 @@ def pooled_names(channels: Sequence[str], statistics: Statistics, segments: int 
     return np.asarray(names, dtype=object)
 
 
-def _resolve(statistic: Any, parameter: str) -> tuple[str, Callable[..., np.ndarray]]:
+def _resolve(statistic: Any, parameter: str) -> tuple[str, Function | None]:
     if callable(statistic):
+        named = next((name for name, function in NAMED.items() if function is statistic), None)
+        if named is not None:
+            return named, None
         return getattr(statistic, "__name__", type(statistic).__name__.lower()), statistic
     if isinstance(statistic, str):
-        if statistic.startswith("delta_"):
-            name, function = _resolve(statistic.removeprefix("delta_"), parameter)
-            return f"delta_{name}", _of_differences(function)
-        if statistic in NAMED:
-            return statistic, NAMED[statistic]
-        if match := _PERCENTILE.fullmatch(statistic):
-            return statistic, _percentile(float(match[1]))
+        base = statistic
+        while base.startswith("delta_"):
+            base = base.removeprefix("delta_")
+        if base in NAMED or _PERCENTILE.fullmatch(base):
+            return statistic, None
     raise ValueError(
         f"{parameter} has {statistic!r}; it must be one of {sorted(NAMED)}, a percentile such as 'p95', one of these "
         "after 'delta_', or a callable f(frames, axis=-1)."
     )
-
-
-def _percentile(percent: float) -> Callable[..., np.ndarray]:
-    def percentile(frames: np.ndarray, axis: int = -1) -> np.ndarray:
-        return np.percentile(frames, percent, axis=axis).astype(frames.dtype)
-
-    return percentile
-
-
-def _of_differences(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    def of_differences(frames: np.ndarray, axis: int = -1) -> np.ndarray:
-        if frames.shape[axis] == 1:  # nothing changes within a single frame
-            return function(np.zeros_like(frames), axis=axis)
-        return function(np.diff(frames, axis=axis), axis=axis)
-
-    return of_differences

@@ -18,8 +18,8 @@ from skaud._fitted import as_fitted, remember_parameters
 from skaud.design.limits import MOST_SEGMENTS
 from skaud.kernels.array_api import array_namespace, as_dtype, floating, take, to_numpy
 from skaud.kernels.batches import all_finite, clip_of, groups_of, rows_in_order, zeros_of_no_size
-from skaud.pooling.arrays import pool_arrays
-from skaud.pooling.statistics import Statistics, check_parts, pool, pooled_names, resolve_statistics
+from skaud.pooling.arrays import pool, pool_arrays
+from skaud.pooling.statistics import Statistics, check_parts, pooled_names, resolve_statistics
 from skaud.sound.refused import refuse_masked
 
 

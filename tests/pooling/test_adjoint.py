@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skaud.pooling.adjoint import pool_adjoint
-from skaud.pooling.statistics import pool
+from skaud.pooling.arrays import pool
 
 
 @pytest.mark.parametrize("segments", [1, 3])

@@ -1,5 +1,7 @@
 """Pooling where the frames lie: what pooling in NumPy gives, of all signals at once."""
 
+from functools import partial
+
 import cupy_stand_in
 import numpy as np
 import pytest
@@ -9,8 +11,7 @@ from sklearn.base import clone
 from skaud import TemporalPooling
 from skaud.kernels.array_api import to_numpy
 from skaud.pooling.adjoint import pool_adjoint
-from skaud.pooling.arrays import pool_arrays, pool_arrays_adjoint
-from skaud.pooling.statistics import pool
+from skaud.pooling.arrays import pool, pool_arrays, pool_arrays_adjoint
 
 strict = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
 DEVICE = strict.Device("device1")
@@ -107,3 +108,19 @@ def test_frames_of_cupy_are_pooled_by_cupy():
     found = TemporalPooling(("mean", "std", "delta_p75")).fit_transform(cupy_stand_in.ndarray(FRAMES))
     assert type(found) is cupy_stand_in.ndarray
     np.testing.assert_allclose(found.get(), TemporalPooling(("mean", "std", "delta_p75")).fit_transform(FRAMES))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n_frames", [1, 2, 9, 40])
+def test_every_name_is_the_function_of_numpy(n_frames, dtype):
+    frames = np.random.default_rng(3).standard_normal((2, 5, n_frames)).astype(dtype)
+    differences = np.diff(frames, axis=-1) if n_frames > 1 else np.zeros_like(frames)
+    functions = {name: getattr(np, name) for name in ("mean", "std", "min", "max", "median")}
+    functions |= {f"p{q}": partial(np.percentile, q=q) for q in (0, 12.5, 95, 100)}
+    for name, function in functions.items():
+        for prefix, own in (("", frames), ("delta_", differences)):
+            found = pool(frames, prefix + name)
+            np.testing.assert_allclose(
+                found, function(own, axis=-1).ravel(), rtol=1e-5 if dtype == "float32" else 1e-13
+            )
+            assert found.dtype == dtype

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from skaud import CARFAC, GammatoneFilterbank, Osses2021, TemporalPooling
+from skaud.pooling.arrays import pool, pool_arrays
 from skaud.pooling.running import RunningPool, can_run
-from skaud.pooling.statistics import pool, pool_signals
 
 RATE = 16000
 STATISTICS = ("mean", "std", "min", "max", "delta_mean", "delta_std", "delta_min", "delta_max", "delta_delta_std")
@@ -159,6 +159,6 @@ def test_the_callers_statistic_takes_one_signal_at_a_time_and_names_give_what_ea
         return frames.max(axis=axis) - frames.min(axis=axis)
 
     for statistics in (("mean", spread), STATISTICS):
-        together = pool_signals(signals, statistics, 2)
+        together = pool_arrays(signals, statistics, 2)
         np.testing.assert_array_equal(together, [pool(own, statistics, 2) for own in signals])
     assert {shape[:-1] for shape in seen} == {(2, 4)}

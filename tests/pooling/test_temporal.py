@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import GammatoneFilterbank, TemporalPooling
-from skaud.pooling.statistics import pool
+from skaud.pooling.arrays import pool
 
 FRAMES = np.array([[3.0, 1.0, 4.0, 1.0, 5.0, 9.0], [2.0, 7.0, 1.0, 8.0, 2.0, 8.0]])  # two channels, six frames
 
@@ -199,7 +199,7 @@ def test_a_grid_search_takes_frames_of_different_lengths():
     [
         ({"statistics": "mode"}, ("statistics has 'mode'", "'mean'", "'p95'", "delta_")),
         ({"statistics": "p101"}, ("statistics has 'p101'", "percentile such as 'p95'")),
-        ({"statistics": ("mean", "delta_mode")}, ("statistics has 'mode'", "'mean'")),
+        ({"statistics": ("mean", "delta_mode")}, ("statistics has 'delta_mode'", "'mean'")),
         ({"statistics": ("mean", 3)}, ("statistics has 3", "'mean'")),
         ({"statistics": ()}, ("statistics=() is empty", "name at least one")),
         ({"statistics": ("mean", "max", "mean")}, ("statistics has 'mean' 2 times", "leave one out")),
