@@ -113,7 +113,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         pullback : callable
             Takes ``value_bar``, shaped as value, and returns a dict: "X", shaped as X, and the parameters in wrt.
         """
-        names = check_wrt(self, wrt, self._differentiable())
+        names = check_wrt(self, wrt, self.differentiable())
         X, place = take(X)
         signals, is_array = self._signals(X, self.frame_shape_in_)
         rows = [self._rows(frames) for frames in signals]
@@ -319,7 +319,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     def _check_parameters(self, n_channels: int) -> None:
         """Refuse parameters that `_parameter_constraints` cannot judge, and set what else is fitted."""
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         """Parameters that have a derivative."""
         return ()
 

@@ -50,7 +50,7 @@ class LogCompression(FrameTransformer):
     def __init__(self, floor: float = 0.01) -> None:
         self.floor = floor
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ("floor",)
 
     def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
@@ -98,7 +98,7 @@ class PowerCompression(FrameTransformer):
     def __init__(self, exponent: float = 0.3) -> None:
         self.exponent = exponent
 
-    def _differentiable(self) -> tuple[str, ...]:
+    def differentiable(self) -> tuple[str, ...]:
         return ("exponent",)
 
     def _exponents(self, x: Array) -> np.ndarray:

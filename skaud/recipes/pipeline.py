@@ -13,8 +13,10 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
+from skaud._fitted import fitted_copy
 from skaud.engines.device import no_kernel
-from skaud.estimator.results import as_container
+from skaud.estimator.results import as_container, check_value_bar
+from skaud.estimator.vjp import check_wrt
 from skaud.fitting.movable import Pullback
 from skaud.frames.base import FrameTransformer
 from skaud.kernels.array_api import Place, take
@@ -208,20 +210,18 @@ class FeaturePipeline(Pipeline):
         Raises
         ------
         ValueError
-            If there is no derivative with respect to a name in wrt.
+            If there is no derivative with respect to a name in wrt, or value_bar is not shaped as value.
         """
         check_is_fitted(self)
+        names = check_wrt(self, wrt, _differentiable(self))
         X, place = self._taken(X)
         with config_context(transform_output="default"):
-            value, pull = _vjp_through(self.steps, X)
+            value, pull = _vjp(self, X, names)
 
         def pullback(value_bar: Any) -> dict[str, Any]:
+            check_value_bar(value_bar, value)
             x_bar, bars = pull(take(value_bar, "value_bar")[0])
-            grads = {"X": place.give(x_bar), **bars}
-            names = list(grads) if wrt is None else [wrt] if isinstance(wrt, str) else list(wrt)
-            if unknown := [name for name in names if name not in grads]:
-                raise ValueError(f"wrt has {unknown[0]!r}; there are derivatives by {tuple(grads)}, choose among them.")
-            return {name: grads[name] for name in names}
+            return {name: place.give(x_bar) if name == "X" else bars[name] for name in names}
 
         return place.give(value), pullback
 
@@ -329,17 +329,32 @@ def _other_than_steps(step: Any) -> Any:
 Pull = Callable[[Any], tuple[Any, dict[str, Any]]]
 
 
-def _vjp(step: Any, X: Any) -> tuple[Any, Pull]:
-    """Response of a step, and what takes derivatives back to X and to the parameters."""
+def _differentiable(step: Any) -> tuple[str, ...]:
+    """Parameters of a step, and of those within it, that have a derivative."""
+    if isinstance(step, (Pipeline, FeatureUnion)):
+        inner = step.steps if isinstance(step, Pipeline) else _branches(step)
+        return tuple(f"{name}__{parameter}" for name, own in inner for parameter in _differentiable(own))
+    if isinstance(step, TemporalPooling) or step in (None, "passthrough"):
+        return ()
+    return fitted_copy(step).differentiable()
+
+
+def _within(name: str, wrt: Sequence[str]) -> list[str]:
+    """Those of the names that belong to a step, as the step calls them."""
+    return [parameter.removeprefix(f"{name}__") for parameter in wrt if parameter.startswith(f"{name}__")]
+
+
+def _vjp(step: Any, X: Any, wrt: Sequence[str]) -> tuple[Any, Pull]:
+    """Response of a step, and what takes derivatives back to X and to the parameters in wrt."""
     if isinstance(step, Pipeline):
-        return _vjp_through(step.steps, X)
+        return _vjp_through(step.steps, X, wrt)
     if isinstance(step, FeatureUnion):
-        return _vjp_side_by_side(step, X)
+        return _vjp_side_by_side(step, X, wrt)
     if isinstance(step, TemporalPooling):
         return step.transform(X), lambda bar: (_unpool(step, X, bar), {})
     if step in (None, "passthrough"):
         return X, lambda bar: (bar, {})
-    value, pullback = step.vjp(X)
+    value, pullback = step.vjp(X, wrt=("X", *wrt))
 
     def pull(bar: Any) -> tuple[Any, dict[str, Any]]:
         grads = pullback(bar)
@@ -353,10 +368,10 @@ def _unpool(step: TemporalPooling, X: Any, bar: Any) -> Any:
     return bars if isinstance(X, list) else np.stack(bars)
 
 
-def _vjp_through(steps: list[tuple[str, Any]], X: Any) -> tuple[Any, Pull]:
+def _vjp_through(steps: list[tuple[str, Any]], X: Any, wrt: Sequence[str]) -> tuple[Any, Pull]:
     pulls = []
     for name, step in steps:
-        X, pull = _vjp(step, X)
+        X, pull = _vjp(step, X, _within(name, wrt))
         pulls.append((name, pull))
 
     def back(bar: Any) -> tuple[Any, dict[str, Any]]:
@@ -369,8 +384,8 @@ def _vjp_through(steps: list[tuple[str, Any]], X: Any) -> tuple[Any, Pull]:
     return X, back
 
 
-def _vjp_side_by_side(union: FeatureUnion, X: Any) -> tuple[Any, Pull]:
-    branches = [(name, *_vjp(branch, X)) for name, branch in _branches(union)]
+def _vjp_side_by_side(union: FeatureUnion, X: Any, wrt: Sequence[str]) -> tuple[Any, Pull]:
+    branches = [(name, *_vjp(branch, X, _within(name, wrt))) for name, branch in _branches(union)]
     ends = np.cumsum([value.shape[1] for _, value, _ in branches])
 
     def back(bar: Any) -> tuple[Any, dict[str, Any]]:
