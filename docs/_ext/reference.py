@@ -14,7 +14,8 @@ GROUPS = {  # folder in which a name of skaud is defined -> title; further folde
     "hearing": "Hearing",
     "fitting": "Learning",
 }
-INNER = ("skaud.estimator", "skaud.models", "skaud.stages", "skaud.engines")  # where methods may be for others
+# Where methods may be for others.
+INNER = ("skaud.estimator", "skaud.models", "skaud.stages", "skaud.engines", "skaud.frames")
 BESIDE = ("skaud.interop.torch",)  # public, in a package that says nothing itself
 
 
