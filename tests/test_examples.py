@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import json
 import re
 import runpy
 import sys
@@ -72,7 +73,12 @@ def write_folder(path, rows):
 
 
 def test_every_example_is_run_here():
-    assert {path.name for path in EXAMPLES.glob("*.py")} == {*PLOTS, "biomimetic_speech.py", "compare_features.py"}
+    assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        *PLOTS,
+        "biomimetic_cnn.py",
+        "biomimetic_speech.py",
+        "compare_features.py",
+    }
 
 
 @pytest.mark.slow
@@ -115,6 +121,35 @@ def test_the_speech_example_writes_its_figures(run, arms, tmp_path, capsys):
     assert np.isfinite([float(figure["value"]) for figure in figures]).all()
     assert "SI-SDR in dB" in capsys.readouterr().out
     assert not (tmp_path / "biomimetic_speech.csv").exists()
+
+
+@pytest.mark.slow
+def test_the_front_end_learns_with_a_network_and_finished_runs_are_not_made_again(run, tmp_path, capsys):
+    pytest.importorskip("torch", reason="the networks are torch's, which is not installed")
+    random = np.random.default_rng(0)
+    phonemes, output = tmp_path / "phonemes", tmp_path / "results.jsonl"
+    phonemes.mkdir()
+    events = ["path,speaker,start_s,end_s,phoneme,class"]
+    for speaker in ("m6", "other"):
+        soundfile.write(phonemes / f"{speaker}.wav", 0.1 * random.standard_normal(20000), RATE)
+        events += [f"{speaker}.wav,{speaker},0.1,0.6,a,a", f"{speaker}.wav,{speaker},0.6,1.2,i:,i"]
+    (phonemes / "phonemes.csv").write_text("\n".join(events))
+    kinds = ["speech"] * 2 + ["music", "noise"]
+    noise = 0.1 * random.standard_normal((len(kinds), 6 * RATE))
+    mixtures = write_folder(tmp_path / "mixtures", list(zip(noise, kinds, range(len(kinds)))))
+    words = ["--phonemes", phonemes, "--enhance", mixtures, "--size", "smoke", "--seeds", 0, "--output", output]
+    for _ in range(2):
+        run("biomimetic_cnn.py", *words, "--arms", "full, log")
+    rows = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [row["task"] for row in rows] == ["phonemes", "enhancement"]
+    accuracy, quality = (row["scores"]["full, log"] for row in rows)
+    assert list(accuracy) == ["clean", "3 dB", "0 dB", "-3 dB"]
+    assert all(0 <= value <= 1 for value in accuracy.values())
+    assert list(quality) == ["original", "new talker", "new noise"]
+    for learned in (row["learned"] for row in rows):
+        assert learned["rates_hz"] != learned["initial_rates_hz"]
+        assert np.ptp(learned["compression"]) > 0  # began at 1, all of it
+    assert re.search(r"\| mixture \| 1 \|", capsys.readouterr().out)
 
 
 @pytest.mark.slow
