@@ -8,7 +8,8 @@ The protocol is in docs/comparison.md; ``pip install "skaud[compare]"`` installs
     python examples/compare_features.py FOLDER --out comparison --classifiers lda svm --conditions clean
 
 FOLDER has a manifest.csv with path, label and group (or speaker), and perhaps take or fold, which tell the development
-part. Features are kept in the folder of --out; a second run computes what is missing.
+part. Features and scores are kept in the folder of --out; a second run computes what is missing. The tables, in
+Markdown, are made anew after every contender.
 """
 
 import argparse
@@ -194,6 +195,21 @@ def reverberation(seconds=0.5):
     return reverberate
 
 
+def band(highest_hz=4000):
+    """No more than a narrow band, at the rate that the clips have."""
+
+    def narrow(clips, rng):
+        low = signal.butter(8, highest_hz, fs=clips[0].sample_rate, output="sos")
+        return [_like(clip, signal.sosfilt(low, clip.samples)) for clip in clips]
+
+    return narrow
+
+
+def as_they_are(clips, rng):
+    """Nothing changed."""
+    return clips
+
+
 def _rms(x):
     return np.sqrt(np.mean(np.square(x, dtype=np.float64))) + 1e-12
 
@@ -202,14 +218,16 @@ def _like(clip, samples):
     return Sound(np.asarray(samples, np.float32), clip.sample_rate)
 
 
+BAND = "band to 4 kHz"
 CONDITIONS = {
-    "clean": (lambda clips, rng: clips, LEVEL_DB_SPL),
+    "clean": (as_they_are, LEVEL_DB_SPL),
     "pink 10 dB": (pink(10), LEVEL_DB_SPL),
     "pink 0 dB": (pink(0), LEVEL_DB_SPL),
     "babble 10 dB": (babble(10), LEVEL_DB_SPL),
     "reverberation": (reverberation(), LEVEL_DB_SPL),
-    "10 dB more": (lambda clips, rng: clips, LEVEL_DB_SPL + 10),
-    "10 dB less": (lambda clips, rng: clips, LEVEL_DB_SPL - 10),
+    "10 dB more": (as_they_are, LEVEL_DB_SPL + 10),
+    "10 dB less": (as_they_are, LEVEL_DB_SPL - 10),
+    BAND: (band(), LEVEL_DB_SPL),
 }
 
 # --- classifiers: fitted, with their constants chosen inside the training clips ---
@@ -242,20 +260,41 @@ CLASSIFIERS = {"logistic": logistic, "lda": lda, "svm": svm, "boosting": boostin
 
 
 def main():
-    """Compute, classify, and print the table."""
+    """Compute, classify, and write the tables."""
     options = parse()
     options.out.mkdir(parents=True, exist_ok=True)
     clips, target, groups = load(options.folder, options.development)
     print(f"{len(clips)} clips, {len(set(target))} classes, {len(set(groups))} groups", flush=True)
-    rows = []
+    conditions = [c for c in options.conditions if c != BAND or clips[0].sample_rate > 8000]  # else it is all there is
+    file = options.out / f"scores_{options.tag}.csv"
+    rows = pd.read_csv(file, dtype={"group": str}) if file.exists() else pd.DataFrame()
     for name in options.contenders:
-        features = {c: compute(name, c, clips, options.out) for c in options.conditions}
+        features, costs = {}, []
+        for condition in conditions:
+            features[condition], seconds = compute(name, condition, clips, options.out)
+            costs.append(seconds)
         for classifier in options.classifiers:
-            rows += scores(features, target, groups, CLASSIFIERS[classifier], options.jobs, name, classifier)
-            pd.DataFrame(rows).to_csv(options.out / f"scores_{options.tag}.csv", index=False)
-            print(table(pd.DataFrame(rows)).tail(1).to_string(header=False), flush=True)
-    print(table(pd.DataFrame(rows)).to_string())
-    print(differences(pd.DataFrame(rows), options.contenders[0]).to_string())
+            if is_done(rows, name, classifier, conditions):
+                continue
+            new = scores(features, target, groups, classifier, options)
+            new = new.assign(features=name, classifier=classifier, seconds=np.mean(costs))
+            rows = pd.concat([rows, new], ignore_index=True)
+            rows = rows.drop_duplicates(["features", "classifier", "trained", "tested", "group"], keep="last")
+            rows.to_csv(file, index=False)
+            (options.out / f"tables_{options.tag}.md").write_text(tables(rows, options.contenders[0]))
+            print(
+                f"{name}, {classifier}: {new.groupby(['trained', 'tested'])['accuracy'].mean().round(3).to_dict()}",
+                flush=True,
+            )
+    print(tables(rows, options.contenders[0]))
+
+
+def is_done(rows, name, classifier, conditions):
+    """Whether all scores are there already."""
+    if rows.empty:
+        return False
+    own = rows[(rows["features"] == name) & (rows["classifier"] == classifier)]
+    return set(conditions) <= set(own["tested"])
 
 
 def parse():
@@ -268,6 +307,7 @@ def parse():
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--conditions", nargs="+", default=list(CONDITIONS), choices=list(CONDITIONS))
     parser.add_argument("--classifiers", nargs="+", default=["logistic"], choices=list(CLASSIFIERS))
+    parser.add_argument("--clean-only", action="store_true", help="do not train in the conditions tested")
     parser.add_argument("--jobs", type=int, default=1)
     return parser.parse_args()
 
@@ -283,31 +323,33 @@ def load(folder, development):
 
 
 def compute(name, condition, clips, out):
-    """Features of a contender in a condition, from the cache or computed; seconds a second of sound are printed."""
-    file = out / f"{name.strip('()')}_{condition}.npy".replace(" ", "_")
+    """Features of a contender in a condition, from the folder or computed, and seconds a second of sound."""
+    file = out / f"{name.strip('()')}_{condition}.npz".replace(" ", "_")
     if not file.exists():
         change, level_db_spl = CONDITIONS[condition]
         heard = audio.set_level(change(clips, np.random.default_rng(SEED)), level_db_spl)
         start = time.process_time()
-        np.save(file, np.asarray(CONTENDERS[name](heard), np.float32))
-        seconds = sum(len(clip.samples) / clip.sample_rate for clip in heard)
-        print(f"{name}, {condition}: {(time.process_time() - start) / seconds:.4f} s a second of sound", flush=True)
-    return np.load(file)
+        features = np.asarray(CONTENDERS[name](heard), np.float32)
+        seconds = (time.process_time() - start) / sum(len(clip.samples) / clip.sample_rate for clip in heard)
+        np.savez(file, features=features, seconds=seconds)
+        print(f"{name}, {condition}: {seconds:.4f} s a second of sound", flush=True)
+    kept = np.load(file)
+    return kept["features"], float(kept["seconds"])
 
 
-def scores(features, target, groups, make, jobs, name, classifier):
-    """A row a group, training condition and test condition."""
+def scores(features, target, groups, classifier, options):
+    """A row a group, training condition and test condition: trained clean, and, where it differs, as tested."""
     cv = LeaveOneGroupOut() if len(set(groups)) <= 10 else GroupKFold(5)
     folds = list(cv.split(target, target, groups))
-    noisy = [c for c in features if c.startswith("pink")]
-    tasks = [(trained, fold) for trained in ("clean", *noisy) for fold in folds]
+    others = [c for c in features if CONDITIONS[c][0] is not as_they_are and not options.clean_only]
+    tasks = [(trained, fold) for trained in ("clean", *others) for fold in folds]
 
     def run(trained, fold):
         train, test = fold
         x = features[trained][train]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of iterations that end at max_iter
-            model = make(x, target[train], groups[train])
+            model = CLASSIFIERS[classifier](x, target[train], groups[train])
         own = []
         for tested in features if trained == "clean" else [trained]:
             values = _probabilities(model, features[tested][test])
@@ -319,8 +361,6 @@ def scores(features, target, groups, make, jobs, name, classifier):
             ]
             own.append(
                 {
-                    "features": name,
-                    "classifier": classifier,
                     "trained": trained,
                     "tested": tested,
                     "group": str(groups[test][0]),
@@ -331,27 +371,43 @@ def scores(features, target, groups, make, jobs, name, classifier):
             )
         return own
 
-    done = Parallel(n_jobs=jobs)(delayed(run)(*task) for task in tasks)
-    return [row for own in done for row in own]
+    done = Parallel(n_jobs=options.jobs)(delayed(run)(*task) for task in tasks)
+    return pd.DataFrame([row for own in done for row in own])
 
 
 def _probabilities(model, x):
     return model.predict_proba(x) if hasattr(model, "predict_proba") else model.decision_function(x)
 
 
-def table(rows):
-    """Mean accuracy over groups, and the 95 % interval."""
-    grouped = rows.groupby(["features", "classifier", "trained", "tested"], sort=False)["accuracy"]
-    cells = grouped.apply(lambda own: f"{own.mean():.3f} ± {_interval(own):.3f}")
-    return cells.unstack(["trained", "tested"])
+def tables(rows, first):
+    """Accuracy, area under the ROC curve, and what the first is ahead of the others, in Markdown."""
+    rows = rows.assign(column=np.where(rows["trained"] == "clean", rows["tested"], rows["tested"] + ", matched"))
+    columns = list(dict.fromkeys(rows.sort_values("trained", key=lambda t: t != "clean", kind="stable")["column"]))
+    parts = []
+    for classifier, own in rows.groupby("classifier", sort=False):
+        for measure in ("accuracy", "auc"):
+            by_cell = own.groupby(["features", "column"], sort=False)[measure]
+            cells = by_cell.apply(lambda v: f"{v.mean():.3f} ± {_interval(v):.3f}").unstack("column")
+            own_columns = [c for c in columns if c in cells]
+            cells = cells.reindex(list(dict.fromkeys(own["features"])))[own_columns]
+            cells["s a second"] = own.groupby("features")["seconds"].mean().map("{:.3f}".format)
+            parts.append(f"{classifier}, {measure}\n\n{markdown(cells)}")
+            wide = own.pivot_table(index=["column", "group"], columns="features", values=measure)
+            if first in wide and wide.shape[1] > 1:
+                ahead = wide[[first]].to_numpy() - wide.drop(columns=first)
+                cells = ahead.groupby("column").agg(lambda d: f"{d.mean():+.3f} ± {_interval(d.dropna()):.3f}").T
+                parts.append(f"{classifier}, {measure}: {first} is ahead of\n\n{markdown(cells[own_columns])}")
+    return "\n\n".join(parts) + "\n"
 
 
-def differences(rows, first):
-    """What the first is ahead of the others, paired over groups, with the 95 % interval."""
-    wide = rows.pivot_table(index=["classifier", "trained", "tested", "group"], columns="features", values="accuracy")
-    ahead = wide[[first]].to_numpy() - wide.drop(columns=first)
-    cells = ahead.groupby(["classifier", "trained", "tested"]).agg(lambda d: f"{d.mean():+.3f} ± {_interval(d):.3f}")
-    return cells.T
+def markdown(cells):
+    """A data frame as a table."""
+    lines = [
+        ["", *cells.columns],
+        ["---"] * (cells.shape[1] + 1),
+        *([name, *row] for name, row in zip(cells.index, cells.to_numpy())),
+    ]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def _interval(values):
