@@ -57,7 +57,7 @@ class Labels:
         self.classes = np.unique(together[counted])
         codes = np.minimum(np.searchsorted(self.classes, together), len(self.classes) - 1)
         if len(self.classes) < 2:
-            raise ValueError(f"y has one class, {self.classes[0]!r}; learning needs clips of at least 2.")
+            raise ValueError(f"y has one class, {self.classes.tolist()[0]!r}; learning needs clips of at least 2.")
         ends = np.cumsum([len(label) for label in labels])
         self.codes = np.split(codes, ends[:-1])
 

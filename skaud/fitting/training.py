@@ -95,7 +95,7 @@ def _split_off(
             "early_stopping=False."
         )
     if of_clips is not None and np.bincount(of_clips).min() < 2:
-        rare = labels.classes[np.bincount(of_clips).argmin()]
+        rare = labels.classes.tolist()[np.bincount(of_clips).argmin()]
         raise ValueError(
             f"y has one clip of class {rare!r}, and early_stopping=True needs 2 to hold one out; pass more, or set "
             "early_stopping=False."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from numbers import Integral
 from typing import Any, Self
@@ -19,7 +19,7 @@ from skaud.estimator.limits import check_constraints, short
 from skaud.estimator.results import check_value_bar
 from skaud.estimator.stream_state import StreamState
 from skaud.estimator.vjp import check_wrt
-from skaud.fitting.movable import Gradients, Pullback
+from skaud.fitting.movable import Bounds, Gradients, Pullback
 from skaud.kernels.array_api import Array, array_namespace, as_dtype, floating, is_foreign, take, zeros
 from skaud.kernels.batches import all_finite, clip_of, zeros_of_no_size
 from skaud.sound.refused import refuse_masked
@@ -319,9 +319,13 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     def _check_parameters(self, n_channels: int) -> None:
         """Refuse parameters that `_parameter_constraints` cannot judge, and set what else is fitted."""
 
+    def bounds(self) -> Mapping[str, Bounds]:
+        """Parameters that have a derivative, and the lowest and highest value that learning may give each."""
+        return {}
+
     def differentiable(self) -> tuple[str, ...]:
         """Parameters that have a derivative."""
-        return ()
+        return tuple(self.bounds())
 
     @abstractmethod
     def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skaud.fitting.movable import Gradients
+from skaud.fitting.movable import Bounds, Gradients
 from skaud.frames.base import FrameTransformer
 from skaud.kernels.array_api import Array, array_namespace
 from skaud.kernels.cochlear import compress, compress_adjoint, log_magnitude
 from skaud.kernels.frames import log_compress, log_compress_adjoint
 
+FLOOR_RANGE = 100.0  # factor by which learning may move a floor, up and down: 40 dB
+EXPONENTS = 0.05, 2.0  # from next to a logarithm to an expansion
 _POSITIVE = [Interval(Real, 0, None, closed="neither")]
 
 
@@ -35,6 +37,8 @@ class LogCompression(FrameTransformer):
         Shape of one frame of X in fit, ([n_ears,] [n_filters,] n_channels).
     latency_frames_ : int
         Frames that a stream waits, 0.
+    floor_ : float
+        Floor that the `learn` of a pipeline has found, where it was to.
 
     Examples
     --------
@@ -50,8 +54,8 @@ class LogCompression(FrameTransformer):
     def __init__(self, floor: float = 0.01) -> None:
         self.floor = floor
 
-    def differentiable(self) -> tuple[str, ...]:
-        return ("floor",)
+    def bounds(self) -> dict[str, Bounds]:
+        return {"floor": (self.floor / FLOOR_RANGE, self.floor * FLOOR_RANGE)}
 
     def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         return log_compress(x, float(self.floor)), None
@@ -80,6 +84,8 @@ class PowerCompression(FrameTransformer):
         Shape of one frame of X in fit, ([n_ears,] [n_filters,] n_channels).
     latency_frames_ : int
         Frames that a stream waits, 0.
+    exponent_ : float
+        Exponent that the `learn` of a pipeline has found, where it was to.
 
     References
     ----------
@@ -98,8 +104,8 @@ class PowerCompression(FrameTransformer):
     def __init__(self, exponent: float = 0.3) -> None:
         self.exponent = exponent
 
-    def differentiable(self) -> tuple[str, ...]:
-        return ("exponent",)
+    def bounds(self) -> dict[str, Bounds]:
+        return {"exponent": EXPONENTS}
 
     def _exponents(self, x: Array) -> np.ndarray:
         return np.full(x.shape[1], float(self.exponent))

@@ -10,18 +10,24 @@ from typing import Any, Self
 import numpy as np
 from sklearn import config_context
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.utils import _safe_indexing
+from sklearn.utils import Tags, _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
-from skaud._fitted import fitted_copy
+from skaud._fitted import forget
 from skaud.engines.device import no_kernel
 from skaud.estimator.results import as_container, check_value_bar
 from skaud.estimator.vjp import check_wrt
-from skaud.fitting.movable import Pullback
+from skaud.fitting.classification import Labels
+from skaud.fitting.learn import Learn
+from skaud.fitting.movable import Pullback, Value
+from skaud.fitting.parameters import names_to_learn
+from skaud.fitting.solvers import warn_unless_converged
+from skaud.fitting.training import train
 from skaud.frames.base import FrameTransformer
-from skaud.kernels.array_api import Place, take
-from skaud.pooling.adjoint import pool_adjoint
+from skaud.kernels.array_api import Place, of_host, take
 from skaud.pooling.temporal import TemporalPooling
+from skaud.recipes.gradients import branches_of, differentiable, vjp_of
+from skaud.recipes.movable import MovablePipeline
 from skaud.stages.stage import ChannelStage
 
 
@@ -51,6 +57,10 @@ class FeaturePipeline(Pipeline):
     ----------
     steps : list of (str, estimator)
         The model first, with ``pooling=None`` where steps follow.
+    learn : str, sequence of str, Learn, or None, default=None
+        Parameters of steps for `fit` to learn from labels, through a softmax head on the features, by their names in
+        the pipeline, ("carfac__velocity_scale", "log__floor"); a `Learn` of them says how. L-BFGS is the solver,
+        unless it names another.
     signals_at_once : int, default=16
         Signals whose frames are held at a time.
     transform_input, memory, verbose : object
@@ -59,7 +69,10 @@ class FeaturePipeline(Pipeline):
     Attributes
     ----------
     named_steps : Bunch
-        The steps by name.
+        The steps by name; what was learned stands in attributes of theirs, ``named_steps.log.floor_``.
+    n_iter_, loss_curve_, validation_scores_ : int, list of float, list of float
+        Iterations of learning, where the pipeline learns; loss, with L-BFGS at the start and after each, with Adam in
+        each; accuracy on what was held out, after each.
 
     Examples
     --------
@@ -77,23 +90,26 @@ class FeaturePipeline(Pipeline):
         self,
         steps: list[tuple[str, Any]],
         *,
+        learn: str | Sequence[str] | Learn | None = None,
         signals_at_once: int = 16,
         transform_input: Any = None,
         memory: Any = None,
         verbose: bool = False,
     ) -> None:
         super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
+        self.learn = learn
         self.signals_at_once = signals_at_once
 
     def fit(self, X: Any, y: Any = None, sample_rate: Any = None) -> Self:
-        """Fit the model on all signals, and the steps on the frames of the first.
+        """Fit the model on all signals, and the steps on the frames of the first; learn what `learn` names.
 
         Parameters
         ----------
         X : array or list of clips
             Sound, as the model takes it.
-        y : array-like of shape (n_signals,), default=None
-            Labels, for a model that learns.
+        y : array-like of shape (n_signals,), or list of arrays, default=None
+            Labels of the clips, for a pipeline or a model that learns; without a pooling step, an array of labels of
+            the frames of each.
         sample_rate : float or sequence of float, default=None
             Rate of the clips in Hz, as for the model.
 
@@ -104,9 +120,15 @@ class FeaturePipeline(Pipeline):
 
         Raises
         ------
-        ValueError
-            If a parameter or X is not what a step can work with.
+        ValueError, TypeError
+            If a parameter, X or y is not what a step can work with, or there is no such parameter to learn.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If learning reached `max_iter`.
         """
+        forget(self)
         self._check_steps()
         X, _ = self._taken(X)
         with config_context(transform_output="default"):
@@ -115,6 +137,8 @@ class FeaturePipeline(Pipeline):
             frames = model.transform(_safe_indexing(X, first), sample_rate=self._rates_of(X, sample_rate, first))
             for step in self._rest():
                 frames = step.fit(frames).transform(frames)
+        if self.learn is not None:
+            self._learn(X, y, sample_rate, a_frame=isinstance(frames, list) or np.ndim(frames) > 2)
         return self
 
     def fit_transform(self, X: Any, y: Any = None, sample_rate: Any = None) -> Any:
@@ -213,10 +237,10 @@ class FeaturePipeline(Pipeline):
             If there is no derivative with respect to a name in wrt, or value_bar is not shaped as value.
         """
         check_is_fitted(self)
-        names = check_wrt(self, wrt, _differentiable(self))
+        names = check_wrt(self, wrt, differentiable(self))
         X, place = self._taken(X)
         with config_context(transform_output="default"):
-            value, pull = _vjp(self, X, names)
+            value, pull = vjp_of(self, X, names)
 
         def pullback(value_bar: Any) -> dict[str, Any]:
             check_value_bar(value_bar, value)
@@ -288,6 +312,36 @@ class FeaturePipeline(Pipeline):
                     "make_pipeline(features, it)."
                 )
 
+    def _learn(self, X: Any, y: Any, sample_rate: Any, *, a_frame: bool) -> None:
+        """Train the parameters that `learn` names through a softmax head."""
+        how = self.learn if isinstance(self.learn, Learn) else Learn(self.learn)
+        how._validate_params()
+        sounds = self.steps[0][1].hear(X, sample_rate)
+        movable = MovablePipeline(self, sounds)
+        names = () if how.names is None else names_to_learn(movable, how.names, movable.known())
+        if not names:
+            return
+        labels = Labels(of_host(y, "y"), len(sounds.rates), a_frame=a_frame)
+
+        def tell(loss: float, found: Callable[[], dict[str, Value]], more: str) -> bool:
+            if how.verbose:
+                print(f"{movable.name}: loss {loss:.6g}{more}")
+            return False
+
+        trained = train(movable, names, how, how.solver or "lbfgs", labels, tell)
+        movable.settle(trained.found)
+        movable.measure()
+        self.n_iter_, self.loss_curve_ = max(trained.solution.n_iter, 1), trained.solution.loss_curve
+        if trained.scores is not None:
+            self.validation_scores_ = trained.scores
+        warn_unless_converged(movable.name, trained.solution)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        names = self.learn.names if isinstance(self.learn, Learn) else self.learn
+        tags.target_tags.required = tags.target_tags.required or names is not None
+        return tags
+
     def _taken(self, X: Any) -> tuple[Any, Place]:
         """X as the steps take it, and where it lies; frames are put together on the host."""
         X, place = take(X)
@@ -308,98 +362,16 @@ class FeaturePipeline(Pipeline):
         return sample_rate if sample_rate is None or np.ndim(sample_rate) == 0 else list(sample_rate)[some]
 
 
-def _branches(union: FeatureUnion) -> list[tuple[str, Any]]:
-    return [(name, branch) for name, branch in union.transformer_list if branch not in ("drop", None)]
-
-
 def _other_than_steps(step: Any) -> Any:
     """What of a step, or within it, learns from signals, or None."""
     if isinstance(step, FeatureUnion):
-        inner = [branch for _, branch in _branches(step)]
+        inner = [branch for _, branch in branches_of(step)]
     elif isinstance(step, Pipeline):
         inner = [own for _, own in step.steps]
     else:
         known = isinstance(step, (FrameTransformer, ChannelStage, TemporalPooling)) or step in (None, "passthrough")
         return None if known else step
     return next((other for other in map(_other_than_steps, inner) if other is not None), None)
-
-
-# --- gradients ---
-
-Pull = Callable[[Any], tuple[Any, dict[str, Any]]]
-
-
-def _differentiable(step: Any) -> tuple[str, ...]:
-    """Parameters of a step, and of those within it, that have a derivative."""
-    if isinstance(step, (Pipeline, FeatureUnion)):
-        inner = step.steps if isinstance(step, Pipeline) else _branches(step)
-        return tuple(f"{name}__{parameter}" for name, own in inner for parameter in _differentiable(own))
-    if isinstance(step, TemporalPooling) or step in (None, "passthrough"):
-        return ()
-    return fitted_copy(step).differentiable()
-
-
-def _within(name: str, wrt: Sequence[str]) -> list[str]:
-    """Those of the names that belong to a step, as the step calls them."""
-    return [parameter.removeprefix(f"{name}__") for parameter in wrt if parameter.startswith(f"{name}__")]
-
-
-def _vjp(step: Any, X: Any, wrt: Sequence[str]) -> tuple[Any, Pull]:
-    """Response of a step, and what takes derivatives back to X and to the parameters in wrt."""
-    if isinstance(step, Pipeline):
-        return _vjp_through(step.steps, X, wrt)
-    if isinstance(step, FeatureUnion):
-        return _vjp_side_by_side(step, X, wrt)
-    if isinstance(step, TemporalPooling):
-        return step.transform(X), lambda bar: (_unpool(step, X, bar), {})
-    if step in (None, "passthrough"):
-        return X, lambda bar: (bar, {})
-    value, pullback = step.vjp(X, wrt=("X", *wrt))
-
-    def pull(bar: Any) -> tuple[Any, dict[str, Any]]:
-        grads = pullback(bar)
-        return grads.pop("X"), grads
-
-    return value, pull
-
-
-def _unpool(step: TemporalPooling, X: Any, bar: Any) -> Any:
-    bars = [pool_adjoint(own, frames, step.statistics, step.segments) for own, frames in zip(bar, X)]
-    return bars if isinstance(X, list) else np.stack(bars)
-
-
-def _vjp_through(steps: list[tuple[str, Any]], X: Any, wrt: Sequence[str]) -> tuple[Any, Pull]:
-    pulls = []
-    for name, step in steps:
-        X, pull = _vjp(step, X, _within(name, wrt))
-        pulls.append((name, pull))
-
-    def back(bar: Any) -> tuple[Any, dict[str, Any]]:
-        grads: dict[str, Any] = {}
-        for name, pull in reversed(pulls):
-            bar, own = pull(bar)
-            grads = {f"{name}__{parameter}": value for parameter, value in own.items()} | grads
-        return bar, grads
-
-    return X, back
-
-
-def _vjp_side_by_side(union: FeatureUnion, X: Any, wrt: Sequence[str]) -> tuple[Any, Pull]:
-    branches = [(name, *_vjp(branch, X, _within(name, wrt))) for name, branch in _branches(union)]
-    ends = np.cumsum([value.shape[1] for _, value, _ in branches])
-
-    def back(bar: Any) -> tuple[Any, dict[str, Any]]:
-        x_bars: list[Any] = []
-        grads: dict[str, Any] = {}
-        for (name, _, pull), own_bar in zip(branches, np.split(bar, ends[:-1], axis=1)):
-            x_bar, own = pull(own_bar)
-            x_bars.append(x_bar)
-            grads |= {f"{name}__{parameter}": value for parameter, value in own.items()}
-        if isinstance(X, list):
-            return [sum(bars) for bars in zip(*x_bars)], grads
-        return sum(x_bars), grads
-
-    return np.hstack([value for _, value, _ in branches]), back
 
 
 # --- streams ---
@@ -418,7 +390,7 @@ def _start(step: Any, n_signals: int, n_ears: int | None) -> Any:
     if isinstance(step, Pipeline):
         return [_start(own, n_signals, n_ears) for own in _up_to_pooling([own for _, own in step.steps])]
     if isinstance(step, FeatureUnion):
-        return [_start(branch, n_signals, n_ears) for _, branch in _branches(step)]
+        return [_start(branch, n_signals, n_ears) for _, branch in branches_of(step)]
     if isinstance(step, FrameTransformer):
         return step.initial_state(n_signals)
     return None if step in (None, "passthrough") else step.initial_state(n_signals, n_ears=n_ears)
@@ -432,6 +404,6 @@ def _go_on(step: Any, X: Any, state: Any) -> tuple[Any, Any]:
             states.append(after)
         return X, states
     if isinstance(step, FeatureUnion):
-        done = [_go_on(branch, X, own) for (_, branch), own in zip(_branches(step), state)]
+        done = [_go_on(branch, X, own) for (_, branch), own in zip(branches_of(step), state)]
         return [frames for frames, _ in done], [own for _, own in done]
     return (X, None) if step in (None, "passthrough") else step.transform_chunk(X, state)

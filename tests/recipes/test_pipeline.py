@@ -22,6 +22,7 @@ from skaud import (
     Deltas,
     FeaturePipeline,
     GammatoneFilterbank,
+    Learn,
     LogCompression,
     Sound,
     TemporalPooling,
@@ -191,3 +192,85 @@ def test_a_model_that_is_alone_is_a_pipeline():
     X = clips(3)
     alone = FeaturePipeline([("carfac", CARFAC(RATE))])
     np.testing.assert_array_equal(alone.fit_transform(X), CARFAC(RATE).fit_transform(X))
+
+
+def vowels():
+    """Two classes that differ in the course of their level, at two levels."""
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((12, RATE // 10)) * np.linspace(0.2, 1, RATE // 10)
+    x[::2] = x[::2, ::-1]
+    return [Sound(0.02 * (1 + i % 3) * own, RATE) for i, own in enumerate(x)], ["falls", "rises"] * 6
+
+
+def learning(make, *names, **settings):
+    """A pipeline that learns for a few iterations."""
+    return make(learn=Learn(names, max_iter=3, tol=0, **settings))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_parameters_of_the_model_and_of_steps_are_learned_together_and_those_given_stay(solver):
+    X, y = vowels()
+    names = ("bank__bandwidth_factor", "both__log__log__floor")
+    features = learning(union, *names, solver=solver, random_state=0).fit(X, y)
+    fixed = union().fit(X)
+    assert features.n_iter_ == 3
+    assert features.loss_curve_[-1] < features.loss_curve_[0]
+    assert not np.allclose(features.transform(X), fixed.transform(X), rtol=1e-3)
+    step = features.named_steps.both.transformer_list[0][1].named_steps.log
+    assert step.floor == 1e-3 != step.floor_
+    given = fixed.set_params(bank__bandwidth_factor=features.named_steps.bank.bandwidth_factor_)
+    given.set_params(both__log__log__floor=step.floor_)
+    np.testing.assert_allclose(features.transform(X), given.fit(X).transform(X), rtol=1e-5)
+    copy = pickle.loads(pickle.dumps(features))
+    np.testing.assert_array_equal(copy.transform(X), features.transform(X))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_pipeline_that_is_fitted_again_learns_from_the_given_parameters_again():
+    X, y = vowels()
+    features = learning(chain, "log__floor").fit(X, y)
+    first = features.named_steps.log.floor_
+    assert features.fit(X, y).named_steps.log.floor_ == first
+    features.set_params(learn=None).fit(X)
+    assert not hasattr(features, "loss_curve_")
+    assert not hasattr(features.named_steps.log, "floor_")
+    np.testing.assert_array_equal(features.transform(X), chain().fit_transform(X))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_without_pooling_labels_are_those_of_frames():
+    X, y = vowels()
+    steps = chain().steps[:-1]
+    features = FeaturePipeline(steps, learn=Learn("log__floor", max_iter=2, tol=0))
+    n_frames = features.set_params(learn=None).fit(X).transform(X)[0].shape[-1]
+    features.set_params(learn=Learn("log__floor", max_iter=2, tol=0))
+    features.fit(X, [[label] * (n_frames - 3) + ["end"] * 3 for label in y])
+    assert features.loss_curve_[-1] < features.loss_curve_[0]
+    with pytest.raises(ValueError, match=r"y\[0\] has 4 labels, and X\[0\] has 20 frames"):
+        features.fit(X, [[label] * 4 for label in y])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_grid_search_goes_over_how_a_pipeline_learns():
+    X, y = vowels()
+    whole = make_pipeline(learning(chain, "log__floor"), StandardScaler(), LogisticRegression())
+    grid = {"featurepipeline__learn__max_iter": [1, 2]}
+    search = GridSearchCV(whole, grid, cv=2).fit(X, y)
+    assert search.best_estimator_[0].n_iter_ in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("learn", "y", "told"),
+    [
+        ("floor", "labels", ["learn='floor' has 'floor'", "'bank__bandwidth_factor', 'log__floor'"]),
+        (("log__floor", "cepstra__n_coefficients"), "labels", ["has 'cepstra__n_coefficients'"]),
+        ("log__floor", None, ["requires y to be passed"]),
+        ("log__floor", ["same"] * 12, ["has one class, 'same'"]),
+    ],
+    ids=["a parameter without its step", "no number", "no labels", "one class"],
+)
+def test_what_a_pipeline_cannot_learn_is_refused(learn, y, told):
+    X, labels = vowels()
+    with error(ValueError, *told):
+        chain(learn=learn).fit(X, labels if y == "labels" else y)
