@@ -1,120 +1,124 @@
-"""The rows of `skaud features`, computed file by file in threads."""
+"""The rows of `skaud features`: what a worker, a thread here or a process anywhere, does with a batch of files."""
 
-import argparse
-import json
 import os
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
-from joblib import cpu_count
-from tqdm import tqdm
 
 from skaud import audio
-from skaud.command.files import File, Search
+from skaud.command.files import File
 from skaud.command.fingerprint import fingerprint
-from skaud.command.journal import Journal, Row
-from skaud.command.models import fit, front, level_of_one, parameters_of
+from skaud.command.journal import Row
 from skaud.command.names import path_text
-from skaud.command.recording import Take, content_hash, describe, n_channels, read_clip, stamp
-from skaud.command.resuming import to_do
-from skaud.command.terminal import Notes, say
+from skaud.command.noticing import warnings_noticed
+from skaud.command.recording import Take, content_hash, read_clip, stamp
+
+HEARD_AT_ONCE = 1 << 20  # samples of a batch's clips, at the model's rate
+
+Batch = Sequence[tuple[bytes, File]]  # identities of files, and the files
 
 
+class Noticed(NamedTuple):
+    """What is to be said of a file: of every kind the first, of kind "" every one."""
+
+    kind: str
+    name: str
+    text: str
+
+
+class Computed(NamedTuple):
+    """What came of a batch: of every file its row, or in words why there is none; and what was noticed."""
+
+    rows: list[Row | str]
+    noticed: list[Noticed]
+
+
+class OtherVersionError(Exception):
+    """A worker has another version of the package, whose features would not be the same."""
+
+
+@dataclass(frozen=True)
 class Work:
-    """What is to be done: the model, fitted, and which files are taken and how."""
+    """What is done with a file: how it is taken, and the fitted model that hears it."""
 
-    def __init__(self, options: argparse.Namespace, model: Any, search: Search) -> None:
-        self.model, self.search, self.quiet = model, search, options.quiet
-        self.n_jobs = cpu_count() if options.jobs is None else options.jobs
-        n_ears = _count_ears(search) if options.ears else None
-        fit(model, n_ears)
-        self.take = Take(
-            ears=n_ears,
-            channel=options.channel,
-            level_db_spl=options.level_db_spl,
-            rms_one_db_spl=level_of_one(model),
-            longest_s=options.max_duration,
-            cut=options.cut,
-            dtype=front(model).dtype,
-        )
-        parameters = {**parameters_of(options, model), **describe(self.take)}
-        about = {
-            "parameters": parameters,
-            "features": list(model.get_feature_names_out()),
-            "dtype": front(model).dtype,
-            "fingerprint": fingerprint(model),
-        }
-        self.about: dict[str, Any] = json.loads(json.dumps(about, default=repr))  # as it will be read back
-        self.notes = Notes(options.quiet)
-        self._stored = np.dtype(front(model).dtype).newbyteorder("<")
+    model: Any
+    take: Take
+    fingerprint: str
 
-    def row(self, identity: bytes, file: File) -> Row:
-        """Row of a file; an error where there can be none."""
+    def compute(self, batch: Batch) -> Computed:
+        """Rows of a batch; whatever is wrong with one file, the others have theirs."""
+        rows: list[Row | str] = [""] * len(batch)
+        noticed: list[Noticed] = []
+        heard: dict[int, np.ndarray] = {}
+        for i, (identity, file) in enumerate(batch):
+            try:
+                rows[i], clip = self._read(identity, file, noticed)
+            except Exception as error:
+                rows[i] = _words(error, identity)
+                continue
+            if heard and sum(map(np.size, heard.values())) + clip.size > HEARD_AT_ONCE:
+                self._hear(batch, heard, rows, noticed)
+                heard = {}
+            heard[i] = clip
+        if heard:
+            self._hear(batch, heard, rows, noticed)
+        return Computed(rows, noticed)
+
+    def _read(self, identity: bytes, file: File, noticed: list[Noticed]) -> tuple[Row, np.ndarray]:
+        """Row of a file without features, and its clip at the model's rate."""
         name = path_text(file.name)
-        self.notes.about(name)
         before = stamp(identity)
         content = content_hash(identity)
-        clip, rate = read_clip(identity, self.take, lambda kind, text: self.notes.add(kind, name, text))
-        # As transform would do, without threads for many clips and without checking once more what has been read.
-        clip = audio.resample_array(clip, rate, self.model.sample_rate, "it")
-        features = np.asarray(self.model.transform([clip])[0], self._stored)
+        clip, rate = read_clip(identity, self.take, lambda kind, text: noticed.append(Noticed(kind, name, text)))
         after = stamp(identity)
         if after[:2] != before[:2]:
             raise ValueError("it changed while it was read; go on with --resume when it is finished.")
-        return Row(os.fsencode(file.name), min(before, after), content, file.columns, features)
+        # As transform would do, without threads for many clips and without checking once more what has been read.
+        clip = audio.resample_array(clip, rate, self.model.sample_rate, "it")
+        return Row(os.fsencode(file.name), min(before, after), content, file.columns), clip
 
-
-def compute(work: Work, journal: Journal) -> int:
-    """Add the rows that are missing, in order; return how many files have none."""
-    search, notes = work.search, work.notes
-    failures = [(name, "there is no such file") for name in search.missing]
-    failures += [(name, str(error)) for name, error in search.unreadable]
-    for name, text in failures:
-        say(f"{path_text(name)} left out: {text}")
-    n_failed = len(failures)
-    todo = list(to_do(journal, search))
-    n_done = len(search.files) - sum(identity in search.files for identity, _ in todo)
-    waiting = iter(todo)
-    running: deque[tuple[bytes, File, Future]] = deque()
-    executor = ThreadPoolExecutor(work.n_jobs)
-    with (
-        tqdm(total=n_done + len(todo), initial=n_done, unit="file", disable=work.quiet or None, leave=False) as bar,
-        notes.catching_warnings(),
-    ):
+    def _hear(self, batch: Batch, clips: dict[int, np.ndarray], rows: list[Row | str], noticed: list[Noticed]) -> None:
+        """Give features to the rows of some files; together, or where something is to be said of one, each alone."""
         try:
-            while True:
-                # A few more than there are threads, so that none of them waits for a slow file that is next in order.
-                while len(running) < 4 * work.n_jobs and (next_one := next(waiting, None)) is not None:
-                    running.append((*next_one, executor.submit(work.row, *next_one)))
-                if not running:
-                    break
-                identity, file, future = running.popleft()
-                try:
-                    row = future.result()
-                except Exception as error:  # whatever is wrong with one file, the others go on
-                    n_failed += 1
-                    said = str(error).replace("X[0]", "its sound").replace(f"path={os.fsdecode(identity)!r}", "it")
-                    say(f"{path_text(file.name)} left out: {said}")
-                    journal.drop(identity)
-                else:
-                    journal.put(identity, row)
-                bar.update()
-        finally:
-            executor.shutdown(cancel_futures=True)
-    notes.end()
-    if n_failed:
-        n_files = len(search.files) + len(search.missing)
-        say(f"skaud features: {n_failed} of {n_files} files could not be read.")
-    return n_failed
+            with warnings_noticed() as warned:
+                found = self._features(list(clips.values()))
+            if warned and len(clips) > 1:
+                raise ValueError("which of them?")
+        except Exception as error:
+            if len(clips) > 1:
+                for i, clip in clips.items():
+                    self._hear(batch, {i: clip}, rows, noticed)
+                return
+            (i,) = clips
+            rows[i] = _words(error, batch[i][0])
+            return
+        for i, features in zip(clips, found):
+            row = rows[i]
+            assert isinstance(row, Row)
+            rows[i] = row.with_features(features)
+        name = path_text(batch[next(iter(clips))][1].name)
+        noticed += [Noticed(kind, name, text) for kind, text in warned]
+
+    def _features(self, clips: list[np.ndarray]) -> np.ndarray:
+        return np.asarray(self.model.transform(clips), np.dtype(self.take.dtype).newbyteorder("<"))
 
 
-def _count_ears(search: Search) -> int:
-    """Channels of the first file that can be opened."""
-    for identity in search.files:
-        try:
-            return n_channels(identity)
-        except Exception:  # it will be named when its turn comes
-            continue
-    return 1
+def compute_packed(packed: bytes, batch: Batch) -> Computed:
+    """Rows of a batch, by a worker in a process of its own, from a `Work` that was pickled once for many batches."""
+    return _unpacked(packed).compute(batch)
+
+
+@lru_cache(maxsize=2)
+def _unpacked(packed: bytes) -> Work:
+    work = pickle.loads(packed)
+    if fingerprint(work.model) != work.fingerprint:
+        raise OtherVersionError
+    return work
+
+
+def _words(error: Exception, identity: bytes) -> str:
+    return str(error).replace("X[0]", "its sound").replace(f"path={os.fsdecode(identity)!r}", "it")

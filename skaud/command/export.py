@@ -1,13 +1,12 @@
 """The table that `skaud features` writes, as parquet, csv or npz: whole or not at all."""
 
 import contextlib
-import csv
 import importlib.util
 import json
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -20,17 +19,24 @@ SUFFIXES = (".parquet", ".csv", ".npz")
 
 
 class Table(NamedTuple):
-    """Rows of features by path.
+    """What the rows of a table have in common.
 
-    paths : list of str; columns : dict of list of str, what a manifest said of every file; features : (n_paths,
-    n_features) array; feature_names : list of str; about : dict, what all rows were made with
+    feature_names : list of str; dtype : of features; columns : list of str, what manifests said of every file; about :
+    dict, what all rows were made with
     """
+
+    feature_names: list[str]
+    dtype: str
+    columns: list[str]
+    about: dict[str, Any]
+
+
+class Rows(NamedTuple):
+    """Some rows of a table: paths, texts of every column, and features, one after the other."""
 
     paths: list[str]
     columns: dict[str, list[str]]
-    features: np.ndarray
-    feature_names: list[str]
-    about: dict[str, Any]
+    features: list[np.ndarray]
 
 
 def can_write_parquet() -> bool:
@@ -47,14 +53,17 @@ def file_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def export(path: Path, table: Table, announce: Callable[[str], None]) -> None:
-    """Write a table in place of what is at the path, in one step; its hash is announced just before."""
+def export(path: Path, table: Table, rows: Iterator[Rows], announce: Callable[[str], None]) -> None:
+    """Write a table in place of what is at the path, in one step; its hash is announced just before.
+
+    Rows come some at a time, and are held so, but for npz.
+    """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(16)}.part")
     # A new file, or none: neither a link nor a file that is there already is followed.
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
         with os.fdopen(os.open(fresh, flags, 0o666), "w+b") as file:
-            _WRITERS[path.suffix.lower()](file, table)
+            _WRITERS[path.suffix.lower()](file, table, rows)
             file.flush()
             os.fsync(file.fileno())
         announce(file_hash(fresh))
@@ -77,26 +86,73 @@ def remove_parts(path: Path) -> None:
             path.with_name(name).unlink(missing_ok=True)
 
 
-def _write_parquet(file: BinaryIO, table: Table) -> None:
-    frame = _frame(table)
-    frame.attrs["skaud"] = table.about  # pandas keeps it in the file's metadata
-    frame.to_parquet(file, engine="pyarrow", index=False, write_page_checksum=True)
+def _write_parquet(file: BinaryIO, table: Table, rows: Iterator[Rows]) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = _schema(table)
+    with parquet.ParquetWriter(file, schema, write_page_checksum=True) as writer:
+        for some in rows:
+            columns: list[list[Any]] = [_text_buffers(texts) for texts in (some.paths, *some.columns.values())]
+            features = np.array(some.features, table.dtype).T.copy()
+            columns += [[pa.py_buffer(own)] for own in features]
+            # From buffers: `pa.array` would load pandas, to see whether it is given something of it.
+            arrays = [
+                pa.Array.from_buffers(field.type, len(some.paths), [None, *buffers])
+                for field, buffers in zip(schema, columns)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
 
-def _write_csv(file: BinaryIO, table: Table) -> None:
-    frame = _frame(table._replace(columns={cell_text(c): list(map(cell_text, v)) for c, v in table.columns.items()}))
+def _text_buffers(texts: list[str]) -> list[Any]:
+    """Texts as Arrow has them: where each begins, and all one after the other."""
+    import pyarrow as pa
+
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return [pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
+
+
+def _schema(table: Table) -> Any:
+    import pyarrow as pa
+
+    texts = [pa.field(name, pa.string()) for name in ("path", *table.columns)]
+    numbers = [pa.field(name, pa.from_numpy_dtype(np.dtype(table.dtype))) for name in table.feature_names]
+    # Where pandas has the `attrs` of a data frame.
+    return pa.schema(texts + numbers, {"PANDAS_ATTRS": json.dumps({"skaud": table.about})})
+
+
+def _write_csv(file: BinaryIO, table: Table, rows: Iterator[Rows]) -> None:
     # Text in quotes, always: not every reader takes a bare carriage return for text.
-    frame.to_csv(file, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC, encoding="utf-8")
+    names = ["path", *map(cell_text, table.columns), *table.feature_names]
+    file.write((",".join(map(_quoted, names)) + "\n").encode())
+    for some in rows:
+        columns = [list(map(cell_text, texts)) for texts in some.columns.values()]
+        for texts, features in zip(zip(some.paths, *columns), some.features):
+            numbers = features.astype(table.dtype).astype(np.str_)  # digits that tell it from its neighbours
+            file.write((",".join([*map(_quoted, texts), *numbers.tolist()]) + "\n").encode())
 
 
-def _write_npz(file: BinaryIO, table: Table) -> None:
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _write_npz(file: BinaryIO, table: Table, rows: Iterator[Rows]) -> None:
+    paths: list[str] = []
+    columns: dict[str, list[str]] = {name: [] for name in table.columns}
+    features = []
+    for some in rows:
+        paths += some.paths
+        for name, texts in some.columns.items():
+            columns[name] += texts
+        features.append(np.array(some.features, table.dtype))
     more: dict[str, Any] = {}
-    if table.columns:
-        more = {"column_names": np.array(list(table.columns)), "columns": np.array(list(table.columns.values())).T}
+    if columns:
+        more = {"column_names": np.array(table.columns), "columns": np.array(list(columns.values())).T}
     np.savez_compressed(
         file,
-        features=table.features,
-        paths=np.array(table.paths, dtype=str),
+        features=np.concatenate(features),
+        paths=np.array(paths, dtype=str),
         feature_names=np.array(table.feature_names, dtype=str),
         about=np.array(json.dumps(table.about)),
         **more,
@@ -104,12 +160,3 @@ def _write_npz(file: BinaryIO, table: Table) -> None:
 
 
 _WRITERS = {".parquet": _write_parquet, ".csv": _write_csv, ".npz": _write_npz}
-
-
-def _frame(table: Table) -> Any:
-    import pandas as pd
-
-    frame = pd.DataFrame(table.features, columns=table.feature_names)
-    for i, (name, values) in enumerate({"path": table.paths, **table.columns}.items()):
-        frame.insert(i, name, np.array(values, dtype=object))
-    return frame

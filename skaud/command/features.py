@@ -3,6 +3,7 @@
 import argparse
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from skaud.command.terminal import say
 
 LONGEST_S = 3600.0
 MOST_JOBS = 1024
+EXPORTED_AT_ONCE = 1000  # rows
 
 
 def add_parser(subcommands: Any) -> None:
@@ -61,10 +63,17 @@ def add_parser(subcommands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the subcommand; return the exit status."""
-    from skaud.command.computing import Work
+    from skaud.command.lazily import imported_lazily
+
+    with imported_lazily():
+        return _begin(options)
+
+
+def _begin(options: argparse.Namespace) -> int:
     from skaud.command.files import Search
     from skaud.command.journal import journal_path
     from skaud.command.resuming import check_output
+    from skaud.command.running import prepare
 
     output = _check_options(options)
     model = make_model(options)
@@ -72,13 +81,13 @@ def run(options: argparse.Namespace) -> int:
     check_output(output, options.resume, options.overwrite)
     if not search.files:
         raise UsageError(_nothing_found(options, search))
-    work = Work(options, model, search)
+    work, about = prepare(options, model, search)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"-o {output}: {error}.") from error
     try:
-        return _run(options, output, search, work)
+        return _run(options, output, search, work, about)
     except sqlite3.Error as error:
         raise OSError(
             f"{journal_path(output)}: {error}; make room, and see that the folder can be written; --resume goes on. "
@@ -86,17 +95,17 @@ def run(options: argparse.Namespace) -> int:
         ) from error
 
 
-def _run(options: argparse.Namespace, output: Path, search: Any, work: Any) -> int:
-    from skaud.command.computing import compute
+def _run(options: argparse.Namespace, output: Path, search: Any, work: Any, about: dict[str, Any]) -> int:
     from skaud.command.journal import Journal, journal_path
     from skaud.command.resuming import begin
+    from skaud.command.running import compute
 
     journal = Journal(journal_path(output))
     n_failed, nothing = 0, False
     try:
-        begin(journal, output, work.about, options.resume, options.overwrite)
+        begin(journal, output, about, options.resume, options.overwrite)
         try:
-            n_failed = compute(work, journal)
+            n_failed = compute(options, work, search, journal)
         except Interrupted as error:
             error.remedy = "go on with --resume"
             raise
@@ -144,33 +153,36 @@ def _nothing_found(options: argparse.Namespace, search: Any) -> str:
 
 def _export(journal: Any, output: Path, search: Any) -> int:
     """Write the rows of the journal, those of files that were not named first; return how many of those named."""
-    import numpy as np
-
-    from skaud.command.export import Table, export
+    from skaud.command.export import Rows, Table, export
     from skaud.command.resuming import row_path
 
     place = {identity: i for i, identity in enumerate(search.files)}
-    rows = [(identity, row) for identity, row in journal.rows() if row.features is not None]
-    rows.sort(key=lambda pair: place.get(pair[0], -1))
-    if not rows:
+    done = sorted(journal.done(), key=lambda own: place.get(own[1], -1))
+    if not done:
         return 0
+    names = list(dict.fromkeys(name for _, _, columns in done for name in columns))
+
+    def rows() -> Iterator[Rows]:
+        for begin in range(0, len(done), EXPORTED_AT_ONCE):
+            own = list(journal.rows_of([number for number, _, _ in done[begin : begin + EXPORTED_AT_ONCE]]))
+            yield Rows(
+                [row_path(row.name, identity, identity in place) for identity, row in own],
+                {name: [row.columns.get(name, "") for _, row in own] for name in names},
+                [row.features for _, row in own],
+            )
+
     about = journal.about
-    names = list(dict.fromkeys(name for _, row in rows for name in row.columns))
     table = Table(
-        paths=[row_path(row.name, identity, identity in place) for identity, row in rows],
-        columns={name: [row.columns.get(name, "") for _, row in rows] for name in names},
-        features=np.stack([row.features for _, row in rows]),
-        feature_names=about["features"],
-        about={**about["parameters"], "fingerprint": about["fingerprint"]},
+        about["features"], about["dtype"], names, {**about["parameters"], "fingerprint": about["fingerprint"]}
     )
     exported = journal.exported
 
     def announce(fresh: str) -> None:
         journal.exported = [*exported, fresh]  # killed now, the output is the old one or the new one
 
-    export(output, table, announce)
+    export(output, table, rows(), announce)
     journal.exported = journal.exported[-1:]
-    return sum(identity in place for identity, _ in rows)
+    return sum(identity in place for _, identity, _ in done)
 
 
 def _sum_up(options: argparse.Namespace, output: Path, search: Any, n_rows: int, journal: Any) -> None:

@@ -5,7 +5,7 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -23,6 +23,7 @@ _TABLES = (
     " columns TEXT NOT NULL, features BLOB, checksum BLOB NOT NULL)",
 )
 _DAMAGED = (sqlite3.DatabaseError, UnicodeError)  # the latter where even the message has damaged names
+_READ_AT_ONCE = 500  # rows; SQLite takes 999 numbers in a query
 _COMMIT_S = 0.25  # at most so much work is lost by a run that is killed
 _LOCK_S = 1.0  # how long another run is waited for
 _RETRY_S = 0.05  # between two attempts, at most
@@ -50,6 +51,10 @@ class Row:
     columns: dict[str, str] = field(default_factory=dict)  # of the manifest
     features: np.ndarray | None = None
 
+    def with_features(self, features: np.ndarray) -> "Row":
+        """The row, with features."""
+        return Row(self.name, self.stamp, self.content, self.columns, features)
+
 
 def journal_path(output: Path) -> Path:
     """Where the journal of an output is."""
@@ -70,6 +75,7 @@ class Journal:
         _check_ours(path)
         self._committed_s = time.monotonic()
         self._about_hash: bytes | None = None
+        self._format: tuple[np.dtype, int] | None = None
         while True:
             self._connection = sqlite3.connect(path, timeout=0.0, isolation_level=None)
             try:
@@ -141,10 +147,10 @@ class Journal:
 
     def begin_anew(self, about: dict[str, Any]) -> None:
         """Forget the features of all files, not the files, and begin with something else."""
-        rows = list(self.rows())
+        rows = [(identity, replace(row, features=None)) for identity, row in self.rows()]
         self._set("about", about)
         for identity, row in rows:
-            self.put(identity, replace(row, features=None))
+            self.put(identity, row)
         self.commit()
 
     def _get(self, key: str) -> Any:
@@ -159,25 +165,43 @@ class Journal:
     def _set(self, key: str, value: Any) -> None:
         text = json.dumps(value)
         self._connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?, ?)", (key, text, _checksum(key, text)))
-        self._about_hash = None
+        self._about_hash = self._format = None
 
     # --- rows ---
 
     def rows(self) -> Iterator[tuple[bytes, Row]]:
         """Identity, the absolute path without links, and row of every file, in the order in which they first came."""
-        dtype, n_features = self._row_format()
-        for number, identity, name, *stamp, content, columns, features, checksum in self._select(
-            "SELECT * FROM files ORDER BY number"
+        return self.rows_of([number for (number,) in self._select("SELECT number FROM files ORDER BY number")])
+
+    def done(self) -> Iterator[tuple[int, bytes, list[str]]]:
+        """Number, identity and names of the columns of every file that has features, which are not read."""
+        for number, identity, columns in self._select(
+            "SELECT number, identity, columns FROM files WHERE features IS NOT NULL ORDER BY number"
         ):
-            if checksum != self._row_checksum(identity, name, *stamp, content, columns, features):
-                raise self._explain(sqlite3.DatabaseError(f"a wrong checksum of file {number}"))
-            row = Row(name, Stamp(*stamp), content, json.loads(columns))
-            if features is not None:
-                array = np.frombuffer(features, dtype)
-                if len(array) != n_features:
-                    raise self._explain(sqlite3.DatabaseError(f"{len(array)} features of file {number}"))
-                row = replace(row, features=array)
-            yield identity, row
+            yield number, identity, list(json.loads(columns))
+
+    def rows_of(self, numbers: Sequence[int]) -> Iterator[tuple[bytes, Row]]:
+        """Identity and row of files by number, of which few are held at a time."""
+        for begin in range(0, len(numbers), _READ_AT_ONCE):
+            some = numbers[begin : begin + _READ_AT_ONCE]
+            found = self._select(f"SELECT * FROM files WHERE number IN ({','.join('?' * len(some))})", *some)
+            by_number = {row[0]: row for row in found}
+            for number in some:
+                if number in by_number:  # else it was dropped since
+                    yield self._checked(*by_number[number])
+
+    def _checked(
+        self, number: int, identity: bytes, name: bytes, size: int, modified_ns: int, changed_ns: int,
+        content: bytes, columns: str, features: bytes | None, checksum: bytes,
+    ) -> tuple[bytes, Row]:  # fmt: skip
+        dtype, n_features = self._row_format()
+        stamp = Stamp(size, modified_ns, changed_ns)
+        if checksum != self._row_checksum(identity, name, *stamp, content, columns, features):
+            raise self._explain(sqlite3.DatabaseError(f"a wrong checksum of file {number}"))
+        array = None if features is None else np.frombuffer(features, dtype)
+        if array is not None and len(array) != n_features:
+            raise self._explain(sqlite3.DatabaseError(f"{len(array)} features of file {number}"))
+        return identity, Row(name, stamp, content, json.loads(columns), array)
 
     def put(self, identity: bytes, row: Row) -> None:
         """Keep a row, in place of an earlier one of the file; written to the disk within a moment."""
@@ -203,10 +227,12 @@ class Journal:
         self._connection.execute("DELETE FROM files WHERE identity = ?", (identity,))
 
     def _row_format(self) -> tuple[np.dtype, int]:
-        about = self.about
-        if about is None:
-            raise self._explain(sqlite3.DatabaseError("it does not say what its rows are"))
-        return np.dtype(about["dtype"]).newbyteorder("<"), len(about["features"])
+        if self._format is None:
+            about = self.about
+            if about is None:
+                raise self._explain(sqlite3.DatabaseError("it does not say what its rows are"))
+            self._format = np.dtype(about["dtype"]).newbyteorder("<"), len(about["features"])
+        return self._format
 
     def _row_checksum(self, *values: Any) -> bytes:
         """Of a row, and of what it was made with: rows of two runs cannot be mixed."""

@@ -60,8 +60,7 @@ def to_do(journal: Journal, search: Search) -> Iterator[tuple[bytes, File]]:
     """Files without a row that holds, by identity: those that the journal alone knows first, then those named now."""
     done = set()
     named = search.files
-    rows = list(journal.rows())
-    for identity, row in rows:
+    for identity, row in journal.rows():
         file = named.get(identity) or File(os.fsdecode(row.name), row.columns)
         if row.features is not None:
             try:

@@ -2,14 +2,10 @@
 
 import contextlib
 import os
-import re
 import sys
 import textwrap
-import threading
 import unicodedata
-import warnings
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 # Controls, formats such as marks of writing direction, lone surrogates, and separators of lines.
@@ -53,7 +49,7 @@ def printable(text: str) -> str:
 
 
 class Notes:
-    """What is noticed of files, from any thread: of every kind the first file is said, and at the end how many more.
+    """What is noticed of files: of every kind the first file is said, and at the end how many more.
 
     quiet : bool, whether what is in order is not said
     """
@@ -62,42 +58,19 @@ class Notes:
         self._quiet = quiet
         self._counts: Counter[str] = Counter()
         self._firsts: dict[str, str] = {}
-        self._lock = threading.Lock()
-        self._thread = threading.local()
 
     def add(self, kind: str, name: str, text: str) -> None:
         """Note something of a file; of kind "" it is said of every file."""
         if kind == "mono" and self._quiet:
             return
-        with self._lock:
-            self._counts[kind] += 1
-            if kind and self._counts[kind] > 1:
-                return
-            self._firsts[kind] = text
-            say(f"{name}: {text}")
+        self._counts[kind] += 1
+        if kind and self._counts[kind] > 1:
+            return
+        self._firsts[kind] = text
+        say(f"{name}: {text}")
 
     def end(self) -> None:
         """Say how many files were like the first of their kind."""
         for kind, n in self._counts.items():
             if kind and n > 1:
                 say(f"... and {n - 1} more: {textwrap.shorten(self._firsts[kind], 80, placeholder=' ...')}")
-
-    @contextlib.contextmanager
-    def catching_warnings(self) -> Iterator[None]:
-        """Note Python's warnings, as of the file that the thread they come from is `about`."""
-
-        def show(message: Warning | str, category: type[Warning], *more: Any) -> None:
-            text = str(message).replace("X[0]", "its sound").replace("skaud.audio.set_level", "--level-db-spl")
-            # Warnings of one kind differ in their numbers.
-            self.add(
-                f"{category.__name__} {re.sub(r'[-+0-9.e]+', '', text)}", self._thread.__dict__.get("name", "?"), text
-            )
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("always", UserWarning)
-            warnings.showwarning = show  # type: ignore[assignment]
-            yield
-
-    def about(self, name: str) -> None:
-        """Say which file this thread is at."""
-        self._thread.name = name

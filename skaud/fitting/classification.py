@@ -7,8 +7,6 @@ import numpy as np
 from scipy import optimize
 from scipy.special import log_softmax
 from sklearn.exceptions import DataConversionWarning
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils.multiclass import check_classification_targets
 
 from skaud._types import Features, Targets
 from skaud._warnings import warn_caller
@@ -32,6 +30,8 @@ class Labels:
                 "learn requires y to be passed, but the target y is None; pass "
                 + ("a label a clip, or an array of a label a frame for each." if a_frame else "a label a clip.")
             )
+        from sklearn.utils.multiclass import check_classification_targets  # when first needed: it loads much
+
         is_list = isinstance(y, (list, tuple))
         y = list(y if is_list else np.asarray(y))
         if y and all(np.shape(label) == (1,) for label in y) and not (is_list and a_frame):
@@ -118,6 +118,8 @@ class SoftmaxObjective:
 
     def begin(self, indices: np.ndarray) -> np.ndarray:
         """Standardise features by those of some clips; the parameters' vector to start from."""
+        from sklearn.preprocessing import StandardScaler
+
         u = self.parameters.start()
         self._design(u)
         scaler = StandardScaler()

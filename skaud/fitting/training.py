@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from skaud.fitting.classification import Labels, SoftmaxObjective
@@ -83,6 +82,8 @@ def _split_off(
     labels: Labels, validation_fraction: float, random_state: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices of clips to train on and of those held out: as many of each class, if labels are a clip each."""
+    from sklearn.model_selection import train_test_split  # when first needed: it loads much
+
     counted = labels.counted()
     n_signals = len(counted)
     n_held_out = int(np.ceil(validation_fraction * n_signals))

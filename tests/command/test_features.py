@@ -1,3 +1,4 @@
+import csv
 import io
 import os
 import signal
@@ -8,9 +9,10 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
-from runs import FORMATS, n_rows_kept, read, skaud_features
+from runs import FORMATS, make_sounds, n_rows_kept, read, skaud_features
 
 from skaud import CARFAC, audio, recipes
 from skaud.command import computing, export
@@ -310,6 +312,51 @@ def test_every_model_of_the_registry_can_be_made():
         model = make_model(make_parser().parse_args(["features", "x", "-o", "y.csv", "--model", name]))
         fit(model, None)
         assert len(model.get_feature_names_out())
+
+
+# What it costs
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_run_loads_nothing_that_it_does_not_use(sounds, tmp_path, suffix):
+    """Half of the time to start, and 100 MB, that scikit-learn's imports would take."""
+    code = (
+        "import sys; from skaud.command import main; "
+        f"status = main(['features', {str(sounds)!r}, '-o', {str(tmp_path / f'x.{suffix}')!r}]); "
+        "heavy = ['pandas.core', 'scipy.stats._stats_py', 'scipy.optimize._minimize', 'sklearn.metrics', "
+        "'sklearn.linear_model', 'sklearn.model_selection', 'matplotlib', 'dask', 'ray']; "
+        "print(status, [name for name in heavy if name in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split(maxsplit=1) == ["0", "[]\n"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_csv_has_the_digits_that_pandas_would_write(dtype, tmp_path):
+    random = np.random.default_rng(0)
+    features = (random.standard_normal((50, 20)) * 10.0 ** random.integers(-30, 30, (50, 20))).astype(dtype)
+    features[0, :4] = [0, 1, -2, 1e-45]
+    names = [f"x{k}" for k in range(20)]
+    rows = export.Rows([f'a"{i},b' for i in range(50)], {"label": ["=1"] * 50}, list(features))
+    table = export.Table(names, dtype, ["label"], {})
+    export.export(tmp_path / "x.csv", table, iter([rows]), lambda fresh: None)
+    frame = pd.DataFrame(features, columns=names)
+    frame.insert(0, "path", rows.paths)
+    frame.insert(1, "label", ["'=1"] * 50)
+    wanted = frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    assert (tmp_path / "x.csv").read_text() == wanted
+
+
+def test_files_of_a_batch_have_the_rows_that_each_has_alone(tmp_path, monkeypatch):
+    folder = make_sounds(tmp_path / "in", 40, duration_s=0.05)
+    soundfile.write(folder / "007.wav", np.full(400, 1e30), 8000, subtype="FLOAT")  # that no model takes
+    (folder / "011.wav").write_text("no sound")
+    assert skaud_features(folder, "-o", tmp_path / "x.npz", "--jobs", 1) == 1
+    monkeypatch.setattr("skaud.command.running.MOST_FILES", 1)
+    assert skaud_features(folder, "-o", tmp_path / "y.npz", "--jobs", 1) == 1
+    paths, _, features = read(tmp_path / "x.npz")
+    assert len(paths) == 38
+    np.testing.assert_array_equal(features, read(tmp_path / "y.npz")[2])
 
 
 # Recipes

@@ -1,0 +1,58 @@
+"""What `skaud features` costs: python -m pytest tests/benchmarks/test_features.py.
+
+Seconds are of the processor, of processes of their own with kernels compiled; on the digits of ../shared/data.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+AUDIO = Path(__file__).parents[3] / "shared" / "data" / "digits" / "audio"
+THREADS = {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+# What cannot be saved: every file read, and the kernel run over it.
+FLOOR = """
+import sys, time
+from pathlib import Path
+from skaud import CARFAC, audio
+from skaud.engines.engine import respond
+model = CARFAC(8000).fit()
+model.transform([audio.read(next(Path(sys.argv[1]).rglob("*.flac"))).samples])
+begin = time.process_time()
+for path in Path(sys.argv[1]).rglob("*.flac"):
+    respond(model.engine_, audio.read(path).samples[None, None], ("nap",), model.frame_samples())
+print(time.process_time() - begin)
+"""
+
+
+def cpu_s(*words):
+    """Seconds of the processor that a process takes, and its largest memory in MB."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(words, check=True, capture_output=True, env=os.environ | THREADS)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def features(source, output, *words):
+    return (sys.executable, "-m", "skaud", "features", str(source), "-o", str(output), "--overwrite", *words)
+
+
+@pytest.mark.skipif(not AUDIO.is_dir(), reason=f"needs {AUDIO}")
+def test_short_files(record, tmp_path):
+    run = ("--jobs", "1", "--sample-rate", "8000")
+    one = next(AUDIO.rglob("*.flac"))
+    start, floor, imports = [], [], []
+    for _ in range(3):
+        start.append(cpu_s(*features(one, tmp_path / "x.npz", *run)))
+        imports.append(cpu_s(sys.executable, "-c", "import sklearn.base, numba"))
+        said = subprocess.run([sys.executable, "-c", FLOOR, str(AUDIO)], check=True, capture_output=True, text=True,
+                              env=os.environ | THREADS)  # fmt: skip
+        floor.append(float(said.stdout))
+    for suffix in ("npz", "csv", "parquet"):
+        whole = min(cpu_s(*features(AUDIO, tmp_path / f"x.{suffix}", *run)) for _ in range(3)) - min(start)
+        record(f"3000 files to {suffix}, over reading them and the kernel", whole / min(floor), "", "<= 1.3")
+    record("start-up, with one file", min(start), "s", "< 0.8")
+    record("start-up, over importing scikit-learn and numba", min(start) / min(imports), "", "< 1")

@@ -1,0 +1,75 @@
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from skaud.command.lazily import imported_lazily
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package that says when it is loaded, with a module below it."""
+    folder = tmp_path / "slow_package"
+    folder.mkdir()
+    (folder / "__init__.py").write_text(
+        "import sys, time\nsys.loaded_slow_package = getattr(sys, 'loaded_slow_package', 0) + 1\ntime.sleep(0.1)\n"
+        "from slow_package import below\nvalue = 7\n"
+    )
+    (folder / "below.py").write_text("import slow_package\nother = 8\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "loaded_slow_package", 0, raising=False)
+    yield
+    for name in [name for name in sys.modules if name.startswith("slow_package")]:
+        del sys.modules[name]
+
+
+def test_a_module_is_loaded_when_something_of_it_is_asked_for(package):
+    with imported_lazily(["slow_package"]):
+        import slow_package
+    assert sys.loaded_slow_package == 0
+    assert slow_package.value == 7
+    assert slow_package.below.other == 8
+    with pytest.raises(AttributeError, match="nothing"):
+        slow_package.nothing  # noqa: B018
+    assert sys.loaded_slow_package == 1
+    assert not hasattr(slow_package, "__getattr__")
+
+
+@pytest.mark.parametrize("statement", ["from slow_package import value", "from slow_package.below import other"])
+def test_a_name_of_it_or_a_module_below_it_loads_it(package, statement):
+    with imported_lazily(["slow_package"]):
+        import slow_package
+
+        exec(statement)
+    assert sys.loaded_slow_package == 1
+    assert slow_package.__path__
+
+
+def test_threads_that_ask_at_once_find_it_whole(package):
+    with imported_lazily(["slow_package"]):
+        import slow_package
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(slow_package.value)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [7] * 8
+    assert sys.loaded_slow_package == 1
+
+
+def test_what_was_not_loaded_works_when_it_is_used_later():
+    code = (
+        "import sys; from skaud.command.lazily import imported_lazily\n"
+        "with imported_lazily():\n    import sklearn.base\n"
+        "assert 'pandas.core' not in sys.modules\n"
+        "import pandas as pd, numpy as np\n"
+        "from sklearn.preprocessing import StandardScaler\n"
+        "from scipy import optimize, stats\n"
+        "frame = pd.DataFrame({'a': [0.0, 2.0]})\n"
+        "print(StandardScaler().set_output(transform='pandas').fit_transform(frame)['a'].tolist(),"
+        " round(stats.norm.cdf(0.0), 3), round(optimize.brentq(lambda x: x - 1, 0, 3), 3))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[-1.0, 1.0] 0.5 1.0\n"
