@@ -30,6 +30,8 @@ _HOME = {
     "LateralInhibition": "skaud.stages.cochlear",
     "LeakyIntegrator": "skaud.stages.cochlear",
     "PowerLawCompression": "skaud.stages.cochlear",
+    "Pitchogram": "skaud.stages.auditory_image",
+    "StabilizedAuditoryImage": "skaud.stages.auditory_image",
     "LogCompression": "skaud.frames.compression",
     "PowerCompression": "skaud.frames.compression",
     "FeaturePipeline": "skaud.recipes.pipeline",
@@ -85,6 +87,8 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.recipes.pipeline import FeaturePipeline as FeaturePipeline
     from skaud.sound import Sound as Sound
     from skaud.stages.adaptation import AdaptationLoops as AdaptationLoops
+    from skaud.stages.auditory_image import Pitchogram as Pitchogram
+    from skaud.stages.auditory_image import StabilizedAuditoryImage as StabilizedAuditoryImage
     from skaud.stages.cochlear import CochlearFilterbank as CochlearFilterbank
     from skaud.stages.cochlear import LateralInhibition as LateralInhibition
     from skaud.stages.cochlear import LeakyIntegrator as LeakyIntegrator

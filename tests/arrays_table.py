@@ -63,6 +63,8 @@ MODELS = {
     "LateralInhibition": (lambda: skaud.LateralInhibition(), SPECTRA, None),
     "LeakyIntegrator": (lambda: skaud.LeakyIntegrator(), SPECTRA, None),
     "CorticalSTRF": (lambda: skaud.CorticalSTRF(**STRFS), SPECTRA, None),
+    "StabilizedAuditoryImage": (lambda: skaud.StabilizedAuditoryImage(8000, max_lag_s=0.004), CHANNELS, None),
+    "Pitchogram": (lambda: skaud.Pitchogram(8000, max_lag_s=0.004), CHANNELS, None),
     "LogCompression": (lambda: skaud.LogCompression(), CHANNELS, None),
     "PowerCompression": (lambda: skaud.PowerCompression(), CHANNELS, None),
     "CepstralCoefficients": (lambda: skaud.CepstralCoefficients(2), CHANNELS, None),

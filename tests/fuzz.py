@@ -24,6 +24,7 @@ SOUND_STAGES = ("HeadphoneFilter", "MiddleEarFilter", "GammatoneFilterbank", "Co
 CHANNEL_STAGES = ("HairCellEnvelope", "AdaptationLoops", "ModulationFilterbank")
 CHANNEL_STAGES += ("Compression", "AdaptationHighPass", "ModulationBandpass")
 RESPONSE_STAGES = ("PowerLawCompression", "LateralInhibition", "LeakyIntegrator", "CorticalSTRF")
+RESPONSE_STAGES += ("StabilizedAuditoryImage", "Pitchogram")
 IHC_STYLES = ("two_cap", "one_cap", "just_hwr", "two_cap_with_syn")
 FRAME_STEPS = ("LogCompression", "PowerCompression", "CepstralCoefficients", "Deltas", "ModulationSpectrum")
 FRAME_STEPS += ("TemporalPooling",)
@@ -53,6 +54,7 @@ NONE_STANDS_FOR: dict[str, Any] = {
     "middle_ear_gains_db": [0.0] * len(skaud.MiddleEarFilter().fit().frequencies_hz_),
     "scales_cycles_per_octave": [0.5] * 40,
     "rates_hz": [4.0] * 40,
+    "channel_frequencies_hz": [50.0 * 1.2**k for k in range(20)],
 }
 PAIRS = ({"frequencies_hz", "gains_db"}, {"scales_cycles_per_octave", "rates_hz"})
 NO_NUMBERS = ("", "1", b"1", True, None, [], [[]], [[1.0], [2.0, 3.0]], {}, {1, 2}, 1j, "nan", (None,), object())

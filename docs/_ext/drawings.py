@@ -21,6 +21,16 @@ DIAGRAMS = {
             ("NAP", "output", False),
         ]
     ],
+    "auditory_images": [
+        [
+            ("NAP", "of any model,\nfull rate", False),
+            ("windows,\nstrongest\nsample", "trigger_window_s", True),
+            ("blending\nby strength", "min_lag_s\nmax_lag_s", True),
+            ("images", "frame_length", False),
+            ("mean over\nchannels", "Pitchogram\nchannel_frequencies_hz", False),
+            ("log lag", "lags_per_octave\nlog_offset_s", False),
+        ]
+    ],
     "osses2021": [
         [
             ("sound", "pascals", False),

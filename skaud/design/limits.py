@@ -11,6 +11,9 @@ MOST_OCTAVES = 40  # of modulation filters: the published ones are 6
 MOST_SEGMENTS = 100_000  # of a signal, over which frames are pooled
 SLOWEST_UPDATE = 1_000_000  # samples from one update of a gain control to the next, half a minute
 LONGEST_FRAME = 1 << 40  # samples, months
+LONGEST_LAG = 20_000  # samples: 0.9 s at 22.05 kHz
+LONGEST_WINDOW = 100_000  # samples of a window of triggers
+MOST_PITCHES = 10_000
 LONGEST_PERIOD = 1_000_000  # samples from one frame of a leaky integration to the next
 
 

@@ -1,6 +1,7 @@
 """Plots, as display objects in scikit-learn's manner."""
 
 from skaud.display.audiogram import AudiogramDisplay
+from skaud.display.auditory_image import AuditoryImageDisplay, PitchogramDisplay
 from skaud.display.cochleagram import CochleagramDisplay
 from skaud.display.modulation import ModulationDisplay
 from skaud.display.ohc_health import OHCHealthDisplay
@@ -9,9 +10,11 @@ from skaud.display.strf import STRFDisplay
 
 __all__ = [
     "AudiogramDisplay",
+    "AuditoryImageDisplay",
     "CochleagramDisplay",
     "ModulationDisplay",
     "OHCHealthDisplay",
+    "PitchogramDisplay",
     "STRFDisplay",
     "StagesDisplay",
 ]

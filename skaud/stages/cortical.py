@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,17 +10,15 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skaud._fitted import as_fitted
 from skaud._types import Seed
 from skaud.design import cortical as design
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.design.limits import MOST_STRFS, check_size
 from skaud.engines.cortical import Cortical, STRFs
 from skaud.fitting.movable import Bounds, Parameters
-from skaud.pooling.statistics import pooled_names
 from skaud.pooling.temporal import Pooling
-from skaud.stages.cochlear import ResponseStage
 from skaud.stages.cochlear_checks import as_numbers
+from skaud.stages.named import NamedStage
 
 RESPONSES = ("real", "magnitude", "complex")
 SMALLEST_SCALE = 0.05  # cycles/octave, half of what 128 channels resolve: next to nothing passes a filter below
@@ -31,7 +28,7 @@ FINEST_SHARE = 3 / 8  # cycles a channel: at half a cycle, ripples up and down a
 HELD_AT_ONCE = 1024  # frames of all filters, to be pooled
 
 
-class CorticalSTRF(ResponseStage):
+class CorticalSTRF(NamedStage):
     r"""Spectrotemporal receptive fields: filters for the ripples of a spectrogram.
 
     Every filter has a scale, the density of ripples over frequency, and a rate, their speed over time, whose sign is
@@ -186,28 +183,6 @@ class CorticalSTRF(ResponseStage):
             "scales_cycles_per_octave": (SMALLEST_SCALE, self.channels_per_octave / 2),
             "rates_hz": (np.minimum(slowest, fastest), np.maximum(slowest, fastest)),
         }
-
-    @as_fitted
-    def get_feature_names_out(self, input_features: Sequence[str] | np.ndarray | None = None) -> np.ndarray:
-        """Names of the features.
-
-        Parameters
-        ----------
-        input_features : sequence of str, default=None
-            Names of the channels of X.
-
-        Returns
-        -------
-        ndarray of str
-            Such as ``cortical_rate+4.0_scale2.00_nap_1055hz``.
-        """
-        n_ears, n_channels = self.n_ears_in_ or 1, self.n_channels_in_
-        if input_features is None or len(input_features) != n_ears * n_channels:
-            return super().get_feature_names_out(input_features)
-        given = [str(name) for name in input_features]  # which tell the ear, where there are several
-        ears = [given[i : i + n_channels] for i in range(0, len(given), n_channels)]
-        channels = [f"{self.output}_{name}" for names in ears for name in self.names_after(names)]
-        return np.asarray(channels, dtype=object) if self.pooling is None else pooled_names(channels, *self._pooling())
 
     def names_after(self, names: list[str]) -> list[str]:
         strfs = strf_names(self.scales_cycles_per_octave_, self.rates_hz_)

@@ -14,14 +14,18 @@ from skaud import (
     CorticalSTRF,
     LateralInhibition,
     LeakyIntegrator,
+    Pitchogram,
     PowerLawCompression,
     Sound,
+    StabilizedAuditoryImage,
     TemporalPooling,
     audio,
 )
 from skaud.testing import dot_test
 
 RANDOM = np.random.default_rng(8)
+RESPONSE_STAGES = [PowerLawCompression(), LateralInhibition(), LeakyIntegrator(), CorticalSTRF(8)]
+RESPONSE_STAGES += [StabilizedAuditoryImage(), Pitchogram()]
 ALPHA = RANDOM.uniform(0.5, 1.1, 129)
 STAGES = make_pipeline(
     CochlearFilterbank(dtype="float64"),
@@ -132,9 +136,7 @@ def test_bad_responses_are_named():
         stage.transform(np.full((1, 5, 10), np.nan))
 
 
-@pytest.mark.parametrize(
-    "stage", [PowerLawCompression(), LateralInhibition(), LeakyIntegrator(), CorticalSTRF(8)], ids=lambda s: str(s)[:12]
-)
+@pytest.mark.parametrize("stage", RESPONSE_STAGES, ids=lambda s: type(s).__name__)
 def test_rows_of_features_are_no_response(stage):
     wrong = error(ValueError, "X has shape (6, 71)", "n_samples", "pooling=None", "X[numpy.newaxis]")
     response = np.abs(RANDOM.standard_normal((6, 71, 80)))
@@ -169,12 +171,12 @@ def test_rows_of_features_of_other_libraries_are_no_response():
         estimator_checks.check_set_params,
     ],
 )
-@pytest.mark.parametrize("stage", [PowerLawCompression(), LateralInhibition(), LeakyIntegrator(), CorticalSTRF(8)])
+@pytest.mark.parametrize("stage", RESPONSE_STAGES, ids=lambda s: type(s).__name__)
 def test_what_scikit_learn_checks_without_an_array(stage, check):
     check(type(stage).__name__, stage)
 
 
-@pytest.mark.parametrize("stage", [PowerLawCompression(), LateralInhibition(), LeakyIntegrator(), CorticalSTRF(8)])
+@pytest.mark.parametrize("stage", RESPONSE_STAGES, ids=lambda s: type(s).__name__)
 def test_the_stages_say_that_they_take_three_axes(stage):
     tags = get_tags(stage).input_tags
     assert (tags.three_d_array, tags.two_d_array) == (True, False)
@@ -186,6 +188,8 @@ EVERY = [
     LateralInhibition((1, -0.9)),
     LeakyIntegrator(0.01),
     CorticalSTRF(8),
+    StabilizedAuditoryImage(1000, frame_length=0.02),
+    Pitchogram(1000, channel_frequencies_hz=50.0 * np.arange(1, 13)),
 ]
 every_stage = pytest.mark.parametrize("stage", EVERY, ids=lambda stage: type(stage).__name__)
 
