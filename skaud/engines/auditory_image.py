@@ -90,11 +90,11 @@ class AuditoryImage(Engine):
         n_before, end = n_done // hop, n_done + n
         images, sums = self._empty(len(rows), end // hop - n_before)
         joined = np.concatenate([state.history, rows[..., :n_heard]], axis=-1)
-        best, at = self._scratch()
+        best = np.empty(LANES, self.real)
         middle = min(n_done + n_heard, end)
         for source, origin, begin, stop in ((joined, n_done - n_heard, n_done, middle), (rows, n_done, middle, end)):
             own = (source, origin, begin, stop, hop, n_before)
-            kernels.run(*own, self.plan, state.images, images, sums, best, at)
+            kernels.run(*own, self.plan, state.images, images, sums, best)
         history = rows[..., n - n_heard :] if n >= n_heard else joined[..., joined.shape[-1] - n_heard :]
         frames = self._finish(images, sums)
         response = np.moveaxis(frames.reshape(*x.shape[:2], *frames.shape[1:]), 2, -1)
@@ -126,9 +126,9 @@ class AuditoryImage(Engine):
             kernels.average_cells_adjoint(own, self.cells.first, self.cells.begin, self.weights, sums_bar)
         source_bar, kept = np.zeros_like(source), np.empty((n_blends + 1, n_lags), self.dtype)
         chosen, image_bar = np.empty(n_blends, np.int64), np.empty(n_lags, self.dtype)
-        best, at = self._scratch()
+        best = np.empty(LANES, self.real)
         bars = (images_bar, sums_bar, source_bar)
-        kernels.run_adjoint(source, n_samples, tape.hop, self.plan, *bars, kept, chosen, image_bar, best, at)
+        kernels.run_adjoint(source, n_samples, tape.hop, self.plan, *bars, kept, chosen, image_bar, best)
         return np.ascontiguousarray(source_bar[..., n_heard:]).reshape(tape.x.shape), ()
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
@@ -143,9 +143,6 @@ class AuditoryImage(Engine):
 
     def _rows(self, x: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(x, self.dtype).reshape(x.shape[0] * x.shape[1], *x.shape[2:])
-
-    def _scratch(self) -> tuple[np.ndarray, np.ndarray]:
-        return np.empty(LANES, self.real), np.empty(LANES, np.int32)
 
     def _empty(self, n_rows: int, n_images: int) -> tuple[np.ndarray, np.ndarray]:
         """Room for images, or for sums over channels."""

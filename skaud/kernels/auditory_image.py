@@ -46,38 +46,53 @@ def blend_weight_adjoint(weight_bar, strength, floor, half):
 
 
 @loop
-def strongest(wave, window, n_window, best, at):
-    """First index where wave * window is largest, -1 where nothing is above 0; lanes find their own, then the best."""
+def strongest(wave, window, n_window, best):
+    """First index where wave * window is largest, -1 where nothing is above 0: how large, lane by lane, then where."""
     for l in range(LANES):
         best[l] = ZERO
-        at[l] = -1
-    n_whole = n_window // LANES
-    for k in range(n_whole):
-        x, w = pointer(wave, k * LANES), pointer(window, k * LANES)
+    begin = 0
+    while begin + 4 * LANES <= n_window:  # four at a time: else each waits for the one before to be stored
+        x, w = pointer(wave, begin), pointer(window, begin)
+        for l in range(LANES):
+            first, second = x[l].real * w[l], x[l + LANES].real * w[l + LANES]
+            third, fourth = x[l + 2 * LANES].real * w[l + 2 * LANES], x[l + 3 * LANES].real * w[l + 3 * LANES]
+            first, third = first if first > second else second, third if third > fourth else fourth
+            first = first if first > third else third
+            best[l] = first if first > best[l] else best[l]
+        begin += 4 * LANES
+    while begin + LANES <= n_window:
+        x, w = pointer(wave, begin), pointer(window, begin)
         for l in range(LANES):
             value = x[l].real * w[l]
-            larger = value > best[l]
-            best[l] = value if larger else best[l]
-            at[l] = np.int32(k) if larger else at[l]
-    x, w = pointer(wave, n_whole * LANES), pointer(window, n_whole * LANES)
-    for l in range(n_window - n_whole * LANES):
-        value = x[l].real * w[l]
-        if value > best[l]:
-            best[l], at[l] = value, n_whole
-    chosen, largest = -1, best[0]
-    for l in range(LANES):
-        i = at[l] * LANES + l
-        if at[l] >= 0 and (chosen < 0 or best[l] > largest or (best[l] == largest and i < chosen)):
-            chosen, largest = i, best[l]
-    return chosen
+            best[l] = value if value > best[l] else best[l]
+        begin += LANES
+    largest = best[0]
+    for l in range(1, LANES):
+        largest = best[l] if best[l] > largest else largest
+    for i in range(begin, n_window):
+        value = wave[i].real * window[i]
+        largest = value if value > largest else largest
+    if not largest > ZERO:
+        return -1
+    begin = 0
+    while begin + LANES <= n_window:
+        x, w, n_found = pointer(wave, begin), pointer(window, begin), np.int32(0)
+        for l in range(LANES):
+            n_found += np.int32(x[l].real * w[l] == largest)
+        if n_found:
+            break
+        begin += LANES
+    while wave[begin].real * window[begin] != largest:
+        begin += 1
+    return begin
 
 
 @loop
-def blend(wave, end, plan, image, best, at):
+def blend(wave, end, plan, image, best):
     """Blend what surrounds the trigger of the window that ends at `end` of wave into the image; where that was."""
     window, n_lags = pointer(plan.window, 0), plan.n_lags
     begin = end - plan.last_lag - len(plan.window)
-    chosen = strongest(pointer(wave, begin), window, len(plan.window), best, at)
+    chosen = strongest(pointer(wave, begin), window, len(plan.window), best)
     triggered = begin + (chosen if chosen >= 0 else plan.middle)
     # In silence the window's middle triggers, as strongly as a wave of ones.
     strength = wave[triggered] * window[chosen] if chosen >= 0 else window[plan.middle] + ZERO * wave[triggered]
@@ -95,7 +110,7 @@ def next_multiple(period, after):
 
 
 @kernel
-def run(source, origin, begin, end, hop, n_before, plan, buffers, images, sums, best, at):
+def run(source, origin, begin, end, hop, n_before, plan, buffers, images, sums, best):
     """Go through the windows and images that end in (begin, end], samples of the stream.
 
     source (n_rows, n_channels, n) has its samples from `origin` on; buffers (n_rows, n_channels, n_lags) are the images
@@ -104,7 +119,7 @@ def run(source, origin, begin, end, hop, n_before, plan, buffers, images, sums, 
     """
     n_rows, n_channels, n_source = source.shape
     n_lags, n_images = plan.n_lags, max(images.shape[1], sums.shape[1])
-    best, at = pointer(best, 0), pointer(at, 0)
+    best = pointer(best, 0)
     for row in range(n_rows):
         for c in range(n_channels):
             wave = pointer(source, (row * n_channels + c) * n_source)
@@ -112,7 +127,7 @@ def run(source, origin, begin, end, hop, n_before, plan, buffers, images, sums, 
             time = min(next_multiple(plan.step, begin), next_multiple(hop, begin))
             while time <= end:
                 if time % plan.step == 0:
-                    blend(wave, time - origin, plan, image, best, at)
+                    blend(wave, time - origin, plan, image, best)
                 if time % hop == 0:
                     i = time // hop - 1 - n_before
                     if len(images):
@@ -127,7 +142,7 @@ def run(source, origin, begin, end, hop, n_before, plan, buffers, images, sums, 
 
 
 @kernel
-def run_adjoint(source, n_samples, hop, plan, images_bar, sums_bar, source_bar, kept, chosen, image_bar, best, at):
+def run_adjoint(source, n_samples, hop, plan, images_bar, sums_bar, source_bar, kept, chosen, image_bar, best):
     """Adjoint of `run` over a whole clip: adds to source_bar, where source has plan's `n_heard` zeros in front.
 
     Triggers stay where they are. kept (n_windows, n_lags) and chosen (n_windows,) are room for the images before every
@@ -137,7 +152,7 @@ def run_adjoint(source, n_samples, hop, plan, images_bar, sums_bar, source_bar, 
     n_lags, n_window, origin = plan.n_lags, len(plan.window), n_samples - n_source
     n_images, n_blends = n_samples // hop, n_samples // plan.step
     floor, half = plan.weighting[0], plan.weighting[1]
-    window, bar, best, at = pointer(plan.window, 0), pointer(image_bar, 0), pointer(best, 0), pointer(at, 0)
+    window, bar, best = pointer(plan.window, 0), pointer(image_bar, 0), pointer(best, 0)
     for row in range(n_rows):
         for c in range(n_channels):
             wave = pointer(source, (row * n_channels + c) * n_source)
@@ -148,7 +163,7 @@ def run_adjoint(source, n_samples, hop, plan, images_bar, sums_bar, source_bar, 
                 after = pointer(kept, (k + 1) * n_lags)
                 for l in range(n_lags):
                     after[l] = kept[k, l]
-                chosen[k] = blend(wave, (k + 1) * plan.step - origin, plan, after, best, at)
+                chosen[k] = blend(wave, (k + 1) * plan.step - origin, plan, after, best)
             for l in range(n_lags):
                 bar[l] = ZERO
             i, k = n_images - 1, n_blends - 1

@@ -130,7 +130,7 @@ class StabilizedAuditoryImage(NamedStage, ImageStage):
     >>> image = StabilizedAuditoryImage(min_lag_s=0.001, max_lag_s=0.009)
     >>> images = make_pipeline(CARFAC(pooling=None, frame_length=None), image).fit_transform(X)[0]
     >>> images.shape  # (n_channels, n_lags, n_images)
-    (71, 177, 9)
+    (71, 177, 10)
     >>> print(f"{1000 * image.lags_s_[images[..., -1].sum(axis=0).argmax()]:.1f} ms")  # the period
     5.0 ms
     """
@@ -252,9 +252,9 @@ class Pitchogram(ImageStage):
     >>> pitches = Pitchogram(channel_frequencies_hz=carfac.pole_frequencies_hz_, max_lag_s=0.01)
     >>> frames = make_pipeline(carfac, pitches).fit_transform(X)[0]
     >>> frames.shape  # (n_lags, n_frames)
-    (73, 20)
+    (74, 20)
     >>> print(f"{1 / pitches.lags_s_[frames[:, -1].argmax()]:.0f} Hz")
-    150 Hz
+    148 Hz
     """
 
     _outputs = ("pitchogram",)

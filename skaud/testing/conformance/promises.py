@@ -23,7 +23,13 @@ MODELS: dict[str, dict[str, Any]] = {
 }
 STYLES = ("just_hwr", "one_cap", "two_cap", "two_cap_with_syn")
 LIMIT = 1e-12
-STAGES = {"GammatoneFilterbank": FEW, "ModulationFilterbank": {"low_hz": 500.0, "high_hz": 1000.0}}  # 5 channels
+SHORT = {"max_lag_s": 0.002, "trigger_window_s": 0.004, "frame_length": 0.003}
+STAGES = {
+    "GammatoneFilterbank": FEW,
+    "ModulationFilterbank": {"low_hz": 500.0, "high_hz": 1000.0},  # 5 channels
+    "StabilizedAuditoryImage": SHORT,
+    "Pitchogram": SHORT,
+}
 HEAR = ("HeadphoneFilter", "MiddleEarFilter", "GammatoneFilterbank", "CochlearFilterbank")  # stages that take sound
 
 
