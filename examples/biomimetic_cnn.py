@@ -61,7 +61,7 @@ class Size(NamedTuple):
 
 SIZES = {
     "smoke": Size(2, 2, 1, 2, batch=2),
-    "small": Size(240, 80, 10, 48),
+    "small": Size(100, 40, 4, 32),
     "medium": Size(900, 400, 20, 120),
     "overnight": Size(3600, 1800, 20, 240),
 }

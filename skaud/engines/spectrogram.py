@@ -1,11 +1,13 @@
 """The auditory spectrogram as an engine: cochlear filters, compression, lateral inhibition, leaky integration.
 
 Sound goes through in blocks that begin where they begin in every clip and every stream, and on the CPU a few channels
-at a time, so that memory holds little but what is asked for. The reverse run computes the forward one again.
+at a time, so that memory holds little but what is asked for. The reverse run computes the forward one again, of sounds
+that are too long to keep it.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from skaud.engines.spectrogram_layout import (
     OUTPUTS,
     SPECTROGRAM,
     Design,
+    Kept,
     SpectrogramState,
     SpectrogramTape,
     beside,
@@ -42,6 +45,7 @@ from skaud.kernels.leaky_integrator import (
 )
 
 FACTOR, SLOPE = "factor", "slope"  # of the integrator, beside its weights
+KEPT_BYTES = 300_000_000  # of a run that is recorded: what the reverse run else computes again
 
 
 class Spectrogram(Engine):
@@ -106,11 +110,16 @@ class Spectrogram(Engine):
 
     @memory_used_again()
     def _run_to_the_end(
-        self, x: Array, state: SpectrogramState, outputs: Sequence[str], frame_samples: int | None
+        self,
+        x: Array,
+        state: SpectrogramState,
+        outputs: Sequence[str],
+        frame_samples: int | None,
+        kept: Kept | None = None,
     ) -> Responses:
         n_samples = x.shape[-1]
         batches = self._batches(n_samples, is_first=state.n_done == 0)
-        responses, _ = self._run_batches(x, batches, state, outputs, None)
+        responses, _ = self._run_batches(x, batches, state, outputs, None, kept)
         for name, response in responses.items():
             if name == SPECTROGRAM:
                 n_frames = n_samples // self.design.period
@@ -129,6 +138,7 @@ class Spectrogram(Engine):
         state: SpectrogramState,
         outputs: Sequence[str],
         frame_samples: int | None,
+        kept: Kept | None = None,
     ) -> tuple[Responses, SpectrogramState]:
         """Run batches of blocks that x (n_rows, [n_channels,] n_samples) consists of; and the state."""
         xp, n_rows = array_namespace(x), x.shape[0]
@@ -140,7 +150,7 @@ class Spectrogram(Engine):
         with fourier.threads(self.n_threads) as map_in_order:
             for begin, block, end in batches:
                 new = piece(x, begin, end)
-                run = partial(self._respond, self._cochlea_of(new, past, block), stages, outputs, overlap)
+                run = partial(self._respond, self._cochlea_of(new, past, block), stages, outputs, overlap, begin, kept)
                 found = list(map_in_order(run, groups))
                 for name in outputs:
                     joined = join([own[name] for own in found], 1)
@@ -159,11 +169,20 @@ class Spectrogram(Engine):
         return responses, state._replace(past=past, level=level, frame=frame, n_done=state.n_done + x.shape[-1])
 
     def _respond(
-        self, cochlea: Callable, stages: Sequence[str], outputs: Sequence[str], overlap: int, group: slice
+        self,
+        cochlea: Callable,
+        stages: Sequence[str],
+        outputs: Sequence[str],
+        overlap: int,
+        begin: int,
+        kept: Kept | None,
+        group: slice,
     ) -> dict[str, Array]:
         """Responses (n_rows, n_channels, n_blocks, n_new) of some channels; of the spectrogram, sums of its periods."""
         channels = slice(group.start, group.stop + overlap)
-        found = self._forward(cochlea(channels), channels, stages)
+        found = self._forward(cochlea(channels), channels, stages, keep_log=kept is not None)
+        if kept is not None:
+            kept[begin, group.start] = found.copy()
         if SPECTROGRAM in stages:
             found[SPECTROGRAM] = weigh(found[INHIBITED], self._weights())
         if overlap and channels.stop < self.design.n_channels:  # the next group has it, too
@@ -187,7 +206,7 @@ class Spectrogram(Engine):
         if COMPRESSED in stages:
             assert self.design.compression is not None
             y = found["scaled"] = y if self.design.gain == 1 else y * self.design.gain
-            if keep_log:
+            if keep_log and not (self.design.compression == 1).all():  # else it takes no logarithm
                 found["log"] = log_magnitude(y)
             y = compress(y, self.design.compression[channels], found.get("log"))
         found[COMPRESSED] = y
@@ -199,7 +218,15 @@ class Spectrogram(Engine):
 
     def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, SpectrogramTape]:
         """Response to whole clips, and their tape."""
-        return self.whole(x, (output,), frame_samples)[output], SpectrogramTape(x, output, frame_samples)
+        kept: Kept | None = {} if self._can_keep(x, output) else None
+        response = self._run_to_the_end(self._rows(x), self.start(*x.shape[:2]), (output,), frame_samples, kept)
+        return response[output], SpectrogramTape(x, output, frame_samples, kept or {})
+
+    def _can_keep(self, x: Array, output: str) -> bool:
+        """Whether there are dear stages, and memory for what they return."""
+        n_bytes = 4 * prod(x.shape) * self.design.n_channels * np.dtype(self.dtype).itemsize
+        is_dear = self.design.filters is not None and COMPRESSED in self._stages((output,))
+        return is_dear and not is_foreign(x) and n_bytes <= KEPT_BYTES
 
     @memory_used_again()
     def pull_back(
@@ -230,9 +257,10 @@ class Spectrogram(Engine):
             for begin, block, end in batches:
                 new, own_bar = piece(rows, begin, end), piece(bar, begin // period, end // period)
                 cochlea, shape = self._cochlea_of(new, past, block), (n_rows, bar.shape[1], -1, block.n_new // period)
+                bar_of_blocks = xp.reshape(own_bar, shape)
                 run = partial(
-                    self._reverse, xp.reshape(own_bar, shape), cochlea, block, stages, overlap, "X" in wanted
-                )  # fmt: skip
+                    self._reverse, bar_of_blocks, cochlea, block, stages, overlap, begin, tape.kept, "X" in wanted
+                )
                 found = list(map_in_order(run, groups))
                 for channels, own, _ in found:
                     if COMPRESSED in own:
@@ -257,12 +285,14 @@ class Spectrogram(Engine):
         block: fourier.Block,
         stages: Sequence[str],
         overlap: int,
+        begin: int,
+        kept: Kept,
         for_x: bool,
         group: slice,
     ) -> tuple[slice, dict[str, Array], Array]:
         """Adjoint for some channels: these, bars of coefficients, and that of x or of its spectra."""
         channels = slice(group.start, group.stop + overlap)
-        forward = self._forward(cochlea(channels), channels, stages, keep_log=True)
+        forward = kept.get((begin, group.start)) or self._forward(cochlea(channels), channels, stages, keep_log=True)
         bars: dict[str, Array] = {}
         bar = bar[:, group if overlap else channels, ...]
         # spectrogram = leak(weigh(inhibited))
@@ -280,9 +310,8 @@ class Spectrogram(Engine):
         if COMPRESSED in stages:
             assert self.design.compression is not None
             exponents = self.design.compression[channels]
-            bar, bars[COMPRESSED] = compress_adjoint(
-                bar, forward["scaled"], forward["log"], forward[COMPRESSED], exponents
-            )
+            log = forward["log"] if "log" in forward else log_magnitude(forward["scaled"])
+            bar, bars[COMPRESSED] = compress_adjoint(bar, forward["scaled"], log, forward[COMPRESSED], exponents)
             bar = bar if self.design.gain == 1 else bar * self.design.gain
         # cochlea = filter_blocks(x_hat)
         if self.design.filters is not None and for_x:

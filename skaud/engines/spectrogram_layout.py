@@ -69,12 +69,16 @@ class SpectrogramState(NamedTuple):
         return self._replace(**{name: getattr(self, name)[rows] for name in arrays})
 
 
+Kept = dict[tuple[int, int], dict[str, Array]]  # responses by the first sample of a batch and its first channel
+
+
 class SpectrogramTape(NamedTuple):
-    """What the adjoint must know of a run."""
+    """What the adjoint must know of a run; it computes again what is not kept."""
 
     x: Array
     output: str
     frame_samples: int | None
+    kept: Kept
 
 
 def beside(array: Array, x: Array) -> Array:

@@ -5,6 +5,7 @@ import pytest
 from plain_biomimetic import STEP, spectrogram_outputs
 from scipy import signal
 
+from skaud.engines import spectrogram
 from skaud.engines.engine import respond, respond_in_blocks
 from skaud.engines.spectrogram import Spectrogram
 from skaud.engines.spectrogram_layout import OUTPUTS, Design, merge
@@ -166,6 +167,24 @@ def test_dot_test_of_everything_at_once(response, output, n_samples):
         reverse = (x_bar[0] * x_dot).sum() + alpha_bar @ alpha_dot + kernel_bar @ kernel_dot
         reverse += decay_bar[0] * decay_dot
         assert abs(forward - reverse) < 1e-12 * abs(forward), (forward, reverse)
+
+
+@pytest.mark.parametrize("alpha", [ALPHA, np.ones(N_CHANNELS)], ids=["compressed", "not compressed"])
+@pytest.mark.parametrize("output", ["compressed", "spectrogram"])
+def test_what_the_tape_keeps_changes_no_bit_and_long_sounds_keep_nothing(response, output, alpha, monkeypatch):
+    x = RANDOM.standard_normal((2, 1, 9000))
+    engine = make(response, alpha)
+    value, tape = engine.record(x, output, None)
+    monkeypatch.setattr(spectrogram, "KEPT_BYTES", 4 * x.size * N_CHANNELS * 8 - 1)
+    again, short_tape = engine.record(x, output, None)
+    assert len(tape.kept) > 3  # groups of channels
+    assert not short_tape.kept
+    np.testing.assert_array_equal(again, value)
+    bar = RANDOM.standard_normal(value.shape)
+    wanted = (*OUTPUTS, "X")
+    (x_bar, bars), (plain_x_bar, plain_bars) = (engine.pull_back(own, bar, wanted) for own in (tape, short_tape))
+    for own, plain in zip((x_bar, *bars), (plain_x_bar, *plain_bars)):
+        np.testing.assert_array_equal(own, plain)
 
 
 @pytest.mark.parametrize("n_samples", [1003, 60])
