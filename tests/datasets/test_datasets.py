@@ -11,7 +11,15 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
 
 from skaud import audio
-from skaud.datasets import VOWEL_TABLE, load_folder, make_am_noise, make_tone, make_tone_complex, make_vowels
+from skaud.datasets import (
+    VOWEL_TABLE,
+    load_folder,
+    make_am_noise,
+    make_tone,
+    make_tone_complex,
+    make_tone_in_noise,
+    make_vowels,
+)
 
 DIGITS = Path(__file__).parents[3] / "shared" / "data" / "digits"
 
@@ -125,6 +133,66 @@ def test_am_noise_has_its_level_and_repeats_with_its_seed():
     assert abs(np.corrcoef(x)[0, 1]) < 0.05
     noise = audio.add_noise(x[0], 0, "white", random_state=7) - x[0]
     assert abs(np.corrcoef(x[0], noise)[0, 1]) < 0.05
+
+
+def test_noise_of_a_band_has_nothing_beside_it_before_it_is_modulated():
+    x = samples(make_am_noise([0, 0], duration_s=4, sample_rate=8000, band_hz=(900, 1100), random_state=0))
+    for row in x:
+        frequency, amplitude = spectrum(row, 8000)
+        power = amplitude**2
+        inside = (frequency > 895) & (frequency < 1105)
+        assert power[inside].sum() > 0.9999 * power.sum()
+        halves = (
+            power[(frequency > 900) & (frequency < 1000)].sum(),
+            power[(frequency > 1000) & (frequency < 1100)].sum(),
+        )
+        assert 0.6 < halves[0] / halves[1] < 1.6
+
+
+def test_narrow_noise_fluctuates_as_gaussian_noise_does():
+    x = samples(make_am_noise(np.zeros(200), duration_s=1, sample_rate=8000, band_hz=(998.5, 1001.5), random_state=0))
+    envelope = np.abs(signal.hilbert(x))[:, 3900:4100:100]
+    # of levels that are each normalised, close to a Rayleigh distribution: mean square over squared mean is 4 / pi
+    assert np.mean(envelope**2) / np.mean(envelope) ** 2 == pytest.approx(4 / np.pi, rel=0.12)
+
+
+def test_depths_one_a_signal_make_the_intervals_of_a_trial():
+    trial = make_am_noise(8, [1.0, 0, 0], 1.0, 8000, 65, random_state=3, band_hz=(950, 1050), ramp_s=0.1)
+    assert len(trial) == 3
+    assert trial == make_am_noise([8] * 3, [1.0, 0, 0], 1.0, 8000, 65, random_state=3, band_hz=(950, 1050), ramp_s=0.1)
+    flat = make_am_noise([8] * 3, [1.0, 0, 0], 1.0, 8000, 65, random_state=3, band_hz=(950, 1050))
+    np.testing.assert_allclose([sound.db_spl for sound in flat], 65, atol=1e-9)
+    for one, other in zip(trial, flat):  # the ramps alone differ
+        np.testing.assert_array_equal(one.samples[800:-800], other.samples[800:-800])
+        assert abs(one.samples[0]) < 1e-12
+    mean_envelope = [np.abs(signal.hilbert(sound.samples)).reshape(8, -1).mean(axis=0) for sound in flat]
+    assert np.ptp(mean_envelope[0]) > 2 * np.ptp(mean_envelope[1])
+
+
+def test_a_tone_in_noise_has_its_level_and_place():
+    tone, noise = make_tone_in_noise(2000, [70, -np.inf], 65, (20, 5000), 0.5, 0.2, 16000, ramp_s=0.01, random_state=0)
+    assert noise.db_spl == pytest.approx(65, abs=0.3)  # less the ramps
+    again, _ = make_tone_in_noise(2000, [-np.inf, 70], 65, (20, 5000), 0.5, 0.2, 16000, ramp_s=0.01, random_state=0)
+    alone = tone.samples - again.samples
+    np.testing.assert_allclose(alone[2400:5600], make_tone(2000, 0.2, 16000, 70)[0].samples, atol=1e-12)
+    assert np.abs(np.r_[alone[:2400], alone[5600:]]).max() < 1e-12
+    frequency, amplitude = spectrum(noise.samples, 16000)
+    assert (amplitude[frequency > 5100] ** 2).sum() < 1e-4 * (amplitude**2).sum()
+
+
+def test_tones_in_noise_that_cannot_be_made_are_named():
+    with error(ValueError, "band_hz=(5000, 100)", "from 0 to half the sample rate, 22050.0 Hz"):
+        make_tone_in_noise(2000, band_hz=(5000, 100))
+    with error(ValueError, "band_hz=(100, 9000)", "raise sample_rate"):
+        make_am_noise(4, sample_rate=16000, band_hz=(100, 9000))
+    with error(ValueError, "tone_s=0.6", "duration_s=0.5"):
+        make_tone_in_noise(2000, tone_s=0.6)
+    with error(ValueError, "tone_db_spl has shape (2,), frequency_hz has (3,)"):
+        make_tone_in_noise([500, 1000, 2000], [60, 70])
+    with error(ValueError, "depth has shape (3,), modulation_hz has (2,)"):
+        make_am_noise([4, 8], [1, 0, 0])
+    with error(ValueError, "tone_db_spl=nan"):
+        make_tone_in_noise(500, np.nan)
 
 
 def test_am_noise_that_cannot_be_made_is_named():
