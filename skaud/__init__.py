@@ -35,6 +35,7 @@ _HOME = {
     "LogCompression": "skaud.frames.compression",
     "PowerCompression": "skaud.frames.compression",
     "FeaturePipeline": "skaud.recipes.pipeline",
+    "TemplateObserver": "skaud.psychoacoustics.observer",
     "CepstralCoefficients": "skaud.frames.cepstra",
     "Deltas": "skaud.frames.deltas",
     "ModulationSpectrum": "skaud.frames.modulation",
@@ -50,6 +51,7 @@ _SUBMODULES = (
     "hearing",
     "interop",
     "models",
+    "psychoacoustics",
     "recipes",
     "stages",
     "testing",
@@ -66,6 +68,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud import hearing as hearing
     from skaud import interop as interop
     from skaud import models as models
+    from skaud import psychoacoustics as psychoacoustics
     from skaud import recipes as recipes
     from skaud import stages as stages
     from skaud import testing as testing
@@ -84,6 +87,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.models.king2019 import King2019 as King2019
     from skaud.models.osses2021 import Osses2021 as Osses2021
     from skaud.pooling.temporal import TemporalPooling as TemporalPooling
+    from skaud.psychoacoustics.observer import TemplateObserver as TemplateObserver
     from skaud.recipes.pipeline import FeaturePipeline as FeaturePipeline
     from skaud.sound import Sound as Sound
     from skaud.stages.adaptation import AdaptationLoops as AdaptationLoops

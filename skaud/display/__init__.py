@@ -7,6 +7,7 @@ from skaud.display.modulation import ModulationDisplay
 from skaud.display.ohc_health import OHCHealthDisplay
 from skaud.display.stages import StagesDisplay
 from skaud.display.strf import STRFDisplay
+from skaud.display.track import TrackDisplay
 
 __all__ = [
     "AudiogramDisplay",
@@ -17,4 +18,5 @@ __all__ = [
     "PitchogramDisplay",
     "STRFDisplay",
     "StagesDisplay",
+    "TrackDisplay",
 ]

@@ -1,0 +1,163 @@
+"""Trials, and what a model makes of their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from skaud._types import AnyModel, Signals
+from skaud.kernels.array_api import of_host
+from skaud.sound import Sound, check_samples
+from skaud.sound.clips import take_apart
+
+_HELD = 1 << 25  # numbers of internal representations that are held at a time
+
+
+class Trials(NamedTuple):
+    """Intervals of all trials in turn, as a model takes them; how many a trial has; their length in s."""
+
+    intervals: Any
+    n_intervals: int
+    duration_s: float
+
+    def __len__(self) -> int:
+        return len(self.intervals) // self.n_intervals
+
+
+def check_trials(X: Signals, sample_rate: float | None) -> Trials:
+    """Validate X, whichever form it has; sample_rate is that of plain samples.
+
+    All intervals must last equally long and have the same ears, and every trial must have as many of them, at least 2.
+    """
+    if sparse.issparse(X):
+        raise TypeError(
+            f"X is sparse ({type(X).__name__}), but samples of sound are dense; pass X.toarray(), in trials."
+        )
+    if isinstance(X, (str, bytes, Mapping, Sound)) or not hasattr(X, "__len__"):
+        raise TypeError(f"X is {type(X).__name__}, not trials; pass a list of trials, each a list of its intervals.")
+    X = of_host(X, "X")
+    if isinstance(X, np.ndarray) and X.dtype != object:
+        return _check_array(X, sample_rate)
+    trials = [_as_trial(trial, f"X[{i}]") for i, trial in enumerate(X)]
+    if not trials:
+        raise ValueError("X is empty; pass at least one trial.")
+    for i, trial in enumerate(trials):
+        _check_count(len(trial), f"X[{i}]", len(trials[0]))
+    clips = {f"X[{i}][{k}]": interval for i, trial in enumerate(trials) for k, interval in enumerate(trial)}
+    first, *others = [_measured(interval, name, sample_rate) for name, interval in clips.items()]
+    for name, other in zip(list(clips)[1:], others):
+        if not np.isclose(other[0], first[0], rtol=0, atol=1e-9) or other[1] != first[1]:
+            raise ValueError(
+                f"{name} is {_said(*other)}, and X[0][0] {_said(*first)}; a template compares intervals of one length "
+                "with the same ears: pad or cut them."
+            )
+    return Trials(list(clips.values()), len(trials[0]), first[0])
+
+
+def _check_array(X: np.ndarray, sample_rate: float | None) -> Trials:
+    if X.ndim not in (3, 4):
+        raise ValueError(
+            f"X has {X.ndim} axes, shape {X.shape}; trials are (n_trials, n_intervals, n_samples), with ears "
+            "(n_trials, n_intervals, n_ears, n_samples), or a list of lists of Sounds. Reshape your data."
+        )
+    _check_count(X.shape[1], "X", X.shape[1])
+    samples = check_samples(X, "X")
+    return Trials(samples.reshape(-1, *X.shape[2:]), X.shape[1], X.shape[-1] / _known(sample_rate))
+
+
+def _as_trial(trial: Any, name: str) -> list[Any]:
+    if isinstance(trial, (Sound, Mapping)) or not hasattr(trial, "__len__"):
+        raise TypeError(
+            f"{name} is {type(trial).__name__}, not a trial; a trial is a list of its intervals: [a, b, c]."
+        )
+    return list(trial)
+
+
+def _check_count(n_intervals: int, name: str, expected: int) -> None:
+    if n_intervals < 2:
+        raise ValueError(
+            f"{name} has {n_intervals} interval, and a choice is between at least 2; add those without it."
+        )
+    if n_intervals != expected:
+        raise ValueError(f"{name} has {n_intervals} intervals, and X[0] {expected}; give every trial the same number.")
+
+
+def _measured(interval: Any, name: str, sample_rate: float | None) -> tuple[float, int | None]:
+    """Length in s, and ears or None, of an interval."""
+    clip = take_apart(interval, name)
+    shape = np.shape(clip.samples)
+    if len(shape) not in (1, 2) or 0 in shape:
+        raise ValueError(f"{name} has shape {shape}; an interval is a Sound, (n_samples,) or (n_ears, n_samples).")
+    return shape[-1] / _known(clip.sample_rate or sample_rate), None if len(shape) == 1 else shape[0]
+
+
+def _said(duration_s: float, n_ears: int | None) -> str:
+    return f"{duration_s:.6g} s long with {'no axis of ears' if n_ears is None else f'{n_ears} ears'}"
+
+
+def _known(sample_rate: float | None) -> float:
+    if sample_rate is None:
+        raise ValueError(
+            "X holds plain samples, and the model has no sample_rate; pass skaud.Sound, which knows its own."
+        )
+    return float(sample_rate)
+
+
+# --- what a model makes of them ---
+
+
+def rate_of(model: AnyModel) -> float | None:
+    """Rate of plain samples in Hz: the model's, or of the first step of a pipeline; None where it has none."""
+    first = model.steps[0][1] if hasattr(model, "steps") else model
+    return getattr(first, "sample_rate", None)
+
+
+def represent(model: AnyModel, trials: Trials) -> Iterator[tuple[slice, np.ndarray]]:
+    """Internal representations, (n_trials, n_intervals, n_features, n_frames), of as many trials at a time as are held.
+
+    Which trials they are comes with them.
+    """
+    n_at_once, begin = 1, 0
+    while begin < len(trials):
+        some = slice(begin, min(begin + n_at_once, len(trials)))
+        own = slice(some.start * trials.n_intervals, some.stop * trials.n_intervals)
+        frames = model.transform(trials.intervals[own])
+        frames = np.stack(frames) if isinstance(frames, list) else np.asarray(frames)
+        if frames.ndim < 3:
+            raise ValueError(
+                f"model gives features of shape {frames.shape}, which have no time axis; a template is of frames: set "
+                "pooling=None in the model, and leave pooling out of a pipeline."
+            )
+        yield some, frames.reshape(-1, trials.n_intervals, int(np.prod(frames.shape[1:-1])), frames.shape[-1])
+        n_at_once, begin = max(1, _HELD // (frames[0].size * trials.n_intervals)), some.stop
+
+
+def make_template(model: AnyModel, trials: Trials, places: np.ndarray) -> tuple[np.ndarray, float]:
+    """Template, (n_features, n_frames), and length of a frame in s; places are the intervals with the signal."""
+    has_signal = places[:, np.newaxis] == np.arange(trials.n_intervals)
+    weights = has_signal / len(trials) - ~has_signal / (len(trials) * (trials.n_intervals - 1))
+    difference = np.sum([np.tensordot(weights[some], R, 2) for some, R in represent(model, trials)], axis=0)
+    frame_s = trials.duration_s / difference.shape[-1]
+    norm = np.sqrt(np.sum(difference**2) * frame_s)
+    if not norm > 0:
+        raise ValueError(
+            "X has no difference, in the model, between intervals with the signal and those without; raise the level "
+            "of the signal, or look whether y counts from 0, and the model's channels reach the signal."
+        )
+    return difference / norm, frame_s
+
+
+def correlate(model: AnyModel, trials: Trials, template: np.ndarray, frame_s: float) -> np.ndarray:
+    """Correlation of every interval with a template, (n_trials, n_intervals)."""
+    values = np.empty((len(trials), trials.n_intervals))
+    for some, R in represent(model, trials):
+        if R.shape[2:] != template.shape:
+            raise ValueError(
+                f"X has intervals of {trials.duration_s:.6g} s, a representation of shape {R.shape[2:]}, and those of "
+                f"fit had {template.shape}; pass intervals of the same length and ears, or fit again."
+            )
+        values[some] = np.einsum("tifk,fk->ti", R, template) * frame_s  # of each interval, whatever stands beside it
+    return values
