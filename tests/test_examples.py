@@ -78,6 +78,7 @@ def test_every_example_is_run_here():
         "biomimetic_cnn.py",
         "biomimetic_speech.py",
         "compare_features.py",
+        "learn_recipe.py",
     }
 
 
@@ -174,6 +175,22 @@ def test_the_comparison_tables_every_condition_for_groups_unheard(run, tmp_path,
     printed = capsys.readouterr().out
     assert printed.count("s a second of sound") == 2 * len(conditions)
     assert re.search(r"[+-]0\.\d{3} ± ", printed)  # paired differences
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["clips", "frames"])
+def test_a_recipe_that_learns_stands_beside_the_fixed_one(run, kind, tmp_path, capsys):
+    vowels = make_vowels(n_speakers=2, n_takes=1, sample_rate=RATE, duration_s=(0.1, 0.1), random_state=0)
+    rows = [row for row in zip(vowels.clips, vowels.target, vowels.groups) if row[1] in ("iy", "aa")]
+    folder = write_folder(tmp_path / "recordings", rows)
+    if kind == "frames":
+        events = [f"{i}.wav,{group},0.01,0.1,{label},{label}" for i, (_, label, group) in enumerate(rows)]
+        (folder / "phonemes.csv").write_text("\n".join(["path,speaker,start_s,end_s,phoneme,class", *events]))
+    run("learn_recipe.py", folder, "--every", 1, "--iterations", 1)
+    printed = capsys.readouterr().out
+    assert printed.count("'features': 'learned'") == printed.count("'features': 'fixed'") == 2  # folds
+    assert "velocity_scale" in printed
+    assert re.search(r"^learned +\d\.\d+ +\d\.\d+ +\d\.\d+$", printed, re.MULTILINE)
 
 
 @pytest.mark.parametrize("arguments", [["missing"], ["--enhance", "missing"]], ids=" ".join)
