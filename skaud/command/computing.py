@@ -15,7 +15,8 @@ from skaud.command.fingerprint import fingerprint
 from skaud.command.journal import Row
 from skaud.command.names import path_text
 from skaud.command.noticing import warnings_noticed
-from skaud.command.recording import Take, content_hash, read_clip, stamp
+from skaud.command.recording import CHANGED, LongClip, Take, content_hash, read_clip, stamp
+from skaud.sound import resampled_length
 
 HEARD_AT_ONCE = 1 << 20  # samples of a batch's clips, at the model's rate
 
@@ -60,6 +61,9 @@ class Work:
             except Exception as error:
                 rows[i] = _words(error, identity)
                 continue
+            if isinstance(clip, LongClip):
+                self._hear(batch, {i: clip}, rows, noticed)
+                continue
             if heard and sum(map(np.size, heard.values())) + clip.size > HEARD_AT_ONCE:
                 self._hear(batch, heard, rows, noticed)
                 heard = {}
@@ -68,20 +72,21 @@ class Work:
             self._hear(batch, heard, rows, noticed)
         return Computed(rows, noticed)
 
-    def _read(self, identity: bytes, file: File, noticed: list[Noticed]) -> tuple[Row, np.ndarray]:
-        """Row of a file without features, and its clip at the model's rate."""
+    def _read(self, identity: bytes, file: File, noticed: list[Noticed]) -> tuple[Row, np.ndarray | LongClip]:
+        """Row of a file without features, and its clip, at the model's rate if it is held."""
         name = path_text(file.name)
         before = stamp(identity)
         content = content_hash(identity)
         clip, rate = read_clip(identity, self.take, lambda kind, text: noticed.append(Noticed(kind, name, text)))
         after = stamp(identity)
         if after[:2] != before[:2]:
-            raise ValueError("it changed while it was read; go on with --resume when it is finished.")
-        # As transform would do, without threads for many clips and without checking once more what has been read.
-        clip = audio.resample_array(clip, rate, self.model.sample_rate, "it")
+            raise ValueError(CHANGED)
+        if not isinstance(clip, LongClip):
+            # As transform would do, without threads for many clips and without checking once more what has been read.
+            clip = audio.resample_array(clip, rate, self.model.sample_rate, "it")
         return Row(os.fsencode(file.name), min(before, after), content, file.columns), clip
 
-    def _hear(self, batch: Batch, clips: dict[int, np.ndarray], rows: list[Row | str], noticed: list[Noticed]) -> None:
+    def _hear(self, batch: Batch, clips: dict[int, Any], rows: list[Row | str], noticed: list[Noticed]) -> None:
         """Give features to the rows of some files; together, or where something is to be said of one, each alone."""
         try:
             with warnings_noticed() as warned:
@@ -103,8 +108,17 @@ class Work:
         name = path_text(batch[next(iter(clips))][1].name)
         noticed += [Noticed(kind, name, text) for kind, text in warned]
 
-    def _features(self, clips: list[np.ndarray]) -> np.ndarray:
-        return np.asarray(self.model.transform(clips), np.dtype(self.take.dtype).newbyteorder("<"))
+    def _features(self, clips: list[Any]) -> np.ndarray:
+        if isinstance(clips[0], LongClip):
+            from skaud.recipes.blocks import row_of_blocks
+
+            (clip,) = clips
+            rate = self.model.sample_rate
+            n_samples = resampled_length(clip.n_samples, clip.sample_rate, rate)
+            found = row_of_blocks(self.model, clip.blocks(rate), clip.n_ears, n_samples)[np.newaxis]
+        else:
+            found = self.model.transform(clips)
+        return np.asarray(found, np.dtype(self.take.dtype).newbyteorder("<"))
 
 
 def compute_packed(packed: bytes, batch: Batch) -> Computed:

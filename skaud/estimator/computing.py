@@ -66,7 +66,7 @@ class Computing(OnDevice):
         (statistics, segments), engine = self._pooling(), self.engine_
         n_frames = [max(1, clip.shape[-1] // (frame_samples or 1)) for clip in clips]
         is_long = max(n_frames) > self._frames_at_once
-        if is_long and len(parts := engine.engines[-1].apart()) > 1:
+        if is_long and len(parts := self._parts()) > 1:
             return [self._pool_in_parts(parts, clip, partial(check, i)) for i, clip in enumerate(clips)]
         with np.errstate(over="ignore", invalid="ignore"):  # named by the check of the rows
             if not is_long or not can_run(statistics):
@@ -81,6 +81,11 @@ class Computing(OnDevice):
                 check(i, frames)
                 pools[i].add(frames)
             return [own.result() for own in pools]
+
+    def _parts(self) -> list[Engine]:
+        """Engines of some channels of the output each, where the last engine has it; one where that holds no less."""
+        last = self.engine_.engines[-1]
+        return last.apart() if self.output in last.outputs else [last]
 
     def _pool_in_parts(self, parts: list[Engine], clip: np.ndarray, check: Callable[[np.ndarray], None]) -> np.ndarray:
         """Pooled features of a clip, some channels after others: parts are those of the last engine."""

@@ -1,0 +1,162 @@
+"""Features of a clip that comes block by block through a pipeline: every step goes on where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.pipeline import FeatureUnion, Pipeline
+
+from skaud._fitted import fitted_copy
+from skaud.engines.engine import join
+from skaud.estimator.blocks import frames_of_blocks, pool_blocks
+from skaud.estimator.results import check_responses
+from skaud.frames.base import FrameTransformer
+from skaud.pooling.arrays import pool
+from skaud.pooling.running import RunningPool, can_run
+from skaud.pooling.temporal import TemporalPooling
+from skaud.recipes.gradients import branches_of
+from skaud.recipes.pipeline import FeaturePipeline
+
+_AT_ONCE = 512  # frames of all filters that go on together
+
+
+def row_of_blocks(features: Any, blocks: Iterator[np.ndarray], n_ears: int | None, n_samples: int) -> np.ndarray:
+    """Pooled features of a clip ([n_ears,] n_samples) at the model's rate, of a model or a `FeaturePipeline`.
+
+    A model's are those of `transform`, to the bit; sums over the frames of a pipeline are made block by block, in
+    double precision, which changes the last digits.
+    """
+    if not isinstance(features, FeaturePipeline):
+        return pool_blocks(features, blocks, n_ears, n_samples)
+    model, *steps = [step for _, step in features.steps if step not in (None, "passthrough")]
+    if not steps:
+        return pool_blocks(model, blocks, n_ears, n_samples)
+    frame_samples = fitted_copy(model).frame_samples()
+    end = _chain(steps, max(1, n_samples // (frame_samples or 1)), n_ears is not None)
+    with np.errstate(over="ignore", invalid="ignore"):  # named below
+        waiting = None
+        for frames in frames_of_blocks(model, blocks, n_ears, n_samples):
+            if frames.shape[-1]:
+                if waiting is not None:
+                    end.take(waiting, False)
+                waiting = frames
+        assert waiting is not None
+        end.take(waiting, True)
+        row = end.row()
+    if not np.isfinite(row).all():
+        bad = np.flatnonzero(~np.isfinite(row))
+        raise ValueError(
+            f"X[0] gives {features.get_feature_names_out()[bad[0]]}={row[bad[0]]}, and {len(bad) - 1} more features "
+            "that are not finite; scale it to its level in dB SPL, or check the parameters."
+        )
+    return row
+
+
+class _End(Protocol):
+    """What is behind a step."""
+
+    def take(self, frames: np.ndarray, is_last: bool) -> None:
+        """Take the next frames ([n_ears,] ..., n_frames)."""
+
+    def row(self) -> np.ndarray:
+        """What came of all."""
+
+
+def _chain(steps: list[Any], n_frames: int, has_ears: bool) -> _End:
+    first, *rest = steps
+    if isinstance(first, TemporalPooling):
+        return _Pool(fitted_copy(first), n_frames)
+    if isinstance(first, Pipeline):
+        return _chain([*_there(first), *rest], n_frames, has_ears)
+    if isinstance(first, FeatureUnion):
+        return _Union([_chain([branch, *rest], n_frames, has_ears) for _, branch in branches_of(first)])
+    behind = _chain(rest, n_frames, has_ears)
+    kind = _Step if isinstance(first, FrameTransformer) else _Filters
+    return kind(fitted_copy(first), behind, has_ears)
+
+
+def _there(pipeline: Pipeline) -> list[Any]:
+    return [step for _, step in pipeline.steps if step not in (None, "passthrough")]
+
+
+class _Pool:
+    """Frames pooled as they come, or where a statistic needs all, then."""
+
+    def __init__(self, step: TemporalPooling, n_frames: int) -> None:
+        self._step = step
+        self._held: list[np.ndarray] = []
+        self._running = RunningPool(n_frames, step.statistics, step.segments) if can_run(step.statistics) else None
+
+    def take(self, frames: np.ndarray, is_last: bool) -> None:
+        if self._running is None:
+            self._held.append(frames)
+        elif frames.shape[-1]:
+            self._running.add(frames)
+
+    def row(self) -> np.ndarray:
+        if self._running is not None:
+            return self._running.result()
+        return pool(join(self._held), self._step.statistics, self._step.segments)
+
+
+class _Union:
+    """Branches side by side."""
+
+    def __init__(self, ends: list[_End]) -> None:
+        self._ends = ends
+
+    def take(self, frames: np.ndarray, is_last: bool) -> None:
+        for end in self._ends:
+            end.take(frames, is_last)
+
+    def row(self) -> np.ndarray:
+        return np.concatenate([end.row() for end in self._ends])
+
+
+class _Step:
+    """A step on frames."""
+
+    def __init__(self, step: FrameTransformer, behind: _End, has_ears: bool) -> None:
+        self._step, self._behind, self._state = step, behind, None
+
+    def take(self, frames: np.ndarray, is_last: bool) -> None:
+        found, self._state = self._step._compute(self._step._rows(frames), self._state, is_last, 0)
+        if found.shape[-1] or is_last:
+            self._behind.take(self._step._shaped(found), is_last)
+
+    def row(self) -> np.ndarray:
+        return self._behind.row()
+
+
+class _Filters:
+    """A model's stage on frames, such as STRFs."""
+
+    def __init__(self, step: Any, behind: _End, has_ears: bool) -> None:
+        self._step, self._behind, self._has_ears, self._state = step, behind, has_ears, None
+
+    def take(self, frames: np.ndarray, is_last: bool) -> None:
+        engine, output = self._step.engine_, self._step.output
+        clip = self._step._to_level(frames if self._has_ears else frames[np.newaxis])
+        (x,) = self._step.as_engine_takes([clip])
+        state = engine.start(1, len(x)) if self._state is None else self._state
+        frame_samples = self._step.frame_samples()
+        responses, self._state = engine.run(x[np.newaxis], state, (output,), frame_samples)
+        pieces = [responses[output]]
+        if is_last:
+            pieces += engine.finish(self._state, (output,), frame_samples).values()
+        found = [piece[0] for piece in pieces if piece.shape[-1]]
+        check_responses(self._step, found, [clip] * len(found), [0] * len(found))
+        some = list(chain.from_iterable(map(_in_pieces, found)))
+        for k, piece in enumerate(some):
+            self._behind.take(piece if self._has_ears else piece[0], is_last and k == len(some) - 1)
+
+    def row(self) -> np.ndarray:
+        return self._behind.row()
+
+
+def _in_pieces(frames: np.ndarray) -> Iterator[np.ndarray]:
+    for begin in range(0, frames.shape[-1], _AT_ONCE):
+        yield frames[..., begin : begin + _AT_ONCE]
