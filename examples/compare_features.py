@@ -263,7 +263,7 @@ def main():
     """Compute, classify, and write the tables."""
     options = parse()
     options.out.mkdir(parents=True, exist_ok=True)
-    clips, target, groups = load(options.folder, options.development)
+    clips, target, groups = load(options.folder, options.development, options.every)
     print(f"{len(clips)} clips, {len(set(target))} classes, {len(set(groups))} groups", flush=True)
     conditions = [c for c in options.conditions if c != BAND or clips[0].sample_rate > 8000]  # else it is all there is
     file = options.out / f"scores_{options.tag}.csv"
@@ -304,6 +304,7 @@ def parse():
     parser.add_argument("--out", type=Path, default=Path("comparison"))
     parser.add_argument("--tag", default="all")
     parser.add_argument("--development", action="store_true", help="take the development part, not the rest")
+    parser.add_argument("--every", type=int, default=1, help="take every so many clips alone, in a folder of its own")
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=list(CONTENDERS))
     parser.add_argument("--conditions", nargs="+", default=list(CONDITIONS), choices=list(CONDITIONS))
     parser.add_argument("--classifiers", nargs="+", default=["logistic"], choices=list(CLASSIFIERS))
@@ -312,12 +313,13 @@ def parse():
     return parser.parse_args()
 
 
-def load(folder, development):
-    """Clips of one part, their labels and their groups."""
+def load(folder, development, every):
+    """Clips of one part, or every so many of them, their labels and their groups."""
     manifest = pd.read_csv(folder / "manifest.csv")
     if "take" in manifest or "fold" in manifest:
         in_development = manifest["take"] % 3 == 0 if "take" in manifest else manifest["fold"] == 0
         manifest = manifest[in_development == development]
+    manifest = manifest[::every]
     groups = manifest["group" if "group" in manifest else "speaker"]
     return [audio.read(folder / path) for path in manifest["path"]], manifest["label"].to_numpy(), groups.to_numpy()
 
