@@ -58,6 +58,18 @@ def test_every_public_name_is_in_the_reference(builders):
     assert {"skaud.audio.read", "skaud.testing.check_model", "skaud.display.STRFDisplay"} <= found
 
 
+def test_underscores_of_names_are_kept_and_those_of_formulas_are_formulas(builders):
+    import reference
+
+    lines = ["ndarray of shape (n_channels_, 2)", r".. math:: m_{k+1} = \sum_{k} f_\mathrm{s} x_k", ">>> model.gain_"]
+    reference.keep_underscores(None, "class", "skaud.CARFAC", None, None, lines)
+    assert lines == [
+        r"ndarray of shape (n_channels\_, 2)",
+        r".. math:: m_{k+1} = \sum_{k} f_\mathrm{s} x_k",
+        ">>> model.gain_",
+    ]
+
+
 def test_a_page_that_no_table_names_joins_the_guide(builders, tmp_path):
     import further_pages
 

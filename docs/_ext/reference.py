@@ -79,7 +79,7 @@ def keep_underscores(app, what, name, obj, options, lines):
     for i, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):
             parts = line.split("`")
-            parts[::2] = [re.sub(r"(?<=[A-Za-z0-9])_(?![\w`])", r"\\_", part) for part in parts[::2]]
+            parts[::2] = [re.sub(r"(?<=[A-Za-z0-9])_(?![\w`{\\])", r"\\_", part) for part in parts[::2]]
             lines[i] = "`".join(parts)
 
 
