@@ -7,7 +7,7 @@ Thresholds of sinusoidal amplitude modulation as a function of its rate, for noi
 in noise, both by `TemplateObserver` with `Dau1997` in one channel.
 
 One threshold of modulation and that of the tone are measured while this page is built; the others, four tracks each,
-were measured before, in five minutes of one thread, by::
+were measured before, in two minutes of one thread, by::
 
     python examples/published/plot_dau1997_detection.py --all
 

@@ -64,7 +64,7 @@ def calibrated_noise_variance(
     Tones are the same in every trial, so that the internal noise alone limits, and the variance follows without
     iteration, with d' as `d_prime` has it:
 
-    .. math:: \sigma = \frac{\sum T (R_{61} - R_{60}) \Delta t}{d'}
+    .. math:: \sigma = \frac{1}{d'} \sum_{c,t} T_c(t) \left(R^{61}_c(t) - R^{60}_c(t)\right) \Delta t
 
     Dau et al. (1997) chose the variance by the same criterion of 1 dB. A model of one channel, as they use for
     narrow-band carriers, is calibrated with one channel at 1 kHz; a model of many channels has several that

@@ -56,13 +56,12 @@ class TemplateObserver(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    With :math:`R_{c}(t)` the representation of an interval in feature c, and s and m that of a mean interval with
+    With :math:`R_c(t)` the representation of an interval in feature c, and s and m that of a mean interval with
     signal and of one with the masker alone [1]_ [2]_,
 
-    .. math::
+    .. math:: T_c(t) = \frac{R^s_c(t) - R^m_c(t)}{\sqrt{\sum_{c,t} \left(R^s_c(t) - R^m_c(t)\right)^2 \, \Delta t}}
 
-        T_{c}(t) &= \frac{R^s_{c}(t) - R^m_{c}(t)}{\sqrt{\sum_{c,t} (R^s_{c}(t) - R^m_{c}(t))^2 \, \Delta t}} \\
-        D &= \sum_{c,t} T_{c}(t) \, R_{c}(t) \, \Delta t + N(0, \sigma^2)
+    .. math:: D = \sum_{c,t} T_c(t) \, R_c(t) \, \Delta t + N(0, \sigma^2)
 
     Noise of a power density of :math:`\sigma^2` in every feature becomes :math:`N(0, \sigma^2)` in D, whatever the
     number of features and the length of a frame. The published detectors take the masker's mean representation off

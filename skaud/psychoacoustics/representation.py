@@ -88,8 +88,8 @@ def _check_count(n_intervals: int, name: str, expected: int) -> None:
 def _measured(interval: Any, name: str, sample_rate: float | None) -> tuple[float, int | None]:
     """Length in s, and ears or None, of an interval."""
     clip = take_apart(interval, name)
-    shape = np.shape(clip.samples)
-    if len(shape) not in (1, 2) or 0 in shape:
+    shape = check_samples(clip.samples, name).shape
+    if len(shape) not in (1, 2):
         raise ValueError(f"{name} has shape {shape}; an interval is a Sound, (n_samples,) or (n_ears, n_samples).")
     return shape[-1] / _known(clip.sample_rate or sample_rate), None if len(shape) == 1 else shape[0]
 

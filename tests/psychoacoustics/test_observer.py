@@ -288,6 +288,20 @@ def test_what_are_no_trials_is_named():
         observer().fit(np.where(np.arange(N_SAMPLES) == 3, np.nan, X[:1, :]), [0])
 
 
+def test_samples_that_are_none_are_named_by_trial_and_interval():
+    X, y = trials(3)
+    broken = [[*trial] for trial in X]
+    for samples, kind, words in (
+        (np.full(N_SAMPLES, np.inf), ValueError, "80 samples that are NaN or infinite"),
+        (np.zeros(N_SAMPLES, np.int16), TypeError, "int16"),
+        (np.zeros((1, 1, N_SAMPLES)), ValueError, "(1, 1, 80)"),
+        (np.zeros(0), ValueError, "shape (0,)"),
+    ):
+        broken[2][1] = samples
+        with error(kind, "X[2][1]", words):
+            observer().fit(broken, y)
+
+
 def test_intervals_that_differ_in_length_or_ears_are_named():
     sounds, y = trials(2, as_sounds=True)
     longer = [sounds[0], [*sounds[1][:2], Sound(np.zeros(N_SAMPLES + 8), RATE)]]
