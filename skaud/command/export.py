@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from skaud.command.names import cell_text
 
 SUFFIXES = (".parquet", ".csv", ".npz")
+_PART = re.compile(r"part-\d{5,}\.parquet")
 
 
 class Table(NamedTuple):
@@ -44,34 +46,62 @@ def can_write_parquet() -> bool:
     return importlib.util.find_spec("pyarrow") is not None
 
 
-def file_hash(path: Path) -> str:
-    """Hash of a file's content."""
+def output_hash(path: Path) -> str:
+    """Hash of a file's content, or of that of a folder of parts."""
     digest = sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    for part in sorted(path.iterdir()) if path.is_dir() else [path]:
+        if path.is_dir():
+            digest.update(os.fsencode(part.name) + part.stat().st_size.to_bytes(8, "big"))
+        with part.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
     return digest.hexdigest()
 
 
-def export(path: Path, table: Table, rows: Iterator[Rows], announce: Callable[[str], None]) -> None:
+def is_of_parts(folder: Path) -> bool:
+    """Whether a folder holds nothing but parts, so that nothing of the user's is lost with it."""
+    return all(_PART.fullmatch(name) for name in os.listdir(folder))
+
+
+def export(
+    path: Path, table: Table, rows: Iterator[Rows], announce: Callable[[str], None], *, in_parts: bool = False
+) -> None:
     """Write a table in place of what is at the path, in one step; its hash is announced just before.
 
-    Rows come some at a time, and are held so, but for npz.
+    Rows come some at a time, and are held so, but for npz. In parts, the table is a folder of files, one for these.
     """
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(16)}.part")
-    # A new file, or none: neither a link nor a file that is there already is followed.
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    fresh, before = (path.with_name(f".{path.name}.{secrets.token_hex(16)}.part") for _ in range(2))
     try:
-        with os.fdopen(os.open(fresh, flags, 0o666), "w+b") as file:
-            _WRITERS[path.suffix.lower()](file, table, rows)
-            file.flush()
-            os.fsync(file.fileno())
-        announce(file_hash(fresh))
+        if in_parts:
+            fresh.mkdir()
+            for k, some in enumerate(rows):
+                _write(fresh / f"part-{k:05}.parquet", ".parquet", table, iter([some]))
+            _sync_folder(fresh)
+        else:
+            _write(fresh, path.suffix.lower(), table, rows)
+        announce(output_hash(fresh))
+        if in_parts and path.exists():  # a folder is not replaced in one step: for an instant there is none
+            os.rename(path, before)
         os.replace(fresh, path)
     finally:
-        fresh.unlink(missing_ok=True)
+        _remove(fresh)
+        if path.exists():
+            _remove(before)
+    _sync_folder(path.parent)
+
+
+def _write(path: Path, suffix: str, table: Table, rows: Iterator[Rows]) -> None:
+    # A new file, or none: neither a link nor a file that is there already is followed.
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o666), "w+b") as file:
+        _WRITERS[suffix](file, table, rows)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: Path) -> None:
     with contextlib.suppress(OSError):  # not every system has it for folders
-        folder = os.open(path.parent, os.O_RDONLY)
+        folder = os.open(path, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
@@ -83,7 +113,14 @@ def remove_parts(path: Path) -> None:
     pattern = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{32}}\.part")
     for name in os.listdir(path.parent):
         if pattern.fullmatch(name):
-            path.with_name(name).unlink(missing_ok=True)
+            _remove(path.with_name(name))
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _write_parquet(file: BinaryIO, table: Table, rows: Iterator[Rows]) -> None:

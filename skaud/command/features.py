@@ -53,7 +53,22 @@ def add_parser(subcommands: Any) -> None:
     parser.add_argument(
         "--outside", action="store_true", help="let a table name files that are not in its folder, or below"
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="files at a time (default: one a CPU core)")
+    workers = parser.add_mutually_exclusive_group()
+    workers.add_argument("--jobs", type=int, metavar="N", help="files at a time (default: one a CPU core)")
+    for name, example in (("dask", "tcp://10.0.0.1:8786"), ("ray", "auto")):
+        workers.add_argument(
+            f"--{name}",
+            metavar="ADDRESS",
+            help=f"let the workers of a {name.capitalize()} cluster compute, such as {example}, or local:N for N "
+            "processes here; they read the files by their absolute paths",
+        )
+    parser.add_argument(
+        "--part",
+        type=int,
+        metavar="N",
+        help="write FILE.parquet as a folder of Parquet files of N rows each (default on a cluster: "
+        f"{EXPORTED_AT_ONCE})",
+    )
     parser.add_argument("--quiet", action="store_true", help="say only what went wrong")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="keep the rows that are done, compute the others")
@@ -78,7 +93,7 @@ def _begin(options: argparse.Namespace) -> int:
     output = _check_options(options)
     model = make_model(options)
     search = Search(options.paths, options.outside)
-    check_output(output, options.resume, options.overwrite)
+    check_output(output, options.resume, options.overwrite, options.part is not None)
     if not search.files:
         raise UsageError(_nothing_found(options, search))
     work, about = prepare(options, model, search)
@@ -103,7 +118,7 @@ def _run(options: argparse.Namespace, output: Path, search: Any, work: Any, abou
     journal = Journal(journal_path(output))
     n_failed, nothing = 0, False
     try:
-        begin(journal, output, about, options.resume, options.overwrite)
+        begin(journal, output, about, options.resume, options.overwrite, options.part is not None)
         try:
             n_failed = compute(options, work, search, journal)
         except Interrupted as error:
@@ -111,7 +126,7 @@ def _run(options: argparse.Namespace, output: Path, search: Any, work: Any, abou
             raise
         finally:
             with uninterrupted():
-                n_rows = _export(journal, output, search)
+                n_rows = _export(journal, output, search, options.part)
                 _sum_up(options, output, search, n_rows, journal)
                 nothing = journal.is_empty() and not output.exists()
     finally:
@@ -127,7 +142,16 @@ def _check_options(options: argparse.Namespace) -> Path:
         raise UsageError(f"-o {output} must end in {', '.join(SUFFIXES)}: the suffix says the format.")
     if output.suffix.lower() == ".parquet" and not can_write_parquet():
         raise UsageError("parquet takes pyarrow: pip install 'skaud[parquet]', or write .csv or .npz.")
-    for name, least in (("jobs", 1), ("channel", 1)):
+    if (options.dask or options.ray) and output.suffix.lower() == ".parquet" and options.part is None:
+        options.part = EXPORTED_AT_ONCE
+    if options.part is not None and output.suffix.lower() != ".parquet":
+        raise UsageError(f"--part {options.part} is for parquet, and -o {output} is none; leave it out.")
+    for name in ("dask", "ray"):
+        if getattr(options, name) is not None:
+            from skaud.command.workers import check_address
+
+            check_address(name, getattr(options, name))
+    for name, least in (("jobs", 1), ("channel", 1), ("part", 1)):
         value = getattr(options, name)
         if value is not None and value < least:
             raise UsageError(f"--{name} {value} must be at least {least}.")
@@ -151,7 +175,7 @@ def _nothing_found(options: argparse.Namespace, search: Any) -> str:
     return text + (f"; {search.skipped_words()}." if search.skipped else ".")
 
 
-def _export(journal: Any, output: Path, search: Any) -> int:
+def _export(journal: Any, output: Path, search: Any, part: int | None) -> int:
     """Write the rows of the journal, those of files that were not named first; return how many of those named."""
     from skaud.command.export import Rows, Table, export
     from skaud.command.resuming import row_path
@@ -163,8 +187,9 @@ def _export(journal: Any, output: Path, search: Any) -> int:
     names = list(dict.fromkeys(name for _, _, columns in done for name in columns))
 
     def rows() -> Iterator[Rows]:
-        for begin in range(0, len(done), EXPORTED_AT_ONCE):
-            own = list(journal.rows_of([number for number, _, _ in done[begin : begin + EXPORTED_AT_ONCE]]))
+        at_once = part or EXPORTED_AT_ONCE
+        for begin in range(0, len(done), at_once):
+            own = list(journal.rows_of([number for number, _, _ in done[begin : begin + at_once]]))
             yield Rows(
                 [row_path(row.name, identity, identity in place) for identity, row in own],
                 {name: [row.columns.get(name, "") for _, row in own] for name in names},
@@ -180,7 +205,7 @@ def _export(journal: Any, output: Path, search: Any) -> int:
     def announce(fresh: str) -> None:
         journal.exported = [*exported, fresh]  # killed now, the output is the old one or the new one
 
-    export(output, table, rows(), announce)
+    export(output, table, rows(), announce, in_parts=part is not None)
     journal.exported = journal.exported[-1:]
     return sum(identity in place for _, identity, _ in done)
 

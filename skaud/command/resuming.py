@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from skaud.command.errors import UsageError
-from skaud.command.export import file_hash, remove_parts
+from skaud.command.export import is_of_parts, output_hash, remove_parts
 from skaud.command.files import File, Search
 from skaud.command.journal import Journal, journal_path
 from skaud.command.names import path_text
@@ -17,13 +17,16 @@ from skaud.command.terminal import say
 _SHOWN = 200  # characters of a parameter in a message
 
 
-def check_output(output: Path, resume: bool, overwrite: bool) -> None:
+def check_output(output: Path, resume: bool, overwrite: bool, in_parts: bool) -> None:
     """Refuse what would cost the user something, before anything is written."""
     for path in (output, journal_path(output)):
         if path.is_symlink():
             raise UsageError(f"{path} is a link; name the file that it leads to, {os.path.realpath(path)}.")
-    if output.exists() and not output.is_file():
-        raise UsageError(f"-o {output} is no file; name one.")
+    if output.is_dir() and not is_of_parts(output):
+        raise UsageError(f"-o {output} is a folder, and not one of parts that skaud features wrote; name another.")
+    if output.exists() and not (output.is_dir() if in_parts else output.is_file()):
+        kind = "a folder of parts: give --part" if output.is_dir() else "a file, not a folder of parts"
+        raise UsageError(f"-o {output} is {kind}, or move it away.")
     if output.exists() and not (resume or overwrite):
         raise UsageError(f"{output} exists; go on with --resume, or begin anew with --overwrite.")
     if resume and output.exists() and not journal_path(output).exists():
@@ -33,20 +36,20 @@ def check_output(output: Path, resume: bool, overwrite: bool) -> None:
         )
 
 
-def begin(journal: Journal, output: Path, about: dict[str, Any], resume: bool, overwrite: bool) -> None:
+def begin(journal: Journal, output: Path, about: dict[str, Any], resume: bool, overwrite: bool, in_parts: bool) -> None:
     """Take over what the journal has, or begin it."""
-    check_output(output, resume, overwrite)  # again: nobody else can change it now
+    check_output(output, resume, overwrite, in_parts)  # again: nobody else can change it now
     remove_parts(output)
     before = journal.about
     if overwrite or (before is None and not output.exists()):
-        journal.begin(about, [file_hash(output)] if output.exists() else [])
+        journal.begin(about, [output_hash(output)] if output.exists() else [])
         return
     if not resume:
         raise UsageError(f"{journal.path} exists; go on with --resume, or begin anew with --overwrite.")
     if before is None:
         raise UsageError(f"{journal.path} is empty; remove it, or begin anew with --overwrite.")
     _check_parameters(output, before["parameters"], about["parameters"])
-    if output.exists() and file_hash(output) not in journal.exported:
+    if output.exists() and output_hash(output) not in journal.exported:
         raise UsageError(
             f"{output} is not what skaud features wrote: it was changed or is damaged. Move it away, and --resume "
             "writes it anew from its journal; or begin anew with --overwrite."

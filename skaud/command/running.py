@@ -24,6 +24,7 @@ from skaud.command.terminal import Notes, say
 from skaud.command.workers import Workers, open_workers
 
 MOST_FILES, MOST_BYTES = 16, 1 << 22  # of a batch: what it costs to begin one is shared, and little is lost with one
+LOOK_S = 5.0  # after which it is asked whether the workers are still there
 BATCHES_AHEAD = 4  # a worker, so that none of them waits for a slow batch that is next in order
 
 
@@ -63,7 +64,7 @@ def compute(options: argparse.Namespace, work: Work, search: Search, journal: Jo
     total = n_done + len(todo)
     with (
         tqdm(total=total, initial=n_done, unit="file", disable=options.quiet or None, leave=False) as bar,
-        open_workers(options, len(todo)) as workers,
+        open_workers(options) as workers,
     ):
         for batch, computed in _in_order(work, todo, workers):
             for kind, name, text in computed.noticed:
@@ -94,7 +95,7 @@ def _in_order(work: Work, todo: list[tuple[bytes, File]], workers: Workers) -> I
             return
         batch, future = running.popleft()
         try:
-            yield batch, future.result()
+            yield batch, _result(future, workers)
         except OtherVersionError as error:
             raise UsageError(
                 f"{workers.name}: a worker has another version of skaud than this process, and its rows would not be "
@@ -107,6 +108,17 @@ def _in_order(work: Work, todo: list[tuple[bytes, File]], workers: Workers) -> I
                 running.extendleft(([one], submit([one])) for one in reversed(batch))
             else:
                 yield batch, Computed([f"its workers died ({type(error).__name__}: {error})"], [])
+
+
+def _result(future: Future, workers: Workers) -> Computed:
+    while True:
+        try:
+            return future.result(timeout=LOOK_S)
+        except TimeoutError:
+            if future.done():
+                return future.result()
+            if reason := workers.why_lost():
+                raise OSError(reason) from None
 
 
 def _submitter(work: Work, workers: Workers) -> Callable[[Batch], Future]:
