@@ -15,13 +15,18 @@ from sklearn.utils.validation import _check_feature_names_in
 from skaud._fitted import as_designed, as_fitted, forget, parameter_names, remember_parameters, unfitted_on_failure
 from skaud._types import Features, Rates, Signals, Targets
 from skaud._warnings import each_once
+from skaud.estimator.computing import frames_of, full_responses, pooled_rows
+from skaud.estimator.device import simulate_on_device, transform_on_device
 from skaud.estimator.limits import check_constraints, design_within_limits
+from skaud.estimator.listening import at_level, hear, listen, refuse_unmeant, take_sounds
 from skaud.estimator.movable import MovableModel
+from skaud.estimator.protocol import Model
 from skaud.estimator.results import as_container, stack
 from skaud.estimator.sounds import AudioInputTags, count_ears
-from skaud.estimator.streams import Streaming
-from skaud.estimator.vjp import Differentiable
-from skaud.fitting.movable import Value
+from skaud.estimator.stream_state import StreamState
+from skaud.estimator.streams import go_on, start
+from skaud.estimator.vjp import vjp
+from skaud.fitting.movable import Pullback, Value
 from skaud.pooling.statistics import pooled_names
 from skaud.pooling.temporal import TemporalPooling, check_pooling
 from skaud.sound import check_rate, check_scale
@@ -29,7 +34,7 @@ from skaud.sound import check_rate, check_scale
 N_JOBS = [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None]  # not 0
 
 
-class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
+class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Base of all models and stages: sound in, features out.
 
     What one must say of itself stands in `skaud.estimator.protocol`. What is called after fit works on a copy that has
@@ -96,17 +101,17 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
             remember_parameters(self)
             self.found_: dict[str, Value] = {}
             self.check_parameters()
-            self._check_meant(y)
+            refuse_unmeant(self, y)
             self.n_ears_in_: int | None = self._n_ears_without_sound() if X is None else None
             self.takes_any_ears_ = X is None and self._suits_any_ears()
-            self._rates_told_ = False
+            self.rates_told_ = False
             if X is None:
                 if sample_rate is not None:
                     raise ValueError(f"sample_rate={sample_rate!r} is that of clips, and X is None; leave it out.")
             else:
-                sounds = self._take_sounds(X, sample_rate, reset=True)
+                sounds = take_sounds(self, X, sample_rate, reset=True)
                 self.n_ears_in_ = sounds.n_ears
-                self._rates_told_ = sample_rate is not None or any(rate != self.sample_rate for rate in sounds.rates)
+                self.rates_told_ = sample_rate is not None or any(rate != self.sample_rate for rate in sounds.rates)
             design_within_limits(self)
         return self
 
@@ -150,7 +155,7 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
             With ``pooling=None``; a list where X is one.
         """
         frame_samples = self.frame_samples()
-        sounds = self._sounds(X, sample_rate, fixed_length=True)
+        sounds = listen(self, X, sample_rate, fixed_length=True)
         if self.takes_any_ears_:
             self.n_ears_in_ = sounds.n_ears  # for the names of these features
         if sounds.n_ears != self.n_ears_in_:
@@ -159,11 +164,11 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
                 "the same ears, or fit again."
             )
         if not sounds.place.on_host:
-            features = self._transform_on_device(self._at_level(sounds), frame_samples)
+            features = transform_on_device(self, at_level(self, sounds), frame_samples)
             return features if self.pooling is None else as_container(self, features, sounds.index, sounds.place)
         if self.pooling is not None:
-            return as_container(self, stack(self._rows(sounds, frame_samples)), sounds.index, sounds.place)
-        found = self._frames(sounds, frame_samples)
+            return as_container(self, stack(pooled_rows(self, sounds, frame_samples)), sounds.index, sounds.place)
+        found = frames_of(self, sounds, frame_samples)
         frames = found if sounds.has_ears else [own[0] for own in found]
         return sounds.place.give(stack(frames) if sounds.is_array else frames)
 
@@ -189,7 +194,7 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
         channels = [f"{ear}{self.output}_{name}" for ear in ears for name in self.channel_names()]
         if self.pooling is None:
             return np.asarray(channels, dtype=object)
-        return pooled_names(channels, *self._pooling())
+        return pooled_names(channels, *self.how_pooled())
 
     def _n_rows_in(self) -> int:
         """Rows of samples in a clip, which a step before may have named."""
@@ -245,15 +250,109 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
             If the model has no output of that name.
         """
         names = self.check_outputs(outputs)
-        sounds = self._sounds(X, sample_rate)
+        sounds = listen(self, X, sample_rate)
         if not sounds.place.on_host:
-            return Bunch(**self._simulate_on_device(self._at_level(sounds), names))
-        responses = self._full_responses(sounds, names)
+            return Bunch(**simulate_on_device(self, at_level(self, sounds), names))
+        responses = full_responses(self, sounds, names)
         bunch = Bunch()
         for k, name in enumerate(names):
             arrays = [response[k] if sounds.has_ears else response[k][0] for response in responses]
             bunch[name] = sounds.place.give(stack(arrays) if sounds.is_array else arrays)
         return bunch
+
+    @as_designed
+    def vjp(
+        self, X: Signals, wrt: str | Sequence[str] | None = None, output: str = "features"
+    ) -> tuple[Features, Pullback]:
+        """Response, and the function that takes derivatives back through it.
+
+        Where an objective depends on the response by ``value_bar``, it depends on the samples and the parameters by
+        what ``pullback(value_bar)`` returns, exactly: the model is run backwards. The derivative of a half-wave
+        rectifier at 0 is 0, and so is that of a power with an exponent below 1. For complex values, a derivative is
+        that by the real part plus i times that by the imaginary part.
+
+        Parameters
+        ----------
+        X : array of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples), or list of clips
+            Sound at the model's sample rate, of any length; resample other sound first, with `skaud.audio.resample`.
+        wrt : str or sequence of str, default=None
+            What to differentiate with respect to: "X" and names of parameters; None stands for "X" and every parameter
+            that has a derivative.
+        output : str, default="features"
+            What `transform` returns, or a name that `simulate` knows, at full rate.
+
+        Returns
+        -------
+        value : ndarray or list of ndarray
+            As `transform` (never as a data frame) or `simulate` returns it.
+        pullback : callable
+            Takes ``value_bar``, shaped as value, and returns a dict: "X", shaped as X, and every parameter in wrt,
+            shaped as it was given to the model; an entry a channel or filter where a callable was given, or None, and
+            always for `compression`.
+
+        Raises
+        ------
+        ValueError
+            If the model has no such output, or no derivative with respect to a name in wrt; from pullback, if a
+            derivative is not finite.
+
+        Examples
+        --------
+        >>> from skaud import CARFAC, datasets
+        >>> X = datasets.make_tone([250, 1000], duration_s=0.05, sample_rate=22050)
+        >>> model = CARFAC(pooling="mean", dtype="float64").fit(X)
+        >>> value, pullback = model.vjp(X, wrt=["X", "ohc_health"])
+        >>> grads = pullback(value)  # of the objective sum(value ** 2) / 2
+        >>> grads["X"][0].shape, grads["ohc_health"].shape
+        ((1102,), ())
+        """
+        return vjp(self, X, wrt, output)
+
+    @as_designed
+    def initial_state(self, n_signals: int = 1, n_ears: int | None = None) -> StreamState:
+        """State of a stream before its first sample.
+
+        Parameters
+        ----------
+        n_signals : int, default=1
+            Signals that the stream carries side by side.
+        n_ears : int, default=None
+            Ears of each, where the chunks have an axis for them.
+
+        Returns
+        -------
+        StreamState
+            For `transform_chunk`.
+        """
+        return start(self, n_signals, n_ears)
+
+    @as_designed
+    def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
+        """Go on with a stream.
+
+        Chunk by chunk gives what the whole gives: to the bit at full rate (``frame_length=None``); frames come with the
+        chunk that completes them. Nothing is pooled. A model that is not fitted designs itself anew for every chunk.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_signals, n_samples) or (n_signals, n_ears, n_samples)
+            Next samples, at the model's sample rate.
+        state : StreamState
+            From `initial_state` or the chunk before; it is not changed.
+
+        Returns
+        -------
+        Y : ndarray of shape (n_signals, [n_ears,] n_channels, n_frames)
+            Response to the chunk.
+        state : StreamState
+            For the next chunk.
+
+        Raises
+        ------
+        ValueError
+            If X has another shape than the stream, or samples that are not finite, or state is another model's.
+        """
+        return go_on(self, X, state)
 
     def movable(
         self, X: Signals, sample_rate: Rates = None, *, fixed: Mapping[str, Value] | None = None
@@ -283,7 +382,7 @@ class AudioTransformer(Streaming, Differentiable, TransformerMixin, BaseEstimato
             model.find()
         else:
             model.redesign(fixed)
-        return MovableModel(model, model.hear(X, sample_rate))
+        return MovableModel(model, hear(model, X, sample_rate))
 
     @property
     @as_fitted

@@ -1,6 +1,7 @@
 """Features of a clip that comes block by block, as from a file that is longer than memory: those of `transform`."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,9 @@ import numpy as np
 from skaud._fitted import fitted_copy
 from skaud.engines.engine import Engine, join, respond_in_blocks
 from skaud.engines.series import Series
-from skaud.estimator.computing import POOLED_AT_ONCE, TAKEN_AT_ONCE
+from skaud.estimator.computing import POOLED_AT_ONCE, TAKEN_AT_ONCE, parts_of, pool_part
+from skaud.estimator.listening import to_level
+from skaud.estimator.protocol import Model
 from skaud.estimator.results import check_responses, check_rows
 from skaud.estimator.sounds import warn_of_powers
 from skaud.pooling.arrays import pool
@@ -49,15 +52,15 @@ class Incoming:
         return joined[:, :n_wanted]
 
 
-def pool_blocks(model: Any, blocks: Iterator[np.ndarray], n_ears: int | None, n_samples: int) -> np.ndarray:
+def pool_blocks(model: Model, blocks: Iterator[np.ndarray], n_ears: int | None, n_samples: int) -> np.ndarray:
     """Pooled features of a clip ([n_ears,] n_samples) at the model's rate, as `transform` has them, to the bit.
 
     Memory grows with the clip only where a statistic needs all frames.
     """
     model = fitted_copy(model)
     frames_of = _Frames(model, blocks, n_ears or 1, n_samples)
-    (statistics, segments), parts = model._pooling(), model._parts()
-    is_long = frames_of.n_frames > model._frames_at_once
+    (statistics, segments), parts = model.how_pooled(), parts_of(model.engine_, model.output)
+    is_long = frames_of.n_frames > model.frames_held
     with np.errstate(over="ignore", invalid="ignore"):  # named by the check of the row
         if is_long and len(parts) > 1:
             row = _pool_in_parts(model, parts, frames_of)
@@ -76,11 +79,11 @@ def pool_blocks(model: Any, blocks: Iterator[np.ndarray], n_ears: int | None, n_
 class _Frames:
     """Frames (n_ears, n_channels, n) of the output, in order, with those checked that are not finite."""
 
-    def __init__(self, model: Any, blocks: Iterator[np.ndarray], n_ears: int, n_samples: int) -> None:
+    def __init__(self, model: Model, blocks: Iterator[np.ndarray], n_ears: int, n_samples: int) -> None:
         self.model = model
         self.frame_samples = model.frame_samples()
         self.n_frames = max(1, n_samples // (self.frame_samples or 1))
-        self.clip = Incoming(blocks, n_ears, n_samples, model._to_level)
+        self.clip = Incoming(blocks, n_ears, n_samples, partial(to_level, model))
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return self.of_engine(self.model.engine_, self.model.output, self.frame_samples)
@@ -101,7 +104,7 @@ class _Frames:
 
 
 def frames_of_blocks(
-    model: Any, blocks: Iterator[np.ndarray], n_ears: int | None, n_samples: int
+    model: Model, blocks: Iterator[np.ndarray], n_ears: int | None, n_samples: int
 ) -> Iterator[np.ndarray]:
     """Frames ([n_ears,] n_channels, n) of a clip that comes in blocks, one after the other."""
     frames_of = _Frames(fitted_copy(model), blocks, n_ears or 1, n_samples)
@@ -110,16 +113,16 @@ def frames_of_blocks(
     frames_of.warn_of_level()
 
 
-def _pool_in_parts(model: Any, parts: list[Engine], frames_of: _Frames) -> np.ndarray:
+def _pool_in_parts(model: Model, parts: list[Engine], frames_of: _Frames) -> np.ndarray:
     """Row of a model whose last engine's response is pooled some channels after others; parts run side by side."""
     before = model.engine_.engines[:-1]
     front = before[0] if len(before) == 1 else Series(before)
     taken = frames_of.of_engine(front, front.outputs[-1], None)
-    statistics, segments = model._pooling()
+    statistics, segments = model.how_pooled()
     n_ears, n_columns = len(frames_of.clip), len(columns(statistics, segments))
     if not can_run(statistics):
         x = join(list(taken))
-        rows = [model._pool_part(part, x, frames_of.check) for part in parts]
+        rows = [pool_part(model, part, x, frames_of.check) for part in parts]
     else:
         pools = [RunningPool(frames_of.n_frames, statistics, segments) for _ in parts]
         states = [part.start(1, n_ears) for part in parts]

@@ -14,6 +14,7 @@ from skaud._types import Features, Rates, Signals, Targets
 from skaud._warnings import each_once
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.callbacks import CallbackSupportMixin, FitProgress, with_callbacks
+from skaud.estimator.listening import hear
 from skaud.estimator.movable import MovableModel
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.classification import Labels, check_weights
@@ -83,7 +84,7 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
                 None if sample_weight is None else check_weights(sample_weight, 0 if X is None else _num_samples(X))
             )
             if learns:  # what is wrong with X and y is said before anything is found
-                sounds = self.hear(X, sample_rate)
+                sounds = hear(self, X, sample_rate)
                 labels = Labels(y, len(sounds.rates), a_frame=self.pooling is None, weights=weights)
             self.find(progress)
             if learns:

@@ -6,8 +6,9 @@ import numpy as np
 
 from skaud._types import Features
 from skaud.engines.engine import STEP, respond
+from skaud.estimator.protocol import Model
 from skaud.estimator.sounds import Sounds
-from skaud.estimator.vjp import Differentiable
+from skaud.estimator.vjp import vjp_of_sounds
 from skaud.fitting.movable import Bounds, Gradients, Pullback, Value
 from skaud.kernels.array_api import array_namespace, beside, to_numpy
 from skaud.kernels.batches import clip_of
@@ -29,7 +30,7 @@ class MovableModel:
         What was found before, by name; it stays.
     """
 
-    def __init__(self, model: Differentiable, sounds: Sounds | None = None) -> None:
+    def __init__(self, model: Model, sounds: Sounds | None = None) -> None:
         self.model, self._sounds = model, sounds
         self.fixed: dict[str, Value] = dict(model.found_)
 
@@ -83,14 +84,12 @@ class MovableModel:
     ) -> tuple[Features, Pullback]:
         """Response to all clips, or to some, and its pullback, as `vjp` of the model has them."""
         assert self._sounds is not None
-        if output != "features":
-            self.model.check_outputs((output,))
-        sounds = self._sounds
+        source, sounds = self.model.source_of(output), self._sounds
         if some is not None:
             clips, scales = [clip_of(sounds.clips, i) for i in some], [sounds.scales[i] for i in some]
             rates = [sounds.rates[i] for i in some]
             sounds = sounds._replace(clips=clips, scales=scales, rates=rates, is_array=False)
-        value, pullback = self.model.vjp_of_sounds(sounds, names, output)
+        value, pullback = vjp_of_sounds(self.model, sounds, names, source)
         if sounds.place.on_host:
             return value, pullback
         # The optimiser is on the host: features go there, and their bars come from there; sounds stay.
@@ -114,17 +113,13 @@ class MovableModel:
     def derivatives(self, name: str, directions: Sequence[np.ndarray], output: str) -> list[np.ndarray]:
         """Derivatives of the responses to all clips, computed forwards, as "X" or a parameter moves in a direction."""
         assert self._sounds is not None
-        if output != "features":
-            self.model.check_outputs((output,))
+        source = self.model.source_of(output)
         clips, scales, steps = self._sounds.clips, self._sounds.scales, {name: directions[0]}
         moved = [np.zeros(clip.shape) for clip in clips]
         if name == "X":
             moved, steps = [self.model.gain(scale) * own for scale, own in zip(scales, directions)], {}
-        source, frame_samples = output, None
-        if output == "features":
-            source, frame_samples = self.model.output, self.model.frame_samples()
         stepped = {name: self.value(name) + 1j * STEP * step for name, step in steps.items()}
         engine = self.model.make_engine(stepped, "complex128")
         taken = self.model.as_engine_takes([clip + 1j * STEP * step for clip, step in zip(clips, moved)])
-        results = (respond(engine, clip[np.newaxis], (source,), frame_samples) for clip in taken)
-        return [engine.derivative(responses[source][0], source) for responses in results]
+        results = (respond(engine, clip[np.newaxis], (source.output,), source.frame_samples) for clip in taken)
+        return [engine.derivative(responses[source.output][0], source.output) for responses in results]

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skaud._fitted import parameter_names
+from skaud._types import Rates, Signals
 from skaud.design.limits import LONGEST_FRAME, check_size
 from skaud.engines.engine import STEP, Engine, along
 from skaud.estimator.callbacks import FitProgress
+from skaud.estimator.clips import check_sounds
+from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Bounds, Parameters, Value
 from skaud.pooling.temporal import Pooling, TemporalPooling
+
+
+class Source(NamedTuple):
+    """Where a value comes from: a response of the engine, in frames or at full rate, and whether it is pooled."""
+
+    output: str
+    frame_samples: int | None
+    pooled: bool
 
 
 class Model(ABC):
@@ -32,12 +43,16 @@ class Model(ABC):
         Whether a response at full rate that left the range of its dtype never comes back.
     learn_sets : dict
         Words of `learn` for several parameters at once.
+    frames_held : int
+        Frames of a signal that are held to be pooled at once; those of a longer one are pooled as they come.
     engine_ : Engine
         What computes, once the model is designed.
     found_ : dict
         What fit has found, by name of the parameter, in place of what was given.
     takes_any_ears_ : bool
         Whether it was fitted to no sound, and has no ears of its own.
+    rates_told_ : bool
+        Whether fit was told rates, which later plain samples would lack.
     at_fit_ : dict
         Parameters as they were at the last fit, by which `skaud._fitted.fitted_copy` goes.
     """
@@ -56,6 +71,7 @@ class Model(ABC):
     takes_channels = False
     overflow_lasts = False
     learn_sets: Mapping[str, tuple[str, ...]] = {}
+    frames_held = 4096  # 41 s of 10 ms
 
     engine_: Engine
     found_: dict[str, Value]
@@ -63,6 +79,7 @@ class Model(ABC):
     n_features_in_: int
     n_samples_in_: int | None  # samples of a 2-D X in fit, at the model's rate
     takes_any_ears_: bool
+    rates_told_ = False
     at_fit_: dict[str, Any]
 
     # --- what a model says of itself ---
@@ -131,6 +148,29 @@ class Model(ABC):
         """Measure what is known of the model, once parameters of it were learned."""
         return
 
+    def check_sounds(
+        self, X: Signals, sample_rate: Rates, *, reset: bool = False, fixed_length: bool = False
+    ) -> Sounds:
+        """Clips of X, validated (`skaud.estimator.clips`), with one axis or several between ears and samples."""
+        return check_sounds(self, X, sample_rate, reset=reset, fixed_length=fixed_length)
+
+    def check_ears(self, n_ears: int) -> None:
+        """Refuse sound of other ears than those that fit found something for."""
+        return
+
+    def channels_in(self) -> tuple[int, ...]:
+        """Length of the axis of channels between ears and samples, of X that has one."""
+        return ()
+
+    def as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
+        """Clips (n_ears, n_samples) or, for an engine that takes channels, (n_ears, n_channels, n_samples)."""
+        self.check_ears(len(clips[0]))
+        return clips
+
+    def shape_in_x(self, shape: tuple[int, ...], *, has_ears: bool) -> tuple[int, ...]:
+        """Shape that a clip (n_ears, ..., n_samples) has in X, with an axis of ears or without."""
+        return shape if has_ears else shape[1:]
+
     def why_no_chunks(self) -> str | None:
         """Why the parameters do not allow it to go on with a sound chunk by chunk, and what does; None if they do."""
         return None
@@ -149,6 +189,13 @@ class Model(ABC):
                 )
         return names
 
+    def source_of(self, output: str) -> Source:
+        """Where "features", or a response at full rate, comes from; an error where there is none of that name."""
+        if output == "features":
+            return Source(self.output, self.frame_samples(), self.pooling is not None)
+        self.check_outputs((output,))
+        return Source(output, None, False)
+
     def redesign(self, found: Mapping[str, Value]) -> None:
         """Design again, with values that fit has found in place of the parameters that were given."""
         self.found_ = dict(found)
@@ -163,6 +210,17 @@ class Model(ABC):
     def gain(self, scale: float | None = None) -> float:
         """Factor from the samples of a clip to those that the kernel takes."""
         return 10 ** ((self.level_of_one(scale) - self._level_in_kernel()) / 20)
+
+    def how_pooled(self) -> tuple[Any, int]:
+        """Statistics, and how many parts of a signal each is computed in."""
+        if isinstance(self.pooling, TemporalPooling):
+            return self.pooling.statistics, self.pooling.segments
+        return self.pooling, 1
+
+    def wanted_parts(self, names: Sequence[str]) -> tuple[str, ...]:
+        """What the engine is asked the bars of, for those of X and of parameters."""
+        parts = self._parts_of([name for name in names if name != "X"])
+        return (*parts, "X") if "X" in names and "X" in self.engine_.parts else parts
 
     # --- what it is made of ---
 
@@ -185,30 +243,6 @@ class Model(ABC):
     def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
         """Parts of the engine whose coefficients depend on these parameters."""
         return self.engine_.parts if names else ()
-
-    def _wanted(self, names: Sequence[str]) -> tuple[str, ...]:
-        """What the engine is asked the bars of, for those of X and of parameters."""
-        parts = self._parts_of([name for name in names if name != "X"])
-        return (*parts, "X") if "X" in names and "X" in self.engine_.parts else parts
-
-    def _pooling(self) -> tuple[Any, int]:
-        """Statistics, and how many parts of a signal each is computed in."""
-        if isinstance(self.pooling, TemporalPooling):
-            return self.pooling.statistics, self.pooling.segments
-        return self.pooling, 1
-
-    def _channels_in(self) -> tuple[int, ...]:
-        """Length of the axis of channels between ears and samples, of X that has one."""
-        return ()
-
-    def _check_ears(self, n_ears: int) -> None:
-        """Refuse sound of other ears than those that fit found something for."""
-        return
-
-    def as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
-        """Clips (n_ears, n_samples) or, for an engine that takes channels, (n_ears, n_channels, n_samples)."""
-        self._check_ears(len(clips[0]))
-        return clips
 
     def _n_ears_without_sound(self) -> int | None:
         """Ears that the parameters ask for; None for sound without an axis of ears."""

@@ -128,7 +128,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
         "full": (*AuditorySpectrogram.learn_sets["full"], "scales_cycles_per_octave", "rates_hz"),
         "cortical": ("scales_cycles_per_octave", "rates_hz"),
     }
-    _frames_at_once = HELD_AT_ONCE
+    frames_held = HELD_AT_ONCE
 
     _parameter_constraints: dict = {"output": [StrOptions({"spectrogram", "cortical"})]}
 

@@ -494,7 +494,7 @@ class CARFAC(CascadeResponse):
         ways = ([f"{hz:.{digits}f}hz" for hz in self.pole_frequencies_hz_] for digits in range(16))
         return next(names for names in ways if len(set(names)) == len(names))
 
-    def _check_ears(self, n_ears: int) -> None:
+    def check_ears(self, n_ears: int) -> None:
         label = getattr(getattr(self, "predicted_audiogram_", None), "ear", None)
         check_ears_heard(n_ears, len(self._ears_), label)
 

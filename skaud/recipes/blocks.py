@@ -12,6 +12,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from skaud._fitted import fitted_copy
 from skaud.engines.engine import join
 from skaud.estimator.blocks import frames_of_blocks, pool_blocks
+from skaud.estimator.listening import to_level
 from skaud.estimator.results import check_responses
 from skaud.frames.base import FrameTransformer
 from skaud.pooling.arrays import pool
@@ -139,7 +140,7 @@ class _Filters:
 
     def take(self, frames: np.ndarray, is_last: bool) -> None:
         engine, output = self._step.engine_, self._step.output
-        clip = self._step._to_level(frames if self._has_ears else frames[np.newaxis])
+        clip = to_level(self._step, frames if self._has_ears else frames[np.newaxis])
         (x,) = self._step.as_engine_takes([clip])
         state = engine.start(1, len(x)) if self._state is None else self._state
         frame_samples = self._step.frame_samples()

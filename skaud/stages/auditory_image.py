@@ -29,7 +29,7 @@ class ImageStage(ResponseStage):
     max_lag_s: float
     frame_length: float
 
-    _frames_at_once = HELD_AT_ONCE
+    frames_held = HELD_AT_ONCE
     overflow_lasts = True
     engine_: AuditoryImage
 

@@ -48,7 +48,9 @@ class ResponseStage(ChannelStage):
     def _check_rate(self) -> None:
         check_hz("sample_rate", self.sample_rate)  # no filter depends on it
 
-    def _check_sounds(self, X: Signals, sample_rate: Rates, **options: bool) -> Sounds:
+    def check_sounds(
+        self, X: Signals, sample_rate: Rates, *, reset: bool = False, fixed_length: bool = False
+    ) -> Sounds:
         if getattr(X, "ndim", 3) == 2:
             raise ValueError(
                 f"X has shape {tuple(X.shape)}, which has no axis of time, as pooled features have none; an array of "
@@ -60,7 +62,7 @@ class ResponseStage(ChannelStage):
                 f"X[0] has shape {np.shape(X[0])}; a response is ([n_ears,] n_channels, n_samples). Reshape it, or set "
                 "pooling=None in the model before."
             )
-        return super()._check_sounds(X, sample_rate, **options)
+        return super().check_sounds(X, sample_rate, reset=reset, fixed_length=fixed_length)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

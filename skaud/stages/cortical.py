@@ -107,7 +107,7 @@ class CorticalSTRF(NamedStage):
 
     _outputs = ("cortical",)
     output = "cortical"
-    _frames_at_once = HELD_AT_ONCE
+    frames_held = HELD_AT_ONCE
     engine_: Cortical
 
     _parameter_constraints: dict = {

@@ -34,4 +34,6 @@ class NamedStage(ResponseStage):
         given = [str(name) for name in input_features]  # which tell the ear, where there are several
         ears = [given[i : i + n_channels] for i in range(0, len(given), n_channels)]
         channels = [f"{self.output}_{name}" for names in ears for name in self.names_after(names)]
-        return np.asarray(channels, dtype=object) if self.pooling is None else pooled_names(channels, *self._pooling())
+        return (
+            np.asarray(channels, dtype=object) if self.pooling is None else pooled_names(channels, *self.how_pooled())
+        )

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from skaud._types import Features, Rates, Signals
+from skaud._types import Rates, Signals
 from skaud.engines.chain import Chain
 from skaud.engines.engine import Engine
 from skaud.estimator.base import AudioTransformer
@@ -146,14 +146,16 @@ class ChannelStage(Stage):
         """Channels that the parameters ask for; None where any will do."""
         return None
 
-    def _check_sounds(self, X: Signals, sample_rate: Rates, **options: bool) -> Sounds:
+    def check_sounds(
+        self, X: Signals, sample_rate: Rates, *, reset: bool = False, fixed_length: bool = False
+    ) -> Sounds:
         """Clips (n_ears, n_channels, n_samples)."""
         rows, n_ears = _join_ears(X)
-        sounds = super()._check_sounds(rows, sample_rate, **options)
+        sounds = super().check_sounds(rows, sample_rate, reset=reset, fixed_length=fixed_length)
         n_channels = sounds.n_ears  # what lies between signals and samples
         if n_channels is not None:
             n_channels //= n_ears or 1
-        if options.get("reset"):
+        if reset:
             self.take_channels(n_channels)
         elif (n_channels or 1) != self.n_channels_in_:
             raise ValueError(
@@ -166,19 +168,15 @@ class ChannelStage(Stage):
     def _n_rows_in(self) -> int:
         return super()._n_rows_in() * self.n_channels_in_
 
-    def _channels_in(self) -> tuple[int, ...]:
+    def channels_in(self) -> tuple[int, ...]:
         return (self.n_channels_in_,) if self._has_channels_ else ()
 
     def as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
         return [clip.reshape(len(clip), self.n_channels_in_, clip.shape[-1]) for clip in clips]
 
-    def _shape_in_x(self, shape: tuple[int, ...], sounds: Sounds) -> tuple[int, ...]:
+    def shape_in_x(self, shape: tuple[int, ...], *, has_ears: bool) -> tuple[int, ...]:
         # (n_ears, n_channels, n_samples)
-        shape = shape if self._has_channels_ else (shape[0], shape[-1])
-        return super()._shape_in_x(shape, sounds)
-
-    def _shape_as_x(self, x_bars: list[np.ndarray], sounds: Sounds) -> Features:
-        return super()._shape_as_x(x_bars if self._has_channels_ else [bar[:, 0] for bar in x_bars], sounds)
+        return super().shape_in_x(shape if self._has_channels_ else (shape[0], shape[-1]), has_ears=has_ears)
 
     def channel_names(self) -> list[str]:
         return self.names_after([f"channel{c}" for c in range(self.n_channels_in_)])

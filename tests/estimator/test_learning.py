@@ -22,6 +22,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skaud
 from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, Learn, audio
+from skaud.estimator.listening import hear
 from skaud.estimator.movable import MovableModel
 from skaud.fitting.classification import Labels, SoftmaxObjective
 from skaud.fitting.parameters import BoundedParameters
@@ -102,7 +103,7 @@ def test_clips_of_weight_0_are_as_good_as_left_out(solver):
 def test_the_derivative_of_the_weighted_loss_follows_differences(solver):
     model = cochlea(dtype="float64", learn=None).fit(CLIPS)
     labels = Labels(Y, 12, a_frame=False, weights=np.linspace(0.1, 2, 12))
-    movable, indices = MovableModel(model, model.hear(CLIPS)), np.arange(12)
+    movable, indices = MovableModel(model, hear(model, CLIPS)), np.arange(12)
     parameters = BoundedParameters(movable, ("max_zeta",))
     objective = SoftmaxObjective(movable, parameters, labels, l2=0.1, signals_at_once=5)
     x, evaluate = objective.begin(indices), objective.projected
@@ -178,7 +179,7 @@ def test_adam_begins_with_a_head_that_knows_nothing():
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 def test_the_derivative_of_the_loss_follows_differences(solver):
     model = cochlea(dtype="float64", pooling=("mean", "max"), learn=None).fit(CLIPS)
-    movable = MovableModel(model, model.hear(CLIPS))
+    movable = MovableModel(model, hear(model, CLIPS))
     parameters = BoundedParameters(movable, ("max_zeta", "agc_time_constants_s"))
     labels, indices = Labels(Y, 12, a_frame=False), np.arange(12)
     objective = SoftmaxObjective(movable, parameters, labels, l2=0.1, signals_at_once=5)

@@ -103,7 +103,7 @@ def test_long_clips_have_the_features_of_their_frames(model, segments, monkeypat
     for clips in (mono, binaural):
         fitted = model.set_params(pooling=TemporalPooling(STATISTICS, segments)).fit(clips)
         wanted = fitted.transform(clips)  # as a whole: no clip has so many frames
-        monkeypatch.setattr(type(model), "_frames_at_once", 20 if model.frame_length else 3200)
+        monkeypatch.setattr(type(model), "frames_held", 20 if model.frame_length else 3200)
         monkeypatch.setattr(type(fitted.engine_), "frames_at_once", 20)
         monkeypatch.setattr("skaud.engines.engine.BLOCK", 3200)
         counted = mock.patch.object(RunningPool, "add", autospec=True, side_effect=RunningPool.add)
@@ -119,7 +119,7 @@ def test_long_clips_have_the_features_of_their_frames(model, segments, monkeypat
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_long_clip_has_the_same_features_alone_and_beside_others(n_jobs, monkeypatch):
-    monkeypatch.setattr(CARFAC, "_frames_at_once", 20)
+    monkeypatch.setattr(CARFAC, "frames_held", 20)
     clips = [0.05 * np.random.default_rng(n).standard_normal(n) for n in (20000, 9000, 12345, 100, 15000)]
     model = CARFAC(RATE, erb_per_step=1, n_jobs=n_jobs).fit(clips)
     together = model.transform(clips)
@@ -131,12 +131,12 @@ def test_order_statistics_of_long_clips_are_those_of_all_frames(monkeypatch):
     clips = [0.05 * np.random.default_rng(0).standard_normal(20000)]
     model = CARFAC(RATE, erb_per_step=1, pooling=("median", "mean")).fit(clips)
     wanted = model.transform(clips)
-    monkeypatch.setattr(CARFAC, "_frames_at_once", 20)
+    monkeypatch.setattr(CARFAC, "frames_held", 20)
     np.testing.assert_array_equal(model.transform(clips), wanted)
 
 
 def test_a_long_clip_that_leaves_the_range_of_the_dtype_is_refused(monkeypatch):
-    monkeypatch.setattr(Osses2021, "_frames_at_once", 20)
+    monkeypatch.setattr(Osses2021, "frames_held", 20)
     with pytest.raises(ValueError, match=r"X\[0\] reaches 1e\+39"):
         Osses2021(**BANK).fit(np.zeros((1, 20000))).transform(np.full((1, 20000), 1e39))
 
