@@ -35,7 +35,7 @@ SIGNALS_REVERSED_AT_ONCE = 2  # few enough for their tape to stay in the second-
 def no_checkpoints(dtype: str) -> layout.Checkpoints:
     """For a run that keeps none."""
     lines, stages = np.empty((0, 0, 0), dtype), np.empty((0, 0, 0, 0), dtype)
-    return layout.Checkpoints(lines, stages, stages, np.empty((0, 0), np.int64))
+    return layout.Checkpoints(0, lines, stages, stages, np.empty((0, 0), np.int64))
 
 
 class CascadeTape(NamedTuple):
@@ -45,7 +45,6 @@ class CascadeTape(NamedTuple):
     n_ears: int
     output: str
     frame_samples: int | None
-    segment: int
     state: layout.State  # after the last sample
     checkpoints: layout.Checkpoints
     response: np.ndarray  # as the kernel left it
@@ -92,13 +91,13 @@ class Cascade(Engine):
         """Run the next samples of all signals, side by side."""
         n_signals, n_ears, n_samples = x.shape
         rows, plan = np.ascontiguousarray(x).reshape(n_signals * n_ears, n_samples), self._plan(n_ears)
-        taps, first = taps_of(tuple(outputs))
+        asked = asked_for(tuple(outputs), frame_samples or 0)
         n_frames = n_samples if frame_samples is None else (int(state.frame_filled[0]) + n_samples) // frame_samples
-        out = np.empty((len(rows), len(taps) + 1 - first, self.n_channels, n_frames), self.dtype)
-        work = layout.workspace(plan, len(rows), len(taps))
+        out = np.empty((len(rows), len(asked.taps) + 1 - asked.first, self.n_channels, n_frames), self.dtype)
+        work = layout.workspace(plan, len(rows), len(asked.taps))
         run = run_for(self.style, self.delay, frame_samples is not None)
-        run(rows, 0, no_checkpoints(self.dtype), state, plan, taps, first, frame_samples or 0, work, out)
-        responses, at = {}, 1 - first
+        run(rows, state, plan, asked, no_checkpoints(self.dtype), work, out)
+        responses, at = {}, 1 - asked.first
         for name in outputs:
             n_rows = len(ROWS[name])
             part = out[:, at : at + n_rows] if n_rows else out[:, :1]
@@ -118,17 +117,17 @@ class Cascade(Engine):
         """Response to whole clips, with checkpoints; at full rate that from sample `begin` on. out takes it."""
         n_signals, n_ears, n_samples = x.shape
         rows, plan = np.ascontiguousarray(x).reshape(n_signals * n_ears, n_samples), self._plan(n_ears)
-        taps, first = taps_of((output,))
+        asked = asked_for((output,), frame_samples or 0)
         if out is None:
             out = self._empty(len(rows), output, frame_samples, n_samples - begin)
         # Checkpoints and the tape between two of them grow like sqrt(n_samples); the tape had better stay in the cache.
         segment = layout.SEGMENT * ceil(sqrt(n_samples) / (2 * layout.SEGMENT))
         state = self.start(n_signals, n_ears)
-        saved = layout.Checkpoints.empty(state, ceil(n_samples / segment), checkpoints.n_changing(self.style))
-        work = layout.workspace(plan, len(rows), len(taps))
+        saved = layout.Checkpoints.empty(state, segment, ceil(n_samples / segment), checkpoints.n_changing(self.style))
+        work = layout.workspace(plan, len(rows), len(asked.taps))
         run = run_for(self.style, self.delay, frame_samples is not None)
-        run(rows, segment, saved, state, plan, taps, first, frame_samples or 0, work, out)
-        tape = CascadeTape(rows, n_ears, output, frame_samples, segment, state, saved, out)
+        run(rows, state, plan, asked, saved, work, out)
+        tape = CascadeTape(rows, n_ears, output, frame_samples, state, saved, out)
         return self._finish(output, out, n_signals), tape
 
     def record_in_groups(
@@ -147,41 +146,26 @@ class Cascade(Engine):
         self, tape: CascadeTape, bar: np.ndarray, wanted: Sequence[str]
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Bars of x and of the coefficients: segment by segment, the last one first."""
-        n_rows, n_samples = tape.x.shape
-        plan, (taps, first), n_ears = self._plan(tape.n_ears), taps_of((tape.output,)), tape.n_ears
-        frame = 1 if tape.frame_samples is None else tape.frame_samples
+        (n_rows, n_samples), n_ears = tape.x.shape, tape.n_ears
+        plan, asked = self._plan(n_ears), asked_for((tape.output,), tape.frame_samples or 1)
         value_bar = self._finish_adjoint(tape.output, np.asarray(bar, self.dtype))
         if tape.frame_samples is not None:
-            value_bar = value_bar / np.dtype(self.dtype).type(frame)
+            value_bar = value_bar / np.dtype(self.dtype).type(tape.frame_samples)
         value_bar = np.require(value_bar, self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
         constants = "coefficients" in wanted
-        reverse, x_bar = adjoint.reverse_for(self.style, self.delay, constants), np.empty_like(tape.x)
+        reverse = adjoint.reverse_for(self.style, self.delay, constants)
         at_once = min(n_rows, n_ears * max(1, SIGNALS_REVERSED_AT_ONCE // n_ears))
-        n_taped = taping.n_taped(self.style, constants)
-        kept = layout.empty_tape(plan, at_once, min(tape.segment, n_samples), n_taped, keep=constants)
-        seeds = np.zeros((1 + len(taps), at_once, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
-        work, state = adjoint.reverse_workspace(plan, at_once), tape.state.copy()  # a tape may be pulled back again
-        bars = layout.zero_bars(plan, n_rows, len(self.ears))
+        n_taped, longest = taping.n_taped(self.style, constants), min(tape.checkpoints.segment, n_samples)
+        kept = layout.empty_tape(plan, at_once, longest, n_taped, keep=constants)
+        seeds = np.zeros((1 + len(asked.taps), at_once, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
+        room = layout.Room(kept, seeds, adjoint.reverse_workspace(plan, at_once))
+        state = tape.state.copy()  # a tape may be pulled back again
+        bars = layout.zero_bars(plan, tape.x, len(self.ears))
         for begin in range(0, n_rows, at_once):
             own = slice(begin, min(begin + at_once, n_rows))
-            reverse(
-                tape.x[own],
-                tape.segment,
-                tape.checkpoints,
-                begin,
-                state.of_rows(own),
-                plan,
-                value_bar[own],
-                frame,
-                taps,
-                first,
-                bars.of_rows(own),
-                kept,
-                seeds,
-                work,
-                x_bar[own],
-            )
-        return x_bar.reshape(-1, n_ears, n_samples), self._coefficient_bars(tape, bar, bars)
+            before, of_rows = state.of_rows(own), bars.of_rows(own)
+            reverse(tape.x[own], begin, before, plan, asked, tape.checkpoints, value_bar[own], of_rows, room)
+        return bars.x.reshape(-1, n_ears, n_samples), self._coefficient_bars(tape, bar, bars)
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """Scalars, the AGC's table, rows of every ear's channels, and its spikes a second at a release of 1."""
@@ -236,10 +220,10 @@ class Cascade(Engine):
 
 
 @cache
-def taps_of(outputs: tuple[str, ...]) -> tuple[np.ndarray, int]:
-    """Rows that the kernel must tap for outputs, and the number of the first source that belongs to them."""
+def asked_for(outputs: tuple[str, ...], frame_samples: int) -> layout.Asked:
+    """What the kernel must tap for outputs, and how it delivers that."""
     taps = [row for name in outputs for row in ROWS[name]]
-    return np.array(taps, np.int64), 0 if "nap" in outputs else 1
+    return layout.Asked(np.array(taps, np.int64), 0 if "nap" in outputs else 1, frame_samples)
 
 
 def health_bar(bars: tuple[np.ndarray, ...]) -> np.ndarray:

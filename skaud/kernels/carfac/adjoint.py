@@ -13,30 +13,23 @@ from skaud.kernels._compile import borrowed, kernel, loop
 from skaud.kernels.carfac import layout as at
 from skaud.kernels.carfac.agc_adjoint import update_agc_adjoint
 from skaud.kernels.carfac.checkpoints import restore
-from skaud.kernels.carfac.hair_cells import ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN
 from skaud.kernels.carfac.layout import (
     BARS_GROUP,
     LANES,
     SEGMENT,
     SOWN,
     Plan,
-    Tape,
     aligned_empty,
+    borrowed_bars,
+    borrowed_state,
+    borrowed_tape,
     constants_of,
     sizes_of,
 )
 from skaud.kernels.carfac.outputs import sow
 from skaud.kernels.carfac.run import split
-from skaud.kernels.carfac.sample_adjoint import (
-    enter_adjoint,
-    enter_delayed_adjoint,
-    leave_just_hwr_adjoint,
-    leave_one_cap_adjoint,
-    leave_two_cap_adjoint,
-    release_transmitter_adjoint,
-    resonate_adjoint,
-)
-from skaud.kernels.carfac.taping import advance_taping_for, n_taped, restore_ramps
+from skaud.kernels.carfac.sample_adjoint import respond_adjoint_for
+from skaud.kernels.carfac.taping import advance_taping_for, restore_ramps
 from skaud.kernels.one_pole import ONE, ZERO
 
 GOALS = 5 * LANES  # ZR, GA, GB, GC, HEALTH
@@ -71,181 +64,57 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
 
     One for each, since numba compiles every branch of a kernel, also those that nobody takes, for seconds.
     """
-    taped, advance_taping = n_taped(style, constants), advance_taping_for(style, delay)
-    synapse = style == TWO_CAP_WITH_SYN
+    advance_taping = advance_taping_for(style, delay, constants)
+    respond_adjoint = respond_adjoint_for(style, delay, constants)
 
     @kernel
-    def reverse(
-        x, segment, checkpoints, row_before, state, plan, value_bar, frame_samples, taps, first, bars, tape, seeds,
-        work, x_bar,
-    ):  # fmt: skip
-        """Adjoint of run, over all of x, from checkpoints every `segment` samples; it changes state.
+    def reverse(x, row_before, state, plan, asked, checkpoints, value_bar, bars, room):
+        """Adjoint of run, over all of x, from its checkpoints, whose rows are those of x from number row_before on.
 
-        The rows of x are those of the checkpoints from number row_before on.
-
-        value_bar (n_rows, n_outputs, n_channels, n_frames) are the bars of frames of frame_samples samples, of sums,
-        not means; of frames of one sample perhaps only the last. bars come in as zeros and leave as those of the first
-        state, of the cascade's health and, with `constants`, of the coefficients. x_bar is (n_rows, n_samples).
+        state is changed. value_bar (n_rows, n_outputs, n_channels, n_frames) are the bars of frames, of sums, not
+        means; of frames of one sample perhaps only the last. bars come in as zeros and leave as those of x, of the
+        first state, of the cascade's health and, with `constants`, of the coefficients.
         """
         p, c = sizes_of(plan), constants_of(plan)
         n_rows, width = x.shape[0], p.n_groups * LANES
-        scratch, entry, smoothed = split(work, n_rows, 1, width)
-        agc_work = borrowed(work)[work.shape[0] - 3 * width - 8 * LANES :]
-        x, table, taps, seeds = borrowed(x), borrowed(plan.table), borrowed(taps), borrowed(seeds)
-        lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
-        phase, x_bar = borrowed(state.phase), borrowed(x_bar)
-        samples, ramps, reached = borrowed(tape.samples), borrowed(tape.ramps), borrowed(tape.reached)
-        tape = Tape(samples, ramps, reached, borrowed(tape.kept), borrowed(tape.elapsed), borrowed(tape.due))
-        lines_bar, memory_bar, pending_bar = borrowed(bars.lines), borrowed(bars.memory), borrowed(bars.pending)
-        table_bar, summed = borrowed(bars.table), borrowed(bars.summed)
+        frame_samples, segment = asked.frame_samples, checkpoints.segment
+        work = split(room.work, n_rows, 1, width)
+        agc_work = borrowed(room.work)[room.work.shape[0] - 3 * width - 8 * LANES :]
+        x, table, taps, seeds = borrowed(x), borrowed(plan.table), borrowed(asked.taps), borrowed(room.seeds)
+        state, bars, tape = borrowed_state(state), borrowed_bars(bars), borrowed_tape(room.tape)
         for row in range(n_rows):  # nothing flows in behind the last channel
             for l in range(LANES):
-                lines_bar[row, p.n_groups * BARS_GROUP + at.SLOPE + l] = ONE
+                bars.lines[row, p.n_groups * BARS_GROUP + at.SLOPE + l] = ONE
         before = x.shape[1] - value_bar.shape[3] if frame_samples == 1 else 0  # samples that the response leaves out
         sown = x.shape[1]  # the first frame whose bars are in seeds
         for k in range(checkpoints.phase.shape[0] - 1, -1, -1):
             start, stop = k * segment, min((k + 1) * segment, x.shape[1])
-            restore(checkpoints, k, row_before, lines, memory, pending, phase, p.n_groups)
-            block = advance_taping(
-                x,
-                start,
-                stop,
-                lines,
-                memory,
-                pending,
-                phase,
-                table,
-                p,
-                c,
-                taped,
-                constants,
-                tape,
-                scratch,
-                entry,
-                smoothed,
-            )
+            restore(checkpoints, k, row_before, state, p.n_groups)
+            block = advance_taping(x, start, stop, state, table, p, c, tape, work)
             t = stop - start - 1
             while t >= 0:
                 frame = (start + t - before) // frame_samples
                 if frame < sown:
                     sown = frame // SOWN * SOWN
-                    sow(value_bar, sown, first, seeds, p.n_groups)
+                    sow(value_bar, sown, asked.first, seeds, p.n_groups)
                 since = tape.elapsed[t] if p.closed else t + 1
                 if p.closed and since == p.first_decimation:
                     block -= 1
-                    update_agc_adjoint(
-                        lines_bar,
-                        lines,
-                        memory_bar,
-                        pending_bar,
-                        table_bar,
-                        reached,
-                        tape.kept,
-                        constants,
-                        block,
-                        tape.due[block],
-                        table,
-                        p,
-                        agc_work,
-                    )
+                    update_agc_adjoint(bars, state.lines, tape, constants, block, table, p, agc_work)
                     for row in range(n_rows):
-                        restore_ramps(lines, row, ramps, block, p.n_groups)
+                        restore_ramps(state.lines, row, tape.ramps, block, p.n_groups)
                 begin = max(t - since + 1, 0, sown * frame_samples + before - start)
                 for u in range(t, begin - 1, -1):
                     frame, elapsed = (start + u - before) // frame_samples - sown, np.float32(tape.elapsed[u])
                     for row in range(n_rows):
-                        tap_adjoint(lines_bar, row, seeds, frame, taps, elapsed, p.n_groups)
-                        if synapse:
-                            release_transmitter_adjoint(
-                                lines_bar,
-                                lines,
-                                samples,
-                                taped,
-                                seeds,
-                                frame,
-                                pending_bar,
-                                row,
-                                u + 1,
-                                p.n_groups,
-                                c,
-                            )
-                        if style >= TWO_CAP:
-                            leave_two_cap_adjoint(
-                                lines_bar,
-                                lines,
-                                samples,
-                                taped,
-                                seeds,
-                                frame,
-                                pending_bar,
-                                row,
-                                u + 1,
-                                p.n_groups,
-                                elapsed,
-                                c,
-                                delay,
-                                synapse,
-                                constants,
-                            )
-                        elif style == ONE_CAP:
-                            leave_one_cap_adjoint(
-                                lines_bar,
-                                lines,
-                                samples,
-                                taped,
-                                seeds,
-                                frame,
-                                pending_bar,
-                                row,
-                                u + 1,
-                                p.n_groups,
-                                elapsed,
-                                c,
-                                delay,
-                                constants,
-                            )
-                        else:
-                            leave_just_hwr_adjoint(
-                                lines_bar,
-                                lines,
-                                samples,
-                                taped,
-                                seeds,
-                                frame,
-                                pending_bar,
-                                row,
-                                u + 1,
-                                p.n_groups,
-                                elapsed,
-                                c,
-                                delay,
-                            )
-                    for row in range(n_rows):
-                        if delay:
-                            x_bar[row, start + u] = enter_delayed_adjoint(lines_bar, row, entry, p.n_groups)
-                        else:
-                            x_bar[row, start + u] = enter_adjoint(lines_bar, row, entry)
-                    for row in range(n_rows):
-                        resonate_adjoint(
-                            lines_bar,
-                            lines,
-                            samples,
-                            taped,
-                            entry,
-                            row,
-                            u + 1,
-                            p.n_groups,
-                            elapsed,
-                            c,
-                            delay,
-                            constants,
-                        )
+                        tap_adjoint(bars.lines, row, seeds, frame, taps, elapsed, p.n_groups)
+                    respond_adjoint(bars, state.lines, tape, seeds, frame, start, u, p.n_groups, c, work.entry)
                 t = begin - 1
-            sum_up(lines_bar, summed, p.n_groups, at.ZR, at.ZR + GOALS)
+            sum_up(bars.lines, bars.summed, p.n_groups, at.ZR, at.ZR + GOALS)
             if constants:
-                sum_up(lines_bar, summed, p.n_groups, at.R1, at.R1 + LANES)
-                sum_up(lines_bar, summed, p.n_groups, at.N_FIBERS, at.ZR)
-                sum_up(lines_bar, summed, p.n_groups, at.ZR + GOALS, BARS_GROUP)
+                sum_up(bars.lines, bars.summed, p.n_groups, at.R1, at.R1 + LANES)
+                sum_up(bars.lines, bars.summed, p.n_groups, at.N_FIBERS, at.ZR)
+                sum_up(bars.lines, bars.summed, p.n_groups, at.ZR + GOALS, BARS_GROUP)
 
     return reverse
 

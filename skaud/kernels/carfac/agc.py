@@ -137,10 +137,10 @@ def share_due(memory, due, table, p):
 
 
 @loop
-def update_agc(lines, memory, pending, phase, table, p, smoothed):
+def update_agc(state, table, p, smoothed):
     """Hand the summed NAP to the stages whose time has come; close the loop."""
-    due = hand_on(pending, phase, table, smoothed)
-    smooth_due(memory, pending, due, table, p, smoothed)
-    share_due(memory, due, table, p)
-    for row in range(memory.shape[0]):
-        aim(lines, row, memory, p.n_groups, table[0, at.DECIMATION])
+    due = hand_on(state.pending, state.phase, table, smoothed)
+    smooth_due(state.memory, state.pending, due, table, p, smoothed)
+    share_due(state.memory, due, table, p)
+    for row in range(state.memory.shape[0]):
+        aim(state.lines, row, state.memory, p.n_groups, table[0, at.DECIMATION])

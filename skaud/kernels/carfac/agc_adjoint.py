@@ -11,8 +11,9 @@ from skaud.kernels.one_pole import ZERO, smoothing_step_adjoint
 
 
 @loop
-def aim_adjoint(bars, lines, row, reached, update, memory_bar, n_groups, decimation):
+def aim_adjoint(all_bars, lines, row, reached, update, n_groups, decimation):
     """Adjoint of aim; reached[row, update] is the memory of the AGC's fastest stage."""
+    bars, memory_bar = all_bars.lines, all_bars.memory
     for k in range(n_groups):
         for l in range(LANES):
             i, j, position = k * GROUP + l + GROUP, k * BARS_GROUP + l + BARS_GROUP, k * LANES + l
@@ -42,8 +43,9 @@ def aim_adjoint(bars, lines, row, reached, update, memory_bar, n_groups, decimat
 
 
 @loop
-def mix_ears_adjoint(memory_bar, first, n_ears, s, mix, kept, constants, update, smoothed_stage, table_bar):
-    """Adjoint of mix_ears; constants: also the bar of the mix, from kept[:, update, smoothed_stage]."""
+def mix_ears_adjoint(bars, first, n_ears, s, table, kept, constants, update):
+    """Adjoint of mix_ears; constants: also the bar of the mix, from the smoothed stage that was kept."""
+    memory_bar, mix, smoothed_stage = bars.memory, table[s, at.MIX], 2 * table.shape[0] + s
     for i in range(memory_bar.shape[2]):
         mean = ZERO * memory_bar[first, s, i]
         if constants:
@@ -57,7 +59,7 @@ def mix_ears_adjoint(memory_bar, first, n_ears, s, mix, kept, constants, update,
             memory_bar[first + ear, s, i] = ear_bar
             mean_bar += ear_mean_bar
             if constants:
-                table_bar[s, at.MIX] += mix_bar
+                bars.table[s, at.MIX] += mix_bar
         # mean = sum of memory[ear] / n_ears
         for ear in range(n_ears):
             memory_bar[first + ear, s, i] += mean_bar / np.float32(n_ears)
@@ -151,25 +153,20 @@ def hand_on_adjoint(pending_bar, due, kept, constants, update, table, table_bar)
 
 
 @loop
-def update_agc_adjoint(
-    bars, lines, memory_bar, pending_bar, table_bar, reached, kept, constants, update, due, table, p, work
-):
-    """Adjoint of update_agc, when due stages' time had come; constants: also the bars of the table."""
-    n_rows, width = memory_bar.shape[0], p.n_groups * LANES
+def update_agc_adjoint(bars, lines, tape, constants, update, table, p, work):
+    """Adjoint of a segment's update_agc number `update`; constants: also the bars of the table."""
+    n_rows, width, due = lines.shape[0], p.n_groups * LANES, tape.due[update]
     padded, smoothed_bar = work[: width + 4 * LANES], work[width + 4 * LANES : 2 * width + 6 * LANES]
     smoothed = work[2 * width + 6 * LANES : 3 * width + 8 * LANES]
     for row in range(n_rows):
-        aim_adjoint(bars, lines, row, reached, update, memory_bar, p.n_groups, table[0, at.DECIMATION])
+        aim_adjoint(bars, lines, row, tape.reached, update, p.n_groups, table[0, at.DECIMATION])
     if p.n_ears > 1:
         for s in range(due):
             for first in range(0, n_rows, p.n_ears):
-                stage = 2 * table.shape[0] + s
-                mix_ears_adjoint(
-                    memory_bar, first, p.n_ears, s, table[s, at.MIX], kept, constants, update, stage, table_bar
-                )
+                mix_ears_adjoint(bars, first, p.n_ears, s, table, tape.kept, constants, update)
     for s in range(due):
         for row in range(n_rows):
-            smooth_adjoint(memory_bar, pending_bar, row, s, padded, smoothed_bar, table, p)
+            smooth_adjoint(bars.memory, bars.pending, row, s, padded, smoothed_bar, table, p)
             if constants:
-                smooth_table_adjoint(table_bar, kept, row, update, s, padded, smoothed, smoothed_bar, table, p)
-    hand_on_adjoint(pending_bar, due, kept, constants, update, table, table_bar)
+                smooth_table_adjoint(bars.table, tape.kept, row, update, s, padded, smoothed, smoothed_bar, table, p)
+    hand_on_adjoint(bars.pending, due, tape.kept, constants, update, table, bars.table)

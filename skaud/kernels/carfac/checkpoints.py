@@ -12,8 +12,9 @@ def n_changing(style: int) -> int:
 
 
 @loop
-def save(checkpoints, k, lines, memory, pending, phase, n_groups):
+def save(checkpoints, k, state, n_groups):
     """Keep a state as checkpoint k."""
+    lines, memory, pending = state.lines, state.memory, state.pending
     n_changing = (checkpoints.lines.shape[2] - LANES) // n_groups
     for row in range(lines.shape[0]):
         copy_run(checkpoints.lines, (k, row, 0), lines, (row, OUT), LANES)
@@ -24,12 +25,13 @@ def save(checkpoints, k, lines, memory, pending, phase, n_groups):
             copy_run(checkpoints.memory, (k, row, s, 0), memory, (row, s, 0), memory.shape[2])
             copy_run(checkpoints.pending, (k, row, s, 0), pending, (row, s, 0), memory.shape[2])
     for s in range(memory.shape[1]):
-        checkpoints.phase[k, s] = phase[s]
+        checkpoints.phase[k, s] = state.phase[s]
 
 
 @loop
-def restore(checkpoints, k, first, lines, memory, pending, phase, n_groups):
+def restore(checkpoints, k, first, state, n_groups):
     """Go back to checkpoint k, with the rows from `first` on."""
+    lines, memory, pending = state.lines, state.memory, state.pending
     n_changing = (checkpoints.lines.shape[2] - LANES) // n_groups
     for row in range(lines.shape[0]):
         copy_run(lines, (row, OUT), checkpoints.lines, (k, first + row, 0), LANES)
@@ -40,4 +42,4 @@ def restore(checkpoints, k, first, lines, memory, pending, phase, n_groups):
             copy_run(memory, (row, s, 0), checkpoints.memory, (k, first + row, s, 0), memory.shape[2])
             copy_run(pending, (row, s, 0), checkpoints.pending, (k, first + row, s, 0), memory.shape[2])
     for s in range(memory.shape[1]):
-        phase[s] = checkpoints.phase[k, s]
+        state.phase[s] = checkpoints.phase[k, s]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.kernels._compile import fixed_tuple, loop
+from skaud.kernels._compile import borrowed, fixed_tuple, loop, step
 from skaud.kernels.carfac.steps import Constants
 from skaud.kernels.lanes import LANES, SEGMENT, aligned_copies, aligned_empty, scratch
 from skaud.kernels.pointwise import TAYLOR
@@ -75,21 +75,34 @@ class State(NamedTuple):
 class Checkpoints(NamedTuple):
     """States that a run has passed, without coefficients and frames: an axis of checkpoints, then as in `State`.
 
+    segment : samples from one to the next, 0 where none are kept,
     lines : (n_checkpoints, n_rows, LANES + n_groups * n_changing), what flows into each lane, and the rows from AC on.
     """
 
+    segment: int
     lines: np.ndarray
     memory: np.ndarray
     pending: np.ndarray
     phase: np.ndarray
 
     @classmethod
-    def empty(cls, state: State, n_checkpoints: int, n_changing: int) -> "Checkpoints":
+    def empty(cls, state: State, segment: int, n_checkpoints: int, n_changing: int) -> "Checkpoints":
         """Room for so many, with n_changing values of each group."""
         n_rows, n_groups = len(state.lines), state.lines.shape[1] // GROUP - 1
         shapes = ((n_rows, LANES + n_groups * n_changing), state.memory.shape, state.pending.shape)
         lines, memory, pending = (np.empty((n_checkpoints, *shape), state.lines.dtype) for shape in shapes)
-        return cls(lines, memory, pending, np.empty((n_checkpoints, *state.phase.shape), np.int64))
+        return cls(segment, lines, memory, pending, np.empty((n_checkpoints, *state.phase.shape), np.int64))
+
+
+class Asked(NamedTuple):
+    """What a run is to respond with: the NAP unless first is 1, then rows of the lines, in frames of so many samples.
+
+    frame_samples : 0, or 1 backwards, for every sample
+    """
+
+    taps: np.ndarray
+    first: int
+    frame_samples: int
 
 
 class Sizes(NamedTuple):
@@ -134,14 +147,23 @@ def constants_of(plan):
     return Constants(*values)
 
 
-class Bars(NamedTuple):
-    """Derivatives of the objective with respect to the state, the coefficients in it, and the AGC's table.
+@step
+def borrowed_state(state):
+    """State of borrowed arrays."""
+    lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
+    frame_sum, phase, frame_filled = borrowed(state.frame_sum), borrowed(state.phase), borrowed(state.frame_filled)
+    return State(lines, memory, pending, frame_sum, phase, frame_filled)
 
-    lines : (n_rows, (n_groups + 1) * BARS_GROUP), memory and pending : (n_rows, n_stages, n_groups * LANES),
-    table : (n_stages, 8), float64, summed : (n_designs, as a row of lines), float64, the coefficients' bars over all
-    rows of a design.
+
+class Bars(NamedTuple):
+    """Derivatives of the objective with respect to x, the state, the coefficients in it, and the AGC's table.
+
+    x : (n_rows, n_samples), lines : (n_rows, (n_groups + 1) * BARS_GROUP), memory and pending : (n_rows, n_stages,
+    n_groups * LANES), table : (n_stages, 8), float64, summed : (n_designs, as a row of lines), float64, the
+    coefficients' bars over all rows of a design.
     """
 
+    x: np.ndarray
     lines: np.ndarray
     memory: np.ndarray
     pending: np.ndarray
@@ -150,8 +172,15 @@ class Bars(NamedTuple):
 
     def of_rows(self, rows: slice) -> "Bars":
         """View of some rows; table and summed are those of all."""
-        lines, memory, pending = (array[rows] for array in self[:3])
-        return self._replace(lines=lines, memory=memory, pending=pending)
+        x, lines, memory, pending = (array[rows] for array in self[:4])
+        return self._replace(x=x, lines=lines, memory=memory, pending=pending)
+
+
+@step
+def borrowed_bars(bars):
+    """Bars of borrowed arrays."""
+    x, lines, memory, pending = borrowed(bars.x), borrowed(bars.lines), borrowed(bars.memory), borrowed(bars.pending)
+    return Bars(x, lines, memory, pending, borrowed(bars.table), borrowed(bars.summed))
 
 
 class Tape(NamedTuple):
@@ -170,6 +199,21 @@ class Tape(NamedTuple):
     kept: np.ndarray
     elapsed: np.ndarray
     due: np.ndarray
+
+
+@step
+def borrowed_tape(tape):
+    """Tape of borrowed arrays."""
+    samples, ramps, reached = borrowed(tape.samples), borrowed(tape.ramps), borrowed(tape.reached)
+    return Tape(samples, ramps, reached, borrowed(tape.kept), borrowed(tape.elapsed), borrowed(tape.due))
+
+
+class Room(NamedTuple):
+    """Memory that a reverse run works in: a segment's tape, bars of `SOWN` frames of the responses, and the rest."""
+
+    tape: Tape
+    seeds: np.ndarray
+    work: np.ndarray
 
 
 def n_groups_for(n_channels: int) -> int:
@@ -303,14 +347,15 @@ def rows_of_channels(lines: np.ndarray, group_size: int, n_channels: int) -> np.
     return groups[:, group + 1, :, lane].swapaxes(0, 1)
 
 
-def zero_bars(plan: Plan, n_rows: int, n_designs: int) -> Bars:
-    """Bars after the last sample, on which nothing depends; the rows have so many designs in turn."""
-    (n_stages, n_columns), width = plan.table.shape, int(plan.sizes[0]) * LANES
+def zero_bars(plan: Plan, x: np.ndarray, n_designs: int) -> Bars:
+    """Bars after the last sample, on which nothing depends; the rows of x have so many designs in turn."""
+    n_rows, (n_stages, n_columns), width = len(x), plan.table.shape, int(plan.sizes[0]) * LANES
     lines_shape, stage_shape = (n_rows, (int(plan.sizes[0]) + 1) * BARS_GROUP), (n_rows, n_stages, width)
     lines, memory, pending = aligned_empty(lines_shape, stage_shape, stage_shape, dtype=plan.constants.dtype)
     for array in (lines, memory, pending):
         array[...] = 0
-    return Bars(lines, memory, pending, np.zeros((n_stages, n_columns)), np.zeros((n_designs, lines.shape[1])))
+    table, summed = np.zeros((n_stages, n_columns)), np.zeros((n_designs, lines.shape[1]))
+    return Bars(np.empty_like(x), lines, memory, pending, table, summed)
 
 
 def empty_tape(plan: Plan, n_rows: int, n_samples: int, n_taped: int, *, keep: bool) -> Tape:

@@ -12,8 +12,9 @@ def n_filled(k, n_groups, n_channels):
 
 
 @loop
-def deliver(scratch, source, row, out, output, begin, n_samples, n_groups, n_channels):
+def deliver(scratch, source, row, out, output, begin, n_samples):
     """Samples of scratch[source, row] to their channels of out[row, output], from sample begin on."""
+    n_groups, n_channels = scratch.shape[3] // LANES, out.shape[2]
     whole = n_samples // SQUARE * SQUARE
     for k in range(n_groups):
         filled = n_filled(k, n_groups, n_channels)

@@ -61,15 +61,14 @@ def keep_stages(kept, update, first, stages):
 
 
 @cache
-def advance_taping_for(style: int, delay: bool) -> Callable:
-    """Loop for one hair cell, with delay or ripple."""
-    respond = respond_for(style, delay)
+def advance_taping_for(style: int, delay: bool, constants: bool) -> Callable:
+    """Loop for one hair cell, with delay or ripple; constants: for the bars of what does not change, too."""
+    respond, taped = respond_for(style, delay), n_taped(style, constants)
 
     @loop
-    def advance_taping(
-        x, start, stop, lines, memory, pending, phase, table, p, c, taped, keep, tape, scratch, entry, smoothed
-    ):
+    def advance_taping(x, start, stop, state, table, p, c, tape, work):
         """As advance, leaving a tape; returns the number of updates of the AGC."""
+        lines, memory, pending, phase = state.lines, state.memory, state.pending, state.phase
         n_rows, n_stages = memory.shape[0], memory.shape[1]
         update, summed = 0, 0
         for row in range(n_rows):
@@ -78,7 +77,8 @@ def advance_taping_for(style: int, delay: bool) -> Callable:
             tape_ramps(lines, row, tape.ramps, 0, p.n_groups)
         for t in range(stop - start):
             tape.elapsed[t] = phase[0] + 1
-            respond(x, start + t, lines, np.float32(phase[0] + 1), p.n_groups, c, scratch, t % SEGMENT, entry)
+            elapsed = np.float32(phase[0] + 1)
+            respond(x, start + t, lines, elapsed, p.n_groups, c, work.scratch, t % SEGMENT, work.entry)
             for row in range(n_rows):
                 tape_sample(lines, row, tape.samples, t + 2, p.n_groups, taped)
             if p.closed:
@@ -86,16 +86,16 @@ def advance_taping_for(style: int, delay: bool) -> Callable:
                 due = phase[0] == p.first_decimation
                 if due or t + 1 == stop - start or (t + 1) % SEGMENT == 0:
                     for row in range(n_rows):
-                        add_samples(scratch, 0, row, summed, t % SEGMENT + 1, pending, 0)
+                        add_samples(work.scratch, 0, row, summed, t % SEGMENT + 1, pending, 0)
                     summed = (t + 1) % SEGMENT
                 if due:
                     phase[0] = 0
-                    n_due = hand_on(pending, phase, table, smoothed)
-                    if keep:
+                    n_due = hand_on(pending, phase, table, work.smoothed)
+                    if constants:
                         keep_stages(tape.kept, update, 0, pending)
                         keep_stages(tape.kept, update, n_stages, memory)
-                    smooth_due(memory, pending, n_due, table, p, smoothed)
-                    if keep:
+                    smooth_due(memory, pending, n_due, table, p, work.smoothed)
+                    if constants:
                         keep_stages(tape.kept, update, 2 * n_stages, memory)
                     share_due(memory, n_due, table, p)
                     tape.due[update] = n_due
