@@ -3,17 +3,19 @@ Dau et al. 1997: detection of modulation, and of a tone in noise
 ================================================================
 
 Thresholds of sinusoidal amplitude modulation as a function of its rate, for noise of 3, 31 and 314 Hz bandwidth at
-5 kHz (figures 3 to 5 of Dau, Kollmeier & Kohlrausch 1997, J. Acoust. Soc. Am. 102:2892), and the threshold of a tone
-in noise, both by `TemplateObserver` with `Dau1997` in one channel.
+5 kHz (figures 3 to 5 of Dau, Kollmeier & Kohlrausch 1997, J. Acoust. Soc. Am. 102:2892) and for a tone of 5 kHz
+(Kohlrausch, Fassel & Dau 2000, J. Acoust. Soc. Am. 108:723), and the threshold of a tone in noise, all by
+`TemplateObserver` with `Dau1997` in one channel.
 
-One threshold of modulation and that of the tone are measured while this page is built; the others, four tracks each,
-were measured before, in two minutes of one thread, by::
+One threshold of modulated noise, and those with tones, are measured while this page is built; the others, four tracks
+each, were measured before, in two minutes of one thread, by::
 
     python examples/published/plot_dau1997_detection.py --all
 
 The abstract of the paper says that thresholds have a low-pass characteristic where the rate is below half the bandwidth
 of the carrier, a high-pass characteristic above, and that model and data agree within a few dB. Its figures were not at
-hand: the published thresholds below are from memory, to about 3 dB, and not verified.
+hand: the published thresholds below are from memory, to about 3 dB, and not verified. For tones as carriers, the
+abstract of 2000 says that thresholds are flat up to 100 to 130 Hz.
 """
 
 import argparse
@@ -88,10 +90,39 @@ if measure_all:
         print(f"    {bandwidth_hz}: [{', '.join(f'({db:.2f}, {error:.2f})' for db, error in MEASURED[bandwidth_hz])}],")
 
 # %%
+# **A tone as carrier** is the same in every trial: the internal noise alone limits, and `predict_proba` is the
+# psychometric function in closed form. Threshold is where it crosses 70.7 %.
+TONE_RATES_HZ = (16, 32, 64, 100, 130, 200)
+depths_db = np.arange(-36, -8, 3)
+
+
+def modulated_tone(rate_hz, depth_db):
+    """Tone with two sidebands, 1 s, 65 dB SPL with modulation and without."""
+    side = depth_db - 20 * np.log10(2)
+    tones = [5000, 5000 - rate_hz, 5000 + rate_hz], [0, side, side], [0, np.pi / 2, -np.pi / 2]
+    return datasets.make_tone_complex(*tones, 1.0, RATE, 65, ramp_s=0.2)[0]
+
+
+proportions = []
+plain = datasets.make_tone(5000, 1.0, RATE, 65, ramp_s=0.2)[0]
+for rate_hz in TONE_RATES_HZ:
+    observer = TemplateObserver(one_channel(5000), internal_noise_variance=variance)
+    observer.fit([[modulated_tone(rate_hz, 0), plain, plain]], [0])
+    trials = [[modulated_tone(rate_hz, depth_db), plain, plain] for depth_db in depths_db]
+    proportions.append(observer.predict_proba(trials)[:, 0])
+tone_thresholds_db = np.array([np.interp(0.5**0.5, own, depths_db) for own in proportions])
+figure, ax = plt.subplots(figsize=(6, 3.8), layout="constrained")
+ax.plot(depths_db, np.transpose(proportions), "o-", label=[f"{rate_hz} Hz" for rate_hz in TONE_RATES_HZ])
+ax.axhline(0.5**0.5, color="0.6", linestyle=":")
+ax.axhline(1 / 3, color="0.6", linestyle=":")
+ax.set(xlabel="20 log m (dB)", ylabel="Proportion correct", title="carrier a tone of 5 kHz")
+ax.legend()
+
+# %%
 # **Modulation.** Slow modulation of narrow carriers is masked by the fluctuations that the carrier has by itself; fast
 # modulation by the internal noise alone. The filters up to 10 Hz know the phase of the modulation, those above do not.
 now = find_depth(31, 10)
-figure, axes = plt.subplots(1, 3, figsize=(12, 4), sharey=True, layout="constrained")
+figure, axes = plt.subplots(1, 4, figsize=(14, 4), sharey=True, layout="constrained")
 for ax, (bandwidth_hz, found) in zip(axes, MEASURED.items()):
     threshold_db, error_db = np.transpose(found)
     ax.errorbar(RATES_HZ, threshold_db, error_db, fmt="o-", capsize=3, label="TemplateObserver, Dau1997")
@@ -103,6 +134,12 @@ for ax, (bandwidth_hz, found) in zip(axes, MEASURED.items()):
     ax.set(xscale="log", xlim=(2.5, 200), title=f"carrier {bandwidth_hz} Hz wide", xlabel="Modulation rate (Hz)")
     ax.set_xticks(RATES_HZ, RATES_HZ)
     ax.minorticks_off()
+axes[3].plot(TONE_RATES_HZ, tone_thresholds_db, "o-")
+axes[3].axvspan(100, 130, color="0.9")
+axes[3].text(98, -4, "published: flat\nup to here", ha="right")
+axes[3].set(xscale="log", xlim=(2.5, 300), title="carrier a tone", xlabel="Modulation rate (Hz)")
+axes[3].set_xticks([16, 32, 64, 100, 200], [16, 32, 64, 100, 200])
+axes[3].minorticks_off()
 axes[0].set(ylabel="Threshold, 20 log m (dB)", ylim=(-30, 0))
 axes[0].legend(loc="upper right")
 
@@ -138,6 +175,8 @@ for bandwidth_hz, (low, high) in steps.items():
     change = MEASURED[bandwidth_hz][high][0] - MEASURED[bandwidth_hz][low][0]
     rates = f"from {RATES_HZ[low]} to {RATES_HZ[high]:3d} Hz"
     print(f"{bandwidth_hz:3d} Hz wide, {rates}             falls        {change:+.1f} dB")
+found = ", ".join(f"{db:.1f}" for db in tone_thresholds_db)
+print(f"tone, {', '.join(map(str, TONE_RATES_HZ))} Hz        flat to 100 to 130 Hz   {found} dB")
 over = tone.threshold - (65 - 10 * np.log10(5000 - 20))
 print(f"tone of 2 kHz over the noise in 1 Hz      about 20 dB  {over:.1f} ± {tone.standard_error:.1f} dB")
 print("(Hawkins & Stevens 1950: critical ratio)")
