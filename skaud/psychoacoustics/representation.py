@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -16,7 +17,8 @@ from skaud.sound.clips import take_apart
 _HELD = 1 << 25  # numbers of internal representations that are held at a time
 
 
-class Trials(NamedTuple):
+@dataclass(frozen=True)
+class Trials:
     """Intervals of all trials in turn, as a model takes them; how many a trial has; their length in s."""
 
     intervals: Any
@@ -38,7 +40,7 @@ def check_trials(X: Signals, sample_rate: float | None) -> Trials:
         )
     if isinstance(X, (str, bytes, Mapping, Sound)) or not hasattr(X, "__len__"):
         raise TypeError(f"X is {type(X).__name__}, not trials; pass a list of trials, each a list of its intervals.")
-    X = of_host(X, "X")
+    X = X.to_numpy() if hasattr(X, "to_numpy") else of_host(X, "X")  # a data frame has a column an interval
     if isinstance(X, np.ndarray) and X.dtype != object:
         return _check_array(X, sample_rate)
     trials = [_as_trial(trial, f"X[{i}]") for i, trial in enumerate(X)]
@@ -69,7 +71,7 @@ def _check_array(X: np.ndarray, sample_rate: float | None) -> Trials:
 
 
 def _as_trial(trial: Any, name: str) -> list[Any]:
-    if isinstance(trial, (Sound, Mapping)) or not hasattr(trial, "__len__"):
+    if isinstance(trial, (Sound, Mapping, str)) or not hasattr(trial, "__len__"):
         raise TypeError(
             f"{name} is {type(trial).__name__}, not a trial; a trial is a list of its intervals: [a, b, c]."
         )

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from audio_checks import error
 from listeners import N_SAMPLES, PATTERN, RATE, Samples, distance, trials
@@ -262,7 +263,8 @@ def test_trials_come_in_every_form():
     for i, trial in enumerate(sounds):
         objects[i] = trial
     fitted = observer().fit(X, y)
-    for other in (sounds, objects, [list(trial) for trial in X], X.tolist()):
+    frame = pd.DataFrame(objects, columns=["first", "second", "third"])
+    for other in (sounds, objects, frame, pd.Series(sounds), [list(trial) for trial in X], X.tolist()):
         np.testing.assert_allclose(fitted.correlate(other), fitted.correlate(X), rtol=1e-12)
 
 
@@ -278,6 +280,10 @@ def test_what_are_no_trials_is_named():
         observer().fit([trial[0] for trial in sounds], y)
     with error(TypeError, "X is Sound, not trials"):
         observer().fit(sounds[0][0], y)
+    with error(TypeError, "X[0] is str, not a trial"):
+        observer().fit(["a.wav", "b.wav", "c.wav"], y)
+    with error(ValueError, "X has 2 axes, shape (3, 80)"):
+        observer().fit(pd.DataFrame(X[:, 0]), y)
     with error(ValueError, "X is empty", "at least one trial"):
         observer().fit([], [])
     with error(ValueError, "X has 1 interval", "at least 2"):
