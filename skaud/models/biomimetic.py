@@ -52,7 +52,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
         Part of the STRFs' complex response; "complex" needs ``pooling=None``.
     output : {"cortical", "spectrogram"}, default="cortical"
         Response that `transform` takes its features from.
-    pooling : str, callable, sequence, dict, TemporalPooling or None, default=("mean", "std")
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default="std"
         Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
     rms_one_db_spl : float or None, default=93.98
         Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the
@@ -97,9 +97,9 @@ class BiomimeticFrontend(AuditorySpectrogram):
 
     Notes
     -----
-    A mean and a spread of every channel of every STRF are 10240 features, of neighbours that say nearly the same, and
-    the mean of a real response is close to 0. For a classifier, ``skaud.recipes.auditory_spectrogram_cepstra`` makes
-    1920 of the magnitudes.
+    The spread over time of a real response is its strength, and its mean close to 0; the mean says more where
+    ``response="magnitude"``. Either is 5120 features, of neighbours that say nearly the same: for a classifier,
+    ``skaud.recipes.auditory_spectrogram_cepstra`` makes 1920 of the magnitudes.
 
     References
     ----------
@@ -147,7 +147,7 @@ class BiomimeticFrontend(AuditorySpectrogram):
         rates_hz: ArrayLike | None = None,
         response: str = "real",
         output: str = "cortical",
-        pooling: Pooling = ("mean", "std"),
+        pooling: Pooling = "std",
         rms_one_db_spl: float | None = 93.98,
         random_state: Seed = None,
         learn: str | Sequence[str] | Learn | None = None,
