@@ -15,7 +15,8 @@ each, were measured before, in two minutes of one thread, by::
 The abstract of the paper says that thresholds have a low-pass characteristic where the rate is below half the bandwidth
 of the carrier, a high-pass characteristic above, and that model and data agree within a few dB. Its figures were not at
 hand: the published thresholds below are from memory, to about 3 dB, and not verified. For tones as carriers, the
-abstract of 2000 says that thresholds are flat up to 100 to 130 Hz.
+abstract of 2000 says that thresholds are flat up to 100 to 130 Hz. Templates are of full modulation; a fainter one
+gives lower thresholds, most where the carrier is narrow, as the page on observers shows.
 """
 
 import argparse

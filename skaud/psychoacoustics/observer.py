@@ -57,7 +57,7 @@ class TemplateObserver(ClassifierMixin, BaseEstimator):
     Notes
     -----
     With :math:`R_c(t)` the representation of an interval in feature c, and s and m that of a mean interval with
-    signal and of one with the masker alone [1]_ [2]_,
+    signal and of one with the masker alone [1]_ [2]_ [3]_,
 
     .. math:: T_c(t) = \frac{R^s_c(t) - R^m_c(t)}{\sqrt{\sum_{c,t} \left(R^s_c(t) - R^m_c(t)\right)^2 \, \Delta t}}
 
