@@ -27,7 +27,7 @@ DIAGRAMS = {
             ("windows,\nstrongest\nsample", "trigger_window_s", True),
             ("blending\nby strength", "min_lag_s\nmax_lag_s", True),
             ("images", "frame_length", False),
-            ("mean over\nchannels", "Pitchogram\nchannel_frequencies_hz", False),
+            ("mean over\nchannels", "Pitchogram", False),
             ("log lag", "lags_per_octave\nlog_offset_s", False),
         ]
     ],

@@ -61,7 +61,9 @@ for each in (ax, below):
         each.axvline(hz, color="grey", ls=":")
 ax.set(ylabel="NAP over BM, at the tone's frequency", title="Inner hair cell, small signals")
 ax.legend()
-below.set(xlabel="Frequency (Hz)", ylabel="v2 over v1", ylim=(0, 1.5))
+below.set_xticks([200, 300, 500, 1000, 2000, 3000, 5000], ["0.2", "0.3", "0.5", "1", "2", "3", "5"])
+below.set_xticks([], minor=True)
+below.set(xlabel="Frequency (kHz)", ylabel="v2 over v1", ylim=(0, 1.5))
 
 
 # %%

@@ -38,7 +38,9 @@ for db_spl in (20, 40, 60, 80):
     clips = [clip for hz in probes_hz for clip in tone(hz, db_spl)]
     gain = [20 * np.log10(rms(bm[CHANNEL]) / rms(x.samples)) for bm, x in zip(model.simulate(clips, "bm").bm, clips)]
     levels.semilogx(probes_hz, gain, "o-", ms=3, label=f"{db_spl} dB SPL")
-levels.set(xlabel="Frequency of the tone (Hz)", ylabel="Gain (dB)", title=f"Channel of {place_hz:.0f} Hz")
+levels.set_xticks([1000, 2000, 3000, 4000], ["1", "2", "3", "4"])
+levels.set_xticks([], minor=True)
+levels.set(xlabel="Frequency of the tone (kHz)", ylabel="Gain (dB)", title=f"Channel of {place_hz:.0f} Hz")
 levels.legend()
 
 # %%
@@ -84,8 +86,10 @@ apart = np.abs(np.log2(suppressors_hz / place_hz)) > 0.1
 figure, ax = plt.subplots(figsize=(8, 3.8), layout="constrained")
 ax.semilogx(suppressors_hz[apart], suppression_db[apart], "o-")
 ax.axvline(place_hz, color="grey", ls=":")
+ax.set_xticks([1000, 2000, 3000, 4000], ["1", "2", "3", "4"])
+ax.set_xticks([], minor=True)
 ax.set(
-    xlabel="Frequency of the suppressor, 75 dB SPL (Hz)", ylabel="Probe, 40 dB SPL (dB)", title="Two-tone suppression"
+    xlabel="Frequency of the suppressor, 75 dB SPL (kHz)", ylabel="Probe, 40 dB SPL (dB)", title="Two-tone suppression"
 )
 
 # %%

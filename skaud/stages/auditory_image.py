@@ -99,7 +99,7 @@ class StabilizedAuditoryImage(NamedStage, ImageStage):
 
     .. math::
 
-        t = \arg\max_i\, w_i\, x[i], \qquad w_i = \sin(\pi i / n), \quad i = 1 \ldots n, \qquad p = w_t\, x[t]
+        t = \mathrm{argmax}_i\, w_i\, x[i], \qquad w_i = \sin(\pi i / n), \quad i = 1 \ldots n, \qquad p = w_t\, x[t]
 
         \alpha = \frac{0.025 + p}{0.5 + p}, \qquad y[l] \leftarrow (1 - \alpha)\, y[l] + \alpha\, x[t + l]
 
