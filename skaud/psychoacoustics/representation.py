@@ -127,6 +127,11 @@ def represent(model: AnyModel, trials: Trials) -> Iterator[tuple[slice, np.ndarr
         some = slice(begin, min(begin + n_at_once, len(trials)))
         own = slice(some.start * trials.n_intervals, some.stop * trials.n_intervals)
         frames = model.transform(trials.intervals[own])
+        if len(shapes := {np.shape(own) for own in frames}) > 1:
+            raise ValueError(
+                f"model gives representations of shapes {sorted(shapes)} of intervals of one length; resample "
+                "those of X to one rate: skaud.audio.resample(x, sample_rate)."
+            )
         frames = np.stack(frames) if isinstance(frames, list) else np.asarray(frames)
         if frames.ndim < 3:
             raise ValueError(

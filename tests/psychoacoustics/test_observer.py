@@ -324,6 +324,17 @@ def test_intervals_that_differ_in_length_or_ears_are_named():
         fitted.predict([trial[:2] for trial in sounds])
 
 
+def test_intervals_whose_rates_give_other_frames_are_named():
+    class FramesOfSamples(Samples):
+        def transform(self, X):
+            return [clip.samples[np.newaxis] for clip in X]
+
+    X, y = trials(2, as_sounds=True)
+    X[1][0] = Sound(np.zeros(2 * N_SAMPLES), 2 * RATE)
+    with error(ValueError, "shapes [(1, 80), (1, 160)]", "resample those of X to one rate"):
+        TemplateObserver(FramesOfSamples(), internal_noise_variance=1.0).fit(X, y)
+
+
 def test_answers_that_are_no_intervals_are_named():
     X, y = trials(3)
     with error(ValueError, "requires y", "interval with the signal"):
