@@ -1,6 +1,6 @@
 """CARFAC as an engine: cascade, hair cells and AGC of a design, or of one an ear, forwards and backwards."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from math import ceil, sqrt
 from typing import Any, NamedTuple
@@ -89,21 +89,46 @@ class Cascade(Engine):
         self, x: np.ndarray, state: layout.State, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, layout.State]:
         """Run the next samples of all signals, side by side."""
+        asked = asked_for(tuple(outputs), frame_samples or 0)
+        n_frames = x.shape[-1] if frame_samples is None else (int(state.frame_filled[0]) + x.shape[-1]) // frame_samples
+        out = np.empty((len(state.lines), asked.n_responses, self.n_channels, n_frames), self.dtype)
+        self._run(x, state, asked, no_checkpoints(self.dtype), out)
+        return self._responses(outputs, asked, out, len(x)), state
+
+    def whole(self, x: np.ndarray, outputs: Sequence[str], frame_samples: int | None) -> Responses:
+        """Responses to whole clips: as many go side by side as the cache holds, and one set of arrays takes all."""
+        n_signals, n_ears, n_samples = x.shape
+        asked, state = asked_for(tuple(outputs), frame_samples or 0), self.start(n_signals, n_ears)
+        n_frames = n_samples // (frame_samples or 1)
+        out = np.empty((n_signals * n_ears, asked.n_responses, self.n_channels, n_frames), self.dtype)
+        for own, rows in self._groups(n_signals, n_ears):
+            self._run(x[own], state.apart(rows), asked, no_checkpoints(self.dtype), out[rows])
+        return self._responses(outputs, asked, out, n_signals)
+
+    def _run(
+        self, x: np.ndarray, state: layout.State, asked: layout.Asked, saved: layout.Checkpoints, out: np.ndarray
+    ) -> np.ndarray:
+        """Run the kernel over samples of whole signals; returns the rows of them that it takes."""
         n_signals, n_ears, n_samples = x.shape
         rows, plan = np.ascontiguousarray(x).reshape(n_signals * n_ears, n_samples), self._plan(n_ears)
-        asked = asked_for(tuple(outputs), frame_samples or 0)
-        n_frames = n_samples if frame_samples is None else (int(state.frame_filled[0]) + n_samples) // frame_samples
-        out = np.empty((len(rows), len(asked.taps) + 1 - asked.first, self.n_channels, n_frames), self.dtype)
         work = layout.workspace(plan, len(rows), len(asked.taps))
-        run = run_for(self.style, self.delay, frame_samples is not None)
-        run(rows, state, plan, asked, no_checkpoints(self.dtype), work, out)
+        run_for(self.style, self.delay, asked.frame_samples > 0)(rows, state, plan, asked, saved, work, out)
+        return rows
+
+    def _groups(self, n_signals: int, n_ears: int) -> Iterator[tuple[slice, slice]]:
+        """Signals that run side by side, and their rows."""
+        at_once = max(1, self.signals_at_once // n_ears)
+        for begin in range(0, n_signals, at_once):
+            yield slice(begin, begin + at_once), slice(begin * n_ears, (begin + at_once) * n_ears)
+
+    def _responses(self, outputs: Sequence[str], asked: layout.Asked, out: np.ndarray, n_signals: int) -> Responses:
+        """Responses by name, from the NAP and the taps."""
         responses, at = {}, 1 - asked.first
         for name in outputs:
             n_rows = len(ROWS[name])
-            part = out[:, at : at + n_rows] if n_rows else out[:, :1]
-            responses[name] = self._finish(name, part, n_signals)
+            responses[name] = self._finish(name, out[:, at : at + n_rows] if n_rows else out[:, :1], n_signals)
             at += n_rows
-        return responses, state
+        return responses
 
     def record(
         self,
@@ -116,17 +141,13 @@ class Cascade(Engine):
     ) -> tuple[np.ndarray, CascadeTape]:
         """Response to whole clips, with checkpoints; at full rate that from sample `begin` on. out takes it."""
         n_signals, n_ears, n_samples = x.shape
-        rows, plan = np.ascontiguousarray(x).reshape(n_signals * n_ears, n_samples), self._plan(n_ears)
-        asked = asked_for((output,), frame_samples or 0)
         if out is None:
-            out = self._empty(len(rows), output, frame_samples, n_samples - begin)
+            out = self._empty(n_signals * n_ears, output, frame_samples, n_samples - begin)
         # Checkpoints and the tape between two of them grow like sqrt(n_samples); the tape had better stay in the cache.
         segment = layout.SEGMENT * ceil(sqrt(n_samples) / (2 * layout.SEGMENT))
         state = self.start(n_signals, n_ears)
         saved = layout.Checkpoints.empty(state, segment, ceil(n_samples / segment), checkpoints.n_changing(self.style))
-        work = layout.workspace(plan, len(rows), len(asked.taps))
-        run = run_for(self.style, self.delay, frame_samples is not None)
-        run(rows, state, plan, asked, saved, work, out)
+        rows = self._run(x, state, asked_for((output,), frame_samples or 0), saved, out)
         tape = CascadeTape(rows, n_ears, output, frame_samples, state, saved, out)
         return self._finish(output, out, n_signals), tape
 
@@ -136,10 +157,10 @@ class Cascade(Engine):
         """As record: the signals in groups that run side by side, their responses in one array."""
         n_signals, n_ears, n_samples = x.shape
         out = self._empty(n_signals * n_ears, output, frame_samples, n_samples)
-        at_once, tapes = max(1, self.signals_at_once // n_ears), []
-        for begin in range(0, n_signals, at_once):
-            own, rows = slice(begin, begin + at_once), slice(begin * n_ears, (begin + at_once) * n_ears)
-            tapes.append((own, self.record(x[own], output, frame_samples, out=out[rows])[1]))
+        tapes = [
+            (own, self.record(x[own], output, frame_samples, out=out[rows])[1])
+            for own, rows in self._groups(n_signals, n_ears)
+        ]
         return self._finish(output, out, n_signals), tapes
 
     def pull_back(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from math import ceil
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from skaud.pooling.statistics import columns
 
 POOLED_AT_ONCE = 512  # frames of some channels, which double precision makes larger
 TAKEN_AT_ONCE = 1024  # frames that these come from
+SAMPLES_AT_ONCE = 2**15  # of clips of one length in a batch
 
 Result = TypeVar("Result")
 Check = Callable[[int, np.ndarray], None]  # refuses a response to clip i of a batch that is not finite
@@ -120,10 +122,24 @@ def pool_part(model: Model, part: Engine, x: np.ndarray, check: Callable[[np.nda
 
 
 def _batches(model: Model, clips: list[np.ndarray]) -> list[list[int]]:
-    """Indices of clips that run side by side: neighbours in length, with the shortest first."""
+    """Indices of clips that run side by side: neighbours in length, with the shortest first.
+
+    Short clips of one length come in larger batches, where engines take several: what is done once a batch then costs
+    each of them little.
+    """
     order = sorted(range(len(clips)), key=lambda i: clips[i].shape[-1])
-    size = max(1, model.engine_.signals_at_once // clips[0].shape[0])
-    return [order[i : i + size] for i in range(0, len(order), size)]
+    side_by_side = max(1, model.engine_.signals_at_once // clips[0].shape[0])
+    batches = [order[i : i + side_by_side] for i in range(0, len(order), side_by_side)]
+    if side_by_side == 1:
+        return batches
+    most, joined = ceil(len(clips) / effective_n_jobs(model.n_jobs)), batches[:1]
+    for batch in batches[1:]:
+        first, together = clips[joined[-1][0]], len(joined[-1]) + len(batch)
+        if clips[batch[-1]].shape == first.shape and together <= most and together * first.size <= SAMPLES_AT_ONCE:
+            joined[-1] = joined[-1] + batch
+        else:
+            joined.append(batch)
+    return joined
 
 
 def _map(model: Model, run: Run[Result], sounds: Sounds, batches: list[list[int]]) -> list[Result]:

@@ -71,6 +71,10 @@ class State(NamedTuple):
         lines, memory, pending, frame_sum = (array[rows] for array in self[:4])
         return self._replace(lines=lines, memory=memory, pending=pending, frame_sum=frame_sum)
 
+    def apart(self, rows: slice) -> "State":
+        """View of some rows that go on by themselves, with a time of their own."""
+        return self.of_rows(rows)._replace(phase=self.phase.copy(), frame_filled=self.frame_filled.copy())
+
 
 class Checkpoints(NamedTuple):
     """States that a run has passed, without coefficients and frames: an axis of checkpoints, then as in `State`.
@@ -103,6 +107,11 @@ class Asked(NamedTuple):
     taps: np.ndarray
     first: int
     frame_samples: int
+
+    @property
+    def n_responses(self) -> int:
+        """The NAP, and taps."""
+        return 1 - self.first + len(self.taps)
 
 
 class Sizes(NamedTuple):
