@@ -410,7 +410,15 @@ INERT = {
 def test_every_method_of_a_fitted_estimator_goes_by_its_fit():
     """Or is one of those below."""
     setters = {"fit", "fit_transform", "get_params", "set_params", "set_output", "get_metadata_routing", "preset"}
-    setters |= {"movable", "bounds", "differentiable", "set_callbacks", "set_fit_request", "set_transform_request"}
+    setters |= {
+        "movable",
+        "go_on",
+        "bounds",
+        "differentiable",
+        "set_callbacks",
+        "set_fit_request",
+        "set_transform_request",
+    }
     for estimator in ESTIMATORS:
         # What models are to one another, and fits to them, goes by the attributes as they stand.
         bases = [

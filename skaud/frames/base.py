@@ -90,9 +90,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         signals, is_array = self._signals(X, self.frame_shape_in_)
         if is_array and not place.on_host:  # all at once
             return self._shaped(self._compute(self._rows(X), None, True)[0], X.shape[0])
-        outputs = [
-            self._shaped(self._compute(self._rows(frames), None, True, i)[0]) for i, frames in enumerate(signals)
-        ]
+        outputs = [self.go_on(frames, None, is_last=True, i=i)[0] for i, frames in enumerate(signals)]
         return place.give(array_namespace(outputs[0]).stack(outputs) if is_array else outputs)
 
     @as_fitted
@@ -195,12 +193,9 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         else:
             state.check_chunk(zeros_of_no_size(X), self.frame_shape_in_)
             chunk = as_dtype(X, floating(X))
-        results = [
-            self._compute(self._rows(frames), own, False, i) if frames.shape[-1] else (self._no_frames(frames), own)
-            for i, frames, own in ((i, clip_of(chunk, i), own) for i, own in enumerate(state.arrays))
-        ]
+        results = [self.go_on(clip_of(chunk, i), own, is_last=False, i=i) for i, own in enumerate(state.arrays)]
         arrays = [own for _, own in results]
-        frames = array_namespace(chunk).stack([self._shaped(own) for own, _ in results])
+        frames = array_namespace(chunk).stack([own for own, _ in results])
         return place.give(frames), StreamState(state.model, state.n_signals, None, arrays, self.at_fit_, name)
 
     @as_fitted
@@ -279,6 +274,13 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
                     f" had {wanted}; pass the output of the same model, or fit again."
                 )
         return signals, is_array
+
+    def go_on(self, frames: Array, state: Any, *, is_last: bool, i: int | None = None) -> tuple[Array, Any]:
+        """Output for the next frames of signal i, the first where state is None, and the state after them."""
+        if not frames.shape[-1]:
+            return self._shaped(self._no_frames(frames)), state
+        y, after = self._compute(self._rows(frames), state, is_last, i)
+        return self._shaped(y), after
 
     def _compute(self, x: Array, state: Any, is_last: bool, i: int | None = None) -> tuple[Array, Array]:
         """As _run, of signal i; refused where the output is not finite."""

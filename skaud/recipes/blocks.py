@@ -124,9 +124,9 @@ class _Step:
         self._step, self._behind, self._state = step, behind, None
 
     def take(self, frames: np.ndarray, is_last: bool) -> None:
-        found, self._state = self._step._compute(self._step._rows(frames), self._state, is_last, 0)
+        found, self._state = self._step.go_on(frames, self._state, is_last=is_last, i=0)
         if found.shape[-1] or is_last:
-            self._behind.take(self._step._shaped(found), is_last)
+            self._behind.take(found, is_last)
 
     def row(self) -> np.ndarray:
         return self._behind.row()
