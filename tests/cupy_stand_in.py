@@ -1,15 +1,19 @@
 """What cupy is to this package, over NumPy: an array of a device, which nothing reads from the host but `get`.
 
 `install` puts it where `import cupy` finds it. Its arrays compute through their namespace alone, as the array API says,
-and refuse what cupy refuses: to become NumPy's by themselves.
+and refuse what cupy refuses: to become NumPy's by themselves. `calls` lists what a device would be asked for: names of
+functions, each at least one launch of a kernel, "to the device" and "to the host" for copies.
 """
 
 import operator
 import sys
+from contextlib import nullcontext
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 from array_api_compat import numpy as host
+
+calls = []
 
 
 class ndarray:
@@ -38,6 +42,7 @@ class ndarray:
         return Namespace()
 
     def get(self):
+        calls.append("to the host")
         return self.values.copy()
 
     def __len__(self):
@@ -47,10 +52,10 @@ class ndarray:
         return wrap(self.values[unwrap(key)], self.number)
 
     def __bool__(self):
-        return bool(self.values)
+        return bool(self.get())
 
     def __float__(self):
-        return float(self.values)
+        return float(self.get())
 
     def __reduce__(self):
         return ndarray, (self.values, self.number)
@@ -91,6 +96,7 @@ def lift(function):
         device = options.pop("device", None)
         number = device.id if device is not None else numbers.pop() if numbers else 0
         options = {name: unwrap(value) for name, value in options.items()}
+        calls.append(function.__name__)
         return wrap(function(*map(unwrap, arguments), **options), number)
 
     return lifted
@@ -99,6 +105,8 @@ def lift(function):
 def asarray(values, dtype=None, *, device=None, **_):
     """What takes NumPy's arrays to the device."""
     number = device.id if device is not None else getattr(values, "number", 0)
+    if not isinstance(values, ndarray):
+        calls.append("to the device")
     return ndarray(np.array(values.values if isinstance(values, ndarray) else values, dtype), number)
 
 
@@ -125,8 +133,8 @@ ndarray.__neg__ = lambda self: lift(operator.neg)(self)
 ndarray.__invert__ = lambda self: lift(operator.invert)(self)
 
 
-def install(monkeypatch, *, stream=7):
-    """Let `import cupy` find the stand-in; it works on that stream."""
+def install(monkeypatch, *, stream=7, free=100 * 2**20):
+    """Let `import cupy` find the stand-in; it works on that stream, with so many bytes free."""
     cupy = ModuleType("cupy")
     cupy.asarray = asarray
     cupy.from_dlpack = lambda x: ndarray(np.from_dlpack(x))
@@ -134,7 +142,9 @@ def install(monkeypatch, *, stream=7):
     cupy.ndarray = type("other", (), {})
     cupy.cuda = SimpleNamespace(
         get_current_stream=lambda: SimpleNamespace(ptr=stream),
-        runtime=SimpleNamespace(memGetInfo=lambda: (100 * 2**20, 2**30)),
+        runtime=SimpleNamespace(memGetInfo=lambda: (free // 4, 2**40)),
+        Device=lambda number=0: nullcontext(),
     )
+    cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: free - free // 4)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     return cupy

@@ -1,4 +1,4 @@
-"""Spectrotemporal receptive fields: transfer functions over rate and scale, and their adjoints, in float64.
+"""Spectrotemporal receptive fields: transfer functions over rate and scale, and their slopes, in float64.
 
 Source: Famularo et al. (2024), after Chi et al. (2005); see skaud.design.cochlear.
 """
@@ -76,47 +76,17 @@ def _rate_responses(rates_hz: np.ndarray, n_padded: int, frame_rate_hz: float) -
     return response - response.mean(axis=1, keepdims=True)
 
 
-def rate_filters_adjoint(
-    transfer_bar: np.ndarray, filters: RateFilters, rates_hz: np.ndarray, frame_rate_hz: float
-) -> np.ndarray:
-    """Adjoint of `rate_filters` for rates_hz; the inner product of complex numbers is Re(conj(a) b)."""
-    n_padded = transfer_bar.shape[1]
-    rows = np.arange(len(rates_hz))
-    # transfer = half / peak
-    half_bar = transfer_bar / filters.peak[:, np.newaxis]
-    peak_bar = -np.real(np.conj(half_bar) * filters.transfer).sum(axis=1)
-    # peak = |half[peak_bin]|
-    half_bar[rows, filters.peak_bin] += peak_bar * filters.transfer[rows, filters.peak_bin]
-    # half = fft(response)[half of the bins]
-    spectrum_bar = np.zeros((len(rows), 2 * n_padded), complex)
-    spectrum_bar[rates_hz > 0, :n_padded] = half_bar[rates_hz > 0]
-    spectrum_bar[rates_hz < 0, n_padded:] = half_bar[rates_hz < 0]
-    response_bar = 2 * n_padded * fft.ifft(spectrum_bar).real[:, :n_padded]
-    # response = response - mean(response)
-    response_bar -= response_bar.mean(axis=1, keepdims=True)
-    # response = w * gammatone(w * t)
-    t = np.arange(n_padded) / frame_rate_hz
-    u = np.abs(rates_hz)[:, np.newaxis] * t
-    w_bar = (response_bar * (_gammatone(u) + u * _gammatone_slope(u))).sum(axis=1)
-    # w = |rate|
-    return np.sign(rates_hz) * w_bar
-
-
 def scale_filters(scales_cycles_per_octave: np.ndarray, n_padded: int, channels_per_octave: float) -> np.ndarray:
     """Transfer functions R exp(1 - R), (n_strfs, n_padded), R = (bin's scale / scale)^2."""
     R = _relative_scale(scales_cycles_per_octave, n_padded, channels_per_octave) ** 2
     return R * np.exp(1 - R)
 
 
-def scale_filters_adjoint(
-    transfer_bar: np.ndarray, scales_cycles_per_octave: np.ndarray, channels_per_octave: float
-) -> np.ndarray:
-    """Adjoint of `scale_filters` for scales_cycles_per_octave."""
-    R = _relative_scale(scales_cycles_per_octave, transfer_bar.shape[1], channels_per_octave) ** 2
-    # transfer = R * exp(1 - R)
-    R_bar = transfer_bar * (1 - R) * np.exp(1 - R)
-    # R = (bin's scale / scale)^2
-    return (R_bar * -2 * R).sum(axis=1) / scales_cycles_per_octave
+def scale_filters_slope(scales_cycles_per_octave: np.ndarray, n_padded: int, channels_per_octave: float) -> np.ndarray:
+    """Derivatives of the transfer functions by their scales."""
+    R = _relative_scale(scales_cycles_per_octave, n_padded, channels_per_octave) ** 2
+    # transfer = R * exp(1 - R), R = (bin's scale / scale)^2
+    return (1 - R) * np.exp(1 - R) * -2 * R / scales_cycles_per_octave[:, np.newaxis]
 
 
 def _relative_scale(scales: np.ndarray, n_padded: int, channels_per_octave: float) -> np.ndarray:
@@ -126,11 +96,6 @@ def _relative_scale(scales: np.ndarray, n_padded: int, channels_per_octave: floa
 
 def _gammatone(u: np.ndarray) -> np.ndarray:
     return np.sin(2 * np.pi * u) * u**2 * np.exp(-RATE_DECAY * u)
-
-
-def _gammatone_slope(u: np.ndarray) -> np.ndarray:
-    sine, cosine = np.sin(2 * np.pi * u), np.cos(2 * np.pi * u)
-    return (2 * np.pi * cosine * u**2 + sine * (2 * u - RATE_DECAY * u**2)) * np.exp(-RATE_DECAY * u)
 
 
 def _choose_half(spectrum: np.ndarray, rates_hz: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """CARFAC as an engine on a GPU: the designs of the engine on the CPU, states and responses in the device's memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from copy import copy
 from math import ceil, sqrt
 from typing import Any, NamedTuple
 
@@ -9,7 +10,6 @@ import numpy as np
 from skaud.engines.carfac import ROWS, Cascade
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
-from skaud.kernels.batches import groups_of
 from skaud.kernels.carfac import cuda as forward
 from skaud.kernels.carfac import cuda_layout as on
 from skaud.kernels.carfac import cuda_reverse as reverse
@@ -64,6 +64,7 @@ class CascadeOnDevice(Engine):
     """
 
     frames_at_once = 4096
+    lengths: Array = None  # of clips of several lengths, (n_signals,)
 
     def __init__(self, host: Cascade) -> None:
         self.host, self.dtype, self.outputs, self.parts = host, host.dtype, host.outputs, host.parts
@@ -92,33 +93,16 @@ class CascadeOnDevice(Engine):
         """Run the next samples of all signals."""
         state = DeviceState(beside(state.values, x), beside(state.counts, x), state.filled)
         n_samples, frame = x.shape[-1], frame_samples or 1
-        out = empty(self._shape(x, outputs, (state.filled + n_samples) // frame), x, self.dtype)
+        out = self._empty(self._shape(x, outputs, (state.filled + n_samples) // frame), x)
         self._launch(x, self._lengths(x, n_samples), state, outputs, frame, out)
         filled = (state.filled + n_samples) % frame
         return self._by_name(out, outputs, x.shape), state._replace(filled=filled)
 
-    def whole_clips(
-        self, clips: Array, outputs: Sequence[str], frame_samples: int | None
-    ) -> Iterator[tuple[list[int], Responses]]:
-        """(which clips, their responses); clips of several lengths are padded, and run side by side for as long."""
-        frame, lengths = frame_samples or 1, [] if not isinstance(clips, list) else [clip.shape[-1] for clip in clips]
-        if len(set(lengths)) < 2 or min(lengths) < frame:  # a clip shorter than a frame is a frame
-            yield from super().whole_clips(clips, outputs, frame_samples)
-            return
-        xp, longest = array_namespace(clips[0]), max(lengths)
-        padded = [
-            xp.concat([clip, zeros((clip.shape[0], longest - n), clip)], axis=-1) for clip, n in zip(clips, lengths)
-        ]
-        x, state = xp.stack(padded), self.start(len(clips), clips[0].shape[0])
-        state = DeviceState(beside(state.values, x), beside(state.counts, x), 0)
-        out = zeros(self._shape(x, outputs, longest // frame), x)
-        self._launch(x, beside(np.array(lengths, np.int32), x), state, outputs, frame, out)
-        whole, found = self._by_name(out, outputs, x.shape), {}
-        for name in outputs:
-            own = [whole[name][i, ..., : n // frame] for i, n in enumerate(lengths)]
-            found[name] = groups_of(own)
-        for k, (indices, _) in enumerate(found[outputs[0]]):
-            yield indices, {name: found[name][k][1] for name in outputs}
+    def of_lengths(self, lengths: Array) -> "CascadeOnDevice":
+        """The engine for clips of which silence follows after so many samples, where it stops."""
+        engine = copy(self)
+        engine.lengths = lengths
+        return engine
 
     def record(self, x: Array, output: str, frame_samples: int | None, *, begin: int = 0) -> tuple[Array, DeviceTape]:
         """Response to whole clips, with checkpoints; at full rate that from sample `begin` on."""
@@ -126,7 +110,8 @@ class CascadeOnDevice(Engine):
         segment, state, frame = max(32, ceil(sqrt(n_samples))), self.start(n_signals, n_ears), frame_samples or 1
         state = DeviceState(beside(state.values, x), beside(state.counts, x), 0)
         checkpoints = empty((ceil(n_samples / segment), n_signals * n_ears, self.n_saved, self.n_channels), x)
-        out, lengths = empty(self._shape(x, (output,), (n_samples - begin) // frame), x), self._lengths(x, n_samples)
+        out = self._empty(self._shape(x, (output,), (n_samples - begin) // frame), x)
+        lengths = self._lengths(x, n_samples)
         self._launch(x, lengths, state, (output,), frame, out, begin, segment, checkpoints)
         tape = DeviceTape(x, lengths, output, frame_samples, begin, segment, checkpoints, out)
         return self._by_name(out, (output,), x.shape)[output], tape
@@ -143,7 +128,7 @@ class CascadeOnDevice(Engine):
         bars = self._zeros((n_rows, rows.n_states + n_own, n_channels), x)
         scalar_bars = self._zeros((n_rows, switches.n_lanes, layout.N_CONSTANTS), x)
         table_bars = self._zeros((n_rows, switches.n_lanes, n_stages, on.N_COLUMNS), x)
-        x_bar = empty(x.shape, x)
+        x_bar = self._empty(x.shape, x)
         kernel(reverse.reverse_kernel, switches, self.taps[tape.output], constants)(
             n_signals,
             (switches.n_lanes, n_ears),
@@ -230,7 +215,11 @@ class CascadeOnDevice(Engine):
         return x.shape[0] * x.shape[1], sum(len(self.taps[name]) for name in outputs), self.n_channels, n_frames
 
     def _lengths(self, x: Array, n_samples: int) -> Array:
-        return beside(np.full(x.shape[0], n_samples, np.int32), x)
+        return beside(np.full(x.shape[0], n_samples, np.int32), x) if self.lengths is None else self.lengths
+
+    def _empty(self, shape: tuple[int, ...], x: Array) -> Array:
+        """What a launch writes all of; zeros behind clips that end before the longest."""
+        return empty(shape, x, self.dtype) if self.lengths is None else zeros(shape, x)
 
     def _zeros(self, shape: tuple[int, ...], x: Array) -> Array:
         xp = array_namespace(x)

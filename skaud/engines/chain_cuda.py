@@ -1,6 +1,7 @@
 """Chains of stages as an engine on a GPU: the parts of the engine on the CPU, states and responses in its memory."""
 
 from collections.abc import Sequence
+from copy import copy
 from math import ceil, sqrt
 from typing import Any, NamedTuple
 
@@ -68,6 +69,8 @@ class ChainOnDevice(Engine):
         The engine on the CPU, which has the parts.
     """
 
+    lengths: Array = None  # of clips of several lengths, (n_signals,)
+
     def __init__(self, host: Chain) -> None:
         self.host, self.dtype, self.outputs, self.parts = host, host.dtype, host.outputs, host.parts
         self.n_channels, self.takes_channels = host.n_channels, host.takes_channels
@@ -113,23 +116,25 @@ class ChainOnDevice(Engine):
         """Bars of x, where it lies, and of the coefficients, as NumPy's: segment by segment, the last one first."""
         x, own, segment, n_channels = tape.x, self.stretch_to(tape.output), tape.segment, self.n_channels
         n_rows, n_samples, n_states = x.shape[0] * x.shape[1], x.shape[-1], own.shape.n_states
-        n_warps, n_links = self._n_warps(own), len(own.shape.links)
+        n_warps, n_links, n_lanes = self._n_warps(own), len(own.shape.links), own.shape.n_lanes
         value_bar, xp = as_dtype(bar, self.dtype) / tape.frame_samples, array_namespace(x)
         bars = xp.astype(zeros((n_rows, own.shape.n_coefficients, n_channels), x), xp.float64, copy=False)
-        state_bars = empty((n_rows, n_states, n_channels), x)
-        x_bar = empty(x.shape if self.takes_channels else (n_rows, n_warps, n_samples), x)
+        state_bars = zeros((n_rows, n_states, n_channels), x)
+        x_bar = self._empty(x.shape if self.takes_channels else (n_rows, n_warps, n_samples), x)
         kernel(reverse_kernel, own.shape, bool(wanted))(
             n_rows * n_warps,
-            (own.shape.n_lanes, 1),
+            (n_lanes, 1),
             contiguous(x, self.dtype),
+            self._lengths(x),
             *self._numbers(own, x),
             np.int32(tape.frame_samples),
             np.int32(value_bar.shape[-1]),
             np.int32(segment),
             tape.checkpoints,
             contiguous(value_bar, self.dtype),
-            empty((n_rows, segment + 1, n_states, n_channels), x),
-            empty((n_rows, segment, n_links + 1, n_channels), x),
+            empty((n_rows * n_warps, segment + 1, n_states, n_lanes), x),
+            empty((n_rows * n_warps, segment, n_links + 1, n_lanes), x),
+            empty((n_rows * n_warps, segment, n_lanes), x),
             bars,
             state_bars,
             x_bar,
@@ -161,13 +166,14 @@ class ChainOnDevice(Engine):
         n_frames = (state.filled + n_samples) // frame if framed else 0
         values, sums = beside(state.values, x), beside(state.sums, x)
         joined = xp.concat([values[:, :n_states, ...], sums[:, :n_cells, ...]], axis=1)
-        responses = empty((len(at_full_rate), n_rows, self.n_channels, n_samples), x)
-        frames = empty((n_rows, own.n_features, n_frames), x)
+        responses = self._empty((len(at_full_rate), n_rows, self.n_channels, n_samples), x)
+        frames = self._empty((n_rows, own.n_features, n_frames), x)
         checkpoints = empty((ceil(n_samples / segment) if segment else 0, n_rows, n_states, self.n_channels), x)
         kernel(cuda.run_kernel, own.shape, self._taps(own, at_full_rate), framed, segment > 0)(
             n_rows * self._n_warps(own),
             (own.shape.n_lanes, 1),
             contiguous(x, self.dtype),
+            self._lengths(x),
             joined,
             *self._numbers(own, x),
             np.int32(frame),
@@ -198,6 +204,22 @@ class ChainOnDevice(Engine):
             is_last = part.stage in at_full_rate and part.stage not in stages[i + 1 :]
             taps += [-1] * (len(part.coefficients) - 1) + [at_full_rate.index(part.stage) if is_last else -1]
         return tuple(taps)
+
+    def of_lengths(self, lengths: Array) -> "ChainOnDevice":
+        """The engine for clips of which silence follows after so many samples, where it stops."""
+        engine = copy(self)
+        engine.lengths = lengths
+        return engine
+
+    def _lengths(self, x: Array) -> Array:
+        """Samples of every row."""
+        if self.lengths is None:
+            return beside(np.full(x.shape[0] * x.shape[1], x.shape[-1], np.int32), x)
+        return array_namespace(x).repeat(self.lengths, x.shape[1])
+
+    def _empty(self, shape: tuple[int, ...], x: Array) -> Array:
+        """What a launch writes all of; zeros behind clips that end before the longest."""
+        return empty(shape, x) if self.lengths is None else zeros(shape, x)
 
     def _n_warps(self, own: Stretch) -> int:
         return -(-self.n_channels // own.shape.n_lanes)

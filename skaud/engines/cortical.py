@@ -1,6 +1,6 @@
 """Spectrotemporal receptive fields as an engine: frames of a spectrogram in, frames of every filter's response out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from skaud.kernels.array_api import Array, array_namespace, constant, is_foreign
 from skaud.kernels.fourier import threads
 
 REVERSED_AT_ONCE = 8  # filters, whose spectra are then summed
+ARRAYS_AT_ONCE = 6  # of the size of a filter's spectrum of a row, in the reverse run on a device
 POOLED_AT_ONCE = 4  # filters, whose frames are held where those of all are too many
 
 
@@ -61,7 +62,7 @@ class Cortical(Engine):
 
     def __init__(self, strfs: STRFs, n_channels: int, response: str, dtype: str) -> None:
         self.strfs, self.n_channels, self.response, self.dtype = strfs, n_channels, response, dtype
-        self._designs: dict[int, tuple[kernel.Cortex, design.RateFilters]] = {}
+        self._designs: dict[int, kernel.Cortex] = {}
 
     @property
     def latency_frames(self) -> int:
@@ -105,12 +106,9 @@ class Cortical(Engine):
             if self.dtype == "complex128":
                 pieces.append(self._respond_with_step(window, block))
                 continue
-            cortex, _ = self._design(block)
-            if self.response == "magnitude":
-                outs = self._filter(window, block, cortex, real=False, finish=xp.abs)
-            else:
-                outs = self._filter(window, block, cortex, real=self.response == "real")
-            pieces.append(xp.stack(outs, axis=1))
+            cortex = self._design(block)
+            finish = xp.abs if self.response == "magnitude" else lambda out: out
+            pieces.append(self._filter(window, block, cortex, real=self.response == "real", finish=finish))
         if pieces:
             response = _join(pieces)
         else:
@@ -126,16 +124,18 @@ class Cortical(Engine):
         *,
         real: bool,
         finish: Callable[[Array], Array] = lambda out: out,
-    ) -> list[Array]:
-        """Response of every filter."""
+    ) -> Array:
+        """Responses (n_rows, n_filters, n_channels, n_new)."""
         spectrum = kernel.transform(window, cortex.scales.shape[1], block)
-        filters = kernel.filters_beside(window, cortex, alone=block.alone)
+        at_once = self._filters_at_once(window, block)
+        filters = kernel.filters_beside(window, cortex, alone=block.alone, at_once=at_once)
         with threads(self.n_threads) as map_in_order:
-            return list(
+            found = list(
                 map_in_order(
-                    lambda strf: finish(kernel.respond(spectrum, strf, block, self.n_channels, real=real)), filters
+                    lambda strfs: finish(kernel.respond(spectrum, strfs, block, self.n_channels, real=real)), filters
                 )
             )
+        return found[0] if len(found) == 1 else array_namespace(window).concat(found, axis=1)
 
     def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, Array]:
         """Response to whole spectrograms; these are the tape."""
@@ -150,47 +150,56 @@ class Cortical(Engine):
             bar = np.asarray(bar, np.result_type(self.dtype, np.complex64) if np.iscomplexobj(bar) else self.dtype)
         bar = xp.reshape(bar, (spectrogram.shape[0], *bar.shape[2:]))
         blocks = kernel.cut(n_frames, design.rate_bins(n_frames))
-        (cortex, filters_design), alone = self._design(blocks[0]), blocks[0].alone
-        filters = kernel.filters_beside(spectrogram, cortex, alone=alone)
-        transfers_bar = np.zeros((len(filters), filters[0].transfer.shape[0]), complex)
-        scales_bar, window_bars = np.zeros(cortex.scales.shape), []
+        cortex, alone = self._design(blocks[0]), blocks[0].alone
+        at_once, slopes = self._filters_at_once(spectrogram, blocks[0]), self._slopes(cortex)
+        filters = kernel.filters_beside(spectrogram, cortex, alone=alone, at_once=at_once, slopes=slopes)
+        bars, window_bars = np.zeros((2, spectrogram.shape[0], len(self.strfs.rates_hz))), []
         with threads(self.n_threads) as map_in_order:
             for block in blocks:
                 spectrum = kernel.transform(kernel.window(spectrogram, 0, block), cortex.scales.shape[1], block)
                 conjugate = xp.conj(spectrum)
 
                 def reverse(
-                    k: int, block: kernel.Block = block, spectrum: Array = spectrum, conjugate: Array = conjugate
+                    strfs: kernel.Filters,
+                    block: kernel.Block = block,
+                    spectrum: Array = spectrum,
+                    conjugate: Array = conjugate,
                 ):
-                    own = bar[:, k, :, block.begin : block.begin + block.n_new]
+                    own = bar[:, strfs.numbers, :, block.begin : block.begin + block.n_new]
                     if self.response == "magnitude":
-                        own = self._magnitude_adjoint(own, spectrum, filters[k], block)
-                    return kernel.respond_adjoint(own, conjugate, filters[k], block)
+                        own = self._magnitude_adjoint(own, spectrum, strfs, block)
+                    return kernel.respond_adjoint(own, conjugate, strfs, block)
 
-                n_bins = transfers_bar.shape[1]
-                sums = [zeros((*spectrum.shape[:-1], n_bins), spectrum) for _ in range(2 if alone else 1)]
+                sums: dict[int, Array] = {}
                 for begin in range(0, len(filters), REVERSED_AT_ONCE):
-                    some = range(begin, min(begin + REVERSED_AT_ONCE, len(filters)))
-                    for k, (half_bar, transfer_bar, scale_bar) in zip(some, map_in_order(reverse, some)):
-                        sums[0 if filters[k].upwards else -1] += half_bar
-                        transfers_bar[k] += to_numpy(transfer_bar)
-                        scales_bar[k] += to_numpy(scale_bar)
+                    some = filters[begin : begin + REVERSED_AT_ONCE]
+                    for strfs, (passed_bar, *of_rows) in zip(some, map_in_order(reverse, some)):
+                        first = strfs.passed.start
+                        sums[first] = sums[first] + passed_bar if first in sums else passed_bar
+                        for total, own in zip(bars, of_rows):
+                            total[:, strfs.numbers] += to_numpy(own)
                 if "X" in wanted:
-                    window_bars.append(kernel.transform_adjoint(_join(sums), self.n_channels, block))
+                    whole = self._whole_spectrum(sums, spectrum)
+                    window_bars.append(kernel.transform_adjoint(whole, self.n_channels, block))
         x_bar = zeros(spectrogram.shape, spectrogram)
         if window_bars:
             x_bar = kernel.windows_adjoint(window_bars, n_frames, cortex.rates.shape[1])
-        rates_bar = transfers_bar if alone else kernel.long_transfers_adjoint(transfers_bar, cortex)
-        scales, rates, frame_rate_hz, channels_per_octave = self.strfs
-        return xp.reshape(x_bar, tape.shape), (
-            design.scale_filters_adjoint(scales_bar, scales, channels_per_octave),
-            design.rate_filters_adjoint(rates_bar, filters_design, rates, frame_rate_hz),
-        )
+        rates_bar, scales_bar = bars.sum(axis=1)  # row by row
+        return xp.reshape(x_bar, tape.shape), (scales_bar, rates_bar)
 
-    def _magnitude_adjoint(self, bar: Array, spectrum: Array, strf: kernel.Filter, block: kernel.Block) -> Array:
-        """Bar of a filter's complex response, from that of its magnitude, whose slope at 0 is 0."""
+    @staticmethod
+    def _whole_spectrum(halves: dict[int, Array], spectrum: Array) -> Array:
+        """Bar of the spectrum, from those of its halves by the number of their first bins; one may be missing."""
+        n_bins = spectrum.shape[-1]
+        found = [own for _, own in sorted(halves.items())]
+        if len(found) == 1 and found[0].shape[-1] < n_bins:
+            found.insert(1 if 0 in halves else 0, zeros(found[0].shape, spectrum))
+        return _join(found)
+
+    def _magnitude_adjoint(self, bar: Array, spectrum: Array, strfs: kernel.Filters, block: kernel.Block) -> Array:
+        """Bar of complex responses, from that of their magnitudes, whose slope at 0 is 0."""
         xp = array_namespace(bar)
-        out = kernel.respond(spectrum, strf, block, self.n_channels, real=False)
+        out = kernel.respond(spectrum, strfs, block, self.n_channels, real=False)
         # value = |out|
         magnitude = xp.abs(out)
         return xp.where(magnitude > 0, bar / xp.where(magnitude > 0, magnitude, xp.ones_like(magnitude)), 0 * bar) * out
@@ -200,7 +209,7 @@ class Cortical(Engine):
 
         Of complex responses come the real parts, then the imaginary parts: each can have a step.
         """
-        cortex, _ = self._design(block)
+        cortex = self._design(block)
         scales, rates, frame_rate_hz, channels_per_octave = self.strfs
         n_rates, n_scales = cortex.rates.shape[1], cortex.scales.shape[1]
         moved = design.scale_filters(scales, n_scales, channels_per_octave).imag / STEP
@@ -211,7 +220,7 @@ class Cortical(Engine):
             (window.real, cortex._replace(scales=moved)),
             (window.real, cortex._replace(rates=turned)),
         )
-        out, *steps = (np.stack(self._filter(x.copy(), block, own, real=False), axis=1) for x, own in runs)
+        out, *steps = (self._filter(x.copy(), block, own, real=False) for x, own in runs)
         step = sum(steps)
         if self.response == "magnitude":
             magnitude = np.abs(out)
@@ -244,7 +253,41 @@ class Cortical(Engine):
         engines = [Cortical(strfs, self.n_channels, self.response, self.dtype) for strfs in chosen]
         return [engine.with_threads(self.n_threads) for engine in engines]
 
-    def _design(self, block: kernel.Block) -> tuple[kernel.Cortex, design.RateFilters]:
+    def _slopes(self, cortex: kernel.Cortex) -> kernel.Cortex:
+        """Derivatives of the filters by their rates and scales."""
+        scales, rates, frame_rate_hz, channels_per_octave = self.strfs
+        n_rates, n_scales = cortex.rates.shape[1], cortex.scales.shape[1]
+        return kernel.Cortex(
+            design.rate_filters_slope(rates + 1j * STEP, n_rates, frame_rate_hz),
+            cortex.upwards,
+            design.scale_filters_slope(scales, n_scales, channels_per_octave),
+        )
+
+    def _filters_at_once(self, x: Array, block: kernel.Block) -> int:
+        """Filters whose responses fit in a device's memory side by side; one on the host."""
+        n_at_once = self.memory_bytes // (x.shape[0] * self._bytes_of_filter(block.n_fft)) if self.memory_bytes else 1
+        return min(max(1, n_at_once), len(self.strfs.rates_hz))
+
+    def _bytes_of_filter(self, n_fft: int) -> int:
+        """Memory that the run of a filter takes for a row, forwards and backwards."""
+        n_scale_bins = design.padded_length(self.n_channels)
+        return ARRAYS_AT_ONCE * n_scale_bins * n_fft * 2 * np.dtype(self.dtype).itemsize
+
+    def alike(self, n_samples: int, frame_samples: int | None) -> Hashable:
+        """Spectrograms that are cut alike, by filters of the same length."""
+        return design.padded_length(n_samples)
+
+    def n_frames(self, n_samples: int, output: str, frame_samples: int | None) -> int:
+        """Frames of the response, one for each that is taken."""
+        return n_samples
+
+    def bytes_of_signal(self, n_ears: int, n_samples: int, output: str) -> int:
+        """The response, which is there in pieces, whole and as a derivative, and the run of a filter."""
+        n_fft = kernel.cut(n_samples, design.rate_bins(n_samples))[0].n_fft
+        held = 4 * len(self.strfs.rates_hz) * self.n_channels * n_samples * (1 if self.response == "real" else 2)
+        return n_ears * (held * np.dtype(self.dtype).itemsize + self._bytes_of_filter(n_fft))
+
+    def _design(self, block: kernel.Block) -> kernel.Cortex:
         """Filters of the length that a block asks for."""
         n = block.n_rate_bins
         if n not in self._designs:
@@ -252,7 +295,7 @@ class Cortical(Engine):
             filters = design.rate_filters(rates.real, n, frame_rate_hz)
             n_scale_bins = design.padded_length(self.n_channels)
             over_scales = design.scale_filters(scales.real, n_scale_bins, channels_per_octave)
-            self._designs[n] = kernel.Cortex(filters.transfer, rates.real > 0, over_scales), filters
+            self._designs[n] = kernel.Cortex(filters.transfer, rates.real > 0, over_scales)
         return self._designs[n]
 
     def _rows(self, x: Array) -> Array:

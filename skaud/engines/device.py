@@ -18,6 +18,8 @@ from skaud.engines.series import Series
 from skaud.kernels.array_api import DEVICE_LIBRARIES, Place
 
 REMEDY = "pass ToNumpy().transform(X), which the CPU computes"
+SHARE = 0.6  # of the free memory, that estimates may be off and a device's memory in pieces
+UNTOLD_BYTES = 2**30  # where a library does not tell what is free
 INSTALL = "install it with: pip install 'skaud[gpu-cu13]', or 'skaud[gpu-cu12]'"
 
 
@@ -81,7 +83,7 @@ def _told(error: Exception, place: Place, who: str, n_signals: int) -> Exception
         return None
     text = f"{type(error).__name__} {error}".lower().replace("_", "").replace(" ", "")
     if "outofmemory" in text or isinstance(error, MemoryError):
-        free = _free_bytes(place)
+        free = free_bytes(place)
         has = "" if free is None else f", of which {free / 2**20:.0f} MiB are free,"
         return MemoryError(
             f"{n_signals} signals at once do not fit in the memory of {place.device}{has} as {who} computes them "
@@ -100,14 +102,23 @@ def _told(error: Exception, place: Place, who: str, n_signals: int) -> Exception
     return None
 
 
-def _free_bytes(place: Place) -> int | None:
-    """Memory that is free on a device, where its library tells."""
+def free_bytes(place: Place) -> int | None:
+    """Memory that is free on a device, and what its library keeps for new arrays; None where it does not tell."""
     try:
+        library = sys.modules[place.library]
         if place.library == "torch":
-            return int(sys.modules["torch"].cuda.mem_get_info(place.device)[0])
-        return int(sys.modules[place.library].cuda.runtime.memGetInfo()[0])
-    except Exception:  # it only adds to what is told
+            kept = library.cuda.memory_reserved(place.device) - library.cuda.memory_allocated(place.device)
+            return int(library.cuda.mem_get_info(place.device)[0]) + int(kept)
+        with library.cuda.Device(int(place.device.rpartition(":")[2])):
+            return int(library.cuda.runtime.memGetInfo()[0]) + int(library.get_default_memory_pool().free_bytes())
+    except Exception:  # whoever asks can do without
         return None
+
+
+def memory_at(place: Place) -> int:
+    """Memory that array-API code may take of a device."""
+    free = free_bytes(place)
+    return UNTOLD_BYTES if free is None else max(1, int(SHARE * free))
 
 
 def refuse_worker(place: Place) -> None:

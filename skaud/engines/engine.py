@@ -5,7 +5,7 @@ which a response is averaged; None keeps every sample. All that knows of estimat
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from copy import copy
 from functools import cached_property
 from hashlib import sha1
@@ -13,8 +13,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from skaud.kernels.array_api import array_namespace, is_foreign, zeros
-from skaud.kernels.batches import groups_of
+from skaud.kernels.array_api import Array, array_namespace, is_foreign, zeros
 
 BLOCK = 8192  # samples of a sound that are computed at a time, where nothing asks for more
 STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
@@ -57,6 +56,8 @@ class Engine(ABC):
         Signals that had better run side by side.
     frames_at_once : int
         Frames that are held where a long clip goes through in blocks.
+    memory_bytes : int
+        What array-API code may take of a device's memory at once; 0 for as little as on the host.
     """
 
     dtype: str
@@ -68,6 +69,7 @@ class Engine(ABC):
     signals_at_once = 1
     frames_at_once = 512
     n_threads = 1
+    memory_bytes = 0
 
     def __getstate__(self) -> dict[str, Any]:
         # What was made for a device stays there: a model opens where there is none.
@@ -95,13 +97,6 @@ class Engine(ABC):
         responses, state = self.run(x, self.start(*x.shape[:2]), outputs, frame_samples)
         rest = self.finish(state, outputs, frame_samples)
         return {name: join([own, rest[name]]) if name in rest else own for name, own in responses.items()}
-
-    def whole_clips(
-        self, clips: Any, outputs: Sequence[str], frame_samples: int | None
-    ) -> Iterator[tuple[list[int], Responses]]:
-        """(which clips, their responses) of an array of clips, or a list of several lengths, whatever their library."""
-        for indices, x in groups_of(clips):
-            yield indices, respond(self, x, outputs, frame_samples)
 
     @abstractmethod
     def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, Tape]:
@@ -147,6 +142,30 @@ class Engine(ABC):
         engine = copy(self)
         engine.n_threads = n_threads
         return engine
+
+    # --- clips of several lengths, and a device's memory ---
+
+    def with_memory(self, n_bytes: int) -> Self:
+        """The engine, with so many bytes of a device's memory to work in."""
+        engine = copy(self)
+        engine.memory_bytes = n_bytes
+        return engine
+
+    def of_lengths(self, lengths: Array) -> Self:
+        """The engine for clips of which silence follows after so many samples; it may run through that, too."""
+        return self
+
+    def alike(self, n_samples: int, frame_samples: int | None) -> Hashable:
+        """Clips for which this is the same run side by side, the shorter ones with silence behind them."""
+        return n_samples if n_samples < (frame_samples or 1) else 0  # a clip that is shorter than a frame is a frame
+
+    def n_frames(self, n_samples: int, output: str, frame_samples: int | None) -> int:
+        """Frames of the response to a clip."""
+        return n_samples if frame_samples is None else max(1, n_samples // frame_samples)
+
+    def bytes_of_signal(self, n_ears: int, n_samples: int, output: str) -> int:
+        """Memory that a signal takes at least, forwards and backwards; 0 where a kernel's launch takes all signals."""
+        return 0
 
     @property
     def engines(self) -> "tuple[Engine, ...]":

@@ -1,11 +1,12 @@
 """Engines one after the other as an engine: what one leaves the next takes."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skaud.engines.engine import BLOCK, Engine, Responses, join, respond
+from skaud.kernels.array_api import Array
 
 
 class States(NamedTuple):
@@ -139,6 +140,38 @@ class Series(Engine):
     def with_threads(self, n_threads: int) -> "Series":
         """The engines, each with so many threads."""
         return Series([engine.with_threads(n_threads) for engine in self.engines])
+
+    def with_memory(self, n_bytes: int) -> "Series":
+        """The engines, which work in it one after the other."""
+        return Series([engine.with_memory(n_bytes) for engine in self.engines])
+
+    def of_lengths(self, lengths: Array) -> "Series":
+        """The engines for clips of which silence follows after so many samples; those of frames run through it."""
+        return Series([engine.of_lengths(lengths) for engine in self.engines])
+
+    def alike(self, n_samples: int, frame_samples: int | None) -> Hashable:
+        """Of all engines, each for the length that it takes."""
+        keys = []
+        for engine in self.engines:
+            keys.append(engine.alike(n_samples, frame_samples if engine is self.engines[-1] else None))
+            n_samples = engine.n_frames(n_samples, engine.outputs[-1], None)
+        return tuple(keys)
+
+    def n_frames(self, n_samples: int, output: str, frame_samples: int | None) -> int:
+        """Frames of the response to a clip."""
+        last = self._last((output,))
+        for engine in self.engines[:last]:
+            n_samples = engine.n_frames(n_samples, engine.outputs[-1], None)
+        return self.engines[last].n_frames(n_samples, output, frame_samples)
+
+    def bytes_of_signal(self, n_ears: int, n_samples: int, output: str) -> int:
+        """Of the engines one after the other, whose responses are all there."""
+        total, last = 0, self._last((output,))
+        for i, engine in enumerate(self.engines[: last + 1]):
+            name = output if i == last else engine.outputs[-1]
+            total += engine.bytes_of_signal(n_ears, n_samples, name)
+            n_samples = engine.n_frames(n_samples, name, None)
+        return total
 
     def derivative(self, response: np.ndarray, output: str) -> np.ndarray:
         """As the engine says that has the output."""

@@ -5,7 +5,7 @@ at a time, so that memory holds little but what is asked for. The reverse run co
 that are too long to keep it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from math import prod
 from typing import Any
@@ -46,6 +46,7 @@ from skaud.kernels.leaky_integrator import (
 
 FACTOR, SLOPE = "factor", "slope"  # of the integrator, beside its weights
 KEPT_BYTES = 300_000_000  # of a run that is recorded: what the reverse run else computes again
+ARRAYS_AT_ONCE = 16  # of the size of a block of all channels, in the reverse run on a device
 
 
 class Spectrogram(Engine):
@@ -93,7 +94,7 @@ class Spectrogram(Engine):
         rows = self._rows(x)
         joined = join([state.waiting, rows], -1) if state.waiting.shape[-1] else rows
         n_whole = joined.shape[-1] // self.block.n_new * self.block.n_new
-        batches = self._batches(n_whole, is_first=state.n_done == 0)
+        batches = self._batches(n_whole, rows.shape[0], is_first=state.n_done == 0)
         responses, state = self._run_batches(joined[..., :n_whole], batches, state, outputs, frame_samples)
         rest = joined[..., n_whole:]
         return responses, state._replace(waiting=rest.copy() if isinstance(rest, np.ndarray) else rest)
@@ -118,7 +119,7 @@ class Spectrogram(Engine):
         kept: Kept | None = None,
     ) -> Responses:
         n_samples = x.shape[-1]
-        batches = self._batches(n_samples, is_first=state.n_done == 0)
+        batches = self._batches(n_samples, x.shape[0], is_first=state.n_done == 0)
         responses, _ = self._run_batches(x, batches, state, outputs, None, kept)
         for name, response in responses.items():
             if name == SPECTROGRAM:
@@ -232,16 +233,19 @@ class Spectrogram(Engine):
     def pull_back(
         self, tape: SpectrogramTape, bar: Array, wanted: Sequence[str]
     ) -> tuple[Array, tuple[np.ndarray, ...]]:
-        """Bars of x and of the coefficients, batch by batch."""
+        """Bars of x and of the coefficients, batch by batch; those are added up over rows, in their order, at last."""
         rows, xp = self._rows(tape.x), array_namespace(tape.x)
-        bars: dict[str, Array] = {
-            COMPRESSED: np.zeros(self.design.n_channels), INHIBITED: np.zeros(2), SLOPE: 0.0, FACTOR: 0.0
-        }  # fmt: skip
+        bars: dict[str, np.ndarray] = {
+            COMPRESSED: np.zeros((rows.shape[0], self.design.n_channels)),
+            INHIBITED: np.zeros((rows.shape[0], 2)),
+            SLOPE: np.zeros(rows.shape[0]),
+            FACTOR: np.zeros(rows.shape[0]),
+        }
         if not wanted:
             return zeros(tape.x.shape, rows), self._coefficient_bars(bars)
         n_rows, n_samples = rows.shape[0], rows.shape[-1]
         stages, has_frames = self._stages((tape.output,)), tape.output == SPECTROGRAM
-        batches = self._batches(n_samples, is_first=True)
+        batches = self._batches(n_samples, n_rows, is_first=True)
         if not has_frames:
             bar = frame_means_adjoint(bar, tape.frame_samples, n_samples)
         bar = bar if is_foreign(bar) else np.ascontiguousarray(bar, self.dtype)
@@ -264,13 +268,13 @@ class Spectrogram(Engine):
                 found = list(map_in_order(run, groups))
                 for channels, own, _ in found:
                     if COMPRESSED in own:
-                        bars[COMPRESSED][channels] += to_numpy(own[COMPRESSED])
+                        bars[COMPRESSED][:, channels] += to_numpy(own[COMPRESSED])
                     for name in (INHIBITED, SLOPE):
-                        bars[name] += own.get(name, 0)
+                        bars[name] += to_numpy(own[name]) if name in own else 0
                 if has_frames:
                     sums = join([own[SPECTROGRAM] for _, own, _ in found], 1)
                     y = leak(xp.reshape(sums, own_bar.shape), self.design.factor, level)
-                    bars[FACTOR] += factor_adjoint(own_bar, y, level)
+                    bars[FACTOR] += to_numpy(factor_adjoint(own_bar, y, level))
                     level = y[..., -1]
                 if "X" in wanted:
                     self._add_x_bar(x_bars, [x_bar for _, _, x_bar in found], block, overlap)
@@ -300,7 +304,7 @@ class Spectrogram(Engine):
             assert self.design.decay is not None
             bars[SPECTROGRAM] = weigh(forward[INHIBITED], self._weights())
             slope = weigh(forward[INHIBITED], weights_slope(self.design.decay.real, self.design.period))
-            bars[SLOPE] = float(array_namespace(bar).sum(bar * slope))
+            bars[SLOPE] = array_namespace(bar).sum(bar * slope, axis=(1, 2, 3))
             bar = weigh_adjoint(bar, self._weights())
         # inhibited = inhibit(compressed)
         if INHIBITED in stages:
@@ -329,8 +333,9 @@ class Spectrogram(Engine):
             x_bars[-1] = join([x_bars[-1][:, :kept], x_bars[-1][:, kept:] + past_bar], -1)
         x_bars.append(new_bar)
 
-    def _coefficient_bars(self, bars: dict[str, Array]) -> tuple[np.ndarray, ...]:
+    def _coefficient_bars(self, of_rows: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
         """Bars as the coefficients stand, 0 of what the output does not depend on."""
+        bars = {name: own.sum(axis=0) for name, own in of_rows.items()}
         if SPECTROGRAM in self.outputs:
             assert self.design.decay is not None
             # factor = decay ** period
@@ -355,12 +360,40 @@ class Spectrogram(Engine):
 
     # --- lengths ---
 
-    def _batches(self, n_samples: int, *, is_first: bool) -> list[tuple[int, fourier.Block, int]]:
+    def _batches(self, n_samples: int, n_rows: int = 1, *, is_first: bool) -> list[tuple[int, fourier.Block, int]]:
         """Begin, block and end of blocks that run side by side, for so many samples, and silence up to the last end."""
         if self.takes_channels:  # nothing is cut: there is nothing to hear before
             end = -(-n_samples // self.design.period) * self.design.period
             return [(0, fourier.Block(end, 1, 0), end)] if end else []
-        return fourier.batches(self.block, n_samples, self.design.period, is_first=is_first)
+        return fourier.batches(
+            self.block, n_samples, self.design.period, is_first=is_first, at_once=self._blocks_at_once(n_rows)
+        )
+
+    def _blocks_at_once(self, n_rows: int) -> int:
+        """Blocks of a sound that fit in a device's memory; 0 for as many as on the host."""
+        if not self.memory_bytes:
+            return 0
+        return max(1, self.memory_bytes // (n_rows * self._bytes_of_samples(self.block.n_fft)))
+
+    def _bytes_of_samples(self, n_samples: int) -> int:
+        """Memory that the stages of a row take for so many samples, forwards and backwards."""
+        return ARRAYS_AT_ONCE * self.design.n_channels * n_samples * np.dtype(self.dtype).itemsize
+
+    def alike(self, n_samples: int, frame_samples: int | None) -> Hashable:
+        """Clips of like lengths: silence costs as much as sound."""
+        shortest = max(self.design.period, frame_samples or 1)
+        return (n_samples < shortest) * n_samples, n_samples.bit_length()
+
+    def n_frames(self, n_samples: int, output: str, frame_samples: int | None) -> int:
+        """Frames of the response to a clip."""
+        return super().n_frames(n_samples, output, self.design.period if output == SPECTROGRAM else frame_samples)
+
+    def bytes_of_signal(self, n_ears: int, n_samples: int, output: str) -> int:
+        """A block of every row, and the response, which is there in pieces, whole and as a derivative."""
+        n_frames = self.n_frames(n_samples, output, None)
+        held = 4 * n_samples + 4 * self.design.n_channels * n_frames
+        n_at_once = n_samples if self.takes_channels else min(n_samples, self.block.n_fft)
+        return n_ears * (self._bytes_of_samples(n_at_once) + held * np.dtype(self.dtype).itemsize)
 
     def _rows(self, x: Array) -> Array:
         rows = x if is_foreign(x) else np.ascontiguousarray(x, self.dtype)

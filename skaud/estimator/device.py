@@ -1,61 +1,87 @@
 """What a model computes on a device, by the engine for it: responses, features, derivatives, streams."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from skaud._types import Features, Signals
-from skaud.engines.device import device_errors, engine_for, refuse_worker
-from skaud.engines.engine import Engine, frame_of
+from skaud.engines.device import device_errors, engine_for, memory_at, refuse_worker
+from skaud.engines.engine import BLOCK, Engine, frame_of, respond
+from skaud.engines.portions import Portion, portions
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
 from skaud.estimator.protocol import Model, Source
 from skaud.estimator.results import check_value_bar, refuse_response
 from skaud.estimator.sounds import Sounds, warn_of_powers
 from skaud.estimator.stream_state import StreamState
 from skaud.fitting.movable import Gradients, Pullback
-from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, take
+from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, take
 from skaud.kernels.batches import all_finite, clip_of, groups_of, in_order, rows_in_order
 from skaud.pooling.arrays import pool_arrays, pool_arrays_adjoint
 
+KEPT_SHARE = 0.25  # of a device's free memory, for frames that features were pooled of
 Groups = list[tuple[list[int], Array]]  # which clips of X, and what belongs to them, all of one shape
 
 
+class Run(NamedTuple):
+    """What a pullback must know of a portion of clips.
+
+    shape, dtype : of the response, groups : frames that features were pooled of, where they are kept
+    """
+
+    portion: Portion
+    engine: Engine
+    tape: Any
+    shape: tuple[int, ...]
+    dtype: str
+    groups: Groups | None
+
+
 def engine_at(model: Model, place: Place) -> Engine:
-    """The model's engine for a device."""
-    return engine_for(model.engine_, place, type(model).__name__)
+    """The model's engine for a device, with the memory that is free there."""
+    return engine_for(model.engine_, place, type(model).__name__).with_memory(memory_at(place))
 
 
 def transform_on_device(model: Model, sounds: Sounds, frame_samples: int | None) -> Features:
     """Pooled features, or frames, of every clip."""
     with device_errors(sounds.place, type(model).__name__, len(sounds.rates)):
-        groups = _respond(model, sounds, (model.output,), frame_samples)[model.output]
-        if model.pooling is None:
-            return _without_ears(model, groups, sounds)
-        return rows_in_order([(own, pool_arrays(frames, *model.how_pooled())) for own, frames in groups])
+        found: Groups = []
+        for groups in _respond(model, sounds, (model.output,), frame_samples):
+            own = groups[model.output]
+            found += own if model.pooling is None else _pooled(model, own)
+        return _without_ears(found, sounds) if model.pooling is None else rows_in_order(found)
 
 
 def simulate_on_device(model: Model, sounds: Sounds, names: tuple[str, ...]) -> dict[str, Features]:
     """Responses at full rate, by name."""
     with device_errors(sounds.place, type(model).__name__, len(sounds.rates)):
-        found = _respond(model, sounds, names, None)
-        return {name: _without_ears(model, groups, sounds) for name, groups in found.items()}
+        found: dict[str, Groups] = {name: [] for name in names}
+        for groups in _respond(model, sounds, names, None):
+            for name in names:
+                found[name] += groups[name]
+        return {name: _without_ears(own, sounds) for name, own in found.items()}
 
 
 def vjp_on_device(model: Model, sounds: Sounds, names: tuple[str, ...], source: Source) -> tuple[Features, Pullback]:
     """Response, and its pullback."""
     who, place, n_signals = type(model).__name__, sounds.place, len(sounds.rates)
+    output, frame_samples, pooled = source
     with device_errors(place, who, n_signals):
-        engine, groups, tapes = engine_at(model, place), [], []
-        wanted = model.wanted_parts(names)
-        for indices, x in groups_of(_checked_ears(model, sounds).clips):
-            response, tape = engine.record(x, source.output, frame_of(x.shape[-1], source.frame_samples))
-            _refuse_infinite(model, response, indices, sounds)
-            groups.append((indices, response))
-            tapes.append(tape)
-        if source.pooled:
-            value = rows_in_order([(own, pool_arrays(frames, *model.how_pooled())) for own, frames in groups])
-        else:
-            value = _without_ears(model, groups, sounds)
+        engine, memory, found = engine_at(model, place), memory_at(place), list[tuple[list[int], Array]]()
+        wanted, runs, n_kept = model.wanted_parts(names), list[Run](), 0
+        for portion in portions(engine, _checked_ears(model, sounds).clips, output, frame_samples, memory):
+            own, frame = portion.engine_of(engine), frame_of(portion.x.shape[-1], frame_samples)
+            response, tape = own.record(portion.x, output, frame)
+            groups = _cut(own, portion, response, output, frame)
+            _refuse_infinite(model, groups, sounds)
+            found += _pooled(model, groups) if pooled else groups
+            # What features were pooled of is needed again: kept, or where there is much of it computed once more.
+            n_kept += math.prod(response.shape) * pooled * np.dtype(_name(response)).itemsize
+            kept = groups if pooled and n_kept < KEPT_SHARE * memory else None
+            runs.append(Run(portion, own, tape, tuple(response.shape), _name(response), kept))
+        value = rows_in_order(found) if pooled else _without_ears(found, sounds)
 
     def pullback(value_bar: Features) -> Gradients:
         check_value_bar(value_bar, value)
@@ -64,15 +90,15 @@ def vjp_on_device(model: Model, sounds: Sounds, names: tuple[str, ...], source: 
             raise TypeError(
                 f"value_bar is of {given} and value of {place}; pass derivatives where the value lies, in its library."
             )
-        x_bars, totals = [], []
+        x_bars: Groups = []
+        totals = []
         with device_errors(place, who, n_signals):
-            for (indices, response), tape in zip(groups, tapes):
-                own = _of_group(bars, indices, response.dtype)
-                if source.pooled:
-                    own = pool_arrays_adjoint(own, response, *model.how_pooled())
-                xp = array_namespace(response)
-                x_bar, of_coefficients = engine.pull_back(tape, xp.reshape(own, response.shape), wanted)
-                x_bars.append((indices, x_bar))
+            for run in runs:
+                own_bars = _bars_of_pooled(model, run, bars, source) if pooled else _groups_of_bars(bars, run)
+                joined = run.portion.join(own_bars, run.shape[-1])
+                bar = array_namespace(joined).reshape(joined, run.shape)
+                x_bar, of_coefficients = run.engine.pull_back(run.tape, bar, wanted)
+                x_bars += run.portion.cut(x_bar, run.portion.lengths)
                 totals.append(of_coefficients)
             total = tuple(sum(rest, first) for first, *rest in zip(*totals))
             grads = {name: model.parameter_bar(name, total) for name in names if name != "X"}
@@ -101,15 +127,49 @@ def transform_chunk_on_device(model: Model, X: Signals, place: Place, state: Str
     return response if state.n_ears is not None else response[:, 0, ...], went_on
 
 
-def _respond(model: Model, sounds: Sounds, names: tuple[str, ...], frame_samples: int | None) -> dict[str, Groups]:
-    """Responses of every group of clips, (n_signals, n_ears, n_channels, n_frames), by name."""
-    engine = engine_at(model, sounds.place)
-    found: dict[str, Groups] = {name: [] for name in names}
-    for indices, responses in engine.whole_clips(_checked_ears(model, sounds).clips, names, frame_samples):
-        for name in names:
-            _refuse_infinite(model, responses[name], indices, sounds)
-            found[name].append((indices, responses[name]))
-    return found
+def _respond(
+    model: Model, sounds: Sounds, names: tuple[str, ...], frame_samples: int | None
+) -> Iterator[dict[str, Groups]]:
+    """Responses of every portion of clips, groups (n_signals, n_ears, n_channels, n_frames), by name."""
+    engine, memory = engine_at(model, sounds.place), memory_at(sounds.place)
+    largest = max(names, key=lambda name: engine.bytes_of_signal(1, BLOCK, name))
+    for portion in portions(engine, _checked_ears(model, sounds).clips, largest, frame_samples, memory):
+        frame = frame_of(portion.x.shape[-1], frame_samples)
+        responses = respond(portion.engine_of(engine), portion.x, names, frame)
+        found = {name: _cut(engine, portion, own, name, frame) for name, own in responses.items()}
+        for groups in found.values():
+            _refuse_infinite(model, groups, sounds)
+        yield found
+
+
+def _cut(engine: Engine, portion: Portion, response: Array, output: str, frame_samples: int | None) -> Groups:
+    """Responses to the clips of a portion, by their numbers of frames."""
+    lengths = portion.lengths
+    return portion.cut(response, lengths and [engine.n_frames(n, output, frame_samples) for n in lengths])
+
+
+def _pooled(model: Model, groups: Groups) -> Groups:
+    return [(own, pool_arrays(frames, *model.how_pooled())) for own, frames in groups]
+
+
+def _bars_of_pooled(model: Model, run: Run, bars: Array, source: Source) -> Groups:
+    """Bars of the frames that features were pooled of."""
+    groups = run.groups
+    if groups is None:
+        frame = frame_of(run.portion.x.shape[-1], source.frame_samples)
+        response = respond(run.engine, run.portion.x, (source.output,), frame)[source.output]
+        groups = _cut(run.engine, run.portion, response, source.output, frame)
+    how = model.how_pooled()
+    return [(own, pool_arrays_adjoint(_of_group(bars, own, run), frames, *how)) for own, frames in groups]
+
+
+def _groups_of_bars(bars: Features, run: Run) -> Groups:
+    """Bars of the clips of a portion, (n_signals, ..., n_frames), by shape."""
+    indices = run.portion.indices
+    if not isinstance(bars, list):
+        return [(indices, _of_group(bars, indices, run))]
+    groups = groups_of([bars[i] for i in indices])
+    return [([indices[k] for k in own], as_dtype(some, run.dtype)) for own, some in groups]
 
 
 def _checked_ears(model: Model, sounds: Sounds) -> Sounds:
@@ -119,15 +179,16 @@ def _checked_ears(model: Model, sounds: Sounds) -> Sounds:
     return sounds
 
 
-def _refuse_infinite(model: Model, response: Array, indices: Sequence[int], sounds: Sounds) -> None:
-    if all_finite(response):
-        return
-    for k, i in enumerate(indices):
-        if not all_finite(response[k, ...]):
-            refuse_response(model, clip_of(sounds.clips, i), i)
+def _refuse_infinite(model: Model, groups: Groups, sounds: Sounds) -> None:
+    for indices, response in groups:
+        if all_finite(response):
+            continue
+        for k, i in enumerate(indices):
+            if not all_finite(response[k, ...]):
+                refuse_response(model, clip_of(sounds.clips, i), i)
 
 
-def _without_ears(model: Model, groups: Groups, sounds: Sounds) -> Array:
+def _without_ears(groups: Groups, sounds: Sounds) -> Array:
     """Responses as X has its clips: with an axis of ears where that has one."""
     found = in_order(groups, is_array=sounds.is_array)
     if sounds.has_ears:
@@ -151,11 +212,14 @@ def _empty_chunk(X: Signals, shape: tuple[int, ...], dtype: str) -> Array:
     return array_namespace(X).reshape(as_dtype(X, dtype), shape)
 
 
-def _of_group(bars: Features, indices: Sequence[int], dtype: Any) -> Array:
-    """Bars of some clips as one array, in the dtype of the response."""
-    name = str(dtype).split(".")[-1]
-    if isinstance(bars, list):
-        return array_namespace(bars[0]).stack([as_dtype(bars[i], name) for i in indices])
-    if len(indices) == bars.shape[0] and list(indices) == list(range(len(indices))):
-        return as_dtype(bars, name)
-    return array_namespace(bars).stack([as_dtype(bars[i, ...], name) for i in indices])
+def _of_group(bars: Array, indices: Sequence[int], run: Run) -> Array:
+    """Bars of some of all clips, in the dtype of the response."""
+    first, name = indices[0], run.dtype
+    if list(indices) == list(range(first, first + len(indices))):
+        return as_dtype(bars[first : first + len(indices), ...], name)
+    return as_dtype(array_namespace(bars).take(bars, beside(np.array(indices), bars), axis=0), name)
+
+
+def _name(x: Array) -> str:
+    """Of its dtype."""
+    return str(x.dtype).split(".")[-1]

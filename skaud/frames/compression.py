@@ -115,8 +115,8 @@ class PowerCompression(FrameTransformer):
 
     def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         exponents = self._exponents(x)
-        x_bar, exponents_bar = compress_adjoint(y_bar, x, log_magnitude(x), compress(x, exponents), exponents)
-        return x_bar, {"exponent": array_namespace(x).sum(exponents_bar)}
+        x_bar, of_rows = compress_adjoint(y_bar, x, log_magnitude(x), compress(x, exponents), exponents)
+        return x_bar, {"exponent": array_namespace(x).sum(of_rows)}
 
     def _names_after(self, names: list[str]) -> list[str]:
         return [f"power_{name}" for name in names]

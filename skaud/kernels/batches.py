@@ -26,7 +26,7 @@ def groups_of(clips: Array) -> list[tuple[list[int], Array]]:
 def in_order(groups: Sequence[tuple[list[int], Array]], *, is_array: bool) -> Array:
     """What was computed of every group, (n_signals, ...), as one array, or clip by clip in a list."""
     if is_array:
-        return groups[0][1]
+        return groups[0][1] if len(groups) == 1 else array_namespace(groups[0][1]).concat([own for _, own in groups])
     ordered: list[Array] = [None] * sum(len(indices) for indices, _ in groups)
     for indices, computed in groups:
         for k, i in enumerate(indices):

@@ -24,14 +24,16 @@ def compress(x: Array, exponents: np.ndarray, log: Array = None) -> Array:
 
 
 def compress_adjoint(out_bar: Array, x: Array, log: Array, out: Array, exponents: np.ndarray) -> tuple[Array, Array]:
-    """Adjoint of `compress` for x and, over all signals and samples, for the exponents; out is what it returned.
+    """Adjoint of `compress` for x and, over all samples, for the exponents of every row; out is what it returned.
 
     At 0 the slope of an exponent below 1 is infinite; 0 stands for it, so that silence has no gradient.
     """
     xp = array_namespace(x)
     # out = sign(x) * exp(exponents * log)
     relative_bar = out_bar * out
-    exponents_bar = xp.sum(xp.vecdot(relative_bar, log), axis=(0, *range(2, x.ndim - 1)))
+    exponents_bar = xp.vecdot(relative_bar, log)
+    if x.ndim > 3:
+        exponents_bar = xp.sum(exponents_bar, axis=tuple(range(2, x.ndim - 1)))
     if (exponents == 1).all():
         return out_bar, exponents_bar
     at_0 = x == 0
@@ -58,8 +60,11 @@ def inhibit(x: Array, weights: np.ndarray) -> Array:
     return array_namespace(x).maximum(difference, zeros((), x))
 
 
-def inhibit_adjoint(out_bar: Array, x: Array, out: Array, weights: np.ndarray) -> tuple[Array, np.ndarray]:
-    """Adjoint of `inhibit` for x and for the weights; out is what it returned; the slope of max(0, .) at 0 is 0."""
+def inhibit_adjoint(out_bar: Array, x: Array, out: Array, weights: np.ndarray) -> tuple[Array, Array]:
+    """Adjoint of `inhibit` for x and, row by row, for the weights; out is what it returned.
+
+    The slope of max(0, .) at 0 is 0.
+    """
     xp = array_namespace(x)
     # out = max(0, difference)
     difference_bar = out_bar * xp.astype(out > 0, out_bar.dtype)
@@ -69,8 +74,8 @@ def inhibit_adjoint(out_bar: Array, x: Array, out: Array, weights: np.ndarray) -
     far_bar = difference_bar if w1 == -1 else -w1 * difference_bar
     between = near_bar[:, 1:, ...] - far_bar[:, :-1, ...]
     x_bar = xp.concat([near_bar[:, :1, ...], between, -far_bar[:, -1:, ...]], axis=1)
-    parts = (x[:, :-1, ...], x[:, 1:, ...])
-    return x_bar, np.array([float(xp.sum(xp.vecdot(difference_bar, part))) for part in parts])
+    parts, axes = (x[:, :-1, ...], x[:, 1:, ...]), tuple(range(1, x.ndim - 1))
+    return x_bar, xp.stack([xp.sum(xp.vecdot(difference_bar, part), axis=axes) for part in parts], axis=-1)
 
 
 def _beside(exponents: np.ndarray, x: Array) -> np.ndarray:

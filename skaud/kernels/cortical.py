@@ -35,12 +35,19 @@ class Block(NamedTuple):
         return (2 if self.alone else 4) * self.n_rate_bins
 
 
-class Filter(NamedTuple):
-    """One of the filters beside the arrays that it is applied to."""
+class Filters(NamedTuple):
+    """Some of the filters beside the arrays that they are applied to."""
 
-    transfer: Array  # over the rates that it passes, or over all where the spectrogram is cut
-    scale: Array  # (n_scale_bins, 1)
-    upwards: bool
+    numbers: slice  # among all
+    transfer: Array  # (n, 1, n_bins), over the bins that pass
+    scale: Array  # (n, n_scale_bins, 1)
+    passed: slice  # bins of the spectrum; all, or of a filter alone the half of its sign
+    slopes: tuple[Array, Array] | None = None  # of transfer (n, n_bins) and scale (n, n_scale_bins) by their parameters
+
+    @property
+    def upper(self) -> bool:
+        """Whether it passes the upper half alone."""
+        return self.passed.start > 0
 
 
 def cut(n_frames: int, n_rate_bins: int) -> list[Block]:
@@ -51,11 +58,25 @@ def cut(n_frames: int, n_rate_bins: int) -> list[Block]:
     return [Block(begin, min(hop, n_frames - begin), n_rate_bins, alone=False) for begin in range(0, n_frames, hop)]
 
 
-def filters_beside(x: Array, cortex: Cortex, *, alone: bool) -> list[Filter]:
-    """The filters for blocks of x."""
-    transfers = constant(cortex.rates if alone else long_transfers(cortex), x)
-    scales = constant(cortex.scales, x)[:, :, None]
-    return [Filter(transfers[k, ...], scales[k, ...], bool(up)) for k, up in enumerate(cortex.upwards)]
+def filters_beside(
+    x: Array, cortex: Cortex, *, alone: bool, at_once: int = 1, slopes: Cortex | None = None
+) -> list[Filters]:
+    """The filters for blocks of x, one by one or some at once; with their slopes for the adjoint."""
+    n_strfs, n = cortex.rates.shape
+    by_halves, n_bins, found = alone and at_once == 1, 2 * n if alone else 4 * n, []
+
+    def transfers(own: Cortex) -> Array:
+        return constant(own.rates if by_halves else over_both_halves(own) if alone else long_transfers(own), x)
+
+    transfer, scale = transfers(cortex)[:, None, :], constant(cortex.scales, x)[:, :, None]
+    for k in range(0, n_strfs, at_once):
+        passed = slice(0, n_bins) if not by_halves else slice(0, n) if cortex.upwards[k] else slice(n, 2 * n)
+        own = slice(k, min(k + at_once, n_strfs))
+        found.append(Filters(own, transfer[own, ...], scale[own, ...], passed))
+    if slopes is None:
+        return found
+    transfer, scale = transfers(slopes), constant(slopes.scales, x)
+    return [own._replace(slopes=(transfer[own.numbers, ...], scale[own.numbers, ...])) for own in found]
 
 
 def window(spectrogram: Array, begin: int, block: Block) -> Array:
@@ -97,72 +118,62 @@ def transform_adjoint(spectrum_bar: Array, n_channels: int, block: Block) -> Arr
     return n_scale_bins * fft.irfft(over_scales_bar, n=2 * n_scale_bins, axis=-2)[:, :n_channels, :]
 
 
-def half(spectrum: Array, strf: Filter, block: Block) -> Array:
-    """Bins that a filter passes; all of them where the spectrogram is cut."""
-    n = block.n_rate_bins
-    if not block.alone:
-        return spectrum
-    return spectrum[..., :n] if strf.upwards else spectrum[..., n:]
-
-
-def respond(spectrum: Array, strf: Filter, block: Block, n_channels: int, *, real: bool) -> Array:
-    """Response of a filter to a block, (n_rows, n_channels, n_new): complex, or its real part."""
+def respond(spectrum: Array, strfs: Filters, block: Block, n_channels: int, *, real: bool) -> Array:
+    """Response of filters to a block, (n_rows, n_filters, n_channels, n_new): complex, or its real part."""
     fft, n_scale_bins = fft_namespace(spectrum), spectrum.shape[-2]
     begin = 0 if block.alone else block.n_rate_bins
-    passed = half(spectrum, strf, block) * strf.transfer
-    over_time = fft.ifft(passed, n=block.n_fft, axis=-1)[..., begin : begin + block.n_new] * strf.scale
+    passed = spectrum[:, None, :, strfs.passed] * strfs.transfer
+    over_time = fft.ifft(passed, n=block.n_fft, axis=-1)[..., begin : begin + block.n_new] * strfs.scale
     if real:
         response = fft.irfft(over_time, n=2 * n_scale_bins, axis=-2)[..., :n_channels, :] * 0.5
     else:
         response = fft.ifft(over_time, n=2 * n_scale_bins, axis=-2)[..., :n_channels, :]
-    return response * _alternation(block.n_new, response) if block.alone and not strf.upwards else response
+    return response * _alternation(block.n_new, response) if strfs.upper else response
 
 
-def respond_adjoint(bar: Array, conjugate: Array, strf: Filter, block: Block) -> tuple[Array, Array, Array]:
-    """Adjoint of `respond`, of whose spectrum the conjugate is given: for its half, the transfer, and the scale.
+def respond_adjoint(bar: Array, conjugate: Array, strfs: Filters, block: Block) -> tuple[Array, Array, Array]:
+    """Adjoint of `respond`, of whose spectrum the conjugate is given: for the bins that pass, and for the parameters.
 
-    The inner product of complex numbers is Re(conj(a) b). No sum is a product with a matrix: BLAS would spread it over
-    threads, which wait for each other longer than it takes.
+    Bars of rates and scales, (n_rows, n_filters), come row by row. The inner product of complex numbers is
+    Re(conj(a) b). No sum is a product with a matrix: BLAS would spread it over threads, which wait for each other
+    longer than it takes.
     """
     xp, fft, n_scale_bins = array_namespace(bar), fft_namespace(bar), conjugate.shape[-2]
     # response = response * alternation
-    if block.alone and not strf.upwards:
+    if strfs.upper:
         bar = bar * _alternation(block.n_new, bar)
     # response = ifft(over_time), over scales; or half of the real part's
     over_scales = fft.fft if xp.isdtype(bar.dtype, "complex floating") else fft.rfft
-    over_time_bar = over_scales(bar, n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins, :]
+    over_time_bar = over_scales(bar, n=2 * n_scale_bins, axis=-2)[..., :n_scale_bins, :]
     # over_time = ifft(filtered)[begin : begin + n_new] * scale
     if not block.alone:
         gap = zeros((*over_time_bar.shape[:-1], block.n_rate_bins), over_time_bar)
         over_time_bar = xp.concat([gap, over_time_bar], axis=-1)
-    unscaled_bar = fft.fft(over_time_bar, n=block.n_fft, axis=-1)[..., : strf.transfer.shape[0]]
-    # filtered = half * transfer * scale; both inverse transforms divide by their lengths
-    n, passed = 2 * n_scale_bins * block.n_fft, half(conjugate, strf, block)
-    scaled_bar = unscaled_bar * (strf.scale / n)
-    transfer_bar = xp.sum(scaled_bar * passed, axis=(0, 1))
-    scale_bar = xp.real(xp.sum(xp.vecdot(strf.transfer, unscaled_bar * passed), axis=0)) / n
-    return scaled_bar * xp.conj(strf.transfer), transfer_bar, scale_bar
+    unscaled_bar = fft.fft(over_time_bar, n=block.n_fft, axis=-1)[..., : strfs.transfer.shape[-1]]
+    # filtered = passed * transfer * scale; both inverse transforms divide by their lengths
+    n, passed = 2 * n_scale_bins * block.n_fft, conjugate[:, None, :, strfs.passed]
+    scaled_bar = unscaled_bar * (strfs.scale / n)
+    assert strfs.slopes is not None
+    of_transfer, of_scale = strfs.slopes
+    transfer_bar = xp.sum(scaled_bar * passed, axis=2)
+    scale_bar = xp.real(xp.vecdot(strfs.transfer, unscaled_bar * passed)) / n
+    rate_bars, scale_bars = xp.real(xp.vecdot(of_transfer, transfer_bar)), xp.vecdot(of_scale, scale_bar)
+    passed_bar = scaled_bar * xp.conj(strfs.transfer)
+    return passed_bar[:, 0, ...] if passed_bar.shape[1] == 1 else xp.sum(passed_bar, axis=1), rate_bars, scale_bars
+
+
+def over_both_halves(cortex: Cortex) -> np.ndarray:
+    """Transfer functions over all bins of a spectrogram, 0 in the half that does not pass."""
+    rates, n = cortex.rates, cortex.rates.shape[1]
+    return np.where(cortex.upwards[:, np.newaxis], np.pad(rates, ((0, 0), (0, n))), np.pad(rates, ((0, 0), (n, 0))))
 
 
 def long_transfers(cortex: Cortex) -> np.ndarray:
     """Transfer functions over all bins of blocks, of the same impulse response, n_rate_bins - 1 frames each side."""
-    rates, n = cortex.rates, cortex.rates.shape[1]
-    spectrum = np.where(cortex.upwards[:, np.newaxis], np.pad(rates, ((0, 0), (0, n))), np.pad(rates, ((0, 0), (n, 0))))
-    response = scipy.fft.ifft(spectrum)
-    return scipy.fft.fft(np.concatenate([response[:, :n], np.zeros((len(rates), 2 * n + 1)), response[:, n + 1 :]], 1))
-
-
-def long_transfers_adjoint(transfers_bar: np.ndarray, cortex: Cortex) -> np.ndarray:
-    """Adjoint of `long_transfers` for the rates."""
     n = cortex.rates.shape[1]
-    # transfers = fft([response[:n], 0, response[n + 1:]])
-    response_bar = 4 * n * scipy.fft.ifft(transfers_bar)
-    nothing = np.zeros((len(transfers_bar), 1))
-    response_bar = np.concatenate([response_bar[:, :n], nothing, response_bar[:, 3 * n + 1 :]], axis=1)
-    # response = ifft(spectrum)
-    spectrum_bar = scipy.fft.fft(response_bar) / (2 * n)
-    # spectrum = [rates, 0], or [0, rates]
-    return np.where(cortex.upwards[:, np.newaxis], spectrum_bar[:, :n], spectrum_bar[:, n:])
+    response = scipy.fft.ifft(over_both_halves(cortex))
+    nothing = np.zeros((len(response), 2 * n + 1))
+    return scipy.fft.fft(np.concatenate([response[:, :n], nothing, response[:, n + 1 :]], axis=1))
 
 
 def _alternation(n_frames: int, x: Array) -> Array:

@@ -46,8 +46,14 @@ def last_block(block: Block, n_new: int, *, is_first: bool) -> Block:
     return Block(n_new, min(n_taps, n_fft // 2) if is_first else n_taps, n_fft)
 
 
-def batches(block: Block, n_samples: int, period: int, *, is_first: bool) -> list[tuple[int, Block, int]]:
-    """Begin, block and end of blocks that run side by side, for so many samples, and silence up to the last end."""
+def batches(
+    block: Block, n_samples: int, period: int, *, is_first: bool, at_once: int = 0
+) -> list[tuple[int, Block, int]]:
+    """Begin, block and end of blocks that run side by side, for so many samples, and silence up to the last end.
+
+    at_once : how many, 0 for as many as a CPU likes
+    """
+    at_once = at_once or block.at_once
     hop, batches = block.n_new, []
     n_whole = n_samples // hop
     n_left = n_samples - n_whole * hop
@@ -55,8 +61,8 @@ def batches(block: Block, n_samples: int, period: int, *, is_first: bool) -> lis
         n_left = -(-n_left // period) * period
         last = last_block(block, n_left, is_first=is_first and not n_whole)
         n_whole += last is block
-    for k in range(0, n_whole, block.at_once):
-        batches.append((k * hop, block, min(k + block.at_once, n_whole) * hop))
+    for k in range(0, n_whole, at_once):
+        batches.append((k * hop, block, min(k + at_once, n_whole) * hop))
     if n_left and last is not block:
         batches.append((n_whole * hop, last, n_whole * hop + n_left))
     return batches

@@ -5,7 +5,9 @@ Within a period it is a weighted sum, from period to period a recursion.
 
 import numpy as np
 
-from skaud.kernels.array_api import Array, array_namespace, constant
+from skaud.kernels.array_api import Array, array_namespace, constant, is_foreign
+
+SMALLEST = 1e-300  # what is left of a factor that no sum would notice
 
 
 def weights(decay: complex, period: int) -> np.ndarray:
@@ -38,12 +40,26 @@ def weigh_adjoint(sums_bar: Array, weights: np.ndarray) -> Array:
 
 
 def leak(sums: Array, factor: complex, before: Array) -> Array:
-    """Recursion y[k] = factor y[k-1] + sums[k], after `before`; over the last axis, of one period at least."""
+    """Recursion y[k] = factor y[k-1] + sums[k], after `before`; over the last axis, of one period at least.
+
+    On a device, where every step would be a launch, the sums over 2, 4, 8 periods, and so on.
+    """
+    if is_foreign(sums):
+        return _leak_by_doubling(sums, factor, before)
     y, ys = before, []
     for k in range(sums.shape[-1]):
         y = factor * y + sums[..., k]
         ys.append(y)
     return array_namespace(sums).stack(ys, axis=-1)
+
+
+def _leak_by_doubling(sums: Array, factor: complex, before: Array) -> Array:
+    xp, reach = array_namespace(sums), 1
+    y = xp.concat([sums[..., :1] + factor * before[..., None], sums[..., 1:]], axis=-1)
+    while reach < sums.shape[-1] and abs(factor) ** reach > SMALLEST:
+        y = xp.concat([y[..., :reach], y[..., reach:] + factor**reach * y[..., :-reach]], axis=-1)
+        reach *= 2
+    return y
 
 
 def leak_adjoint(y_bar: Array, factor: complex) -> Array:
@@ -53,9 +69,9 @@ def leak_adjoint(y_bar: Array, factor: complex) -> Array:
     return xp.flip(leak(xp.flip(y_bar, axis=-1), factor, 0 * y_bar[..., 0]), axis=-1)
 
 
-def factor_adjoint(sums_bar: Array, y: Array, before: Array) -> float:
-    """Adjoint of `leak` for its factor; y is what it returned."""
+def factor_adjoint(sums_bar: Array, y: Array, before: Array) -> Array:
+    """Adjoint of `leak` for its factor, row by row; y is what it returned."""
     xp = array_namespace(y)
     # y[k] = factor * y[k-1] + sums[k]
     previous = xp.concat([before[..., None], y[..., :-1]], axis=-1)
-    return float(xp.sum(sums_bar * previous))
+    return xp.sum(sums_bar * previous, axis=tuple(range(1, y.ndim)))

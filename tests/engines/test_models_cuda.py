@@ -87,12 +87,29 @@ def test_streams_are_those_of_the_cpu(model):
     assert max(error(found, other) for found, other in pieces if other.size) < 1e-12
 
 
+RAGGED = [
+    CARFAC(22050, **SMALL, dtype="float64", frame_length=6 / 22050),
+    Dau1997(low_hz=900.0, high_hz=1200.0, dtype="float64", frame_length=6 / 44100),
+]
+
+
 @pytest.mark.parametrize("pooling", [None, "mean"])
-def test_lists_of_several_lengths_are_those_of_the_cpu(pooling):
-    clips = [row[:n] for row, n in zip(sound(40), (40, 26))]
-    model = CARFAC(22050, **SMALL, dtype="float64", frame_length=6 / 22050, pooling=pooling).fit(clips)
-    expected, found = model.transform(clips), model.transform([cupy_stand_in.asarray(clip) for clip in clips])
+@pytest.mark.parametrize("model", RAGGED, ids=lambda model: type(model).__name__)
+def test_lists_of_several_lengths_and_their_derivatives_are_those_of_the_cpu(model, pooling, monkeypatch):
+    clips = [10 * row[:n] for row, n in zip(sound(40).repeat(2, axis=0), (40, 26, 33, 26))]
+    model.set_params(pooling=pooling).fit(clips)
+    launches, launch = [], device.launch
+    monkeypatch.setattr(device, "launch", lambda own, *rest: launches.append(own.name) or launch(own, *rest))
+    expected, pull_back = model.vjp(clips)
+    found, pull_back_there = model.vjp([cupy_stand_in.asarray(clip) for clip in clips])
     assert max(error(own, other) for own, other in zip(found, expected, strict=True)) < 1e-12
+    bars, there = pull_back(expected), pull_back_there(found)
+    assert sum("run_kernel" in name or "reverse_kernel" in name for name in launches) == 2  # all lengths at once
+    largest = max(np.abs(own).max() for own in bars["X"])
+    assert largest > 0
+    assert max(np.abs(a.get() - b).max() for a, b in zip(there["X"], bars["X"], strict=True)) <= 1e-10 * largest
+    for name in set(bars) - {"X"}:
+        assert np.abs(there[name] - bars[name]).max() <= 1e-9 * np.abs(bars[name]).max(), name
 
 
 @pytest.mark.filterwarnings("ignore:CARFAC did not converge")

@@ -221,9 +221,11 @@ def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool)
         for s in range(n_stages):
             phase[s] = counts[row * (n_stages + 1) + s]
         filled, frame = counts[row * (n_stages + 1) + n_stages], -first
+        until_checkpoint, checkpoint = 0, row
         for t in range(lengths[signal]):
-            if checkpointed and t % segment == 0:
-                at_begin = (t // segment * (cuda.gridDim.x * n_ears) + row) * n_saved * n_channels
+            if checkpointed and until_checkpoint == 0:  # counted: a division takes as long as a stage
+                at_begin = checkpoint * n_saved * n_channels
+                until_checkpoint, checkpoint = segment, checkpoint + cuda.gridDim.x * n_ears
                 store(z, checkpoints, at_begin, n_states, lane, n_channels)
                 store(memory, checkpoints, at_begin + n_states * n_channels, n_stages, lane, n_channels)
                 store(pending, checkpoints, at_begin + (n_states + n_stages) * n_channels, n_stages, lane, n_channels)
@@ -234,6 +236,7 @@ def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool)
                     pending[0, k] = pending[0, k] + nap[k]
                 for i in range(n_taps):
                     total[i, k] = total[i, k] + tapped(taps[i], k, z, bm, nap, elapsed)
+            until_checkpoint -= 1
             filled += 1
             if filled == frame_samples:
                 for i in range(n_taps):

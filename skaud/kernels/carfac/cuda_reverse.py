@@ -201,9 +201,18 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
             for i in range(n_taped):
                 for k in range(per_thread):
                     after[i, k] = z[i, k]
+            # Counted from sample to sample, since a division takes as long as a stage: samples since the last update,
+            # the frame, and the sample within it.
+            since = stop % decimation if closed else 1
+            frame = stop // frame_samples
+            within = stop - frame * frame_samples
             for v in range(stop - start):
                 u = stop - start - 1 - v
-                since = (start + u) % decimation + 1 if closed else 1
+                if closed:
+                    since = since if since > 0 else decimation
+                within -= 1
+                if within < 0:
+                    frame, within = frame - 1, frame_samples - 1
                 if closed and since == decimation:
                     block -= 1
                     place = row * n_updates + block
@@ -218,12 +227,26 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                     )
                     hand_on_adjoint(pending_bar, table_bar, due, own_kept, table)
                     load_ramps(z, ramps, (row * (n_updates + 1) + block) * 4 * n_channels, lane, n_channels)
-                elapsed, frame = real(since), (start + u) // frame_samples - first
+                elapsed = real(since)
                 load(before, samples, (row * (segment + 1) + u) * n_taped * n_channels, n_taped, lane, n_channels)
                 place = (row * segment + u) * 2 * n_channels
                 load_row(inputs, passed, place, lane, n_channels)
                 load_row(bm, passed, place + n_channels, lane, n_channels)
-                seed(value_bar, z_bar, bm_bar, nap_bar, pending_bar, row, frame, n_frames, elapsed, lane, n_channels)
+                seed(
+                    value_bar,
+                    z_bar,
+                    bm_bar,
+                    nap_bar,
+                    pending_bar,
+                    row,
+                    frame - first,
+                    n_frames,
+                    elapsed,
+                    lane,
+                    n_channels,
+                )
+                if closed:
+                    since -= 1
                 entered_bar = respond_adjoint(
                     z_bar,
                     bm_bar,

@@ -208,10 +208,10 @@ def run_kernel(shape: Shape, taps: tuple[int, ...], framed: bool, checkpointed: 
     )
 
     def run(
-        x, state, coefficients, taylor, firsts, counts, n_warps, n_rows, n_samples, n_channels, n_features,
+        x, lengths, state, coefficients, taylor, firsts, counts, n_warps, n_rows, n_samples, n_channels, n_features,
         frame_samples, n_frames, filled, segment, checkpoints, responses, frames,
     ):  # fmt: skip
-        """Samples of x (n_rows, [n_channels,] n_samples) through all parts.
+        """Samples of x (n_rows, [n_channels,] n_samples), of which a row has lengths[row], through all parts.
 
         state (n_rows, n_states + n_cells, n_channels) has the states, and the sums of the frame that has `filled`
         samples. responses (n_taps, n_rows, n_channels, n_samples), frames (n_rows, n_features, n_frames), checkpoints
@@ -225,10 +225,14 @@ def run_kernel(shape: Shape, taps: tuple[int, ...], framed: bool, checkpointed: 
         load(f, z, coefficients, state, begin, channel, n_channels)
         for j in range(n_cells):
             total[j] = state[begin + (n_states + j) * n_channels + channel]
-        frame = 0
-        for t in range(n_samples):
-            if checkpointed and t % segment == 0 and is_there:
-                store(z, checkpoints, (t // segment * n_rows + row) * n_states * n_channels, channel, n_channels)
+        frame, until_checkpoint, checkpoint = 0, 0, row
+        for t in range(lengths[row]):
+            if checkpointed:  # counted: a division takes as long as a part of the chain
+                if until_checkpoint == 0:
+                    if is_there:
+                        store(z, checkpoints, checkpoint * n_states * n_channels, channel, n_channels)
+                    until_checkpoint, checkpoint = segment, checkpoint + n_rows
+                until_checkpoint -= 1
             place = (row * n_channels + channel) * n_samples + t
             y = go_through(
                 x[place if takes_channels else row * n_samples + t],

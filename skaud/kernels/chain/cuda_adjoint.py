@@ -1,11 +1,12 @@
 """Adjoint of chains on a GPU: a thread a channel, a segment at a time, the last one first.
 
-A segment is run forwards once more from its checkpoint and leaves a tape in device memory. What a channel's bars add up
-to stays in its thread, and moves to double precision after every segment; bars of a sound are added over the channels
-of a warp by shuffles: they are the same bits in every run.
+A segment is run forwards once more from its checkpoint and leaves a tape in device memory. Then it goes backwards
+through a few slots after the other, no more than registers hold, and hands the bar of every sample to those before them
+in memory. What a channel's bars add up to moves to double precision after every segment; bars of a sound are added over
+the channels of a warp by shuffles: they are the same bits in every run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from skaud.kernels.chain.cuda import (
     STATES,
     Shape,
     Slot,
-    filter_of,
     in_turn,
     link_of,
     load_slot,
@@ -24,36 +24,83 @@ from skaud.kernels.chain.kind import Rows
 from skaud.kernels.device import ALL, cuda
 from skaud.kernels.lanes import LANES
 
+MOST_NUMBERS = 64  # that a thread holds of some slots: coefficients, states before and behind a sample, and their bars
 
-def keep_of(slot: Slot, i: int) -> Callable:
-    """Function that keeps what enters slot number i."""
+# Slots, each with the number of what enters it.
+Stretch = tuple[tuple[int, Slot], ...]
 
-    def keep(x, f, z, taylor, entering):
-        entering[i] = x
-        return go_through(x, f, z, taylor, entering, 0, 0, False)
+
+def stretches_of(shape: Shape, wanted: bool) -> tuple[list[Stretch], list[Stretch]]:
+    """Links, from the first to the last, and filters, in stretches that fit in registers."""
+    found = []
+    for begin, own in ((0, shape.slots[: len(shape.links)]), (len(shape.links), shape.slots[len(shape.links) :])):
+        stretches: list[Stretch] = []
+        held: Stretch = ()
+        for k, slot in enumerate(own):
+            if held and sum(_n_numbers(other, wanted) for _, other in held) + _n_numbers(slot, wanted) > MOST_NUMBERS:
+                stretches.append(held)
+                held = ()
+            held = (*held, (k if begin == 0 else begin, slot))
+        found.append([*stretches, held] if held else stretches)
+    return found[0], found[1]
+
+
+def _n_numbers(slot: Slot, wanted: bool) -> int:
+    return slot.kind.n_coefficients * (1 + wanted) + slot.kind.n_states * 3
+
+
+def keep_of(slot: Slot, i: int, n_lanes: int) -> Callable:
+    """Function that takes a sample through slot number i and leaves it, as it enters, on the tape."""
+
+    def keep(x, f, z, taylor, inputs, place):
+        inputs[place + i * n_lanes] = x
+        return go_through(x, f, z, taylor, inputs, 0, 0, False)
 
     go_through = link_of(slot, -1)
     return keep
 
 
-def link_adjoint_of(slot: Slot, i: int, wanted: bool) -> Callable:
+def advance_of(slot: Slot) -> Callable:
+    """Function that lets a filter hear a sample."""
+    sample, at = slot.kind.sample, slot.at
+
+    def advance(x, f, z, taylor, inputs, place):
+        sample(x, at, f, z, taylor)
+
+    return advance
+
+
+def shift_of(slot: Slot) -> Callable:
+    """Function that makes of the states before a sample those behind the one before it."""
+    at, n_states = slot.at, slot.kind.n_states
+
+    def shift(u):
+        for i in range(n_states):
+            u[at + (n_states + i) * LANES] = u[at + i * LANES]
+
+    return shift
+
+
+def link_adjoint_of(slot: Slot, i: int, n_lanes: int, wanted: bool) -> Callable:
     """Adjoint of a sample through slot number i: bar of what entered it."""
     sample_adjoint, at = slot.kind.sample_adjoint, slot.at
 
-    def go_back(bar, entering, f, f_bar, z_bar, u, taylor):
+    def go_back(bar, place, inputs, f, f_bar, z_bar, u, taylor, seeds):
         # y = sample(x, l, f, z, taylor)
-        return sample_adjoint(bar, entering[i], entering[i + 1], at, Rows(f, f_bar, z_bar, u, taylor), wanted)
+        x, y = inputs[place + i * n_lanes], inputs[place + (i + 1) * n_lanes]
+        return sample_adjoint(bar, x, y, at, Rows(f, f_bar, z_bar, u, taylor), wanted)
 
     return go_back
 
 
-def filter_adjoint_of(slot: Slot, j: int, last: int, wanted: bool) -> Callable:
+def filter_adjoint_of(slot: Slot, j: int, last: int, n_lanes: int, wanted: bool) -> Callable:
     """Adjoint of filter number j, added to the bar of what entered all filters."""
     sample_adjoint, at = slot.kind.sample_adjoint, slot.at
 
-    def go_back(bar, seeds, entering, f, f_bar, z_bar, u, taylor):
+    def go_back(bar, place, inputs, f, f_bar, z_bar, u, taylor, seeds):
         # total = total + sample(x, l, f, z, taylor)
-        return bar + sample_adjoint(seeds[j], entering[last], at, Rows(f, f_bar, z_bar, u, taylor), wanted)
+        x = inputs[place + last * n_lanes]
+        return bar + sample_adjoint(seeds[j], x, at, Rows(f, f_bar, z_bar, u, taylor), wanted)
 
     return go_back
 
@@ -72,126 +119,179 @@ def seed_of(slot: Slot, j: int, dtype: str) -> Callable:
 
 
 def clear_of(slot: Slot, dtype: str) -> Callable:
-    """Function that sets a slot's bars to 0."""
-    at, n_coefficients, n_states, real = slot.at, slot.kind.n_coefficients, slot.kind.n_states, np.dtype(dtype).type
+    """Function that sets the bars of a slot's coefficients to 0."""
+    at, n_coefficients, real = slot.at, slot.kind.n_coefficients, np.dtype(dtype).type
 
-    def clear(f_bar, z_bar):
+    def clear(f_bar):
         for i in range(n_coefficients):
             f_bar[at + i * LANES] = real(0)
-        for i in range(n_states):
-            z_bar[at + i * LANES] = real(0)
 
     return clear
 
 
-def add_of(slot: Slot, dtype: str) -> Callable:
+def add_of(slot: Slot) -> Callable:
     """Function that moves a slot's bars of coefficients to double precision."""
-    at, first, n_coefficients, real = slot.at, slot.coefficients, slot.kind.n_coefficients, np.dtype(dtype).type
+    at, first, n_coefficients = slot.at, slot.coefficients, slot.kind.n_coefficients
 
     def add(f_bar, bars, begin, channel, n_channels):
         for i in range(n_coefficients):
             place = begin + (first + i) * n_channels + channel
             bars[place] = bars[place] + np.float64(f_bar[at + i * LANES])
-            f_bar[at + i * LANES] = real(0)
 
     return add
 
 
-def reverse_kernel(shape: Shape, wanted: bool) -> Callable:
-    """Kernel of the adjoint of a run from rest, with or without bars of coefficients."""
-    slots, n_links, n_cells, dtype = shape.slots, len(shape.links), len(shape.cells), shape.dtype
-    links, cells = slots[:n_links], slots[n_links:]
-    real, n_lanes, size, n_states = np.dtype(dtype).type, shape.n_lanes, shape.size, shape.n_states
-    takes_channels, doublings, n_coefficients = shape.takes_channels, n_lanes.bit_length() - 1, shape.n_coefficients
-    n_entering = n_links + 1
+def ahead_of(shape: Shape, slots: Sequence[Slot], *, are_links: bool) -> Callable:
+    """Function that runs some slots from a checkpoint through a segment, and leaves its tape."""
+    n_links, size, real = len(shape.links), shape.size, np.dtype(shape.dtype).type
+    n_lanes, n_states, n_entering = shape.n_lanes, shape.n_states, n_links + 1
     load = in_turn([load_slot(slot) for slot in slots], "f, z, coefficients, states, begin, channel, n_channels")
+    store = in_turn([store_slot(slot) for slot in slots if slot.kind.keeps_states], STATES)
+    functions = [keep_of(slot, i, n_lanes) for i, slot in enumerate(slots)] if are_links else map(advance_of, slots)
+    go_through = in_turn(list(functions), "x, f, z, taylor, inputs, place", "x" if are_links else "")
+
+    def ahead(n, x, begin, own, lane, channel, at_checkpoint, coefficients, taylor, n_channels, segment, checkpoints,
+              samples, inputs):  # fmt: skip
+        f, z = cuda.local.array(size, real), cuda.local.array(size, real)
+        load(f, z, coefficients, checkpoints, at_checkpoint, channel, n_channels)
+        for v in range(n):
+            place = (own * segment + v) * n_entering * n_lanes + lane
+            store(z, samples, (own * (segment + 1) + v) * n_states * n_lanes, lane, n_lanes)
+            if are_links:
+                inputs[place + n_links * n_lanes] = go_through(x[begin + v], f, z, taylor, inputs, place)
+            else:
+                go_through(inputs[place + n_links * n_lanes], f, z, taylor, inputs, place)
+        store(z, samples, (own * (segment + 1) + n) * n_states * n_lanes, lane, n_lanes)
+
+    return ahead
+
+
+def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_last: bool) -> Callable:
+    """Function that takes a segment back through some slots; the last of these functions leaves the bar of x."""
+    n_links, dtype, size = len(shape.links), shape.dtype, shape.size
+    real, n_lanes, n_states, n_coefficients = np.dtype(dtype).type, shape.n_lanes, shape.n_states, shape.n_coefficients
+    takes_channels, doublings, n_entering = shape.takes_channels, n_lanes.bit_length() - 1, n_links + 1
+    slots, kept = [slot for _, slot in stretch], [slot for _, slot in stretch if slot.kind.keeps_states]
+    cells, n_cells = list(shape.slots[n_links:]), len(shape.cells)
+    numbers = [cells.index(slot) if i == n_links else -1 for i, slot in stretch]
+    load = in_turn([load_slot(slot) for slot in slots], "f, z_bar, coefficients, states, begin, channel, n_channels")
     store = in_turn([store_slot(slot) for slot in slots], STATES)
-    load_before = in_turn([load_states(slot, 0) for slot in slots], STATES)
-    load_after = in_turn([load_states(slot, slot.kind.n_states) for slot in slots], STATES)
-    go_through = in_turn([keep_of(slot, i) for i, slot in enumerate(links)], "x, f, z, taylor, entering", "x")
-    filter_all = in_turn([filter_of(slot, j) for j, slot in enumerate(cells)], "x, f, z, total, taylor")
-    back = "f, f_bar, z_bar, u, taylor"
+    load_before = in_turn([load_states(slot, 0) for slot in kept], STATES)
+    load_after = in_turn([load_states(slot, slot.kind.n_states) for slot in kept], STATES)
+    shift = in_turn([shift_of(slot) for slot in kept], "u")
     go_back = in_turn(
-        [link_adjoint_of(slot, i, wanted) for i, slot in enumerate(links)][::-1], f"bar, entering, {back}", "bar"
-    )
-    filters_back = in_turn(
-        [filter_adjoint_of(slot, j, n_links, wanted) for j, slot in enumerate(cells)],
-        f"bar, seeds, entering, {back}",
+        [
+            link_adjoint_of(slot, i, n_lanes, wanted) if j < 0 else filter_adjoint_of(slot, j, n_links, n_lanes, wanted)
+            for (i, slot), j in zip(stretch, numbers)
+        ],
+        "bar, place, inputs, f, f_bar, z_bar, u, taylor, seeds",
         "bar",
     )
     seed = in_turn(
-        [seed_of(slot, j, dtype) for j, slot in enumerate(cells)],
+        [seed_of(slot, j, dtype) for slot, j in zip(slots, numbers) if j >= 0],
         "seeds, value_bar, firsts, counts, row, frame, channel, n_channels, n_features, n_frames",
     )
-    clear = in_turn([clear_of(slot, dtype) for slot in slots], "f_bar, z_bar")
-    add_up = in_turn([add_of(slot, dtype) for slot in slots], "f_bar, bars, begin, channel, n_channels")
+    clear = in_turn([clear_of(slot, dtype) for slot in slots], "f_bar")
+    add_up = in_turn([add_of(slot) for slot in slots], "f_bar, bars, begin, channel, n_channels")
+
+    def back(
+        start, n, row, lane, warp, channel, is_there, coefficients, taylor, firsts, counts, n_warps, n_samples,
+        n_channels, n_features, frame_samples, n_frames, segment, value_bar, samples, inputs, flow, bars, state_bars,
+        x_bar,
+    ):  # fmt: skip
+        """The n samples of the segment that begins at `start`; flow is handed on."""
+        f, f_bar, z_bar = cuda.local.array(size, real), cuda.local.array(size, real), cuda.local.array(size, real)
+        u, seeds = cuda.local.array(size, real), cuda.local.array(n_cells, real)
+        load(f, z_bar, coefficients, state_bars, row * n_states * n_channels, channel, n_channels)
+        clear(f_bar)
+        own, frame = row * n_warps + warp, (start + n) // frame_samples
+        within = start + n - frame * frame_samples
+        load_after(u, samples, (own * (segment + 1) + n) * n_states * n_lanes, lane, n_lanes)
+        seed(seeds, value_bar, firsts, counts, row, frame, channel, n_channels, n_features, n_frames)
+        for w in range(n):
+            v = n - 1 - w
+            within -= 1
+            if within < 0:
+                frame, within = frame - 1, frame_samples - 1
+                seed(seeds, value_bar, firsts, counts, row, frame, channel, n_channels, n_features, n_frames)
+            load_before(u, samples, (own * (segment + 1) + v) * n_states * n_lanes, lane, n_lanes)
+            between = (own * segment + v) * n_lanes + lane
+            place = (own * segment + v) * n_entering * n_lanes + lane
+            bar = real(0) if is_first else flow[between]
+            bar = go_back(bar, place, inputs, f, f_bar, z_bar, u, taylor, seeds)
+            shift(u)
+            if not is_last:
+                flow[between] = bar
+            elif takes_channels:
+                if is_there:
+                    x_bar[(row * n_channels + channel) * n_samples + start + v] = bar
+            else:
+                bar = bar if is_there else real(0)
+                for e in range(doublings):
+                    bar = bar + cuda.shfl_down_sync(ALL, bar, n_lanes >> (e + 1))
+                if lane == 0:
+                    x_bar[own * n_samples + start + v] = bar
+        if is_there:
+            store(z_bar, state_bars, row * n_states * n_channels, channel, n_channels)
+            if wanted:
+                add_up(f_bar, bars, row * n_coefficients * n_channels, channel, n_channels)
+
+    return back
+
+
+def reverse_kernel(shape: Shape, wanted: bool) -> Callable:
+    """Kernel of the adjoint of a run from rest, with or without bars of coefficients."""
+    links, filters = stretches_of(shape, wanted)
+    n_lanes, n_states, takes_channels = shape.n_lanes, shape.n_states, shape.takes_channels
+    # Forwards all links at once: they hold less than backwards.
+    replay = in_turn(
+        [
+            ahead_of(shape, shape.slots[: len(shape.links)], are_links=True),
+            *(ahead_of(shape, [slot for _, slot in own], are_links=False) for own in filters),
+        ],
+        "n, x, begin, own, lane, channel, at_checkpoint, coefficients, taylor, n_channels, segment, checkpoints, "
+        "samples, inputs",
+    )
+    backwards = [*filters, *(own[::-1] for own in links[::-1])]
+    last = len(backwards) - 1
+    go_back = in_turn(
+        [back_of(shape, own, wanted, is_first=i == 0, is_last=i == last) for i, own in enumerate(backwards)],
+        "start, n, row, lane, warp, channel, is_there, coefficients, taylor, firsts, counts, n_warps, n_samples, "
+        "n_channels, n_features, frame_samples, n_frames, segment, value_bar, samples, inputs, flow, bars, state_bars, "
+        "x_bar",
+    )
 
     def reverse(
-        x, coefficients, taylor, firsts, counts, n_warps, n_rows, n_samples, n_channels, n_features, frame_samples,
-        n_frames, segment, checkpoints, value_bar, samples, inputs, bars, state_bars, x_bar,
+        x, lengths, coefficients, taylor, firsts, counts, n_warps, n_rows, n_samples, n_channels, n_features,
+        frame_samples, n_frames, segment, checkpoints, value_bar, samples, inputs, flow, bars, state_bars, x_bar,
     ):  # fmt: skip
         """Adjoint of run, from its checkpoints; value_bar (n_rows, n_features, n_frames) is that of sums.
 
-        The tape of a segment: samples (n_rows, segment + 1, n_states, n_channels), inputs
-        (n_rows, segment, n_links + 1, n_channels). bars (n_rows, n_coefficients, n_channels) come in as zeros, in
-        double precision. state_bars (n_rows, n_states, n_channels), x_bar (n_rows, n_warps, n_samples), summed over
+        The tape of a segment, warp by warp: samples (n_rows, n_warps, segment + 1, n_states, n_lanes), inputs
+        (n_rows, n_warps, segment, n_links + 1, n_lanes), flow (n_rows, n_warps, segment, n_lanes), bars of what goes
+        from one stretch to the next. Bars come in as zeros: bars (n_rows, n_coefficients, n_channels), in
+        double precision, state_bars (n_rows, n_states, n_channels). x_bar (n_rows, n_warps, n_samples), summed over
         the channels of a warp, or as x, where the chain takes channels.
         """
         row, warp, lane = cuda.blockIdx.x // n_warps, cuda.blockIdx.x % n_warps, cuda.threadIdx.x
         channel = warp * n_lanes + lane
         is_there = channel < n_channels
         channel = min(channel, n_channels - 1)
-        f, z, u = cuda.local.array(size, real), cuda.local.array(size, real), cuda.local.array(size, real)
-        f_bar, z_bar = cuda.local.array(size, real), cuda.local.array(size, real)
-        total, seeds = cuda.local.array(n_cells, real), cuda.local.array(n_cells, real)
-        entering = cuda.local.array(n_entering, real)
-        clear(f_bar, z_bar)
-        for j in range(n_cells):
-            total[j] = real(0)
-        n_segments = (n_samples + segment - 1) // segment
+        length = lengths[row]
+        n_segments = (length + segment - 1) // segment
         for turn in range(n_segments):
             k = n_segments - 1 - turn
-            start, stop = k * segment, min((k + 1) * segment, n_samples)
-            load(f, z, coefficients, checkpoints, (k * n_rows + row) * n_states * n_channels, channel, n_channels)
-            for v in range(stop - start):
-                t = start + v
-                place = (row * n_channels + channel) * n_samples + t
-                if is_there:
-                    store(z, samples, (row * (segment + 1) + v) * n_states * n_channels, channel, n_channels)
-                entering[n_links] = go_through(
-                    x[place if takes_channels else row * n_samples + t], f, z, taylor, entering
-                )
-                filter_all(entering[n_links], f, z, total, taylor)
-                if is_there:
-                    for i in range(n_entering):
-                        at = ((row * segment + v) * n_entering + i) * n_channels + channel
-                        inputs[at] = entering[i]
-            if is_there:
-                store(z, samples, (row * (segment + 1) + stop - start) * n_states * n_channels, channel, n_channels)
-            for w in range(stop - start):
-                v = stop - start - 1 - w
-                t = start + v
-                at = (row * (segment + 1) + v) * n_states * n_channels
-                load_before(u, samples, at, channel, n_channels)
-                load_after(u, samples, at + n_states * n_channels, channel, n_channels)
-                for i in range(n_entering):
-                    entering[i] = inputs[((row * segment + v) * n_entering + i) * n_channels + channel]
-                frame = t // frame_samples
-                seed(seeds, value_bar, firsts, counts, row, frame, channel, n_channels, n_features, n_frames)
-                bar = filters_back(real(0), seeds, entering, f, f_bar, z_bar, u, taylor)
-                bar = go_back(bar, entering, f, f_bar, z_bar, u, taylor)
-                if takes_channels:
-                    if is_there:
-                        x_bar[(row * n_channels + channel) * n_samples + t] = bar
-                else:
-                    bar = bar if is_there else real(0)
-                    for e in range(doublings):
-                        bar = bar + cuda.shfl_down_sync(ALL, bar, n_lanes >> (e + 1))
-                    if lane == 0:
-                        x_bar[(row * n_warps + warp) * n_samples + t] = bar
-            if wanted and is_there:
-                add_up(f_bar, bars, row * n_coefficients * n_channels, channel, n_channels)
-        if is_there:
-            store(z_bar, state_bars, row * n_states * n_channels, channel, n_channels)
+            start, n = k * segment, min(segment, length - k * segment)
+            begin = (row * n_channels + channel if takes_channels else row) * n_samples + start
+            at_checkpoint = (k * n_rows + row) * n_states * n_channels
+            replay(
+                n, x, begin, row * n_warps + warp, lane, channel, at_checkpoint, coefficients, taylor, n_channels,
+                segment, checkpoints, samples, inputs,
+            )  # fmt: skip
+            go_back(
+                start, n, row, lane, warp, channel, is_there, coefficients, taylor, firsts, counts, n_warps, n_samples,
+                n_channels, n_features, frame_samples, n_frames, segment, value_bar, samples, inputs, flow, bars,
+                state_bars, x_bar,
+            )  # fmt: skip
 
     return reverse
