@@ -64,7 +64,7 @@ class CascadeOnDevice(Engine):
     """
 
     frames_at_once = 4096
-    lengths: Array = None  # of clips of several lengths, (n_signals,)
+    lengths: tuple[int, ...] | None = None  # of clips of several lengths
 
     def __init__(self, host: Cascade) -> None:
         self.host, self.dtype, self.outputs, self.parts = host, host.dtype, host.outputs, host.parts
@@ -98,10 +98,10 @@ class CascadeOnDevice(Engine):
         filled = (state.filled + n_samples) % frame
         return self._by_name(out, outputs, x.shape), state._replace(filled=filled)
 
-    def of_lengths(self, lengths: Array) -> "CascadeOnDevice":
+    def of_lengths(self, lengths: Sequence[int]) -> "CascadeOnDevice":
         """The engine for clips of which silence follows after so many samples, where it stops."""
         engine = copy(self)
-        engine.lengths = lengths
+        engine.lengths = tuple(lengths)
         return engine
 
     def record(self, x: Array, output: str, frame_samples: int | None, *, begin: int = 0) -> tuple[Array, DeviceTape]:
@@ -215,7 +215,8 @@ class CascadeOnDevice(Engine):
         return x.shape[0] * x.shape[1], sum(len(self.taps[name]) for name in outputs), self.n_channels, n_frames
 
     def _lengths(self, x: Array, n_samples: int) -> Array:
-        return beside(np.full(x.shape[0], n_samples, np.int32), x) if self.lengths is None else self.lengths
+        lengths = [n_samples] * x.shape[0] if self.lengths is None else self.lengths
+        return beside(np.array(lengths, np.int32), x)
 
     def _empty(self, shape: tuple[int, ...], x: Array) -> Array:
         """What a launch writes all of; zeros behind clips that end before the longest."""

@@ -69,7 +69,7 @@ class ChainOnDevice(Engine):
         The engine on the CPU, which has the parts.
     """
 
-    lengths: Array = None  # of clips of several lengths, (n_signals,)
+    lengths: tuple[int, ...] | None = None  # of clips of several lengths
 
     def __init__(self, host: Chain) -> None:
         self.host, self.dtype, self.outputs, self.parts = host, host.dtype, host.outputs, host.parts
@@ -205,17 +205,16 @@ class ChainOnDevice(Engine):
             taps += [-1] * (len(part.coefficients) - 1) + [at_full_rate.index(part.stage) if is_last else -1]
         return tuple(taps)
 
-    def of_lengths(self, lengths: Array) -> "ChainOnDevice":
+    def of_lengths(self, lengths: Sequence[int]) -> "ChainOnDevice":
         """The engine for clips of which silence follows after so many samples, where it stops."""
         engine = copy(self)
-        engine.lengths = lengths
+        engine.lengths = tuple(lengths)
         return engine
 
     def _lengths(self, x: Array) -> Array:
         """Samples of every row."""
-        if self.lengths is None:
-            return beside(np.full(x.shape[0] * x.shape[1], x.shape[-1], np.int32), x)
-        return array_namespace(x).repeat(self.lengths, x.shape[1])
+        lengths = [x.shape[-1]] * x.shape[0] if self.lengths is None else self.lengths
+        return beside(np.repeat(np.array(lengths, np.int32), x.shape[1]), x)
 
     def _empty(self, shape: tuple[int, ...], x: Array) -> Array:
         """What a launch writes all of; zeros behind clips that end before the longest."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from skaud.kernels.array_api import Array, array_namespace, is_foreign, zeros
+from skaud.kernels.array_api import array_namespace, is_foreign, zeros
 
 BLOCK = 8192  # samples of a sound that are computed at a time, where nothing asks for more
 STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
@@ -151,7 +151,7 @@ class Engine(ABC):
         engine.memory_bytes = n_bytes
         return engine
 
-    def of_lengths(self, lengths: Array) -> Self:
+    def of_lengths(self, lengths: Sequence[int]) -> Self:
         """The engine for clips of which silence follows after so many samples; it may run through that, too."""
         return self
 

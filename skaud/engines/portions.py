@@ -23,7 +23,7 @@ class Portion(NamedTuple):
 
     def engine_of(self, engine: Engine) -> Engine:
         """An engine that knows their lengths."""
-        return engine if self.lengths is None else engine.of_lengths(beside(np.array(self.lengths, np.int32), self.x))
+        return engine if self.lengths is None else engine.of_lengths(self.lengths)
 
     def cut(self, values: Array, n_frames: Sequence[int] | None) -> list[tuple[list[int], Array]]:
         """Values (n, ..., most) of the portion by length, where of each clip so many are its own."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud.engines.engine import BLOCK, Engine, Responses, join, respond
-from skaud.kernels.array_api import Array
+from skaud.kernels.array_api import Array, array_namespace, beside, zeros
 
 
 class States(NamedTuple):
@@ -25,6 +25,8 @@ class States(NamedTuple):
 
 class Series(Engine):
     """Engines each of which takes the last response of the one before it."""
+
+    lengths: tuple[tuple[int, ...], ...] | None = None  # of what each engine leaves, of clips of several lengths
 
     def __init__(self, engines: Sequence[Engine]) -> None:
         self._engines, self.dtype = tuple(engines), engines[0].dtype
@@ -59,14 +61,14 @@ class Series(Engine):
 
     def whole(self, x: np.ndarray, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """Responses to whole clips."""
-        if not self._holds_little(x.shape[-1], frame_samples):
+        if self.lengths is None and not self._holds_little(x.shape[-1], frame_samples):
             return super().whole(x, outputs, frame_samples)
         responses: Responses = {}
         last = self._last(outputs)
         for i, engine in enumerate(self.engines[: last + 1]):
             found = engine.whole(x, self._names(i, last, outputs), frame_samples if i == last else None)
             responses |= {name: response for name, response in found.items() if name in outputs}
-            x = self._taken(i + 1, found[engine.outputs[-1]]) if i < last else x
+            x = self._taken(i + 1, self._silenced(i, found[engine.outputs[-1]])) if i < last else x
         return responses
 
     def _holds_little(self, n_samples: int, frame_samples: int | None) -> bool:
@@ -109,7 +111,7 @@ class Series(Engine):
         recorded = []
         for i, engine in enumerate(self.engines[: self._last((output,))]):
             response, tape = engine.record(x, engine.outputs[-1], None)
-            x = self._taken(i + 1, response)
+            x = self._taken(i + 1, self._silenced(i, response))
             recorded.append(tape)
         response, tape = self.engines[len(recorded)].record(x, output, frame_samples)
         return response, (*recorded, tape)
@@ -129,6 +131,7 @@ class Series(Engine):
             x_bar, of_coefficients = engine.pull_back(own, bar, tuple(names))
             bars.insert(0, of_coefficients)
             bar = x_bar if engine.takes_channels else x_bar[:, :, np.newaxis, ...]
+            bar = self._silenced(k - 1, bar) if k else bar
         return x_bar, tuple(array for own in bars for array in own)
 
     def taken_by(self, i: int, x: np.ndarray) -> np.ndarray:
@@ -145,9 +148,26 @@ class Series(Engine):
         """The engines, which work in it one after the other."""
         return Series([engine.with_memory(n_bytes) for engine in self.engines])
 
-    def of_lengths(self, lengths: Array) -> "Series":
-        """The engines for clips of which silence follows after so many samples; those of frames run through it."""
-        return Series([engine.of_lengths(lengths) for engine in self.engines])
+    def of_lengths(self, lengths: Sequence[int]) -> "Series":
+        """The engines for clips of which silence follows after so many samples, as each leaves them to the next."""
+        own, left = [], []
+        for engine in self.engines:
+            own.append(engine.of_lengths(lengths))
+            lengths = [engine.n_frames(n, engine.outputs[-1], None) for n in lengths]
+            left.append(tuple(lengths))
+        series = Series(own)
+        series.lengths = tuple(left)
+        return series
+
+    def _silenced(self, i: int, response: Array) -> Array:
+        """What engine i left, with silence where the clips that are shorter have ended; of bars, too."""
+        if self.lengths is None:
+            return response
+        lengths = self.lengths[i]
+        if min(lengths) == response.shape[-1]:
+            return response
+        xp, is_there = array_namespace(response), np.arange(response.shape[-1]) < np.array(lengths)[:, np.newaxis]
+        return xp.where(beside(is_there[:, np.newaxis, np.newaxis], response), response, zeros((), response))
 
     def alike(self, n_samples: int, frame_samples: int | None) -> Hashable:
         """Of all engines, each for the length that it takes."""

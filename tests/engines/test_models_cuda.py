@@ -89,14 +89,14 @@ def test_streams_are_those_of_the_cpu(model):
 
 RAGGED = [
     CARFAC(22050, **SMALL, dtype="float64", frame_length=6 / 22050),
-    Dau1997(low_hz=900.0, high_hz=1200.0, dtype="float64", frame_length=6 / 44100),
+    Osses2021(low_hz=900.0, high_hz=1200.0, dtype="float64", frame_length=6 / 44100),
 ]
 
 
 @pytest.mark.parametrize("pooling", [None, "mean"])
 @pytest.mark.parametrize("model", RAGGED, ids=lambda model: type(model).__name__)
 def test_lists_of_several_lengths_and_their_derivatives_are_those_of_the_cpu(model, pooling, monkeypatch):
-    clips = [10 * row[:n] for row, n in zip(sound(40).repeat(2, axis=0), (40, 26, 33, 26))]
+    clips = [10 * row[:n] for row, n in zip(sound(70).repeat(2, axis=0), (70, 51, 64, 51))]
     model.set_params(pooling=pooling).fit(clips)
     launches, launch = [], device.launch
     monkeypatch.setattr(device, "launch", lambda own, *rest: launches.append(own.name) or launch(own, *rest))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from skaud import CARFAC, Osses2021
+from skaud import CARFAC, King2019, Osses2021
 from skaud.engines.carfac_cuda import CascadeOnDevice
 from skaud.engines.chain import Chain
 from skaud.engines.chain_cuda import ChainOnDevice
@@ -45,10 +45,10 @@ def run(made, n_ears=1):
     engine.run(np.zeros((1, n_ears, 200), engine.dtype), engine.start(1, n_ears), (output,), 100)
 
 
-def reverse(made, n_ears=1):
+def reverse(made, n_ears=1, *, by_all=True):
     engine, output = made
     response, tape = engine.record(np.zeros((1, n_ears, 200), engine.dtype), output, 100)
-    engine.pull_back(tape, np.zeros_like(response), engine.parts)
+    engine.pull_back(tape, np.zeros_like(response), engine.parts if by_all else ())
 
 
 # What launches the kernel last, and how many registers a thread may have; 255 are the most.
@@ -59,8 +59,11 @@ KERNELS = {
     "CARFAC two_cap_with_syn": (lambda: run(cascade(ihc_style="two_cap_with_syn")), 255),
     "Osses2021": (lambda: run(chain(Osses2021())), 176),
     "CARFAC two_cap, backwards": (lambda: reverse(cascade()), 255),
+    "Osses2021, backwards": (lambda: reverse(chain(Osses2021())), 208),
+    "King2019, backwards": (lambda: reverse(chain(King2019())), 208),
+    "King2019, backwards by X": (lambda: reverse(chain(King2019()), by_all=False), 208),
 }
-SLOW = ("CARFAC two_cap, 2 ears", "CARFAC two_cap, backwards")
+SLOW = ("CARFAC two_cap, 2 ears", *(name for name in KERNELS if "backwards" in name))
 
 
 @pytest.mark.parametrize(

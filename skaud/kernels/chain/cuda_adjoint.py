@@ -6,7 +6,7 @@ in memory. What a channel's bars add up to moves to double precision after every
 the channels of a warp by shuffles: they are the same bits in every run.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -31,18 +31,21 @@ Stretch = tuple[tuple[int, Slot], ...]
 
 
 def stretches_of(shape: Shape, wanted: bool) -> tuple[list[Stretch], list[Stretch]]:
-    """Links, from the first to the last, and filters, in stretches that fit in registers."""
-    found = []
-    for begin, own in ((0, shape.slots[: len(shape.links)]), (len(shape.links), shape.slots[len(shape.links) :])):
-        stretches: list[Stretch] = []
-        held: Stretch = ()
-        for k, slot in enumerate(own):
-            if held and sum(_n_numbers(other, wanted) for _, other in held) + _n_numbers(slot, wanted) > MOST_NUMBERS:
-                stretches.append(held)
-                held = ()
-            held = (*held, (k if begin == 0 else begin, slot))
-        found.append([*stretches, held] if held else stretches)
-    return found[0], found[1]
+    """Links, from the first to the last, and filters, in stretches of like size that fit in registers."""
+    n_links = len(shape.links)
+    links = tuple(enumerate(shape.slots[:n_links]))
+    filters = tuple((n_links, slot) for slot in shape.slots[n_links:])
+    return _in_parts(links, wanted), _in_parts(filters, wanted)
+
+
+def _in_parts(slots: Stretch, wanted: bool) -> list[Stretch]:
+    """Equal ones: loops around few slots would be unrolled, for which registers do not suffice."""
+    sizes = [_n_numbers(slot, wanted) for _, slot in slots]
+    n_parts = -(-sum(sizes) // MOST_NUMBERS)
+    ends = np.cumsum(sizes) - np.array(sizes) / 2
+    numbers = np.minimum(ends * n_parts // max(1, sum(sizes)), n_parts - 1) if n_parts else np.zeros(len(slots))
+    found = (tuple(own for own, number in zip(slots, numbers) if number == part) for part in range(max(1, n_parts)))
+    return [own for own in found if own]
 
 
 def _n_numbers(slot: Slot, wanted: bool) -> int:
@@ -64,7 +67,7 @@ def advance_of(slot: Slot) -> Callable:
     """Function that lets a filter hear a sample."""
     sample, at = slot.kind.sample, slot.at
 
-    def advance(x, f, z, taylor, inputs, place):
+    def advance(x, f, z, taylor):
         sample(x, at, f, z, taylor)
 
     return advance
@@ -141,29 +144,33 @@ def add_of(slot: Slot) -> Callable:
     return add
 
 
-def ahead_of(shape: Shape, slots: Sequence[Slot], *, are_links: bool) -> Callable:
-    """Function that runs some slots from a checkpoint through a segment, and leaves its tape."""
+def replay_of(shape: Shape) -> Callable:
+    """Function that runs a segment from its checkpoint, and leaves its tape."""
     n_links, size, real = len(shape.links), shape.size, np.dtype(shape.dtype).type
     n_lanes, n_states, n_entering = shape.n_lanes, shape.n_states, n_links + 1
-    load = in_turn([load_slot(slot) for slot in slots], "f, z, coefficients, states, begin, channel, n_channels")
-    store = in_turn([store_slot(slot) for slot in slots if slot.kind.keeps_states], STATES)
-    functions = [keep_of(slot, i, n_lanes) for i, slot in enumerate(slots)] if are_links else map(advance_of, slots)
-    go_through = in_turn(list(functions), "x, f, z, taylor, inputs, place", "x" if are_links else "")
+    links, cells = shape.slots[:n_links], shape.slots[n_links:]
+    load = in_turn([load_slot(slot) for slot in shape.slots], "f, z, coefficients, states, begin, channel, n_channels")
+    store = in_turn([store_slot(slot) for slot in shape.slots if slot.kind.keeps_states], STATES)
+    go_through = in_turn(
+        [keep_of(slot, i, n_lanes) for i, slot in enumerate(links)], "x, f, z, taylor, inputs, place", "x"
+    )
+    filter_all = in_turn([advance_of(slot) for slot in cells], "x, f, z, taylor")
 
-    def ahead(n, x, begin, own, lane, channel, at_checkpoint, coefficients, taylor, n_channels, segment, checkpoints,
-              samples, inputs):  # fmt: skip
+    def replay(
+        n, x, begin, own, lane, channel, at_checkpoint, coefficients, taylor, n_channels, segment, checkpoints, samples,
+        inputs,
+    ):  # fmt: skip
         f, z = cuda.local.array(size, real), cuda.local.array(size, real)
         load(f, z, coefficients, checkpoints, at_checkpoint, channel, n_channels)
         for v in range(n):
             place = (own * segment + v) * n_entering * n_lanes + lane
             store(z, samples, (own * (segment + 1) + v) * n_states * n_lanes, lane, n_lanes)
-            if are_links:
-                inputs[place + n_links * n_lanes] = go_through(x[begin + v], f, z, taylor, inputs, place)
-            else:
-                go_through(inputs[place + n_links * n_lanes], f, z, taylor, inputs, place)
+            y = go_through(x[begin + v], f, z, taylor, inputs, place)
+            inputs[place + n_links * n_lanes] = y
+            filter_all(y, f, z, taylor)
         store(z, samples, (own * (segment + 1) + n) * n_states * n_lanes, lane, n_lanes)
 
-    return ahead
+    return replay
 
 
 def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_last: bool) -> Callable:
@@ -243,15 +250,7 @@ def reverse_kernel(shape: Shape, wanted: bool) -> Callable:
     """Kernel of the adjoint of a run from rest, with or without bars of coefficients."""
     links, filters = stretches_of(shape, wanted)
     n_lanes, n_states, takes_channels = shape.n_lanes, shape.n_states, shape.takes_channels
-    # Forwards all links at once: they hold less than backwards.
-    replay = in_turn(
-        [
-            ahead_of(shape, shape.slots[: len(shape.links)], are_links=True),
-            *(ahead_of(shape, [slot for _, slot in own], are_links=False) for own in filters),
-        ],
-        "n, x, begin, own, lane, channel, at_checkpoint, coefficients, taylor, n_channels, segment, checkpoints, "
-        "samples, inputs",
-    )
+    replay = replay_of(shape)
     backwards = [*filters, *(own[::-1] for own in links[::-1])]
     last = len(backwards) - 1
     go_back = in_turn(
