@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from copy import copy
-from math import ceil, sqrt
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skaud.engines.carfac import ROWS, Cascade
+from skaud.engines.device import segment_of
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
 from skaud.kernels.carfac import cuda as forward
@@ -107,7 +108,9 @@ class CascadeOnDevice(Engine):
     def record(self, x: Array, output: str, frame_samples: int | None, *, begin: int = 0) -> tuple[Array, DeviceTape]:
         """Response to whole clips, with checkpoints; at full rate that from sample `begin` on."""
         n_signals, n_ears, n_samples = x.shape
-        segment, state, frame = max(32, ceil(sqrt(n_samples))), self.start(n_signals, n_ears), frame_samples or 1
+        state, frame = self.start(n_signals, n_ears), frame_samples or 1
+        one = n_signals * n_ears * self.n_saved * self.n_channels * np.dtype(self.dtype).itemsize
+        segment = segment_of(x, one)
         state = DeviceState(beside(state.values, x), beside(state.counts, x), 0)
         checkpoints = empty((ceil(n_samples / segment), n_signals * n_ears, self.n_saved, self.n_channels), x)
         out = self._empty(self._shape(x, (output,), (n_samples - begin) // frame), x)

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from copy import copy
-from math import ceil, sqrt
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skaud.engines.chain import Chain
+from skaud.engines.device import segment_of
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels import device
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
@@ -108,7 +109,8 @@ class ChainOnDevice(Engine):
 
     def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, DeviceTape]:
         """Response to whole clips, and checkpoints on the way."""
-        segment = max(32, ceil(sqrt(x.shape[-1])))
+        n_states, itemsize = self.stretch_to(output).shape.n_states, np.dtype(self.dtype).itemsize
+        segment = segment_of(x, max(1, x.shape[0] * x.shape[1] * n_states * self.n_channels * itemsize))
         responses, _, checkpoints = self._run(x, self.start(*x.shape[:2]), (output,), frame_samples, segment)
         return responses[output], DeviceTape(output, x, segment, checkpoints, frame_samples or 1)
 

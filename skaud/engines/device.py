@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from math import ceil, sqrt
 from multiprocessing import current_process
 from typing import Any
 
 from skaud.engines.engine import Engine
 from skaud.engines.series import Series
-from skaud.kernels.array_api import DEVICE_LIBRARIES, Place
+from skaud.kernels.array_api import DEVICE_LIBRARIES, Array, Place, place_of
 
 REMEDY = "pass ToNumpy().transform(X), which the CPU computes"
+SHORTEST_SEGMENT = 16
+CHECKPOINTS_SHARE = 1 / 8
 SHARE = 0.6  # of the free memory, that estimates may be off and a device's memory in pieces
 UNTOLD_BYTES = 2**30  # where a library does not tell what is free
 INSTALL = "install it with: pip install 'skaud[gpu-cu13]', or 'skaud[gpu-cu12]'"
@@ -104,15 +107,39 @@ def _told(error: Exception, place: Place, who: str, n_signals: int) -> Exception
 
 def free_bytes(place: Place) -> int | None:
     """Memory that is free on a device, and what its library keeps for new arrays; None where it does not tell."""
+    told = _memory_of(place)
+    return told and told[0]
+
+
+def _memory_of(place: Place) -> tuple[int, int] | None:
+    """Free memory of a device, and all that it has; None where its library does not tell."""
     try:
         library = sys.modules[place.library]
         if place.library == "torch":
+            free, total = library.cuda.mem_get_info(place.device)
             kept = library.cuda.memory_reserved(place.device) - library.cuda.memory_allocated(place.device)
-            return int(library.cuda.mem_get_info(place.device)[0]) + int(kept)
-        with library.cuda.Device(int(place.device.rpartition(":")[2])):
-            return int(library.cuda.runtime.memGetInfo()[0]) + int(library.get_default_memory_pool().free_bytes())
+        else:
+            with library.cuda.Device(int(place.device.rpartition(":")[2])):
+                free, total = library.cuda.runtime.memGetInfo()
+                kept = library.get_default_memory_pool().free_bytes()
+        return int(free) + int(kept), int(total)
     except Exception:  # whoever asks can do without
         return None
+
+
+def segment_of(x: Array, n_bytes: int) -> int:
+    """Samples from one checkpoint, of n_bytes for all signals, to the next.
+
+    Few, so that the tape of a segment stays in a device's cache; more where checkpoints would take over an eighth of
+    its memory, up to the root of the number of samples, with which they and the tape take the least. What is free does
+    not matter, so that sums over segments are the same bits in every run.
+    """
+    told, n_samples = _memory_of(place_of(x)), x.shape[-1]
+    least = max(32, ceil(sqrt(n_samples)))
+    if told is None:
+        return least
+    n_checkpoints = max(1, int(CHECKPOINTS_SHARE * told[1]) // n_bytes)
+    return min(max(SHORTEST_SEGMENT, ceil(n_samples / n_checkpoints)), least)
 
 
 def memory_at(place: Place) -> int:

@@ -10,7 +10,15 @@ from audio_checks import error
 
 from skaud import CARFAC, BiomimeticFrontend
 from skaud.engines import device
-from skaud.engines.device import NotOnDevice, device_errors, engine_for, refuse_worker
+from skaud.engines.device import (
+    NotOnDevice,
+    device_errors,
+    engine_for,
+    free_bytes,
+    memory_at,
+    refuse_worker,
+    segment_of,
+)
 from skaud.kernels.array_api import HOST, Place, place_of
 
 CUPY = place_of(cupy_stand_in.ndarray(np.zeros(3)))
@@ -44,6 +52,24 @@ def test_the_engine_of_a_device_is_made_once_and_left_behind_in_pickles(monkeypa
     assert engine_for(engine, CUPY, "CARFAC") is engine_for(engine, CUPY, "CARFAC")
     assert made == [engine]
     assert "on_devices" not in engine.__getstate__()
+
+
+def test_checkpoints_are_close_where_memory_allows_it_and_else_no_rarer_than_the_root_of_samples(monkeypatch):
+    x = cupy_stand_in.ndarray(np.zeros((1, 1, 10_000)))
+    assert segment_of(x, 1) == 100  # nobody tells what there is
+    cupy_stand_in.install(monkeypatch)  # of a terabyte an eighth is for checkpoints
+    n_bytes = 2**40 // 8
+    assert segment_of(x, n_bytes // 1000) == 16
+    assert segment_of(x, n_bytes // 500) == 20
+    assert segment_of(x, n_bytes) == 100
+
+
+def test_what_is_free_is_told_by_the_library_with_what_it_keeps(monkeypatch):
+    assert free_bytes(CUPY) is None
+    assert memory_at(CUPY) == device.UNTOLD_BYTES
+    cupy_stand_in.install(monkeypatch, free=1000)
+    assert free_bytes(CUPY) == 1000
+    assert memory_at(CUPY) == 600
 
 
 class CUDARuntimeError(RuntimeError):
