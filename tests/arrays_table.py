@@ -227,7 +227,7 @@ def stand_ins(operation):
         return mock.Mock(make=lambda engine, place: module.make(engine, place) and OnStandIn(engine))
 
     def watched(x):
-        if x.size > 256 and not fits:  # bars of parameters, mean squares of clips
+        if x.size > 512 and not fits:  # bars of parameters row by row, mean squares of clips
             raise ManyNumbersCopied(f"{x.size} numbers")
         return get(x)
 
