@@ -129,3 +129,21 @@ def test_the_equations_of_every_stage_stand_on_a_page_and_in_help(builders):
     for name in shown:
         assert ".. math::" in getattr(skaud, name).__doc__, name
         assert "list-table" in equations.section(name) or name == "CochlearFilterbank", name
+
+
+@pytest.mark.parametrize("model", ["carfac", "auditory_images", "osses2021", "king2019", "biomimetic"])
+def test_a_models_page_says_where_it_ends_and_where_it_comes_from(builders, model):
+    import equations
+
+    text = (DOCS / "equations" / f"{model}.md").read_text(encoding="utf-8")
+    assert "## Limits" in text
+    sources = "".join(equations.section(name) for name in equations.MARK.findall(text))
+    assert re.search(r"J\. Acoust\. Soc\. Am\.|JASA|Cambridge University Press|et al\. \(?20", sources)
+
+
+def test_the_gallery_begins_with_what_it_draws(builders):
+    import gallery
+
+    names = ["compare_features.py", "plot_b.py", "biomimetic_cnn.py", "plot_a.py"]
+    ordered = sorted(names, key=gallery.PicturesFirst("examples"))
+    assert ordered == ["plot_a.py", "plot_b.py", "biomimetic_cnn.py", "compare_features.py"]
