@@ -328,6 +328,24 @@ def test_scikit_learns_pipelines_carry_names_and_pool(stage):
 
 
 @each
+@pytest.mark.parametrize("n_ears", [None, 2])
+def test_a_stream_through_carfac_and_a_stage_gives_the_whole(stage, n_ears):
+    X = 0.05 * RANDOM.standard_normal((2, *(() if n_ears is None else (n_ears,)), 1500))
+    carfac = CARFAC(8000, erb_per_step=3.0, pooling=None, frame_length=None)
+    own = clone(stage).set_params(sample_rate=8000)
+    if isinstance(stage, Pitchogram):
+        own.set_params(channel_frequencies_hz=None)
+    features = FeaturePipeline([("carfac", carfac), ("image", own)]).fit(X)
+    state, parts = features.initial_state(2), []
+    for begin in range(0, 1500, 250):
+        part, state = features.transform_chunk(X[..., begin : begin + 250], state)
+        parts.append(part)
+    np.testing.assert_array_equal(np.concatenate(parts, axis=-1), features.transform(X))
+    names = features.get_feature_names_out()
+    assert len(names) == len(set(names)) == features.transform(X)[0, ..., 0].size
+
+
+@each
 def test_features_behind_carfac_pass_the_checks_of_a_model(stage):
     carfac = CARFAC(8000, erb_per_step=3.0, pooling=None, frame_length=None)
     own = clone(stage).set_params(sample_rate=8000, max_lag_s=0.004, trigger_window_s=0.005, frame_length=0.004)
