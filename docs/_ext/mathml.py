@@ -12,10 +12,10 @@ def visit_inline(self, node):
 
 
 def visit_block(self, node):
-    """A line for each paragraph, in pieces at \\qquad, so that a narrow screen can break it there."""
+    """A line for each paragraph, in pieces at \\quad and \\qquad, so that a narrow screen can break it there."""
     self.body.append(self.starttag(node, "div", CLASS="equation"))
     for line in re.split(r"\n\s*\n", node.astext()):
-        pieces = [convert(piece.strip(), display="block") for piece in line.split(r"\qquad") if piece.strip()]
+        pieces = [convert(piece.strip(), display="block") for piece in re.split(r"\\q?quad", line) if piece.strip()]
         self.body.append(f'<div class="line">{"".join(pieces)}</div>')
     self.body.append("</div>\n")
     raise nodes.SkipNode
