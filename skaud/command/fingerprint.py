@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import skaud
+from skaud.kernels.fourier import FilterBank
 
 _ROOT = Path(skaud.__file__).parent
 _NO_PART = ("command", "datasets", "display", "interop", "testing", "__main__.py")  # of what computes features
@@ -55,6 +56,8 @@ def _numbers(value: Any) -> Iterator[np.ndarray]:
             yield value
     elif isinstance(value, (bool, int, float, np.number)):
         yield np.asarray(value, np.float64)
+    elif isinstance(value, FilterBank):
+        yield value.response
     elif isinstance(value, Mapping):
         for name in sorted(value, key=str):
             yield from _numbers(value[name])

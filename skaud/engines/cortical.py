@@ -64,6 +64,9 @@ class Cortical(Engine):
         self.strfs, self.n_channels, self.response, self.dtype = strfs, n_channels, response, dtype
         self._designs: dict[int, kernel.Cortex] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return super().__getstate__() | {"_designs": {}}
+
     @property
     def latency_frames(self) -> int:
         """Most frames that a response waits for in a stream."""

@@ -21,7 +21,7 @@ from skaud.estimator.limits import check_constraints, design_within_limits
 from skaud.estimator.listening import at_level, hear, listen, refuse_unmeant, take_sounds
 from skaud.estimator.movable import MovableModel
 from skaud.estimator.protocol import Model
-from skaud.estimator.results import as_container, stack
+from skaud.estimator.results import as_container, no_rows, stack
 from skaud.estimator.sounds import AudioInputTags, count_ears
 from skaud.estimator.stream_state import StreamState
 from skaud.estimator.streams import go_on, start
@@ -30,6 +30,7 @@ from skaud.fitting.movable import Pullback, Value
 from skaud.pooling.statistics import pooled_names
 from skaud.pooling.temporal import TemporalPooling, check_pooling
 from skaud.sound import check_rate, check_scale
+from skaud.sound.clips import is_empty_column
 
 N_JOBS = [Interval(Integral, None, -1, closed="right"), Interval(Integral, 1, None, closed="left"), None]  # not 0
 
@@ -150,10 +151,12 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
         Returns
         -------
         ndarray of shape (n_signals, n_features), or data frame
-            With pooling; see `get_feature_names_out`.
+            With pooling; see `get_feature_names_out`. Of a column without rows, no rows.
         ndarray of shape (n_signals, [n_ears,] n_channels, n_frames), or list of arrays
             With ``pooling=None``; a list where X is one.
         """
+        if self.pooling is not None and is_empty_column(X):
+            return no_rows(self, X, self.dtype)
         frame_samples = self.frame_samples()
         sounds = listen(self, X, sample_rate, fixed_length=True)
         if self.takes_any_ears_:

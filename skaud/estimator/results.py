@@ -122,6 +122,12 @@ def stack(arrays: list[np.ndarray]) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(first, (len(arrays), *first.shape), (first.nbytes, *first.strides))
 
 
+def no_rows(estimator: BaseEstimator, X: Any, dtype: str) -> Features:
+    """Features of a column without rows."""
+    none = np.empty((0, len(estimator.get_feature_names_out())), dtype)
+    return as_container(estimator, none, X.index if hasattr(X, "iloc") else None)
+
+
 def as_container(estimator: BaseEstimator, features: Array, index: object, place: Place = HOST) -> Features:
     """Features as set_output, or scikit-learn's configuration, asks for them; else in the library of X."""
     container = getattr(estimator, "_sklearn_output_config", {}).get("transform", get_config()["transform_output"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from skaud.fitting.learn import Learn
@@ -142,11 +143,16 @@ class AuditorySpectrogram(StagedTransformer):
         super()._design()
         self.channel_frequencies_hz_ = self.stages_.cochlea.channel_frequencies_hz_[:-1]
         self.n_channels_ = len(self.channel_frequencies_hz_)
-        self.impulse_responses_ = self.stages_.cochlea.impulse_responses_
         self.latency_s_ = self.stages_.cochlea.latency_s_
         for stage in self.stages_.values():
             for name in stage.differentiable():
                 setattr(self, f"{name}_", getattr(stage, f"{name}_"))
+
+    @property
+    def impulse_responses_(self) -> np.ndarray:
+        """Cochlear filters, (129, n_taps)."""
+        responses: np.ndarray = self.stages_.cochlea.impulse_responses_
+        return responses
 
     def _level_in_kernel(self) -> float:
         return self.level_of_one()  # the compression knows the level; the rest is linear

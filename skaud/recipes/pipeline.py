@@ -15,7 +15,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skaud._fitted import forget
 from skaud.engines.device import no_kernel
-from skaud.estimator.results import as_container, check_value_bar
+from skaud.estimator.results import as_container, check_value_bar, no_rows
 from skaud.estimator.vjp import check_wrt
 from skaud.fitting.classification import Labels
 from skaud.fitting.learn import Learn
@@ -28,6 +28,7 @@ from skaud.kernels.array_api import Place, of_host, take
 from skaud.pooling.temporal import TemporalPooling
 from skaud.recipes.gradients import branches_of, differentiable, vjp_of
 from skaud.recipes.movable import MovablePipeline
+from skaud.sound.clips import is_empty_column
 from skaud.stages.stage import ChannelStage
 
 
@@ -173,11 +174,13 @@ class FeaturePipeline(Pipeline):
         Returns
         -------
         ndarray of shape (n_signals, n_features), or data frame
-            With a pooling step; see `get_feature_names_out`.
+            With a pooling step; see `get_feature_names_out`. Of a column without rows, no rows.
         ndarray or list of ndarray
             Frames, without one.
         """
         check_is_fitted(self)
+        if is_empty_column(X):
+            return no_rows(self, X, self.steps[0][1].dtype)
         X, place = self._taken(X)
         done = []
         with config_context(transform_output="default"):
@@ -354,6 +357,8 @@ class FeaturePipeline(Pipeline):
 
     def _batches(self, X: Any) -> Iterator[slice]:
         n_signals = _num_samples(X)
+        if not n_signals:
+            raise ValueError("X has no clips, an empty list or array; pass at least one clip.")
         for begin in range(0, n_signals, self.signals_at_once):
             yield slice(begin, min(begin + self.signals_at_once, n_signals))
 

@@ -33,7 +33,7 @@ def as_list(X: Signals) -> tuple[list[Any] | None, Any]:
     if module == "pyarrow":
         if getattr(X, "num_columns", 0) == 1:  # a table
             X = X.column(0)
-        return X.to_pylist(), None
+        return _of_arrow(X), None
     if isinstance(X, np.ndarray):
         if X.dtype.kind == "O" and X.ndim == 2 and X.shape[1] == 1 and len(X) and _is_clip(X[0, 0]):
             X = X[:, 0]  # a data frame of one column, as an array
@@ -43,6 +43,14 @@ def as_list(X: Signals) -> tuple[list[Any] | None, Any]:
     if len(X) and all(isinstance(item, Number) for item in X):
         return None, None  # samples
     return list(X), None
+
+
+def is_empty_column(X: Signals) -> bool:
+    """Whether X is a column without rows, such as an empty partition of a table; a list without clips is none."""
+    if isinstance(X, np.ndarray):
+        return X.ndim == 1 and X.dtype.kind == "O" and not len(X)
+    is_column = type(X).__module__.split(".")[0] in ("pandas", "polars", "pyarrow") and hasattr(X, "__len__")
+    return is_column and not len(X) and np.ndim(X) == 1
 
 
 def take_apart(item: Any, name: str) -> Clip:
@@ -75,6 +83,18 @@ def _is_decoder(item: Any) -> bool:
     """Whether item is an object that may give its samples by name, such as Hugging Face's decoders of audio."""
     plain = (np.ndarray, np.generic, Sequence, Number)
     return hasattr(item, "__getitem__") and not isinstance(item, plain) and not hasattr(item, "__array__")
+
+
+def _of_arrow(X: Any) -> list[Any]:
+    """Clips of an Arrow column: lists of numbers as arrays that share its memory, everything else as Python has it."""
+    import pyarrow as pa
+
+    kind, is_kind = X.type, pa.types
+    if not (is_kind.is_list(kind) or is_kind.is_large_list(kind) or is_kind.is_fixed_size_list(kind)):
+        return X.to_pylist()
+    if not (is_kind.is_floating(kind.value_type) or is_kind.is_integer(kind.value_type)):
+        return X.to_pylist()
+    return [None if clip.values is None else clip.values.to_numpy(zero_copy_only=False) for clip in X]
 
 
 def _of_pandas(X: Signals) -> tuple[list[Any] | None, Any]:

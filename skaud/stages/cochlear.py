@@ -167,9 +167,14 @@ class CochlearFilterbank(SpectrogramStage):
         self.channel_frequencies_hz_ = design.centre_frequencies_hz()
         self.n_channels_ = design.N_CHANNELS
         super()._design()
-        assert self.coefficients_.filters is not None
-        self.impulse_responses_ = self.coefficients_.filters.response
         self.latency_s_ = self.engine_.latency_samples / self.sample_rate
+
+    @property
+    def impulse_responses_(self) -> np.ndarray:
+        """The filters, (129, n_taps); a pickle has them once at most."""
+        filters = self.coefficients_.filters
+        assert filters is not None
+        return filters.response
 
     def _make_coefficients(self, parameters: Parameters) -> Design:
         return Design(design.N_CHANNELS, design_filters(self.filters, self.sample_rate, self.dtype))

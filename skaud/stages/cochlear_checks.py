@@ -1,12 +1,14 @@
 """What the parameters of the auditory spectrogram's stages may be, and what they stand for."""
 
 from functools import lru_cache
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skaud._warnings import warn_caller
 from skaud.design import cochlear as design
 from skaud.design.limits import LONGEST_PERIOD, check_size
 from skaud.kernels.fourier import FilterBank
@@ -81,8 +83,27 @@ def design_filters(filters: Any, sample_rate: float, dtype: str) -> FilterBank:
     return FilterBank(design.rational_filters(numerator, denominator, tolerance))
 
 
+class RoexFilters(FilterBank):
+    """The roex filters at a rate; in a pickle there is the rate alone, from which they are made again."""
+
+    def __init__(self, sample_rate: float) -> None:
+        response = design.roex_filters(sample_rate)
+        response.flags.writeable = False  # all models of this rate share it
+        super().__init__(response)
+        self.sample_rate = sample_rate
+
+    def __getstate__(self) -> dict:
+        return {"sample_rate": self.sample_rate, "content": sha1(self.response, usedforsecurity=False).hexdigest()}
+
+    def __setstate__(self, state: dict) -> None:
+        vars(self).update(vars(_roex(state["sample_rate"])))
+        if sha1(self.response, usedforsecurity=False).hexdigest() != state["content"]:
+            warn_caller(
+                "The cochlear filters of a pickled model are made again here, by another version of skaud, NumPy or on "
+                "another processor, and differ from those that it had; fit it anew."
+            )
+
+
 @lru_cache(maxsize=4)
-def _roex(sample_rate: float) -> FilterBank:
-    response = design.roex_filters(sample_rate)
-    response.flags.writeable = False  # all models of this rate share it
-    return FilterBank(response)
+def _roex(sample_rate: float) -> RoexFilters:
+    return RoexFilters(sample_rate)

@@ -3,10 +3,13 @@
 Seconds are of the processor, of processes of their own with kernels compiled; on the digits of ../shared/data.
 """
 
+import contextlib
 import os
 import resource
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -36,6 +39,21 @@ def cpu_s(*words):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def memory_mb(words, every_s=0.2):
+    """Memory of a process while it runs, in MB, and the seconds of the processor that it takes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    process = subprocess.Popen(words, env=os.environ | THREADS, stderr=subprocess.DEVNULL)
+    found = []
+    while process.poll() is None:
+        with contextlib.suppress(OSError):
+            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+            found += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")]
+        time.sleep(every_s)
+    assert process.returncode == 0
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return found, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def features(source, output, *words):
     return (sys.executable, "-m", "skaud", "features", str(source), "-o", str(output), "--overwrite", *words)
 
@@ -56,3 +74,24 @@ def test_short_files(record, tmp_path):
         record(f"3000 files to {suffix}, over reading them and the kernel", whole / min(floor), "", "<= 1.3")
     record("start-up, with one file", min(start), "s", "< 0.8")
     record("start-up, over importing scikit-learn and numba", min(start) / min(imports), "", "< 1")
+
+
+@pytest.mark.skipif(not AUDIO.is_dir(), reason=f"needs {AUDIO}")
+@pytest.mark.parametrize("words", [("--model", "carfac"), ("--recipe", "best")], ids=" ".join)
+def test_ten_thousand_files(record, tmp_path, words):
+    digits = sorted(AUDIO.rglob("*.flac"))
+    for i in range(10_000):  # copies, so that every file is read from a place of its own
+        folder = tmp_path / "in" / f"{i % 100:02}"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(digits[i % len(digits)], folder / f"{i:05}.flac")
+    run = ("--jobs", "1", "--quiet", *words)
+    _, start_s = memory_mb(features(digits[0], tmp_path / "x.parquet", *run))
+    begin_s = time.monotonic()
+    found, seconds = memory_mb(features(tmp_path / "in", tmp_path / "x.parquet", *run))
+    wall_s = time.monotonic() - begin_s
+    own = " ".join(words)
+    record(f"{own}: clips a second of a core", 10_000 / (seconds - start_s), "", "-")
+    record(f"{own}: the same by the clock", 10_000 / wall_s, "", "-")
+    for share in (0.25, 0.5, 0.75, 1.0):
+        most = max(found[: round(share * len(found))])
+        record(f"{own}: memory until {share:.0%} of the time", most, "MB", "flat")
