@@ -60,9 +60,9 @@ KERNELS = {
     "CARFAC two_cap_with_syn": (lambda: run(cascade(ihc_style="two_cap_with_syn")), 255),
     "Osses2021": (lambda: run(chain(Osses2021())), 176),
     "CARFAC two_cap, backwards": (lambda: reverse(cascade()), 255),
-    "Osses2021, backwards": (lambda: reverse(chain(Osses2021())), 208),
-    "King2019, backwards": (lambda: reverse(chain(King2019())), 208),
-    "King2019, backwards by X": (lambda: reverse(chain(King2019()), by_all=False), 208),
+    "Osses2021, backwards": (lambda: reverse(chain(Osses2021())), 240),
+    "King2019, backwards": (lambda: reverse(chain(King2019())), 240),
+    "King2019, backwards by X": (lambda: reverse(chain(King2019()), by_all=False), 240),
 }
 SLOW = ("CARFAC two_cap, 2 ears", *(name for name in KERNELS if "backwards" in name))
 
@@ -109,9 +109,10 @@ def test_the_exponential_of_a_device_is_that_of_the_cpu_in_single_precision():
     taylor = tuple(np.float32(term) for term in TAYLOR)
     step = getattr(exponential, "py_func", exponential)
     exact = np.exp(np.maximum(x, -40.0).astype(float))
-    for function in (step, device.quick_exponential):
+    # 32 times the rounding of the sum, whose 32nd power is taken; a device's own exponential has none of it.
+    for function, limit in ((step, 5e-5), (device.quick_exponential, 1e-6)):
         found = np.array([function(own, taylor) for own in x])
-        assert (np.abs(found - exact) < 5e-6 * exact).all()
+        assert (np.abs(found - exact) < limit * exact).all()
     assert np.isnan(device.quick_exponential(np.float32("nan"), taylor))
 
 
