@@ -61,9 +61,10 @@ KERNELS = {
     "Osses2021": (lambda: run(chain(Osses2021())), 176),
     "CARFAC two_cap, backwards": (lambda: reverse(cascade()), 255),
     "Osses2021, backwards": (lambda: reverse(chain(Osses2021())), 240),
-    "King2019, backwards": (lambda: reverse(chain(King2019())), 240),
+    "King2019, backwards": (lambda: reverse(chain(King2019())), 255),
     "King2019, backwards by X": (lambda: reverse(chain(King2019()), by_all=False), 240),
 }
+SPILLED = {("King2019, backwards", "sm_80"): 8}  # bytes, that docs/gpu.md states
 SLOW = ("CARFAC two_cap, 2 ears", *(name for name in KERNELS if "backwards" in name))
 
 
@@ -86,7 +87,9 @@ def test_a_kernel_lives_in_registers(name, monkeypatch, tmp_path):
     for target in ("sm_80", "sm_90"):
         command = [ASSEMBLER, "-v", f"-arch={target}", tmp_path / "kernel.ptx", "-o", tmp_path / "kernel.cubin"]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
-        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in told, f"{target}: {told}"
+        n = SPILLED.get((name, target), 0)
+        spilled = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", told)
+        assert max(map(int, spilled.groups())) <= n, f"{target}: {told}"
         (registers,) = re.findall(r"Used (\d+) registers", told)
         assert int(registers) <= most, target
 
