@@ -178,7 +178,11 @@ class Journal:
         for number, identity, columns in self._select(
             "SELECT number, identity, columns FROM files WHERE features IS NOT NULL ORDER BY number"
         ):
-            yield number, identity, list(json.loads(columns))
+            try:
+                names = list(json.loads(columns))
+            except (ValueError, TypeError) as error:  # its checksum would tell, but is not read here
+                raise self._explain(sqlite3.DatabaseError(f"columns of file {number} are no columns")) from error
+            yield number, identity, names
 
     def rows_of(self, numbers: Sequence[int]) -> Iterator[tuple[bytes, Row]]:
         """Identity and row of files by number, of which few are held at a time."""
@@ -187,8 +191,9 @@ class Journal:
             found = self._select(f"SELECT * FROM files WHERE number IN ({','.join('?' * len(some))})", *some)
             by_number = {row[0]: row for row in found}
             for number in some:
-                if number in by_number:  # else it was dropped since
-                    yield self._checked(*by_number[number])
+                if number not in by_number:
+                    raise self._explain(sqlite3.DatabaseError(f"file {number} is listed and not there"))
+                yield self._checked(*by_number[number])
 
     def _checked(
         self, number: int, identity: bytes, name: bytes, size: int, modified_ns: int, changed_ns: int,
@@ -283,7 +288,8 @@ def _check_ours(path: Path) -> None:
             )
         return
     for suffix in ("-journal", "-wal", "-shm"):  # SQLite would take it for its own
-        if (beside := path.with_name(path.name + suffix)).exists():
+        # Of another run that has begun since, both are there.
+        if (beside := path.with_name(path.name + suffix)).exists() and not path.exists():
             raise UsageError(f"{beside} is in the way of the journal; move it away, or write to another file.")
 
 

@@ -2,6 +2,7 @@ import os
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,6 +74,41 @@ def test_a_changed_row_is_found(path, change):
     with pytest.raises(UsageError, match="damaged"):
         list(journal.rows())
     journal.close()
+
+
+@pytest.mark.parametrize("columns", ["'{'", "''", "3", "x'ff'"])
+def test_columns_that_are_damaged_are_found_before_a_table_is_written(path, columns):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE files SET columns = {columns} WHERE identity = ?", (b"/1.wav",))
+        connection.commit()
+    journal = Journal(path)
+    with pytest.raises(UsageError, match="damaged"):
+        list(journal.done())
+    journal.close()
+
+
+def test_a_file_that_is_listed_and_not_there_is_found(path):
+    journal = Journal(path)
+    assert [number for number, _, _ in journal.done()] == [1, 2, 3]
+    assert [row.name for _, row in journal.rows_of([3, 1])] == [b"2.wav", b"0.wav"]
+    with pytest.raises(UsageError, match=r"damaged .*file 4 is listed and not there"):
+        list(journal.rows_of([4]))
+    journal.close()
+
+
+def test_a_journal_that_another_run_begins_just_now_is_not_in_its_own_way(tmp_path, monkeypatch):
+    path = tmp_path / "x.csv.journal"
+    exists = Path.exists
+
+    def begin_then(self):
+        if self == path and not exists(path):
+            path.touch()
+            path.with_name(path.name + "-journal").touch()
+            return False
+        return exists(self)
+
+    monkeypatch.setattr(Path, "exists", begin_then)
+    Journal(path).close()
 
 
 def test_nothing_of_somebody_elses_is_opened(tmp_path):
