@@ -117,11 +117,6 @@ def user_table(frequencies_hz: ArrayLike, gains_db: ArrayLike) -> Table:
     return Table(frequencies, 10 ** (gains / 20))
 
 
-def relative_db(table: Table) -> np.ndarray:
-    """Gains of a table in dB re the largest."""
-    return 20 * np.log10(table.gains / table.gains.max())
-
-
 # --- design; gains may take a complex step, and the adjoint of each function stands below it ---
 
 

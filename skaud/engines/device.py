@@ -1,6 +1,6 @@
 """Engines for devices: which of them computes there what an engine of the host does, and what goes wrong there.
 
-The engine of a family for CUDA is made by ``make(engine, place)`` in `skaud.engines.<family>_cuda`. It has the four
+The engine of a family for CUDA is made by ``make(engine, place)`` in `skaud.engines.<family>_cuda`. It has the
 methods of `skaud.engines.engine.Engine`, over arrays of the library of `place`, on its device and its current stream;
 bars of coefficients come as NumPy's. What it cannot do it says in `make`, or where it is asked for, by `NotOnDevice`.
 """

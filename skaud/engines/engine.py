@@ -27,7 +27,7 @@ class State(Protocol):
     """All that a run changes; what is known of every row lies along the first axis."""
 
     def copy(self) -> Self:
-        """Copy that shares nothing."""
+        """One that a run may use up while this stays as it is."""
 
     def of_rows(self, rows: slice) -> Self:
         """View of some rows; how far the frame is filled is shared by all."""

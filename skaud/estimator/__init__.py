@@ -1,1 +1,1 @@
-"""What every estimator of the package inherits: sounds in, results out, streams, derivatives, learning."""
+"""Bases of all estimators, and what they compute: sounds in, responses, derivatives, streams out."""

@@ -21,7 +21,7 @@ from skaud.estimator.limits import check_constraints, design_within_limits
 from skaud.estimator.listening import at_level, hear, listen, refuse_unmeant, take_sounds
 from skaud.estimator.movable import MovableModel
 from skaud.estimator.protocol import Model
-from skaud.estimator.results import as_container, no_rows, stack
+from skaud.estimator.results import as_container, choose_container, no_rows, stack
 from skaud.estimator.sounds import AudioInputTags, count_ears
 from skaud.estimator.stream_state import StreamState
 from skaud.estimator.streams import go_on, start
@@ -216,12 +216,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
         AudioTransformer
             The model itself.
         """
-        if transform not in (None, "default", "pandas", "polars"):
-            raise ValueError(
-                f"transform={transform!r} must be 'default', 'pandas' or 'polars', or None to change nothing."
-            )
-        if transform is not None:
-            self._sklearn_output_config = {"transform": transform}  # the name that clone carries over
+        choose_container(self, transform)
         return self
 
     # --- the models' own methods ---

@@ -28,7 +28,7 @@ class Source(NamedTuple):
 
 
 class Model(ABC):
-    """All that another object may ask of a model or a stage.
+    """What others may ask of a model or a stage, besides what users do (`skaud.estimator.base`).
 
     What a new one says of itself stands first, then what it may say otherwise than most, then what derives. Methods go
     by the attributes as they stand; `skaud._fitted.fitted_copy` has those of the last fit.

@@ -56,13 +56,6 @@ def refuse_response(estimator: Model, clip: Array, i: int) -> None:
     raise ValueError(f"X[{i}] {_too_much(estimator, to_numpy(clip))}")
 
 
-def finite(estimator: Model, response: np.ndarray, x: np.ndarray, name: str) -> np.ndarray:
-    """The response of a stage to x, called so; refused where it is not finite."""
-    if not all_finite(response):
-        raise ValueError(f"{name} {_too_much(estimator, x)}")
-    return response
-
-
 def _too_much(estimator: BaseEstimator, clip: np.ndarray) -> str:
     """What is wrong with a clip whose response is not finite."""
     peak, dtype = float(np.abs(clip).max()), getattr(estimator, "dtype", clip.dtype)
@@ -126,6 +119,19 @@ def no_rows(estimator: BaseEstimator, X: Any, dtype: str) -> Features:
     """Features of a column without rows."""
     none = np.empty((0, len(estimator.get_feature_names_out())), dtype)
     return as_container(estimator, none, X.index if hasattr(X, "iloc") else None)
+
+
+def check_container(container: str | None) -> None:
+    """Refuse what set_output cannot be asked for."""
+    if container not in (None, "default", "pandas", "polars"):
+        raise ValueError(f"transform={container!r} must be 'default', 'pandas' or 'polars', or None to change nothing.")
+
+
+def choose_container(estimator: BaseEstimator, container: str | None) -> None:
+    """Let features come in a container, as set_output says it; None changes nothing."""
+    check_container(container)
+    if container is not None:
+        estimator._sklearn_output_config = {"transform": container}  # the name that clone carries over
 
 
 def as_container(estimator: BaseEstimator, features: Array, index: object, place: Place = HOST) -> Features:

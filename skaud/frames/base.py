@@ -16,7 +16,7 @@ from sklearn.utils.validation import _check_feature_names_in
 from skaud._fitted import as_fitted, forget, remember_parameters, unfitted_on_failure
 from skaud._types import Features, Targets
 from skaud.estimator.limits import check_constraints, short
-from skaud.estimator.results import check_value_bar
+from skaud.estimator.results import check_container, check_value_bar
 from skaud.estimator.stream_state import StreamState
 from skaud.estimator.vjp import check_wrt
 from skaud.fitting.movable import Bounds, Gradients, Pullback
@@ -237,8 +237,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         FrameTransformer
             The step itself.
         """
-        if transform not in (None, "default", "pandas", "polars"):
-            raise ValueError(f"transform={transform!r} must be 'default', 'pandas' or 'polars', or None.")
+        check_container(transform)
         return self
 
     def __sklearn_tags__(self) -> Tags:

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names_in
 
-from skaud.estimator.results import as_container
+from skaud.estimator.results import as_container, choose_container
 from skaud.kernels.array_api import of_host
 
 
@@ -120,10 +120,7 @@ class ToNumpy(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
         ToNumpy
             The step itself.
         """
-        if transform not in (None, "default", "pandas", "polars"):
-            raise ValueError(f"transform={transform!r} must be 'default', 'pandas' or 'polars', or None.")
-        if transform is not None:
-            self._sklearn_output_config = {"transform": transform}
+        choose_container(self, transform)
         return self
 
     def __sklearn_tags__(self) -> Tags:

@@ -75,8 +75,9 @@ def _chain(steps: list[Any], n_frames: int, has_ears: bool) -> _End:
     if isinstance(first, FeatureUnion):
         return _Union([_chain([branch, *rest], n_frames, has_ears) for _, branch in branches_of(first)])
     behind = _chain(rest, n_frames, has_ears)
-    kind = _Step if isinstance(first, FrameTransformer) else _Filters
-    return kind(fitted_copy(first), behind, has_ears)
+    if isinstance(first, FrameTransformer):
+        return _Step(fitted_copy(first), behind)
+    return _Filters(fitted_copy(first), behind, has_ears)
 
 
 def _there(pipeline: Pipeline) -> list[Any]:
@@ -120,7 +121,7 @@ class _Union:
 class _Step:
     """A step on frames."""
 
-    def __init__(self, step: FrameTransformer, behind: _End, has_ears: bool) -> None:
+    def __init__(self, step: FrameTransformer, behind: _End) -> None:
         self._step, self._behind, self._state = step, behind, None
 
     def take(self, frames: np.ndarray, is_last: bool) -> None:

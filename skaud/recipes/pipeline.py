@@ -15,7 +15,9 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skaud._fitted import forget
 from skaud.engines.device import no_kernel
-from skaud.estimator.results import as_container, check_value_bar, no_rows
+from skaud.estimator.base import AudioTransformer
+from skaud.estimator.listening import hear
+from skaud.estimator.results import as_container, check_value_bar, choose_container, no_rows
 from skaud.estimator.vjp import check_wrt
 from skaud.fitting.classification import Labels
 from skaud.fitting.learn import Learn
@@ -133,7 +135,7 @@ class FeaturePipeline(Pipeline):
         self._check_steps()
         X, _ = self._taken(X)
         with config_context(transform_output="default"):
-            model = self.steps[0][1].fit(X, y, sample_rate=sample_rate)
+            model = self._model.fit(X, y, sample_rate=sample_rate)
             first = slice(0, 1)
             frames = model.transform(_safe_indexing(X, first), sample_rate=self._rates_of(X, sample_rate, first))
             for step in self._rest():
@@ -186,7 +188,7 @@ class FeaturePipeline(Pipeline):
         with config_context(transform_output="default"):
             for some in self._batches(X):
                 rates = self._rates_of(X, sample_rate, some)
-                frames = self.steps[0][1].transform(_safe_indexing(X, some), sample_rate=rates)
+                frames = self._model.transform(_safe_indexing(X, some), sample_rate=rates)
                 for step in self._rest():
                     frames = step.transform(frames)
                 done.append(frames)
@@ -211,10 +213,7 @@ class FeaturePipeline(Pipeline):
         FeaturePipeline
             The pipeline itself.
         """
-        if transform not in (None, "default", "pandas", "polars"):
-            raise ValueError(f"transform={transform!r} must be 'default', 'pandas' or 'polars', or None.")
-        if transform is not None:
-            self._sklearn_output_config = {"transform": transform}
+        choose_container(self, transform)
         return self
 
     def vjp(self, X: Any, wrt: str | Sequence[str] | None = None) -> tuple[Any, Pullback]:
@@ -266,7 +265,7 @@ class FeaturePipeline(Pipeline):
             For `transform_chunk`.
         """
         check_is_fitted(self)
-        model = self.steps[0][1]
+        model = self._model
         first = model.initial_state(n_signals, n_ears=model.n_ears_in_)
         rest = [_start(step, n_signals, model.n_ears_in_) for step in _up_to_pooling(self._rest())]
         return PipelineState([first, *rest])
@@ -290,7 +289,7 @@ class FeaturePipeline(Pipeline):
         """
         frames, place = self._taken(X)
         states = []
-        for step, own in zip((self.steps[0][1], *_up_to_pooling(self._rest())), state.states):
+        for step, own in zip((self._model, *_up_to_pooling(self._rest())), state.states):
             frames, own = _go_on(step, frames, own)
             states.append(own)
         return place.give(frames), PipelineState(states)
@@ -298,7 +297,7 @@ class FeaturePipeline(Pipeline):
     @property
     def sample_rate(self) -> float:
         """Rate of the model in Hz."""
-        return self.steps[0][1].sample_rate
+        return self._model.sample_rate
 
     # --- machinery ---
 
@@ -315,11 +314,17 @@ class FeaturePipeline(Pipeline):
                     "make_pipeline(features, it)."
                 )
 
+    @property
+    def _model(self) -> AudioTransformer:
+        """The first step."""
+        model: AudioTransformer = self.steps[0][1]
+        return model
+
     def _learn(self, X: Any, y: Any, sample_rate: Any, *, a_frame: bool) -> None:
         """Train the parameters that `learn` names through a softmax head."""
         how = self.learn if isinstance(self.learn, Learn) else Learn(self.learn)
         how._validate_params()
-        sounds = self.steps[0][1].hear(X, sample_rate)
+        sounds = hear(self._model, X, sample_rate)
         movable = MovablePipeline(self, sounds)
         names = () if how.names is None else names_to_learn(movable, how.names, movable.known())
         if not names:

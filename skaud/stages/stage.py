@@ -1,4 +1,4 @@
-"""What the stages of Osses et al. (2021) have in common as transformers."""
+"""What stages have in common as transformers."""
 
 from __future__ import annotations
 

@@ -72,8 +72,8 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
         """Adjoint of run, over all of x, from its checkpoints, whose rows are those of x from number row_before on.
 
         state is changed. value_bar (n_rows, n_outputs, n_channels, n_frames) are the bars of frames, of sums, not
-        means; of frames of one sample perhaps only the last. bars come in as zeros and leave as those of x, of the
-        first state, of the cascade's health and, with `constants`, of the coefficients.
+        means; of frames of one sample perhaps only the last. bars come in as zeros, those of x as anything, and leave
+        as those of x, of the first state, of the cascade's health and, with `constants`, of the coefficients.
         """
         p, c = sizes_of(plan), constants_of(plan)
         n_rows, width = x.shape[0], p.n_groups * LANES

@@ -94,9 +94,8 @@ def run_for(style: int, delay: bool, framed: bool) -> Callable:
     def run(x, state, plan, asked, checkpoints, work, out):
         """All samples of x (n_rows, n_samples), in frames or, not framed, at full rate.
 
-        out (n_rows, n_outputs, n_channels, n_frames)
-        takes what is asked for: means over frames, of which one that x leaves unfinished
-        stays in state.frame_sum, or samples, the last ones if it is shorter than x.
+        out (n_rows, n_outputs, n_channels, n_frames) takes what is asked for: means over frames, of which one that x
+        leaves unfinished stays in state.frame_sum, or samples, the last ones if it is shorter than x.
         """
         p, c = sizes_of(plan), constants_of(plan)
         first, frame_samples, segment = asked.first, asked.frame_samples, checkpoints.segment
