@@ -1,6 +1,5 @@
 """Sphinx's settings: `python -m sphinx -W docs docs/_build/html`, from the root of a clone, without network."""
 
-import os
 import sys
 import warnings
 from pathlib import Path
@@ -10,7 +9,6 @@ import matplotlib
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS / "_ext"))
 matplotlib.use("Agg")
-os.environ.setdefault("SKAUD_REFERENCES", str(DOCS.parents[1] / "shared" / "reference"))
 warnings.filterwarnings("ignore", message="Matplotlib is currently using agg")
 
 import drawings  # noqa: E402

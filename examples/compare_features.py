@@ -2,7 +2,7 @@
 Features of skaud against others, on recordings and speakers that nobody tuned on
 =================================================================================
 
-The protocol is in docs/comparison.md; ``pip install "skaud[compare]"`` installs the contenders.
+The protocol is in docs/comparison.md; ``pip install -e ".[compare]"`` in a clone installs the contenders.
 
     python examples/compare_features.py FOLDER --out comparison
     python examples/compare_features.py FOLDER --out comparison --classifiers lda svm --conditions clean

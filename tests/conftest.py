@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-REFERENCE = Path(__file__).parents[2] / "shared" / "reference"
+REFERENCE = Path(os.environ.get("SKAUD_REFERENCES") or Path(__file__).parents[2] / "shared" / "reference")
 
 pytest.register_assert_rewrite("audio_checks")
 

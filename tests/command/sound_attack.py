@@ -94,7 +94,7 @@ def attack(folder, n, seed):
     return counts, told
 
 
-if __name__ == "__main__":  # the counts of docs/command.md
+if __name__ == "__main__":  # the counts of docs/robustness.md
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         counts, told = attack(Path(folder), int(sys.argv[1]), 0)

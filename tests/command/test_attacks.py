@@ -1,4 +1,4 @@
-"""Attacks on `skaud features` with fixed seeds; docs/command.md has the counts. Each is to lose and mix nothing."""
+"""Attacks on `skaud features` with fixed seeds; docs/robustness.md has the counts. Each is to lose and mix nothing."""
 
 import argparse
 import os
