@@ -17,7 +17,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "_ext"))
 import reference
 
 WRITTEN = Path(__file__).with_name("interface.txt")
-BESIDE = ("skaud.testing.conformance",)
 
 
 def raised(thing):
@@ -78,7 +77,7 @@ def interface():
     lines = []
     for name in sorted(skaud._HOME):
         lines += described(f"skaud.{name}", getattr(skaud, name))
-    for module in sorted({f"skaud.{name}" for name in skaud._SUBMODULES} | set(BESIDE)):
+    for module in sorted({f"skaud.{name}" for name in skaud._SUBMODULES} | set(reference.BESIDE)):
         loaded = importlib.import_module(module)
         for name in sorted(getattr(loaded, "__all__", ())):
             if name not in skaud._HOME:
@@ -96,6 +95,12 @@ def test_the_public_interface_is_the_one_written_down():
     assert not changed, "the interface changed; if it is meant, run `python tests/test_interface.py`:\n" + "\n".join(
         changed
     )
+
+
+def test_what_lies_beside_has_names_in_the_reference():
+    documented = {name for names in reference.groups().values() for name in names}
+    assert {"skaud.interop.torch.as_module", "skaud.testing.conformance.conformance"} <= documented
+    assert all(any(name.startswith(f"{module}.") for name in documented) for module in reference.BESIDE)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ GROUPS = {  # folder in which a name of skaud is defined -> title; further folde
 }
 # Where methods may be for others.
 INNER = ("skaud.estimator", "skaud.models", "skaud.stages", "skaud.engines", "skaud.frames")
-BESIDE = ("skaud.interop.torch",)  # public, in a package that says nothing itself
+BESIDE = ("skaud.interop.torch", "skaud.testing.conformance")  # public, though no name of skaud
 
 
 def groups():

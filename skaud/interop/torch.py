@@ -20,6 +20,8 @@ from skaud.fitting.movable import Bounds, Value
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.kernels.array_api import array_namespace, place_of
 
+__all__ = ["as_module"]
+
 
 def as_module(
     estimator: AnyModel,
