@@ -1,13 +1,15 @@
 """Conformance: what holds, what fails and what is skipped is told apart, and the command says so."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from skaud import King2019
+from skaud import CARFAC, HairCellEnvelope, King2019
 from skaud.testing import __main__ as command
 from skaud.testing import conformance as folder
-from skaud.testing.conformance import KINDS, Row, conformance, king2019
-from skaud.testing.conformance.report import as_page, as_text
+from skaud.testing.conformance import KINDS, Row, carfac, conformance, king2019, osses2021
+from skaud.testing.conformance.report import HEADS, as_page, as_text
 from skaud.testing.conformance.row import error
 
 
@@ -37,7 +39,7 @@ def test_an_error_of_another_shape_is_infinite():
 
 def test_without_references_every_golden_number_is_skipped_with_a_reason():
     rows = conformance(kinds="golden")
-    assert {row.model for row in rows} == {"CARFAC", "Osses2021", "King2019", "BiomimeticFrontend"}
+    assert {row.model for row in rows} >= {"CARFAC", "Osses2021", "Dau1997", "King2019", "BiomimeticFrontend"}
     assert all(row.verdict == "skipped" and row.reason for row in rows)
 
 
@@ -82,14 +84,37 @@ def test_golden_numbers_that_are_missed_fail_and_no_others(own_numbers):
     write, numbers = own_numbers
     assert {row.verdict for row in king2019.golden(write())} == {"holds", "skipped"}
     rows = list(king2019.golden(write(adapted=numbers["adapted"] + 1e-4 * np.abs(numbers["adapted"]).max())))
-    assert [row.what for row in rows if row.verdict == "fails"] == ["adaptation"]
+    assert [row.what for row in rows if row.verdict == "fails"] == ["adaptation", "our hair cells, adapted"]
 
 
 def test_every_model_has_golden_numbers_and_invariances_to_hold():
     from skaud.testing.conformance.promises import MODELS, public
 
     assert set(MODELS) <= set(public("models"))
-    assert {row.model for row in conformance(kinds="golden")} <= set(public("models")) | set(public("stages"))
+    golden = {row.model for row in conformance(kinds="golden")}
+    assert set(public("models")) <= golden <= set(public("models")) | set(public("stages"))
+
+
+def test_a_table_has_the_difference_from_what_was_published():
+    row = Row("M", "published", "n", 5.25, 0.07, 5.2, "paper")
+    assert dict(zip(HEADS, row.cells, strict=True))["difference"] == "+0.05"
+    bound = Row("M", "published", "n", 0.003, 0.01, source="a bound")
+    assert dict(zip(HEADS, bound.cells, strict=True))["difference"] == ""
+
+
+def test_the_corner_of_the_hair_cell_is_measured_on_the_stage(monkeypatch):
+    monkeypatch.setattr(osses2021, "HairCellEnvelope", partial(HairCellEnvelope, hair_cell_corner_hz=1000))
+    corner = next(row for row in osses2021.published() if row.model == "HairCellEnvelope")
+    assert corner.verdict == "fails"
+
+
+def test_the_tuning_is_measured_on_the_model():
+    wider = CARFAC(linear_car=True, open_loop=True, min_zeta=0.12, dtype="float64").fit()
+    peak_hz, gain_db, width_hz, q = carfac.tuning(wider, 40)
+    published = carfac.TUNING[40]
+    assert width_hz > published[2] + 1
+    assert gain_db < published[1] - 1
+    assert q == pytest.approx(peak_hz / width_hz)
 
 
 @pytest.mark.parametrize(("kinds", "references"), [("speed", None), ("golden", "no/such/folder")])

@@ -7,11 +7,11 @@ from skaud.testing.conformance.row import Row
 
 TITLES = {
     "golden": "Golden numbers: error over the largest value",
-    "published": "Published numbers",
+    "published": "Published numbers, what follows from them, and bounds",
     "adjoint": "Adjoints against complex steps: relative difference",
     "invariance": "What must change nothing",
 }
-HEADS = ("model or stage", "what", "limit or published", "found", "verdict", "source or reason")
+HEADS = ("model or stage", "what", "limit or published", "found", "difference", "verdict", "source or reason")
 STYLE = (
     "body{font:15px/1.5 sans-serif;margin:1rem auto;max-width:70rem;padding:0 1rem}"
     "table{border-collapse:collapse;display:block;overflow-x:auto}"

@@ -25,9 +25,9 @@ class Row:
     limit : float, default=0.0
         Largest error, or largest distance from the published number.
     published : float or None, default=None
-        The published number.
+        The published number; None where the limit alone is claimed.
     source : str, default=""
-        Where it was published.
+        Where it was published, or what it follows from.
     reason : str, default=""
         Why it was skipped, or how it failed.
     skipped : bool, default=False
@@ -59,13 +59,15 @@ class Row:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """Model, what, published or limit, found, verdict, and source or reason, as a table has them."""
+        """Model, what, published or limit, found, difference, verdict, and source or reason, as a table has them."""
+        difference = ""
         if self.published is not None:
+            difference = "" if self.found is None else f"{self.found - self.published:+.2g}"
             bound, found = f"{self.published:.6g} ± {self.limit:.2g}", "" if self.found is None else f"{self.found:.6g}"
         else:
             bound = f"{self.limit:.0e}" if self.found is not None or self.limit else "to the bit"
             found = "" if self.found is None else f"{self.found:.1e}"
-        return self.model, self.what, bound, found, self.verdict, self.reason or self.source
+        return self.model, self.what, bound, found, difference, self.verdict, self.reason or self.source
 
     @property
     def text(self) -> str:
