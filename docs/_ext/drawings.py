@@ -8,22 +8,22 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 WIDE, HIGH, GAP = 1.75, 0.9, 0.45
 COLOURS = {"box": "#e8f0f7", "level": "#fbe9d7", "edge": "#20405c", "back": "#a03020"}
 
-# Name -> rows of boxes: what the box does, the class or parameters it goes by, and whether it depends on level.
+# Name -> rows of boxes: what it does, the class or parameters it goes by (X comes in), whether it depends on level.
 DIAGRAMS = {
     "carfac": [
         [
-            ("sound", "pascals", False),
-            ("CAR\ncascade of\nresonators", "zeta, zero_ratio", False),
+            ("sound", "X", False),
+            ("CAR\ncascade of\nresonators", "min_zeta, max_zeta\nzero_ratio", False),
             ("OHC\nnonlinearity", "velocity_scale\nohc_health", True),
             ("20 Hz\nhigh-pass", "ac_corner_hz", False),
-            ("IHC\nhair cell", "ihc_style, tau*", True),
+            ("IHC\nhair cell", "ihc_style\ntau1_in, tau2_in", True),
             ("synapse\n(optional)", "n_fibers", True),
             ("NAP", "output", False),
         ]
     ],
     "auditory_images": [
         [
-            ("NAP", "of any model,\nfull rate", False),
+            ("NAP at\nfull rate", "X", False),
             ("windows,\nstrongest\nsample", "trigger_window_s", True),
             ("blending\nby strength", "min_lag_s\nmax_lag_s", True),
             ("images", "frame_length", False),
@@ -33,7 +33,7 @@ DIAGRAMS = {
     ],
     "osses2021": [
         [
-            ("sound", "pascals", False),
+            ("sound", "X", False),
             ("headphone,\nouter ear", "HeadphoneFilter", False),
             ("middle ear", "MiddleEarFilter", False),
             ("gammatone\nfilterbank", "GammatoneFilterbank", False),
@@ -44,7 +44,7 @@ DIAGRAMS = {
     ],
     "king2019": [
         [
-            ("sound", "pascals", False),
+            ("sound", "X", False),
             ("gammatone\nfilterbank", "GammatoneFilterbank", False),
             ("compression", "Compression", True),
             ("hair cell", "HairCellEnvelope", False),
@@ -54,7 +54,7 @@ DIAGRAMS = {
     ],
     "biomimetic": [
         [
-            ("sound", "pascals", False),
+            ("sound", "X", False),
             ("cochlear\nfilterbank", "CochlearFilterbank", False),
             ("power law", "PowerLawCompression", True),
             ("lateral\ninhibition", "LateralInhibition", False),

@@ -64,7 +64,7 @@ KERNELS = {
     "King2019, backwards": (lambda: reverse(chain(King2019())), 255),
     "King2019, backwards by X": (lambda: reverse(chain(King2019()), by_all=False), 240),
 }
-SPILLED = {("King2019, backwards", "sm_80"): 8}  # bytes, that docs/gpu.md states
+SPILLED = {("King2019, backwards", "sm_80"): 8}  # bytes, that docs/development/gpu.md states
 SLOW = ("CARFAC two_cap, 2 ears", *(name for name in KERNELS if "backwards" in name))
 
 
