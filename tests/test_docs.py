@@ -9,7 +9,9 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpydoc.docscrape
 import pytest
+from arrays_table import MODELS
 
 import skaud
 
@@ -151,3 +153,27 @@ def test_the_gallery_begins_with_what_it_draws(builders):
     names = ["compare_features.py", "plot_b.py", "biomimetic_cnn.py", "plot_a.py"]
     ordered = sorted(names, key=gallery.PicturesFirst("examples"))
     assert ordered == ["plot_a.py", "plot_b.py", "biomimetic_cnn.py", "compare_features.py"]
+
+
+# What a fit keeps for its own machinery, of no use to who calls it.
+KEPT = {"at_fit_", "engine_", "found_", "n_samples_in_", "rates_told_", "takes_any_ears_"}
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in ("FeaturePipeline", "TemporalPooling")])
+def test_what_a_fit_leaves_stands_among_the_attributes(name):
+    make, X, _ = MODELS[name]
+    model = make().fit(X)
+    made = (own for kind in type(model).__mro__ for own, value in vars(kind).items() if isinstance(value, property))
+    found = {own for own in (*vars(model), *made) if own.endswith("_") and not own.startswith("_")}
+    rows = numpydoc.docscrape.ClassDoc(getattr(skaud, name))["Attributes"]
+    assert found - KEPT - {own.strip() for row in rows for own in row.name.split(",")} == set()
+
+
+@pytest.mark.parametrize("name", ["Osses2021", "Dau1997", "King2019", "AuditorySpectrogram", "BiomimeticFrontend"])
+def test_the_help_of_a_model_names_every_stage_that_has_its_equations(name):
+    model = getattr(skaud, name)
+    about = inspect.getdoc(model)[inspect.getdoc(model).index("Notes\n") :]
+    stages = {own.__name__ for own in model.stage_classes.values()}
+    if name == "Dau1997":
+        stages -= {"HeadphoneFilter", "MiddleEarFilter"}
+    assert {own for own in stages if f"`{own}`" not in about} == set()

@@ -80,6 +80,15 @@ class AuditorySpectrogram(StagedTransformer):
         Ears of the signals in `fit`; None where they had no axis for them.
     n_features_in_ : int
         Samples of a signal, where X was a 2-D array in `fit`.
+    stages_ : Bunch
+        The fitted stages by name, in order.
+    latency_s_ : float
+        Longest time that a stream waits for a frame: chunks go through in whole blocks.
+
+    Notes
+    -----
+    The equations stand in the help of the stages, in this order: `CochlearFilterbank`, `PowerLawCompression`,
+    `LateralInhibition`, `LeakyIntegrator`.
 
     References
     ----------

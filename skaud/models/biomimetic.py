@@ -94,9 +94,16 @@ class BiomimeticFrontend(AuditorySpectrogram):
         Ears of the signals in `fit`; None where they had no axis for them.
     n_features_in_ : int
         Samples of a signal, where X was a 2-D array in `fit`.
+    stages_ : Bunch
+        The fitted stages by name, in order.
+    latency_s_ : float
+        Longest time that a stream waits for a frame: chunks go through in whole blocks, and STRFs hear ahead.
 
     Notes
     -----
+    The equations stand in the help of the stages, in this order: `CochlearFilterbank`, `PowerLawCompression`,
+    `LateralInhibition`, `LeakyIntegrator`, `CorticalSTRF`.
+
     The spread over time of a real response is its strength, and its mean close to 0; the mean says more where
     ``response="magnitude"``. Either is 5120 features, of neighbours that say nearly the same: for a classifier,
     ``skaud.recipes.auditory_spectrogram_cepstra`` makes 1920 of the magnitudes.

@@ -18,8 +18,8 @@ class Dau1997(Osses2021):  # numpydoc ignore=PR02
     """Model of amplitude modulation of Dau et al. (1997): what ``Osses2021.preset("dau1997")`` is.
 
     Gammatone filterbank, inner hair cells, adaptation loops and modulation filterbank of `Osses2021`, without a
-    headphone, an outer and a middle ear, so that `headphone`, `middle_ear` and `phase` are no parameters. The others,
-    and all attributes, are those of `Osses2021`; these have other defaults.
+    headphone, an outer and a middle ear, so that `headphone`, `middle_ear` and `phase` are no parameters. The others
+    are those of `Osses2021`; these have other defaults.
 
     Parameters
     ----------
@@ -33,6 +33,38 @@ class Dau1997(Osses2021):  # numpydoc ignore=PR02
         Modulation filterbank on the whole envelope, with the magnitude as it is above 10 Hz.
     max_modulation_hz : float or None, default=None
         Highest modulation frequency; None is a quarter of the channel's centre frequency.
+
+    Attributes
+    ----------
+    stages_ : Bunch
+        The fitted stages by name, in order.
+    n_channels_ : int
+        Number of channels, low to high.
+    channel_frequencies_hz_ : ndarray of shape (n_channels_,)
+        Centre frequencies.
+    modulation_index_ : pandas.MultiIndex
+        Centre frequency and modulation frequency of every feature of "modulation", where the model has it.
+    coefficients_ : tuple of Part
+        What happens to a channel from the filterbank on, one after the other, and its coefficients in float64.
+    frame_rate_hz_ : float
+        Frames a second.
+    <parameter>_ : float or ndarray
+        Value of every parameter that `learn` names, such as ``adaptation_limit_``.
+    n_iter_ : int
+        Iterations of learning; 1 where nothing is learned.
+    loss_curve_ : list of float
+        Loss, where fit learned: at the start and after every iteration of L-BFGS, or in every iteration of Adam.
+    validation_scores_ : list of float
+        Accuracy on what was held out, after every iteration, with ``early_stopping=True``.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
+    n_features_in_ : int
+        Samples of a signal, where X was a 2-D array in `fit`.
+
+    Notes
+    -----
+    The equations stand in the help of the stages, in this order: `GammatoneFilterbank`, `HairCellEnvelope`,
+    `AdaptationLoops`, `ModulationFilterbank`. What `vjp` has derivatives by is told in `Osses2021`.
 
     References
     ----------

@@ -94,9 +94,14 @@ class King2019(StagedTransformer):
         Accuracy on what was held out, after every iteration, with ``early_stopping=True``.
     n_ears_in_ : int or None
         Ears of the signals in `fit`; None where they had no axis for them.
+    n_features_in_ : int
+        Samples of a signal, where X was a 2-D array in `fit`.
 
     Notes
     -----
+    The equations stand in the help of the stages, in this order: `GammatoneFilterbank`, `Compression`,
+    `HairCellEnvelope`, `AdaptationHighPass`, `ModulationBandpass`.
+
     With ``phase="signed"`` the responses are those of the Auditory Modeling Toolbox 1.4, its modulation filters as
     second-order sections. Where the toolbox takes a Hilbert envelope, which depends on what is to come, the envelope
     here is causal, see `ModulationBandpass`. `vjp` has derivatives with respect to X and to all

@@ -132,9 +132,14 @@ class Osses2021(StagedTransformer):
         Accuracy on what was held out, after every iteration, with ``early_stopping=True``.
     n_ears_in_ : int or None
         Ears of the signals in `fit`; None where they had no axis for them.
+    n_features_in_ : int
+        Samples of a signal, where X was a 2-D array in `fit`.
 
     Notes
     -----
+    The equations stand in the help of the stages, in this order: `HeadphoneFilter`, `MiddleEarFilter`,
+    `GammatoneFilterbank`, `HairCellEnvelope`, `AdaptationLoops`, `ModulationFilterbank`.
+
     `vjp` has derivatives with respect to X, the gains of the ears, `bandwidth_factor`, `hair_cell_corner_hz`, the
     parameters of the adaptation (`adaptation_limit` where there is a limit) and those of the modulation filters.
     Derivatives of the rectifier and of a magnitude at 0 are taken as 0, so that silence has finite ones. Below its

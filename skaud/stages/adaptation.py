@@ -52,6 +52,10 @@ class AdaptationLoops(ChannelStage, ChainStage):
         Channels of X in `fit`.
     coefficients_ : tuple of Part
         What happens to a channel, one after the other, and its coefficients in float64.
+    frame_rate_hz_ : float
+        Frames a second; the sample rate where every sample is kept.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
 
     Notes
     -----

@@ -89,6 +89,8 @@ class StabilizedAuditoryImage(NamedStage, ImageStage):
         Images a second.
     n_channels_in_ : int
         Channels of X in `fit`.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
 
     Notes
     -----
@@ -222,6 +224,8 @@ class Pitchogram(ImageStage):
         Frames a second.
     n_channels_in_ : int
         Channels of X in `fit`.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
 
     Notes
     -----

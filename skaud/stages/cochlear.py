@@ -101,10 +101,18 @@ class CochlearFilterbank(SpectrogramStage):
         The filters.
     latency_s_ : float
         Longest time that a stream waits for the response to a sample: chunks go through in whole blocks.
+    coefficients_ : Design
+        What the stage computes with: the filters.
+    frame_rate_hz_ : float
+        Frames a second; the sample rate where every sample is kept.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
+    n_features_in_ : int
+        Samples of a signal, where X was a 2-D array in `fit`.
 
     Notes
     -----
-    Filter k, of 129, has its centre at f_k, and the magnitude of eq. 1 of Famularo et al. (2024) over the distance x,
+    Filter k, of 129, has its centre at f_k, and the magnitude of eq. 1 of Famularo et al. [1]_ over the distance x,
     in units of 2.2 octaves, from its cutoff, with α = 0.3 and β = 8:
 
     .. math::
@@ -117,6 +125,13 @@ class CochlearFilterbank(SpectrogramStage):
     of the NSL toolbox within 10 dB of their peaks, together with the largest correlation of the auditory spectrograms,
     and rounded: a unit of x is 2.2 octaves, the cutoff lies 0.075 octave above the centre frequency, and the skirts end
     in a floor at -20 dB, added in power. A half-cosine-squared window of 128 ms ends the impulse responses.
+
+    References
+    ----------
+    .. [1] R. L. Famularo, D. N. Zotkin, S. A. Shamma, R. Duraiswami, "Biomimetic frontend for differentiable audio
+       processing", 2024.
+    .. [2] T. Chi, P. Ru, S. A. Shamma, "Multiresolution spectrotemporal analysis of complex sounds", J. Acoust.
+       Soc. Am. 118:887, 2005.
 
     Examples
     --------
@@ -210,16 +225,27 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
         Exponents.
     n_channels_in_ : int
         Channels of X in `fit`.
+    coefficients_ : Design
+        What the stage computes with: gain and exponents.
+    frame_rate_hz_ : float
+        Frames a second; the sample rate where every sample is kept.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
 
     Notes
     -----
-    With an exponent a for each channel (`compression`, 1):
+    With an exponent a for each channel (`compression`, 1; Famularo et al. [1]_):
 
     .. math::
 
         y = \mathrm{sign}(x)\, |x|^{a}
 
     Where a is below 1 the slope at 0 is infinite; `vjp` takes it as 0.
+
+    References
+    ----------
+    .. [1] R. L. Famularo, D. N. Zotkin, S. A. Shamma, R. Duraiswami, "Biomimetic frontend for differentiable audio
+       processing", 2024.
 
     Examples
     --------
@@ -296,14 +322,28 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
         Weights.
     n_channels_in_ : int
         Channels of X in `fit`.
+    coefficients_ : Design
+        What the stage computes with: the weights.
+    frame_rate_hz_ : float
+        Frames a second; the sample rate where every sample is kept.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
 
     Notes
     -----
-    With the weights w (`lateral_inhibition`, 1 and -1; Famularo et al. 2024), for channels k, low to high:
+    With the weights w (`lateral_inhibition`, 1 and -1; Famularo et al. [1]_, Chi et al. [2]_), for channels k, low to
+    high:
 
     .. math::
 
         y_k = \max(0,\, w_0 x_k + w_1 x_{k+1}), \qquad k = 0 \ldots n - 2
+
+    References
+    ----------
+    .. [1] R. L. Famularo, D. N. Zotkin, S. A. Shamma, R. Duraiswami, "Biomimetic frontend for differentiable audio
+       processing", 2024.
+    .. [2] T. Chi, P. Ru, S. A. Shamma, "Multiresolution spectrotemporal analysis of complex sounds", J. Acoust.
+       Soc. Am. 118:887, 2005.
 
     Examples
     --------
@@ -386,10 +426,15 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
         Frames a second, exactly.
     n_channels_in_ : int
         Channels of X in `fit`.
+    coefficients_ : Design
+        What the stage computes with: decay, and samples a frame.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
 
     Notes
     -----
-    With the time constant τ (`integration_s`, 8 ms; Famularo et al. 2024), of which a frame keeps its last sample:
+    With the time constant τ (`integration_s`, 8 ms; Famularo et al. [1]_, Chi et al. [2]_), of which a frame keeps its
+    last sample:
 
     .. math::
 
@@ -397,6 +442,13 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
 
     Gain at DC is 1 / (1 - λ), 128 at 16 kHz. Frames at 200 Hz hold modulations up to 100 Hz; faster ones alias, at -6
     dB an octave from 20 Hz on.
+
+    References
+    ----------
+    .. [1] R. L. Famularo, D. N. Zotkin, S. A. Shamma, R. Duraiswami, "Biomimetic frontend for differentiable audio
+       processing", 2024.
+    .. [2] T. Chi, P. Ru, S. A. Shamma, "Multiresolution spectrotemporal analysis of complex sounds", J. Acoust.
+       Soc. Am. 118:887, 2005.
 
     Examples
     --------

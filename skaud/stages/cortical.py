@@ -74,11 +74,13 @@ class CorticalSTRF(NamedStage):
         ahead, and chunks go through in blocks of 4096.
     n_channels_in_ : int
         Channels of X in `fit`.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
 
     Notes
     -----
-    With the rate ω (`rates_hz`) and the scale Ω (`scales_cycles_per_octave`), after Chi et al. (2005) and Famularo et
-    al. (2024): the spectrogram's two-dimensional spectrum is multiplied by the spectra of
+    With the rate ω (`rates_hz`) and the scale Ω (`scales_cycles_per_octave`), after Chi et al. [1]_ and Famularo et al.
+    [2]_: the spectrogram's two-dimensional spectrum is multiplied by the spectra of
 
     .. math::
 
@@ -93,6 +95,13 @@ class CorticalSTRF(NamedStage):
     10 s, its impulse response ends as many before and after, where what is left of it falls with the square of time;
     the frames then go through in overlapping blocks, with the result of the whole; so do those of a stream, which are
     the frames of a clip without end.
+
+    References
+    ----------
+    .. [1] T. Chi, P. Ru, S. A. Shamma, "Multiresolution spectrotemporal analysis of complex sounds", J. Acoust.
+       Soc. Am. 118:887, 2005.
+    .. [2] R. L. Famularo, D. N. Zotkin, S. A. Shamma, R. Duraiswami, "Biomimetic frontend for differentiable audio
+       processing", 2024.
 
     Examples
     --------

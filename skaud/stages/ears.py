@@ -215,6 +215,12 @@ class HeadphoneFilter(EarStage):
         Taps, and by how many samples the output comes forward.
     frequencies_hz_, gains_db_ : ndarray of shape (n_frequencies,)
         Gains that the filter was designed from.
+    frame_rate_hz_ : float
+        Frames a second; the sample rate where every sample is kept.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
+    n_features_in_ : int
+        Samples of a signal, where X was a 2-D array in `fit`.
 
     Notes
     -----
@@ -299,6 +305,12 @@ class MiddleEarFilter(EarStage):
         Taps, and by how many samples the output comes forward.
     frequencies_hz_, gains_db_ : ndarray of shape (n_frequencies,)
         Gains that the filter was designed from, the published ones re the largest.
+    frame_rate_hz_ : float
+        Frames a second; the sample rate where every sample is kept.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
+    n_features_in_ : int
+        Samples of a signal, where X was a 2-D array in `fit`.
 
     Notes
     -----

@@ -55,6 +55,12 @@ class GammatoneFilterbank(ChainStage):
         Centre frequencies; they name the channels.
     coefficients_ : tuple of Part
         What happens to a channel, and its coefficients in float64.
+    frame_rate_hz_ : float
+        Frames a second; the sample rate where every sample is kept.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
+    n_features_in_ : int
+        Samples of a signal, where X was a 2-D array in `fit`.
 
     Notes
     -----

@@ -51,11 +51,15 @@ class Compression(ChannelStage, ChainStage):
         Channels of X in `fit`.
     coefficients_ : tuple of Part
         What happens to a channel, one after the other, and its coefficients in float64.
+    frame_rate_hz_ : float
+        Frames a second; the sample rate where every sample is kept.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
 
     Notes
     -----
     With the exponent n (`compression_exponent`, 0.3) and the pressure k of the knee (`compression_knee_db`, 30 dB SPL;
-    King et al. 2019):
+    King et al. 2019 [1]_):
 
     .. math::
 
@@ -65,6 +69,11 @@ class Compression(ChannelStage, ChainStage):
     it makes harmonics, which alias above half the rate.
 
     `vjp` takes the slope at the knee as that below it, and that of a power law at 0, where it has none, as 0.
+
+    References
+    ----------
+    .. [1] A. King, L. Varnet, C. Lorenzi, "Accounting for masking of frequency modulation by amplitude modulation with
+       the modulation filter-bank concept", J. Acoust. Soc. Am. 145:2277, 2019.
 
     Examples
     --------
@@ -165,15 +174,24 @@ class AdaptationHighPass(ChannelStage, ChainStage):
         Channels of X in `fit`.
     coefficients_ : tuple of Part
         What happens to a channel, one after the other, and its coefficients in float64.
+    frame_rate_hz_ : float
+        Frames a second; the sample rate where every sample is kept.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
 
     Notes
     -----
-    A Butterworth high-pass of first order with the corner f (`adaptation_corner_hz`, 3 Hz; King et al. 2019), which
+    A Butterworth high-pass of first order with the corner f (`adaptation_corner_hz`, 3 Hz; King et al. [1]_), which
     takes away the steady part of a channel:
 
     .. math::
 
         y[t] = \frac{x[t] - x[t-1] + (1 - g)\, y[t-1]}{1 + g}, \qquad g = \tan(\pi f / f_s)
+
+    References
+    ----------
+    .. [1] A. King, L. Varnet, C. Lorenzi, "Accounting for masking of frequency modulation by amplitude modulation with
+       the modulation filter-bank concept", J. Acoust. Soc. Am. 145:2277, 2019.
 
     Examples
     --------
@@ -253,10 +271,14 @@ class ModulationBandpass(ChannelStage, ChainStage):
         Channels of X in `fit`.
     coefficients_ : tuple of Part
         What happens to a channel, one after the other, and its coefficients in float64.
+    frame_rate_hz_ : float
+        Frames a second; the sample rate where every sample is kept.
+    n_ears_in_ : int or None
+        Ears of the signals in `fit`; None where they had no axis for them.
 
     Notes
     -----
-    Butterworth band-passes of 4 poles (King et al. 2019) at m from `modulation_low_hz` (2 Hz) to `modulation_high_hz`
+    Butterworth band-passes of 4 poles (King et al. [1]_) at m from `modulation_low_hz` (2 Hz) to `modulation_high_hz`
     (150 Hz), with quality factor Q (`modulation_q`, 1):
 
     .. math::
@@ -269,6 +291,11 @@ class ModulationBandpass(ChannelStage, ChainStage):
     is the real part: it depends on the past alone, so that streams have it too. With Q = 1, that of a steady modulation
     ripples by a tenth around its mean. `vjp` takes the derivative of a
     magnitude of 0, which has none, as 0; by the number of filters there is none.
+
+    References
+    ----------
+    .. [1] A. King, L. Varnet, C. Lorenzi, "Accounting for masking of frequency modulation by amplitude modulation with
+       the modulation filter-bank concept", J. Acoust. Soc. Am. 145:2277, 2019.
 
     Examples
     --------
