@@ -61,7 +61,13 @@ for ax, (name, model) in zip(axes.flat, ears.items()):
 print(
     "reach of outer hair cells, dB HL: " + ", ".join(f"{db:.0f} at {hz} Hz" for hz, db in zip(frequencies_hz, reach_db))
 )
-print("largest error where the loss is at least 3 dB within it:")
+print("thresholds in dB HL, published and found, at " + ", ".join(f"{hz:g}" for hz in given.frequencies_hz) + " Hz")
+for name, audiogram in standard.items():
+    found = fitted[name].predicted_audiogram_
+    np.testing.assert_array_equal(found.frequencies_hz, audiogram.frequencies_hz)
+    print(f"  {name}   published " + " ".join(f"{db:6.1f}" for db in audiogram.thresholds_db_hl))
+    print("       found     " + " ".join(f"{db:6.1f}" for db in found.thresholds_db_hl))
+print("largest error where the loss is at least 3 dB within the reach:")
 for name, error in worst_db.items():
     print(f"  {name}   {'all is beyond' if np.isnan(error) else f'{error:.2f} dB'}")
 plt.show()

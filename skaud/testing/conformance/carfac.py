@@ -113,10 +113,13 @@ def tuning(linear: CARFAC, channel: int) -> tuple[float, float, float, float]:
 
     The model's `bandwidths_hz_` lie at half the power, 3.01 dB below, and are 0.2 % wider.
     """
-    near_hz = linear.channel_frequencies_hz_[channel] * np.linspace(0.5, 1.5, 50001)
+    near_hz = linear.channel_frequencies_hz_[channel] * np.linspace(0.5, 1.5, 10001)
     gains_db = 20 * np.log10(np.abs(linear.transfer_function(near_hz)[channel]))
-    peak_hz, peak_db = float(near_hz[gains_db.argmax()]), float(gains_db.max())
-    width_hz = float(np.ptp(near_hz[gains_db > peak_db - 3]))
+    top = int(gains_db.argmax())
+    peak_hz, peak_db = float(near_hz[top]), float(gains_db[top])
+    low_hz = np.interp(peak_db - 3, gains_db[: top + 1], near_hz[: top + 1])
+    high_hz = np.interp(peak_db - 3, gains_db[top:][::-1], near_hz[top:][::-1])
+    width_hz = float(high_hz - low_hz)
     return peak_hz, peak_db, width_hz, peak_hz / width_hz
 
 
