@@ -75,6 +75,8 @@ class Engine(ABC):
         # What was made for a device stays there: a model opens where there is none.
         return {name: value for name, value in vars(self).items() if name != "on_devices"}
 
+    # --- the four methods ---
+
     @abstractmethod
     def start(self, n_signals: int, n_ears: int) -> AnyState:
         """State before the first sample."""
@@ -88,6 +90,45 @@ class Engine(ABC):
         Frames are of one output. They come with the samples that complete them.
         """
 
+    @abstractmethod
+    def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, Tape]:
+        """Response to whole clips, of at least a frame, and a tape of how it came about, which `pull_back` leaves."""
+
+    @abstractmethod
+    def pull_back(
+        self, tape: Tape, bar: np.ndarray, wanted: Sequence[str]
+    ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Bars of x and of the coefficients, from the bar of the response; of parts that are not wanted, 0 will do.
+
+        The bars of coefficients are summed over signals and ears, in double precision, and shaped as `coefficients`.
+        """
+
+    # --- what responses depend on ---
+
+    @abstractmethod
+    def coefficients(self) -> tuple[np.ndarray, ...]:
+        """All numbers that responses depend on; parameters act through them alone."""
+
+    def switches(self) -> tuple[Any, ...]:
+        """What tells designs of equal coefficients apart."""
+        return ()
+
+    def arrays_of(self, part: str) -> slice | None:
+        """Those of the coefficients that belong to a part alone; None where parts share arrays."""
+        return slice(None) if self.outputs == (part,) else None
+
+    def derivative(self, response: np.ndarray, output: str) -> np.ndarray:
+        """Derivative in the direction of the complex step that x and the coefficients had, of one signal's response."""
+        return response.imag / STEP
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Text that tells one design from another."""
+        numbers = repr(self.switches()).encode() + b"".join(array.tobytes() for array in self.coefficients())
+        return sha1(numbers, usedforsecurity=False).hexdigest()[:10]
+
+    # --- what an engine may do otherwise ---
+
     def finish(self, state: AnyState, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """What is still to come where a clip ends: the end of a response that comes before its sound."""
         return {}
@@ -97,10 +138,6 @@ class Engine(ABC):
         responses, state = self.run(x, self.start(*x.shape[:2]), outputs, frame_samples)
         rest = self.finish(state, outputs, frame_samples)
         return {name: join([own, rest[name]]) if name in rest else own for name, own in responses.items()}
-
-    @abstractmethod
-    def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, Tape]:
-        """Response to whole clips, of at least a frame, and a tape of how it came about, which `pull_back` leaves."""
 
     def record_in_groups(
         self, x: np.ndarray, output: str, frame_samples: int | None
@@ -112,36 +149,26 @@ class Engine(ABC):
         response, tape = self.record(x, output, frame_samples)
         return response, [(slice(None), tape)]
 
-    @abstractmethod
-    def pull_back(
-        self, tape: Tape, bar: np.ndarray, wanted: Sequence[str]
-    ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """Bars of x and of the coefficients, from the bar of the response; of parts that are not wanted, 0 will do.
-
-        The bars of coefficients are summed over signals and ears, in double precision, and shaped as `coefficients`.
-        """
-
-    @abstractmethod
-    def coefficients(self) -> tuple[np.ndarray, ...]:
-        """All numbers that responses depend on; parameters act through them alone."""
-
-    def switches(self) -> tuple[Any, ...]:
-        """What tells designs of equal coefficients apart."""
-        return ()
-
-    def taken_by(self, i: int, x: np.ndarray) -> np.ndarray:
-        """What engine i of several takes of whole clips."""
-        return x
-
-    def arrays_of(self, part: str) -> slice | None:
-        """Those of the coefficients that belong to a part alone; None where parts share arrays."""
-        return slice(None) if self.outputs == (part,) else None
-
     def with_threads(self, n_threads: int) -> Self:
         """The engine, with so many threads for a signal."""
         engine = copy(self)
         engine.n_threads = n_threads
         return engine
+
+    # --- engines that are made of several ---
+
+    @property
+    def engines(self) -> "tuple[Engine, ...]":
+        """Those that it is made of, each of which takes the last response of the one before it."""
+        return (self,)
+
+    def taken_by(self, i: int, x: np.ndarray) -> np.ndarray:
+        """What engine i of several takes of whole clips."""
+        return x
+
+    def apart(self) -> "list[Engine]":
+        """Engines whose responses, along the channels, are this one's; one where that holds no less."""
+        return [self]
 
     # --- clips of several lengths, and a device's memory ---
 
@@ -166,25 +193,6 @@ class Engine(ABC):
     def bytes_of_signal(self, n_ears: int, n_samples: int, output: str) -> int:
         """Memory that a signal takes at least, forwards and backwards; 0 where a kernel's launch takes all signals."""
         return 0
-
-    @property
-    def engines(self) -> "tuple[Engine, ...]":
-        """Those that it is made of, each of which takes the last response of the one before it."""
-        return (self,)
-
-    def apart(self) -> "list[Engine]":
-        """Engines whose responses, along the channels, are this one's; one where that holds no less."""
-        return [self]
-
-    def derivative(self, response: np.ndarray, output: str) -> np.ndarray:
-        """Derivative in the direction of the complex step that x and the coefficients had, of one signal's response."""
-        return response.imag / STEP
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Text that tells one design from another."""
-        numbers = repr(self.switches()).encode() + b"".join(array.tobytes() for array in self.coefficients())
-        return sha1(numbers, usedforsecurity=False).hexdigest()[:10]
 
 
 # --- forwards ---
