@@ -5,10 +5,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from skaud import CARFAC, HairCellEnvelope, King2019
+from skaud import CARFAC, HairCellEnvelope, King2019, LogCompression, recipes
 from skaud.testing import __main__ as command
 from skaud.testing import conformance as folder
-from skaud.testing.conformance import KINDS, Row, carfac, conformance, king2019, osses2021
+from skaud.testing.conformance import KINDS, Row, carfac, conformance, king2019, osses2021, promises
 from skaud.testing.conformance.report import HEADS, as_page, as_text
 from skaud.testing.conformance.row import error
 
@@ -106,6 +106,17 @@ def test_the_corner_of_the_hair_cell_is_measured_on_the_stage(monkeypatch):
     monkeypatch.setattr(osses2021, "HairCellEnvelope", partial(HairCellEnvelope, hair_cell_corner_hz=1000))
     corner = next(row for row in osses2021.published() if row.model == "HairCellEnvelope")
     assert corner.verdict == "fails"
+
+
+def test_steps_and_recipes_that_keep_their_promises_hold_and_others_fail(monkeypatch):
+    def unchanged(step, X, state):
+        return X, state
+
+    monkeypatch.setattr(LogCompression, "transform_chunk", unchanged)
+    rows = list(promises.of_steps())
+    assert {row.model for row in rows} == {*promises.public("frames"), *recipes.__all__}
+    failed = [(row.model, row.what) for row in rows if row.verdict == "fails"]
+    assert failed == [("LogCompression", "chunks equal the whole")]
 
 
 def test_the_tuning_is_measured_on_the_model():

@@ -13,7 +13,7 @@ KINDS: dict[str, tuple[Callable[[Path | None], Iterator[Row]], ...]] = {
     "golden": (carfac.golden, osses2021.golden, king2019.golden, biomimetic.golden),
     "published": (carfac.published, osses2021.published, king2019.published, biomimetic.published),
     "adjoint": (promises.adjoints,),
-    "invariance": (promises.invariances,),
+    "invariance": (promises.invariances, promises.of_steps),
 }
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 import skaud
+from skaud import recipes
 from skaud.testing.checks import CHECKS, NotApplicable
-from skaud.testing.conformance.row import Row
+from skaud.testing.conformance.row import Row, error
 from skaud.testing.dot import dot_test
 
 # Models, small enough for a table of them all.
@@ -86,3 +87,30 @@ def invariances(references: Path | None = None) -> Iterator[Row]:
                 yield Row(name, "invariance", what, failed=True, reason=f"{type(reason).__name__}: {reason}")
             else:
                 yield Row(name, "invariance", what)
+
+
+def of_steps(references: Path | None = None) -> Iterator[Row]:
+    """What chunks and other signals must not change of the steps on frames, and other signals of the recipes."""
+    frames = 0.3 + np.abs(np.random.default_rng(0).standard_normal((2, 20, 40)))
+    for name in public("frames"):
+        step = getattr(skaud, name)().fit(frames)
+        whole, state, chunks = step.transform(frames), step.initial_state(2), []
+        for chunk in np.split(frames, [1, 2, 3, 20], axis=-1):
+            chunk, state = step.transform_chunk(chunk, state)
+            chunks.append(chunk)
+        streamed = np.concatenate(chunks, axis=-1)
+        yield _same(name, "chunks equal the whole", streamed, whole[..., : 40 - step.latency_frames_])
+        yield _same(name, "a signal is the same alone and among others", step.transform(frames[1:])[0], whole[1])
+    sounds = 0.02 * np.random.default_rng(0).standard_normal((3, 1600))
+    for name in recipes.__all__:
+        recipe = getattr(recipes, name)(16000).fit(sounds)
+        whole = np.asarray(recipe.transform(sounds))
+        yield _same(name, "a signal is the same alone and among others", recipe.transform(sounds[1:2])[0], whole[1])
+        yield _same(name, "order changes nothing", recipe.transform(sounds[::-1]), whole[::-1])
+
+
+def _same(name: str, what: str, found: Any, wanted: Any) -> Row:
+    if np.array_equal(found, wanted):
+        return Row(name, "invariance", what)
+    reason = f"shapes {np.shape(found)} and {np.shape(wanted)}, or an error of {error(found, wanted):.1e}"
+    return Row(name, "invariance", what, failed=True, reason=reason)
