@@ -98,6 +98,8 @@ def test_every_model_has_golden_numbers_and_invariances_to_hold():
 def test_a_table_has_the_difference_from_what_was_published():
     row = Row("M", "published", "n", 5.25, 0.07, 5.2, "paper")
     assert dict(zip(HEADS, row.cells, strict=True))["difference"] == "+0.05"
+    skipped = Row("M", "golden", "o", reason="no file", skipped=True)
+    assert skipped.cells == ("M", "o", "", "", "", "skipped", "no file")
     bound = Row("M", "published", "n", 0.003, 0.01, source="a bound")
     assert dict(zip(HEADS, bound.cells, strict=True))["difference"] == ""
 

@@ -64,6 +64,8 @@ class Row:
         if self.published is not None:
             difference = "" if self.found is None else f"{self.found - self.published:+.2g}"
             bound, found = f"{self.published:.6g} ± {self.limit:.2g}", "" if self.found is None else f"{self.found:.6g}"
+        elif self.skipped:
+            bound = found = ""
         else:
             bound = f"{self.limit:.0e}" if self.found is not None or self.limit else "to the bit"
             found = "" if self.found is None else f"{self.found:.1e}"
