@@ -126,6 +126,19 @@ def test_a_page_shows_what_was_measured_or_a_part_of_it(builders, monkeypatch):
     assert "by X" in part[0]
 
 
+def test_golden_numbers_of_the_site_lie_where_the_environment_says_and_nowhere_else(builders, monkeypatch, tmp_path):
+    import conformance_page
+
+    asked = []
+    monkeypatch.setattr(conformance_page, "conformance", lambda folder: asked.append(folder) or ())
+    monkeypatch.delenv("SKAUD_SKIP_CONFORMANCE", raising=False)
+    monkeypatch.delenv("SKAUD_REFERENCES", raising=False)
+    conformance_page.measured.__wrapped__()
+    monkeypatch.setenv("SKAUD_REFERENCES", str(tmp_path))
+    conformance_page.measured.__wrapped__()
+    assert asked == [None, tmp_path]
+
+
 def test_the_equations_of_every_stage_stand_on_a_page_and_in_help(builders):
     import equations
 
