@@ -77,7 +77,7 @@ for name, clip in {"noise, modulated at 8 Hz": noise, "a note of 220 Hz": note}.
     display.figure_.suptitle(f"Osses2021: {name}")
 
 # %%
-# The two numbers of the burst are those of the AMT as reported to this project; the modulation filters of Osses2021
+# The two numbers of the burst are those of the AMT for the same burst; the modulation filters of Osses2021
 # follow from 5 and 10 Hz and a Q of 2, those of King2019 stand in their paper.
 print("                                        published       found")
 print(f"onset at 60 dB, limit 5                 613.6           {onset[5]:.1f} model units")

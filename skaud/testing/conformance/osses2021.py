@@ -17,7 +17,7 @@ LIMITS = {"float64": 1e-6, "float32": 1e-4}
 N_CHANNELS = 31
 PAPER = "Osses & Kohlrausch 2021"
 NOWHERE = "no numbers of its program are in the folder; dot tests and invariances hold it"
-REPORTED = "AMT, as reported to this project"
+REPORTED = "AMT, a tone burst at 60 dB SPL"
 
 
 def golden(references: Path | None) -> Iterator[Row]:
