@@ -33,6 +33,8 @@ ALL = (*MODELS, *SOUND_STAGES, *CHANNEL_STAGES, *RESPONSE_STAGES, *FRAME_STEPS)
 NUMBERS = (0, -1, 1, 1e-300, 1e-30, 1e-12, 1e-6, 1e-3, 0.5, 2, 10, 1e3, 1e6, 1e9, 1e12, 1e30, 1e300, 10**40)
 NUMBERS += (np.inf, -np.inf, np.nan, -1e-300, 5e-324, 1.7e308, -1e30)
 SETTINGS = ("Learn",)  # of an estimator, and no estimator of sound
+OBSERVERS = ("TemplateObserver",)  # of trials
+TRIED = (*ALL, *SETTINGS, *OBSERVERS)
 METHODS = ("fit_transform", "transform", "simulate", "vjp")
 # These change nothing that is computed here, or only for how long.
 LEFT_OUT = {"n_jobs", "random_state", "learn", "audiogram", "explain_residual", "names", "max_iter", "verbose"}
@@ -54,6 +56,7 @@ NONE_STANDS_FOR: dict[str, Any] = {
     "middle_ear_gains_db": [0.0] * len(skaud.MiddleEarFilter().fit().frequencies_hz_),
     "scales_cycles_per_octave": [0.5] * 40,
     "rates_hz": [4.0] * 40,
+    "internal_noise_variance": 1.0,
     "channel_frequencies_hz": [50.0 * 1.2**k for k in range(20)],
 }
 PAIRS = ({"frequencies_hz", "gains_db"}, {"scales_cycles_per_octave", "rates_hz"})
@@ -113,7 +116,7 @@ def finite(result: Any) -> bool:
 def parameter_sets(n: int, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Estimators by name with one or two parameters at their limits, or beyond."""
     rng = np.random.default_rng(seed)
-    names = (*ALL, *SETTINGS)
+    names = TRIED
     every = {name: getattr(skaud, name)().get_params(deep=False) for name in names}
     numeric = {name: list(_numeric(every[name])) for name in names}
     for i in range(n):
@@ -171,13 +174,21 @@ def run_parameters(name: str, changed: dict[str, Any]) -> Any:
         x, learn = sound_for("AuditorySpectrogram", 6 * 2000).reshape(6, -1), skaud.Learn("compression", max_iter=2)
         model = skaud.AuditorySpectrogram(learn=learn.set_params(**changed))
         return model.fit(x, [0, 1] * 3).transform(x)
+    if name in OBSERVERS:
+        trials = sound_for(name, 3 * 2 * 2000).reshape(3, 2, -1)
+        trials[:, 0] *= 2
+        return (
+            getattr(skaud, name)(**{"model": skaud.Dau1997(8000, pooling=None)} | changed)
+            .fit(trials, [0] * 3)
+            .decision_function(trials)
+        )
     x = sound_for(name)
     return getattr(skaud, name)(**changed).fit(x).transform(x)
 
 
 def no_number_sets() -> Iterator[tuple[str, dict[str, Any]]]:
     """Estimators by name, and every parameter in turn as something that is no number."""
-    for name in (*ALL, *SETTINGS):
+    for name in TRIED:
         every = getattr(skaud, name)().get_params(deep=False)
         for parameter in every:
             for value in NO_NUMBERS:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fuzz import ALL, SETTINGS
+from fuzz import TRIED
 from sklearn.base import BaseEstimator
 
 import skaud
@@ -18,7 +18,7 @@ FUZZ = Path(__file__).with_name("fuzz.py")
 def test_every_public_estimator_is_fuzzed():
     beside = ("FeaturePipeline", "ToNumpy")  # which is of others, which has no parameters
     public = {name: getattr(skaud, name) for name in skaud._HOME if name not in beside}
-    assert sorted((*ALL, *SETTINGS)) == sorted(
+    assert sorted(TRIED) == sorted(
         name for name, found in public.items() if isinstance(found, type) and issubclass(found, BaseEstimator)
     )
 
