@@ -9,7 +9,7 @@ import numpy as np
 from skaud._fitted import fitted_copy
 from skaud.engines.engine import Engine, join, respond_in_blocks
 from skaud.engines.series import Series
-from skaud.estimator.computing import POOLED_AT_ONCE, TAKEN_AT_ONCE, parts_of, pool_part
+from skaud.estimator.computing import TAKEN_AT_ONCE, add_frames, parts_of, pool_part
 from skaud.estimator.listening import to_level
 from skaud.estimator.protocol import Model
 from skaud.estimator.results import check_responses, check_rows
@@ -129,17 +129,11 @@ def _pool_in_parts(model: Model, parts: list[Engine], frames_of: _Frames) -> np.
         for x in _rechunked(taken, TAKEN_AT_ONCE):
             for k, part in enumerate(parts):
                 found, states[k] = part.run(x[np.newaxis], states[k], (model.output,), None)
-                _add(pools[k], found[model.output][0], frames_of.check)
+                add_frames(pools[k], found[model.output][0], frames_of.check)
         for part, state, own in zip(parts, states, pools):
-            _add(own, part.finish(state, (model.output,), None)[model.output][0], frames_of.check)
+            add_frames(own, part.finish(state, (model.output,), None)[model.output][0], frames_of.check)
         rows = [own.result() for own in pools]
     return np.concatenate([row.reshape(n_columns, n_ears, -1) for row in rows], axis=-1).ravel()
-
-
-def _add(running: RunningPool, frames: np.ndarray, check: Callable[[np.ndarray], None]) -> None:
-    check(frames)
-    for begin in range(0, frames.shape[-1], POOLED_AT_ONCE):
-        running.add(frames[..., begin : begin + POOLED_AT_ONCE])
 
 
 def _rechunked(pieces: Iterator[np.ndarray], n: int) -> Iterator[np.ndarray]:

@@ -112,10 +112,15 @@ def pool_part(model: Model, part: Engine, x: np.ndarray, check: Callable[[np.nda
         running.add(whole)
         return running.result()
     for _, frames in respond_in_blocks(part, [x], model.output, None, TAKEN_AT_ONCE):
-        check(frames)
-        for begin in range(0, frames.shape[-1], POOLED_AT_ONCE):
-            running.add(frames[..., begin : begin + POOLED_AT_ONCE])
+        add_frames(running, frames, check)
     return running.result()
+
+
+def add_frames(running: RunningPool, frames: np.ndarray, check: Callable[[np.ndarray], None]) -> None:
+    """Pool frames that are checked, few at a time."""
+    check(frames)
+    for begin in range(0, frames.shape[-1], POOLED_AT_ONCE):
+        running.add(frames[..., begin : begin + POOLED_AT_ONCE])
 
 
 # --- batches and threads ---

@@ -143,16 +143,8 @@ def step(function: Callable) -> Any:
 
 def loop(function: Callable) -> Any:
     """Compile a loop over steps; LLVM copies it into the kernels that call it, and Python cannot. No arrays overlap."""
-    return _for_any_integer(loop_of_known_stride(function))
-
-
-def loop_of_known_stride(function: Callable) -> Any:
-    """As loop, compiled anew for each value of the integers that its caller knows.
-
-    LLVM vectorises some loops only where the stride between their groups is a number to it, not a variable.
-    """
     options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **ARITHMETIC}
-    return numba.njit(forceinline=True, pipeline_class=_Linked, **options)(function)
+    return _for_any_integer(numba.njit(forceinline=True, pipeline_class=_Linked, **options)(function))
 
 
 def kernel(function: Callable) -> Any:

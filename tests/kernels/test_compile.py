@@ -14,7 +14,7 @@ from numba.core.errors import TypingError
 from numba.core.event import Listener, install_listener
 
 import skaud
-from skaud.kernels._compile import kernel, loop, loop_of_known_stride
+from skaud.kernels._compile import kernel, loop
 
 PACKAGE = Path(skaud.__file__).parent
 RUN = """
@@ -98,24 +98,6 @@ def test_loop_is_compiled_once_for_all_integers():
     fill_twice(out, 2)
     assert out.tolist() == [1, 1, 2, 2]
     assert len(fill.signatures) == 1
-
-
-def test_a_loop_of_known_stride_is_compiled_for_each_value():
-    @loop_of_known_stride
-    def fill(out, stride):
-        for i in range(len(out) // stride):
-            out[i * stride] = stride
-
-    @kernel
-    def fill_twice(out):
-        fill(out, 2)
-        fill(out, 3)
-
-    fill_twice._cache.disable()
-    out = np.zeros(6)
-    fill_twice(out)
-    assert out.tolist() == [3, 0, 2, 3, 2, 0]
-    assert len(fill.signatures) == 2
 
 
 def test_what_a_known_switch_turns_off_is_not_compiled():
