@@ -8,26 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud.design.carfac import IHC_STYLES, CARFACCoefficients
+from skaud.engines.carfac_outputs import LACKING, ROWS, Outputs
 from skaud.engines.engine import STEP, Engine, Responses
 from skaud.kernels.carfac import adjoint, checkpoints, layout, taping
 from skaud.kernels.carfac.run import run_for
 from skaud.kernels.carfac.steps import Constants
 
-# Row of the kernel's lines that holds an output, or what `_finish` makes it from; the NAP needs none.
-ROWS = {
-    "nap": (),
-    "bm": (layout.BM,),
-    "receptor_potential": (layout.CAP1,),
-    "agc": (layout.ZB,),
-    "ohc": (layout.ZA,),
-    "spikes_per_s": tuple(layout.RELEASE + layout.LANES * row for row in range(layout.N_CLASSES)),
-}
-LACKING = {
-    "just_hwr": ("receptor_potential", "spikes_per_s"),
-    "one_cap": ("receptor_potential", "spikes_per_s"),
-    "two_cap": ("spikes_per_s",),
-    "two_cap_with_syn": (),
-}
 SIGNALS_REVERSED_AT_ONCE = 2  # few enough for their tape to stay in the second-level cache
 
 
@@ -75,11 +61,7 @@ class Cascade(Engine):
         n_outputs = max(1, *(len(ROWS[name]) for name in self.outputs))
         own = [layout.initial_state(ear, dtype, 1, n_outputs=n_outputs, open_loop=not closed) for ear in ears]
         self.rest = layout.join_rows(own)  # of one signal
-        number = np.dtype(dtype).type
-        self.cap1_rest = number(getattr(ears[0].hair_cell, "cap1_rest", 0.0))
-        # Spikes a second at a release of 1 a sample, (n_ears, n_channels, n_classes).
-        releases = [ear.synapse.n_fibers * sample_rate for ear in ears if ear.synapse is not None]
-        self.spikes_per_release = np.array(releases, dtype)
+        self.made_of_taps = Outputs.of(self.ears, sample_rate, dtype)
 
     def start(self, n_signals: int, n_ears: int) -> layout.State:
         """State at rest; one an ear, where each has a design."""
@@ -169,7 +151,7 @@ class Cascade(Engine):
         """Bars of x and of the coefficients: segment by segment, the last one first."""
         (n_rows, n_samples), n_ears = tape.x.shape, tape.n_ears
         plan, asked = self._plan(n_ears), asked_for((tape.output,), tape.frame_samples or 1)
-        value_bar = self._finish_adjoint(tape.output, np.asarray(bar, self.dtype))
+        value_bar = self.made_of_taps.finish_adjoint(tape.output, np.asarray(bar, self.dtype))
         if tape.frame_samples is not None:
             value_bar = value_bar / np.dtype(self.dtype).type(tape.frame_samples)
         value_bar = np.require(value_bar, self.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
@@ -191,7 +173,12 @@ class Cascade(Engine):
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """Scalars, the AGC's table, rows of every ear's channels, and its spikes a second at a release of 1."""
         channels = layout.rows_of_channels(self.rest.lines, layout.GROUP, self.n_channels)
-        return self.plan.constants[: layout.N_CONSTANTS], self.plan.table, channels, self.spikes_per_release
+        return (
+            self.plan.constants[: layout.N_CONSTANTS],
+            self.plan.table,
+            channels,
+            self.made_of_taps.spikes_per_release,
+        )
 
     def switches(self) -> tuple[Any, ...]:
         """Hair cell, delay buffer, and whether the AGC's loop is closed."""
@@ -203,13 +190,8 @@ class Cascade(Engine):
         lines = bars.lines.reshape(-1, n_ears, bars.lines.shape[1]).sum(axis=0, dtype=float) + bars.summed
         channels = layout.rows_of_channels(lines, layout.BARS_GROUP, self.n_channels)
         constants = channels[..., layout.N_ROWS :].sum(axis=(0, 1))
-        spikes = np.zeros(self.spikes_per_release.shape)
-        if tape.output == "receptor_potential":
-            constants[Constants._fields.index("cap1_rest")] += bar.sum(dtype=float)
-        if tape.output == "spikes_per_s":
-            released = np.moveaxis(tape.response, 1, 2).reshape(bar.shape)
-            of_ears = (bar * released).sum(axis=-1, dtype=float)
-            spikes = of_ears.reshape(-1, *spikes.shape).sum(axis=0)
+        cap1_rest_bar, spikes = self.made_of_taps.own_bars(tape.output, bar, tape.response)
+        constants[Constants._fields.index("cap1_rest")] += cap1_rest_bar
         return constants, bars.table, channels[..., : layout.N_ROWS], spikes
 
     def _plan(self, n_ears: int) -> layout.Plan:
@@ -223,21 +205,7 @@ class Cascade(Engine):
     def _finish(self, name: str, response: np.ndarray, n_signals: int) -> np.ndarray:
         """Output (n_signals, n_ears, n_channels, ..., n) of tapped rows (n_rows, n_taps, n_channels, n)."""
         own = response.reshape(n_signals, len(response) // n_signals, *response.shape[1:])
-        if name == "spikes_per_s":
-            return np.moveaxis(own, 2, 3) * self.spikes_per_release[..., np.newaxis]
-        if name == "receptor_potential":
-            return self.cap1_rest - own[:, :, 0]
-        return own[:, :, 0]
-
-    def _finish_adjoint(self, name: str, bar: np.ndarray) -> np.ndarray:
-        """Bar of the tapped rows."""
-        if name == "spikes_per_s":
-            # np.moveaxis(own, 2, 3) * spikes_per_release
-            own = np.moveaxis(bar * self.spikes_per_release[..., np.newaxis], 3, 2)
-            return own.reshape(-1, *own.shape[2:])
-        # cap1_rest - own
-        own = -bar if name == "receptor_potential" else bar
-        return own.reshape(-1, 1, *own.shape[2:])
+        return self.made_of_taps.finish(name, own)
 
 
 @cache

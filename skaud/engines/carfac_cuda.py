@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.engines.carfac import ROWS, Cascade
+from skaud.engines.carfac import Cascade
+from skaud.engines.carfac_outputs import ROWS
 from skaud.engines.device import segment_of
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
@@ -123,9 +124,10 @@ class CascadeOnDevice(Engine):
         """Bars of x, where it lies, and of the coefficients, as NumPy's: segment by segment, the last one first."""
         x, (n_signals, n_ears, n_samples), constants = tape.x, tape.x.shape, "coefficients" in wanted
         n_rows, n_stages, n_channels, segment = n_signals * n_ears, self.n_stages, self.n_channels, tape.segment
-        switches, value_bar = self._switches(n_ears), self._finish_adjoint(tape.output, as_dtype(bar, self.dtype))
+        value_bar = self.host.made_of_taps.finish_adjoint(tape.output, as_dtype(bar, self.dtype))
         if tape.frame_samples is not None:
             value_bar = value_bar / tape.frame_samples
+        switches = self._switches(n_ears)
         n_updates = segment // int(self.host.plan.table[0, layout.DECIMATION]) + 1
         rows, n_own = on.rows_of(self.style, self.delay), reverse.n_own(constants)
         bars = self._zeros((n_rows, rows.n_states + n_own, n_channels), x)
@@ -238,26 +240,8 @@ class CascadeOnDevice(Engine):
             n_taps = len(self.taps[name])
             own = xp.reshape(out[:, at : at + n_taps, ...], (*shape[:2], n_taps, *out.shape[2:]))
             at += n_taps
-            if name == "spikes_per_s":
-                responses[name] = xp.moveaxis(own, 2, 3) * self._per_release(own)
-            else:
-                only = own[:, :, 0, ...]
-                responses[name] = float(self.host.cap1_rest) - only if name == "receptor_potential" else only
+            responses[name] = self.host.made_of_taps.finish(name, own)
         return responses
-
-    def _finish_adjoint(self, name: str, bar: Array) -> Array:
-        """Bar of what was tapped, (n_rows, n_taps, n_channels, n)."""
-        xp = array_namespace(bar)
-        if name == "spikes_per_s":
-            # moveaxis(own, 2, 3) * spikes_per_release
-            own = xp.moveaxis(bar * self._per_release(bar), 3, 2)
-            return xp.reshape(own, (-1, *own.shape[2:]))
-        # cap1_rest - own
-        own = -bar if name == "receptor_potential" else bar
-        return xp.reshape(own, (-1, 1, *own.shape[2:]))
-
-    def _per_release(self, like: Array) -> Array:
-        return beside(self.host.spikes_per_release[..., np.newaxis], like)
 
     def _coefficient_bars(
         self, tape: DeviceTape, bar: Array, bars: np.ndarray, scalar_bars: np.ndarray, table_bars: np.ndarray
@@ -267,14 +251,9 @@ class CascadeOnDevice(Engine):
         rows = (*on.cpu_rows(self.style, self.delay), *OWN)[: bars.shape[1]]
         channels = np.zeros((self.n_designs, self.n_channels, layout.N_ROWS))
         channels[..., [row // layout.LANES for row in rows]] = of_designs.swapaxes(1, 2)
-        scalars, spikes = scalar_bars.sum(axis=(0, 1)), np.zeros(self.host.spikes_per_release.shape)
-        if tape.output == "receptor_potential":
-            scalars[Constants._fields.index("cap1_rest")] += to_numpy(bar).sum(dtype=float)
-        if tape.output == "spikes_per_s":
-            response = to_numpy(tape.response)
-            released = np.moveaxis(response, 1, 2).reshape(bar.shape)
-            of_ears = (to_numpy(bar) * released).sum(axis=-1, dtype=float)
-            spikes = of_ears.reshape(-1, *spikes.shape).sum(axis=0)
+        scalars = scalar_bars.sum(axis=(0, 1))
+        cap1_rest_bar, spikes = self.host.made_of_taps.own_bars(tape.output, bar, tape.response)
+        scalars[Constants._fields.index("cap1_rest")] += cap1_rest_bar
         return scalars, table_bars.sum(axis=(0, 1)), channels, spikes
 
 

@@ -16,7 +16,8 @@ from skaud._types import Signals
 from skaud.design.carfac import FULL_SCALE_DB_SPL, IHC_STYLES, design_carfac, of_ears
 from skaud.design.carfac_cascade import pole_frequencies
 from skaud.design.carfac_limits import check_coefficients, check_ranges, resolve_n_fibers, resolve_ohc_health
-from skaud.engines.carfac import LACKING, Cascade, channels_bar, health_bar
+from skaud.engines.carfac import Cascade, channels_bar, health_bar
+from skaud.engines.carfac_outputs import LACKING
 from skaud.estimator.callbacks import FitProgress
 from skaud.fitting.audiograms import (
     audiograms_of,
