@@ -80,6 +80,6 @@ def as_designed(method: Method) -> Method:
         if is_fitted(self):
             return method(fitted_copy(self), *arguments, **options)
         X = (arguments[0] if arguments else options.get("X")) if takes_X else None
-        return method(self._designed_for(X), *arguments, **options)
+        return method(self.designed_for(X), *arguments, **options)
 
     return cast(Method, run)

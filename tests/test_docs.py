@@ -169,7 +169,7 @@ def test_the_gallery_begins_with_what_it_draws(builders):
 
 
 # What a fit keeps for its own machinery, of no use to who calls it.
-KEPT = {"at_fit_", "engine_", "found_", "n_samples_in_", "rates_told_", "takes_any_ears_"}
+KEPT = {"at_fit_", "ears_", "engine_", "found_", "n_samples_in_", "peaks_", "rates_told_", "takes_any_ears_"}
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in ("FeaturePipeline", "TemporalPooling")])

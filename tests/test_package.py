@@ -172,6 +172,41 @@ def test_a_file_holds_one_thought(file):
 # Public names
 
 
+SKLEARNS = {"_parameter_constraints", "_validate_params", "_sklearn_auto_wrap_output_keys", "_abc_impl"}
+
+
+def underscored(names):
+    return {name for name in names if name.startswith("_") and not name.endswith("__")} - SKLEARNS
+
+
+def members(tree):
+    """Underscored names of what classes in a file have: methods, attributes of classes and of instances."""
+    bodies = [node for kind in ast.walk(tree) if isinstance(kind, ast.ClassDef) for node in kind.body]
+    names = {node.name for node in bodies if isinstance(node, ast.FunctionDef)}
+    targets = [own for node in bodies for own in getattr(node, "targets", [getattr(node, "target", None)])]
+    names |= {own.id for own in targets if isinstance(own, ast.Name)}
+    attributes = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    attributes = [node for node in attributes if not getattr(node.value, "id", "").startswith("_")]  # of modules
+    names |= {node.attr for node in attributes if isinstance(node.ctx, ast.Store)}
+    return underscored(names), underscored(node.attr for node in attributes)
+
+
+def test_an_underscored_member_is_named_in_its_own_file_alone():
+    """What other files call or override has a public name."""
+    found = {file: members(ast.parse((ROOT / file).read_text())) for file in FILES}
+    owned = set().union(*(own for own, _ in found.values()))
+    strayed = {file: (used - own) & owned for file, (own, used) in found.items()}
+    assert {file: names for file, names in strayed.items() if names} == {}
+
+
+@pytest.mark.parametrize("name", skaud.__all__)
+def test_no_class_overrides_an_underscored_member_of_another_file(name):
+    kinds = [kind for kind in getattr(getattr(skaud, name), "__mro__", ()) if kind.__module__.startswith("skaud.")]
+    pairs = [(kind, base) for k, kind in enumerate(kinds) for base in kinds[k + 1 :]]
+    others = [(kind, base) for kind, base in pairs if kind.__module__ != base.__module__]
+    assert {own for kind, base in others for own in underscored(vars(kind)) & set(vars(base))} == set()
+
+
 @pytest.mark.parametrize("name", skaud.__all__)
 def test_every_public_name_is_there(name):
     assert getattr(skaud, name) is not None

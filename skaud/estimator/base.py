@@ -60,14 +60,14 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
         # scikit-learn would wrap whatever transform returns; frames and lists of them must stay what they are.
         super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
         # A class says what its own parameters may be; what it inherits, of those that it has, is added.
-        declared = cls._constraints_of_stages()
+        declared = cls.constraints_of_stages()
         for base in reversed(cls.__mro__):
             declared |= vars(base).get("_parameter_constraints", {})
         if names := parameter_names(cls):
             cls._parameter_constraints = {name: declared[name] for name in names if name in declared}
 
     @classmethod
-    def _constraints_of_stages(cls) -> dict[str, list]:
+    def constraints_of_stages(cls) -> dict[str, list]:
         """What the stages that it is made of let their parameters be."""
         return {}
 
@@ -103,8 +103,8 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
             self.found_: dict[str, Value] = {}
             self.check_parameters()
             refuse_unmeant(self, y)
-            self.n_ears_in_: int | None = self._n_ears_without_sound() if X is None else None
-            self.takes_any_ears_ = X is None and self._suits_any_ears()
+            self.n_ears_in_: int | None = self.n_ears_without_sound() if X is None else None
+            self.takes_any_ears_ = X is None and self.suits_any_ears()
             self.rates_told_ = False
             if X is None:
                 if sample_rate is not None:
@@ -191,7 +191,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
             Such as ``nap_1055hz_mean``; the channels' names, ``nap_1055hz``, with ``pooling=None``. Where X had ears
             in fit, ``ear0_`` and so on stand in front.
         """
-        if input_features is None or len(input_features) != self._n_rows_in():
+        if input_features is None or len(input_features) != self.n_rows_in():
             _check_feature_names_in(self, input_features, generate_names=False)
         ears = [""] if self.n_ears_in_ is None else [f"ear{e}_" for e in range(self.n_ears_in_)]
         channels = [f"{ear}{self.output}_{name}" for ear in ears for name in self.channel_names()]
@@ -199,7 +199,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
             return np.asarray(channels, dtype=object)
         return pooled_names(channels, *self.how_pooled())
 
-    def _n_rows_in(self) -> int:
+    def n_rows_in(self) -> int:
         """Rows of samples in a clip, which a step before may have named."""
         return self.n_ears_in_ or 1
 
@@ -396,16 +396,16 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
             raise ValueError(
                 f"output={self.output!r} is not an output of this model; it must be one of {self.check_outputs(None)}."
             )
-        self._check_rate()
+        self.check_rate()
         if self.rms_one_db_spl is not None:
             check_scale("rms_one_db_spl", self.rms_one_db_spl)
         check_pooling(self.pooling)
 
-    def _check_rate(self) -> None:
+    def check_rate(self) -> None:
         """Refuse a sample rate that is none, or that the design was not made for."""
         check_rate("sample_rate", self.sample_rate)
 
-    def _designed_for(self, X: Signals) -> Self:
+    def designed_for(self, X: Signals) -> Self:
         """A copy that is designed, for a call that takes X or, with None, nothing."""
         return clone(self).fit()
 

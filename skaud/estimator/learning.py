@@ -32,7 +32,7 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
     learn: str | Sequence[str] | Learn | None
     loss_curve_: Any
 
-    _solver = "lbfgs"  # where `learn` names none
+    default_solver = "lbfgs"  # where `learn` names none
 
     _parameter_constraints: dict = {"learn": [str, "array-like", Learn, None]}
 
@@ -73,8 +73,8 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
         with unfitted_on_failure(self), each_once():
             X, y = take(X)[0], of_host(y, "y")
             sample_weight = of_host(sample_weight, "sample_weight")
-            verbose = self._how_to_learn().verbose
-            progress = FitProgress(self, X, y, verbose=verbose, max_iter=self._most_iterations())
+            verbose = self.how_to_learn().verbose
+            progress = FitProgress(self, X, y, verbose=verbose, max_iter=self.most_iterations())
             super().fit(X, y, sample_rate)
             self.n_iter_ = 1  # a model that learns nothing is designed once
             learns = len(self.learned_names()) > 0
@@ -88,7 +88,7 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
                 labels = Labels(y, len(sounds.rates), a_frame=self.pooling is None, weights=weights)
             self.find(progress)
             if learns:
-                self._learn(sounds, labels, progress)
+                self.learn_from(sounds, labels, progress)
                 self.measure()
         progress.close()
         return self
@@ -118,51 +118,51 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
             fitted = self.fit(X, y, sample_rate=sample_rate, sample_weight=sample_weight)
             return fitted.transform(X, sample_rate=sample_rate)
 
-    def _how_to_learn(self) -> Learn:
+    def how_to_learn(self) -> Learn:
         """What `learn` asks for, with the defaults where it names parameters alone."""
         return self.learn if isinstance(self.learn, Learn) else Learn(self.learn)
 
     def check_parameters(self) -> None:
         super().check_parameters()
-        self._how_to_learn()._validate_params()
+        self.how_to_learn()._validate_params()
 
-    def _most_iterations(self) -> int | None:
+    def most_iterations(self) -> int | None:
         """Iterations that fit may take, 0 if it only designs; None where their number is not known."""
-        how = self._how_to_learn()
+        how = self.how_to_learn()
         return 0 if how.names is None else how.max_iter
 
-    def _learn(self, sounds: Sounds, labels: Labels, progress: FitProgress) -> None:
+    def learn_from(self, sounds: Sounds, labels: Labels, progress: FitProgress) -> None:
         """Train the parameters that `learn` names through a softmax head."""
-        model, how = MovableModel(self, sounds), self._how_to_learn()
+        model, how = MovableModel(self, sounds), self.how_to_learn()
 
         def tell(loss: float, found: Callable[[], dict[str, Value]], more: str) -> bool:
             return progress.iteration(loss, lambda: model.settle(found()), more)
 
-        trained = train(model, self.learned_names(), how, how.solver or self._solver, labels, tell)
+        trained = train(model, self.learned_names(), how, how.solver or self.default_solver, labels, tell)
         model.settle(trained.found)
         self.n_iter_, self.loss_curve_ = max(trained.solution.n_iter, 1), trained.solution.loss_curve
         if trained.scores is not None:
             self.validation_scores_ = trained.scores
         warn_unless_converged(model.name, trained.solution)
 
-    def _designed_for(self, X: Signals) -> Self:
-        if self._how_to_learn().names is not None:
+    def designed_for(self, X: Signals) -> Self:
+        if self.how_to_learn().names is not None:
             raise NotFittedError(
                 f"{type(self).__name__} has learn={self.learn!r} and is not fitted: what it learns is not known yet. "
                 "Call fit(X, y) first, or set learn=None for the parameters as they are given."
             )
-        return super()._designed_for(X)
+        return super().designed_for(X)
 
-    def _learnable_names(self) -> tuple[str, ...]:
+    def learnable_names(self) -> tuple[str, ...]:
         """Parameters that fit may learn: those that the output depends on."""
         return MovableModel(self).known()
 
     def learned_names(self) -> tuple[str, ...]:
         """Parameters that `learn` names; an error if the output does not depend on one of them."""
-        names = self._how_to_learn().names
-        return () if names is None else names_to_learn(MovableModel(self), names, self._learnable_names())
+        names = self.how_to_learn().names
+        return () if names is None else names_to_learn(MovableModel(self), names, self.learnable_names())
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
-        tags.target_tags.required = self._how_to_learn().names is not None
+        tags.target_tags.required = self.how_to_learn().names is not None
         return tags

@@ -30,11 +30,14 @@ class Source(NamedTuple):
 class Model(ABC):
     """What others may ask of a model or a stage, besides what users do (`skaud.estimator.base`).
 
-    What a new one says of itself stands first, then what it may say otherwise than most, then what derives. Methods go
-    by the attributes as they stand; `skaud._fitted.fitted_copy` has those of the last fit.
+    What a new one says of itself stands first, then what it may say otherwise than most, then what derives. What
+    another file calls or overrides has a public name; an underscore is for the file that it stands in. Methods go by
+    the attributes as they stand; `skaud._fitted.fitted_copy` has those of the last fit.
 
     Attributes
     ----------
+    all_outputs : tuple of str
+        Names of the responses that there are with some parameters.
     full_scale_db_spl : float
         Level in dB SPL that the published program takes an RMS of 1.0 for.
     takes_channels : bool
@@ -57,7 +60,7 @@ class Model(ABC):
         Parameters as they were at the last fit, by which `skaud._fitted.fitted_copy` goes.
     """
 
-    _outputs: tuple[str, ...] = ()
+    all_outputs: tuple[str, ...] = ()
 
     sample_rate: float
     output: str
@@ -98,13 +101,17 @@ class Model(ABC):
 
     # --- what it may say otherwise ---
 
+    def make_design(self) -> None:
+        """Set the fitted attributes from `parameters_in_use`, and make the engine."""
+        self.engine_ = self.make_engine({}, self.dtype)
+
     def check_parameters(self) -> None:
         """Refuse parameters that `_parameter_constraints` cannot judge."""
         return
 
     def available_outputs(self) -> tuple[str, ...]:
         """Names of the responses that it has with these parameters."""
-        return self._outputs
+        return self.all_outputs
 
     def frame_samples(self) -> int | None:
         """Samples of a frame, or None for every sample."""
@@ -124,7 +131,7 @@ class Model(ABC):
 
     def value_of(self, name: str) -> np.ndarray:
         """Value of a parameter, shaped as its bar."""
-        return np.asarray(self._parameters()[name], dtype=float)
+        return np.asarray(self.parameters_in_use()[name], dtype=float)
 
     def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
         """Bar of a parameter, from those of the coefficients: a complex step through the design."""
@@ -171,11 +178,31 @@ class Model(ABC):
         """Shape that a clip (n_ears, ..., n_samples) has in X, with an axis of ears or without."""
         return shape if has_ears else shape[1:]
 
+    def level_in_kernel(self) -> float:
+        """Level in dB SPL of an RMS of 1.0 in what the kernel takes."""
+        return self.full_scale_db_spl
+
+    def parts_moved_by(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Parts of the engine whose coefficients depend on these parameters."""
+        return self.engine_.parts if names else ()
+
+    def n_ears_without_sound(self) -> int | None:
+        """Ears that the parameters ask for; None for sound without an axis of ears."""
+        return None
+
+    def suits_any_ears(self) -> bool:
+        """Whether the parameters leave open how many ears there are."""
+        return self.n_ears_without_sound() is None
+
     def why_no_chunks(self) -> str | None:
         """Why the parameters do not allow it to go on with a sound chunk by chunk, and what does; None if they do."""
         return None
 
     # --- what derives ---
+
+    def parameters_in_use(self) -> Parameters:
+        """Parameters, with what fit has found in place of what was given."""
+        return {name: getattr(self, name) for name in parameter_names(type(self))} | self.found_
 
     def check_outputs(self, outputs: str | Sequence[str] | None) -> tuple[str, ...]:
         """Names of the responses that are asked for, None for all; an error where it has not one of them."""
@@ -199,7 +226,7 @@ class Model(ABC):
     def redesign(self, found: Mapping[str, Value]) -> None:
         """Design again, with values that fit has found in place of the parameters that were given."""
         self.found_ = dict(found)
-        self._design()
+        self.make_design()
 
     def level_of_one(self, scale: float | None = None) -> float:
         """Level in dB SPL of an RMS of 1.0 in clips, of which some know their own scale."""
@@ -209,7 +236,7 @@ class Model(ABC):
 
     def gain(self, scale: float | None = None) -> float:
         """Factor from the samples of a clip to those that the kernel takes."""
-        return 10 ** ((self.level_of_one(scale) - self._level_in_kernel()) / 20)
+        return 10 ** ((self.level_of_one(scale) - self.level_in_kernel()) / 20)
 
     def how_pooled(self) -> tuple[Any, int]:
         """Statistics, and how many parts of a signal each is computed in."""
@@ -219,35 +246,5 @@ class Model(ABC):
 
     def wanted_parts(self, names: Sequence[str]) -> tuple[str, ...]:
         """What the engine is asked the bars of, for those of X and of parameters."""
-        parts = self._parts_of([name for name in names if name != "X"])
+        parts = self.parts_moved_by([name for name in names if name != "X"])
         return (*parts, "X") if "X" in names and "X" in self.engine_.parts else parts
-
-    # --- what it is made of ---
-
-    def _parameters(self) -> Parameters:
-        """Parameters, with what fit has found in place of what was given."""
-        return {name: getattr(self, name) for name in parameter_names(type(self))} | self.found_
-
-    def _design(self) -> None:
-        """Set the fitted attributes from `_parameters`, and make the engine."""
-        self._start_engine()
-
-    def _start_engine(self) -> None:
-        """Make the engine, once all that it depends on is designed."""
-        self.engine_ = self.make_engine({}, self.dtype)
-
-    def _level_in_kernel(self) -> float:
-        """Level in dB SPL of an RMS of 1.0 in what the kernel takes."""
-        return self.full_scale_db_spl
-
-    def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Parts of the engine whose coefficients depend on these parameters."""
-        return self.engine_.parts if names else ()
-
-    def _n_ears_without_sound(self) -> int | None:
-        """Ears that the parameters ask for; None for sound without an axis of ears."""
-        return None
-
-    def _suits_any_ears(self) -> bool:
-        """Whether the parameters leave open how many ears there are."""
-        return self._n_ears_without_sound() is None

@@ -64,7 +64,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             remember_parameters(self)
             signals, _ = self._signals(take(X)[0])
             self.frame_shape_in_ = tuple(signals[0].shape[:-1])
-            self._check_parameters(self.frame_shape_in_[-1])
+            self.check_parameters(self.frame_shape_in_[-1])
         return self
 
     @as_fitted
@@ -130,7 +130,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
                 bar = clip_of(value_bar, i)
                 bar = bar if is_foreign(bar) else np.asarray(bar)
                 with np.errstate(over="ignore", invalid="ignore"):  # named below
-                    bars.append(self._pull_back(xp.reshape(xp.astype(bar, y.dtype), tuple(y.shape)), x))
+                    bars.append(self.pull_back(xp.reshape(xp.astype(bar, y.dtype), tuple(y.shape)), x))
             x_bars = [
                 array_namespace(own[0]).reshape(own[0], tuple(frames.shape)) for own, frames in zip(bars, signals)
             ]
@@ -222,7 +222,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
                 "step before returns."
             )
         own = [list(names[i : i + n_channels]) for i in range(0, prod(outer) * n_channels, n_channels)]
-        return np.asarray([name for channels in own for name in self._names_after(channels)], dtype=object)
+        return np.asarray([name for channels in own for name in self.names_after(channels)], dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> Self:
         """Leave frames what they are; features behind a pooling step come in the container asked for.
@@ -282,9 +282,9 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         return self._shaped(y), after
 
     def _compute(self, x: Array, state: Any, is_last: bool, i: int | None = None) -> tuple[Array, Array]:
-        """As _run, of signal i; refused where the output is not finite."""
+        """As run, of signal i; refused where the output is not finite."""
         with np.errstate(over="ignore", invalid="ignore"):
-            y, after = self._run(x, state, is_last)
+            y, after = self.run(x, state, is_last)
         if not all_finite(y):
             xp = array_namespace(x)
             raise ValueError(
@@ -309,7 +309,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     def _no_frames(self, frames: Any) -> Any:
         silence = zeros((*frames.shape[:-1], 1), frames)
         rows = self._rows(array_namespace(frames).concat([frames, silence], axis=-1))
-        return self._run(rows, None, True)[0][..., :0]
+        return self.run(rows, None, True)[0][..., :0]
 
     def _stream_key(self) -> str:
         given = ", ".join(f"{name}={value!r}" for name, value in sorted(self.get_params(deep=False).items()))
@@ -317,7 +317,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
 
     # --- what a step implements ---
 
-    def _check_parameters(self, n_channels: int) -> None:
+    def check_parameters(self, n_channels: int) -> None:
         """Refuse parameters that `_parameter_constraints` cannot judge, and set what else is fitted."""
 
     def bounds(self) -> Mapping[str, Bounds]:
@@ -329,15 +329,15 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         return tuple(self.bounds())
 
     @abstractmethod
-    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         """Output for frames x, the first of a signal where state is None; and the state after them."""
 
     @abstractmethod
-    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
+    def pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         """Derivatives with respect to the frames x of a whole signal, and to the parameters by name."""
 
     @abstractmethod
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         """Names of the output, from those of the channels of one row."""
 
 

@@ -59,7 +59,7 @@ class CepstralCoefficients(FrameTransformer):
     def __init__(self, n_coefficients: int = 16) -> None:
         self.n_coefficients = n_coefficients
 
-    def _check_parameters(self, n_channels: int) -> None:
+    def check_parameters(self, n_channels: int) -> None:
         if self.n_coefficients > n_channels:
             raise ValueError(
                 f"n_coefficients={self.n_coefficients} is more than X has channels, {n_channels}; lower it."
@@ -71,13 +71,13 @@ class CepstralCoefficients(FrameTransformer):
         waves = np.cos(np.pi * order * (np.arange(n_channels) + 0.5) / n_channels)
         return np.sqrt(np.where(order == 0, 1, 2) / n_channels) * waves
 
-    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         return project(x, self._basis()), None
 
-    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
+    def pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         return project_adjoint(y_bar, self._basis()), {}
 
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         return [f"{joint_name(names)}_cepstrum{k}" for k in range(self.n_coefficients)]
 
 

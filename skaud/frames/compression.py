@@ -57,14 +57,14 @@ class LogCompression(FrameTransformer):
     def bounds(self) -> dict[str, Bounds]:
         return {"floor": (self.floor / FLOOR_RANGE, self.floor * FLOOR_RANGE)}
 
-    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         return log_compress(x, float(self.floor)), None
 
-    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
+    def pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         x_bar, floor_bar = log_compress_adjoint(y_bar, x, float(self.floor))
         return x_bar, {"floor": floor_bar}
 
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         return [f"log_{name}" for name in names]
 
 
@@ -110,13 +110,13 @@ class PowerCompression(FrameTransformer):
     def _exponents(self, x: Array) -> np.ndarray:
         return np.full(x.shape[1], float(self.exponent))
 
-    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         return compress(x, self._exponents(x)), None
 
-    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
+    def pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         exponents = self._exponents(x)
         x_bar, of_rows = compress_adjoint(y_bar, x, log_magnitude(x), compress(x, exponents), exponents)
         return x_bar, {"exponent": array_namespace(x).sum(of_rows)}
 
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         return [f"power_{name}" for name in names]

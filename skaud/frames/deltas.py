@@ -61,10 +61,10 @@ class Deltas(FrameTransformer):
         self.order = order
         self.include_input = include_input
 
-    def _check_parameters(self, n_channels: int) -> None:
+    def check_parameters(self, n_channels: int) -> None:
         self.latency_frames_ = self.width * self.order
 
-    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         xp = array_namespace(x)
         held, n_done = (x[..., :0], 0) if state is None else state  # frames still heard, of which n_done are answered
         heard = xp.concat([held, x], axis=-1)
@@ -77,7 +77,7 @@ class Deltas(FrameTransformer):
         begin = max(0, n_ready - self.latency_frames_)
         return y, (heard[..., begin:], n_ready - begin)
 
-    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
+    def pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         n = x.shape[1]
         bars = [y_bar[:, i : i + n, :] for i in range(0, y_bar.shape[1], n)]
         bars = bars if self.include_input else [0 * bars[0], *bars]
@@ -87,6 +87,6 @@ class Deltas(FrameTransformer):
             x_bar = bars.pop() + differentiate_adjoint(x_bar, self.width)
         return x_bar, {}
 
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         prefixes = ["" if self.include_input else None, "delta_", *(f"delta{k}_" for k in range(2, self.order + 1))]
         return [f"{prefix}{name}" for prefix in prefixes if prefix is not None for name in names]

@@ -71,7 +71,7 @@ class ModulationSpectrum(FrameTransformer):
         self.frame_rate_hz = frame_rate_hz
         self.quality = quality
 
-    def _check_parameters(self, n_channels: int) -> None:
+    def check_parameters(self, n_channels: int) -> None:
         if len(self.frame_shape_in_) > 2:
             raise ValueError(
                 f"X has frames of {self.frame_shape_in_}, with filters already; pass ([n_ears,] n_channels, n_frames)."
@@ -90,14 +90,14 @@ class ModulationSpectrum(FrameTransformer):
         turn = 2 * np.pi * self.modulation_hz_ / self.frame_rate_hz
         return np.exp((1j - 1 / (2 * self.quality)) * turn)
 
-    def _run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
         y = resonate(x, self._poles(), state)
         return array_namespace(x).abs(y), y[..., -1]
 
-    def _pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
+    def pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         poles = self._poles()
         # abs(resonate(x, poles))
         return resonate_adjoint(magnitude_adjoint(y_bar, resonate(x, poles)), poles, x), {}
 
-    def _names_after(self, names: list[str]) -> list[str]:
+    def names_after(self, names: list[str]) -> list[str]:
         return [f"modulation{hz:g}hz_{name}" for hz in self.modulation_hz_ for name in names]

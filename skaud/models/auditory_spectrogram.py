@@ -117,9 +117,9 @@ class AuditorySpectrogram(StagedTransformer):
     }
     output: str = "spectrogram"
     frame_length = None
-    _solver = "adam"
+    default_solver = "adam"
     learn_sets = {"full": ("compression", "lateral_inhibition", "integration_s")}
-    _not_theirs = ("pooling", "frame_length", "n_jobs")
+    not_theirs = ("pooling", "frame_length", "n_jobs")
 
     def __init__(
         self,
@@ -148,8 +148,8 @@ class AuditorySpectrogram(StagedTransformer):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _design(self) -> None:
-        super()._design()
+    def make_design(self) -> None:
+        super().make_design()
         self.channel_frequencies_hz_ = self.stages_.cochlea.channel_frequencies_hz_[:-1]
         self.n_channels_ = len(self.channel_frequencies_hz_)
         self.latency_s_ = self.stages_.cochlea.latency_s_
@@ -163,7 +163,7 @@ class AuditorySpectrogram(StagedTransformer):
         responses: np.ndarray = self.stages_.cochlea.impulse_responses_
         return responses
 
-    def _level_in_kernel(self) -> float:
+    def level_in_kernel(self) -> float:
         return self.level_of_one()  # the compression knows the level; the rest is linear
 
     def frame_samples(self) -> int:

@@ -186,19 +186,19 @@ class BiomimeticFrontend(AuditorySpectrogram):
         super().check_parameters()
         refuse_pooling_of_complex(self)
 
-    def _make_stages(self) -> Bunch:
-        stages = super()._make_stages()
+    def make_stages(self) -> Bunch:
+        stages = super().make_stages()
         stages.cortical.frame_rate_hz = self.sample_rate / self.frame_samples()  # the exact one
         return stages
 
-    def _design(self) -> None:
+    def make_design(self) -> None:
         is_first = not self.found_
-        super()._design()
+        super().make_design()
         if is_first:
             self.initial_scales_cycles_per_octave_ = self.scales_cycles_per_octave_
             self.initial_rates_hz_ = self.rates_hz_
         # Drawn once a fit, however often it designs.
-        given = self._parameters()
+        given = self.parameters_in_use()
         drawn = {name: getattr(self, f"{name}_") for name in self.learn_sets["cortical"] if given[name] is None}
         self.found_ |= drawn
         self.stages_.cortical.found_ |= drawn

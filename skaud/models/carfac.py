@@ -437,7 +437,7 @@ class CARFAC(CascadeResponse):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    _outputs = ("nap", "bm", "receptor_potential", "agc", "ohc", "spikes_per_s")
+    all_outputs = ("nap", "bm", "receptor_potential", "agc", "ohc", "spikes_per_s")
     full_scale_db_spl = FULL_SCALE_DB_SPL
     overflow_lasts = True
 
@@ -449,29 +449,29 @@ class CARFAC(CascadeResponse):
         check_audiograms(self.audiogram)
 
     def available_outputs(self) -> tuple[str, ...]:
-        return tuple(name for name in self._outputs if name not in LACKING[self.ihc_style])
+        return tuple(name for name in self.all_outputs if name not in LACKING[self.ihc_style])
 
-    def _design(self) -> None:
+    def make_design(self) -> None:
         steps = {name: getattr(self, name) for name in ("erb_per_step", "erb_break_hz", "erb_q")}
         pole_hz = pole_frequencies(
             self.sample_rate, first_pole_theta=self.first_pole_theta, min_pole_hz=self.min_pole_hz, **steps
         )
-        resolved = self._resolve(self._parameters(), pole_hz)
-        self._ears_ = tuple(design_carfac(self.sample_rate, self.ihc_style, ear) for ear in resolved)
-        for coefficients in self._ears_:
+        resolved = self._resolve(self.parameters_in_use(), pole_hz)
+        self.ears_ = tuple(design_carfac(self.sample_rate, self.ihc_style, ear) for ear in resolved)
+        for coefficients in self.ears_:
             check_coefficients(self, coefficients)
-        self._peaks_ = None  # found when somebody asks
-        self.coefficients_ = of_ears(self._ears_)
+        self.peaks_ = None  # found when somebody asks
+        self.coefficients_ = of_ears(self.ears_)
         self.n_channels_, self.pole_frequencies_hz_ = len(pole_hz), pole_hz
         self.ohc_health_ = of_ears([ear["ohc_health"].copy() for ear in resolved])
         has_synapse = self.ihc_style == "two_cap_with_syn"
         self.n_fibers_ = of_ears([ear["n_fibers"].copy() for ear in resolved]) if has_synapse else None
-        self._start_engine()
+        super().make_design()
 
     def make_engine(self, parameters: Parameters, dtype: str) -> Cascade:
-        ears = self._ears_
+        ears = self.ears_
         if parameters:
-            resolved = self._resolve(self._parameters(), self.pole_frequencies_hz_)
+            resolved = self._resolve(self.parameters_in_use(), self.pole_frequencies_hz_)
             ears = tuple(design_carfac(self.sample_rate, self.ihc_style, ear | parameters) for ear in resolved)
         delay, closed = bool(self.use_delay_buffer), not self.open_loop
         return Cascade(ears, self.ihc_style, self.sample_rate, dtype, delay=delay, closed=closed)
@@ -497,12 +497,12 @@ class CARFAC(CascadeResponse):
 
     def check_ears(self, n_ears: int) -> None:
         label = getattr(getattr(self, "predicted_audiogram_", None), "ear", None)
-        check_ears_heard(n_ears, len(self._ears_), label)
+        check_ears_heard(n_ears, len(self.ears_), label)
 
     # --- parameters that have a derivative ---
 
     def differentiable(self) -> tuple[str, ...]:
-        each = () if len(self._ears_) == 1 else names_of_each_ear(self)
+        each = () if len(self.ears_) == 1 else names_of_each_ear(self)
         return tuple(name for name in names_of_one_ear(self) if name not in each)
 
     def unlearnable(self) -> dict[str, str]:
@@ -515,15 +515,15 @@ class CARFAC(CascadeResponse):
         return reasons | dict.fromkeys(taken, "the fit to the audiogram finds it")
 
     def bounds(self) -> dict[str, Bounds]:
-        return learning_bounds(self, self._parameters())
+        return learning_bounds(self, self.parameters_in_use())
 
     def value_of(self, name: str) -> np.ndarray:
-        given = self._parameters()[name]
+        given = self.parameters_in_use()[name]
         if given is None or callable(given):
-            given = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0][name]
+            given = self._resolve(self.parameters_in_use(), self.pole_frequencies_hz_)[0][name]
         return np.asarray(given, dtype=float)
 
-    def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
+    def parts_moved_by(self, names: Sequence[str]) -> tuple[str, ...]:
         return self.engine_.parts if any(name != "ohc_health" for name in names) else ()
 
     def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -533,7 +533,7 @@ class CARFAC(CascadeResponse):
         if name == "ohc_health" and not self.open_loop:
             bar = health_bar(bars)
         else:
-            value = self._resolve(self._parameters(), self.pole_frequencies_hz_)[0][name]
+            value = self._resolve(self.parameters_in_use(), self.pole_frequencies_hz_)[0][name]
             bar = channels_bar(bars, value, lambda moved: self.make_engine({name: moved}, "complex128"))
         given = self.found_.get(name, getattr(self, name))
         one_for_all = given is not None and not callable(given) and np.ndim(given) < bar.ndim
@@ -541,23 +541,23 @@ class CARFAC(CascadeResponse):
 
     # --- audiograms ---
 
-    def _n_ears_without_sound(self) -> int | None:
+    def n_ears_without_sound(self) -> int | None:
         return n_ears_of(self.audiogram)
 
-    def _suits_any_ears(self) -> bool:
+    def suits_any_ears(self) -> bool:
         labelled = isinstance(self.audiogram, Audiogram) and self.audiogram.ear is not None
-        return super()._suits_any_ears() and not labelled
+        return super().suits_any_ears() and not labelled
 
-    def _designed_for(self, X: Signals) -> Self:
+    def designed_for(self, X: Signals) -> Self:
         if self.audiogram is not None:
             raise NotFittedError(
                 f"{type(self).__name__} has an audiogram and is not fitted: what explains it is not known yet. Call "
                 "fit first, which needs no sound for it, or set audiogram=None."
             )
-        return super()._designed_for(X)
+        return super().designed_for(X)
 
-    def _most_iterations(self) -> int | None:
-        return super()._most_iterations() if self.audiogram is None else None
+    def most_iterations(self) -> int | None:
+        return super().most_iterations() if self.audiogram is None else None
 
     def find(self, progress: FitProgress | None = None) -> None:
         if self.audiogram is None:
@@ -567,7 +567,7 @@ class CARFAC(CascadeResponse):
             # Until the fit ends, the model is the healthy ear.
             return progress is not None and progress.iteration(loss, dict)
 
-        how = self._how_to_learn()
+        how = self.how_to_learn()
         fit = fit_audiograms(self, max_iter=how.max_iter, tol=how.tol, watch=watch)
         self.redesign(self.found_ | fit.found)
         self.__dict__.update(fit.attributes())
@@ -583,6 +583,6 @@ class CARFAC(CascadeResponse):
     @as_fitted
     def nap_rest_(self) -> np.ndarray:
         """Output of a healthy hair cell in silence, subtracted to give the NAP; (n_channels_,)."""
-        hair_cell, synapse = self._ears_[0].hair_cell, self._ears_[0].synapse
+        hair_cell, synapse = self.ears_[0].hair_cell, self.ears_[0].synapse
         rest = getattr(hair_cell, "rest", 0.0) if synapse is None else synapse.spont_sub
         return np.full(self.n_channels_, rest)

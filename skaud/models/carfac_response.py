@@ -15,8 +15,8 @@ from skaud.stages.stage import check_frequencies
 class CascadeResponse(LearningTransformer):
     """A model whose channels are CARFAC's cascade."""
 
-    _ears_: tuple[CARFACCoefficients, ...]  # of all ears, or one an ear
-    _peaks_: list[response.Characteristics] | None  # found when somebody asks: takes 14 ms
+    ears_: tuple[CARFACCoefficients, ...]  # of all ears, or one an ear
+    peaks_: list[response.Characteristics] | None  # found when somebody asks: takes 14 ms
 
     @property
     def channel_frequencies_hz_(self) -> np.ndarray:
@@ -40,9 +40,9 @@ class CascadeResponse(LearningTransformer):
 
     def _find_peaks(self) -> list[response.Characteristics]:
         sample_rate = fitted_copy(self).sample_rate
-        if self._peaks_ is None:
-            self._peaks_ = [response.characteristics(ear.car, sample_rate) for ear in self._ears_]
-        return self._peaks_
+        if self.peaks_ is None:
+            self.peaks_ = [response.characteristics(ear.car, sample_rate) for ear in self.ears_]
+        return self.peaks_
 
     @as_designed
     def transfer_function(self, frequencies_hz: ArrayLike) -> np.ndarray:
@@ -69,5 +69,5 @@ class CascadeResponse(LearningTransformer):
             If `fit` has something to find and was not called.
         """
         frequencies = check_frequencies(frequencies_hz, self.sample_rate)
-        ears = [response.transfer_function(ear.car, self.sample_rate, frequencies) for ear in self._ears_]
+        ears = [response.transfer_function(ear.car, self.sample_rate, frequencies) for ear in self.ears_]
         return of_ears(ears)

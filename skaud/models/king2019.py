@@ -188,8 +188,8 @@ class King2019(StagedTransformer):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _design(self) -> None:
-        super()._design()
+    def make_design(self) -> None:
+        super().make_design()
         self.n_channels_ = self.stages_.filterbank.n_channels_
         self.channel_frequencies_hz_ = self.stages_.filterbank.channel_frequencies_hz_
 

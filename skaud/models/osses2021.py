@@ -172,9 +172,9 @@ class Osses2021(StagedTransformer):
         "adaptation": AdaptationLoops,
         "modulation": ModulationFilterbank,
     }
-    _renamed = {"headphone": {"gains_db": "headphone_gains_db"}, "middle_ear": {"gains_db": "middle_ear_gains_db"}}
+    renamed = {"headphone": {"gains_db": "headphone_gains_db"}, "middle_ear": {"gains_db": "middle_ear_gains_db"}}
     # The adaptation loops know the scale of level; what comes before them is linear.
-    _not_theirs = ("pooling", "frame_length", "n_jobs")
+    not_theirs = ("pooling", "frame_length", "n_jobs")
 
     _parameter_constraints: dict = {
         "headphone": ["boolean"],
@@ -270,11 +270,11 @@ class Osses2021(StagedTransformer):
 
     # --- the stages ---
 
-    def _level_in_kernel(self) -> float:
+    def level_in_kernel(self) -> float:
         return self.level_of_one()
 
-    def _design(self) -> None:
-        super()._design()
+    def make_design(self) -> None:
+        super().make_design()
         self.n_channels_ = self.stages_.filterbank.n_channels_
         self.channel_frequencies_hz_ = self.stages_.filterbank.channel_frequencies_hz_
         in_chain = (stage for stage in self.stages_.values() if isinstance(stage, ChainStage))

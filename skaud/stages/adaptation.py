@@ -97,7 +97,7 @@ class AdaptationLoops(ChannelStage, ChainStage):
     np.float32(56.0)
     """
 
-    _outputs = ("adaptation",)
+    all_outputs = ("adaptation",)
     output = "adaptation"
 
     _parameter_constraints: dict = {
@@ -152,9 +152,9 @@ class AdaptationLoops(ChannelStage, ChainStage):
                 f"minimum_level_db={self.minimum_level_db} must lie below {self.full_scale_db_spl:g} dB SPL, the level "
                 "of full scale, and above -1000; the published one is 0."
             )
-        self._make_coefficients(self.get_params(deep=False))
+        self.make_coefficients(self.get_params(deep=False))
 
-    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
+    def make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         loops = design_adaptation(
             self.sample_rate,
             parameters["adaptation_time_constants_s"],
@@ -171,11 +171,11 @@ class AdaptationLoops(ChannelStage, ChainStage):
         )
 
     def differentiable(self) -> tuple[str, ...]:
-        limit = ("adaptation_limit",) if is_limited(self._parameters()["adaptation_limit"]) else ()
+        limit = ("adaptation_limit",) if is_limited(self.parameters_in_use()["adaptation_limit"]) else ()
         return (*limit, "adaptation_time_constants_s", "minimum_level_db")
 
     def bounds(self) -> dict[str, tuple[float, float]]:
-        parameters = self._parameters()
+        parameters = self.parameters_in_use()
         n_loops, limit = len(parameters["adaptation_time_constants_s"]), parameters["adaptation_limit"]
         floor = 10 ** ((parameters["minimum_level_db"] - self.full_scale_db_spl) / 20)
         bounds = {"adaptation_time_constants_s": (1e-4, 5.0), "minimum_level_db": (-100.0, 40.0)}
@@ -190,7 +190,7 @@ class AdaptationLoops(ChannelStage, ChainStage):
         bounds = self.bounds()
         if {"adaptation_limit", "minimum_level_db"} <= set(names):
             # A higher floor needs a higher limit: the floor may rise half its way, and the limit fall to meet it.
-            parameters = self._parameters()
+            parameters = self.parameters_in_use()
             lowest_db, highest_db = bounds["minimum_level_db"]
             highest_db = (min(max(parameters["minimum_level_db"], lowest_db), highest_db) + highest_db) / 2
             n_loops = len(parameters["adaptation_time_constants_s"])

@@ -137,7 +137,7 @@ class StabilizedAuditoryImage(NamedStage, ImageStage):
     5.0 ms
     """
 
-    _outputs = ("image",)
+    all_outputs = ("image",)
     output = "image"
 
     _parameter_constraints: dict = {"min_lag_s": [Interval(Real, None, None, closed="neither")]}
@@ -174,8 +174,8 @@ class StabilizedAuditoryImage(NamedStage, ImageStage):
     def make_engine(self, parameters: Parameters, dtype: str) -> AuditoryImage:
         return AuditoryImage("image", self._triggers(self.min_lag_s), self._hop(), self.n_channels_in_, dtype)
 
-    def _design(self) -> None:
-        super()._design()
+    def make_design(self) -> None:
+        super().make_design()
         own = self.engine_.triggers
         self.lags_s_ = np.arange(own.first_lag, own.last_lag + 1) / self.sample_rate
 
@@ -261,7 +261,7 @@ class Pitchogram(ImageStage):
     148 Hz
     """
 
-    _outputs = ("pitchogram",)
+    all_outputs = ("pitchogram",)
     output = "pitchogram"
 
     _parameter_constraints: dict = {
@@ -327,8 +327,8 @@ class Pitchogram(ImageStage):
         own = (triggers, self._hop(), self.n_channels_in_, dtype)
         return AuditoryImage("pitchogram", *own, apart=apart, cells=cells)
 
-    def _design(self) -> None:
-        super()._design()
+    def make_design(self) -> None:
+        super().make_design()
         assert self.engine_.cells is not None
         self.lag_edges_s_ = self.engine_.cells.edges / self.sample_rate
         self.lags_s_ = (self.lag_edges_s_[:-1] + self.lag_edges_s_[1:]) / 2

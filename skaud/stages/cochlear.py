@@ -45,7 +45,7 @@ class SpectrogramStage(FusedStage[Design]):
 class ResponseStage(ChannelStage):
     """A stage that takes the response of another, which has an axis of channels."""
 
-    def _check_rate(self) -> None:
+    def check_rate(self) -> None:
         check_hz("sample_rate", self.sample_rate)  # no filter depends on it
 
     def check_sounds(
@@ -141,7 +141,7 @@ class CochlearFilterbank(SpectrogramStage):
     (129, 1600)
     """
 
-    _outputs = ("cochlea",)
+    all_outputs = ("cochlea",)
     output = "cochlea"
 
     _parameter_constraints: dict = {"filters": [str, Path, "array-like"]}
@@ -170,18 +170,18 @@ class CochlearFilterbank(SpectrogramStage):
         if is_foreign(self.filters):
             raise ValueError("filters must be 'roex', a path, or B and A as NumPy arrays; convert them.")
 
-    def _check_rate(self) -> None:
+    def check_rate(self) -> None:
         if self.sample_rate < design.SAMPLE_RATE:
             raise ValueError(
                 f"sample_rate={self.sample_rate} must be at least {design.SAMPLE_RATE:.0f} Hz, for filters up to 7246 "
                 "Hz; raise it, clips at lower rates are resampled to it."
             )
-        super()._check_rate()
+        super().check_rate()
 
-    def _design(self) -> None:
+    def make_design(self) -> None:
         self.channel_frequencies_hz_ = design.centre_frequencies_hz()
         self.n_channels_ = design.N_CHANNELS
-        super()._design()
+        super().make_design()
         self.latency_s_ = self.engine_.latency_samples / self.sample_rate
 
     @property
@@ -191,7 +191,7 @@ class CochlearFilterbank(SpectrogramStage):
         assert filters is not None
         return filters.response
 
-    def _make_coefficients(self, parameters: Parameters) -> Design:
+    def make_coefficients(self, parameters: Parameters) -> Design:
         return Design(design.N_CHANNELS, design_filters(self.filters, self.sample_rate, self.dtype))
 
     def channel_names(self) -> list[str]:
@@ -256,7 +256,7 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
     array([[[ 2., -3.,  0.]]], dtype=float32)
     """
 
-    _outputs = ("compressed",)
+    all_outputs = ("compressed",)
     output = "compressed"
 
     _parameter_constraints: dict = {"compression": [Real, "array-like"]}
@@ -280,14 +280,14 @@ class PowerLawCompression(ResponseStage, SpectrogramStage):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _design(self) -> None:
-        super()._design()
+    def make_design(self) -> None:
+        super().make_design()
         self.compression_ = self.coefficients_.compression
 
-    def _resolve(self, parameters: Parameters) -> Parameters:
+    def resolve(self, parameters: Parameters) -> Parameters:
         return parameters | {"compression": check_exponents(parameters["compression"], self.n_channels_in_)}
 
-    def _make_coefficients(self, parameters: Parameters) -> Design:
+    def make_coefficients(self, parameters: Parameters) -> Design:
         gain = 10 ** ((self.level_of_one() - self.full_scale_db_spl) / 20)
         return Design(self.n_channels_in_, gain=gain, compression=parameters["compression"])
 
@@ -354,7 +354,7 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
     array([0., 0., 1., 0.], dtype=float32)
     """
 
-    _outputs = ("inhibited",)
+    all_outputs = ("inhibited",)
     output = "inhibited"
 
     _parameter_constraints: dict = {"lateral_inhibition": ["array-like"]}
@@ -376,14 +376,14 @@ class LateralInhibition(ResponseStage, SpectrogramStage):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _design(self) -> None:
-        super()._design()
+    def make_design(self) -> None:
+        super().make_design()
         self.lateral_inhibition_ = self.coefficients_.inhibition
 
-    def _resolve(self, parameters: Parameters) -> Parameters:
+    def resolve(self, parameters: Parameters) -> Parameters:
         return parameters | {"lateral_inhibition": check_inhibition(parameters["lateral_inhibition"])}
 
-    def _make_coefficients(self, parameters: Parameters) -> Design:
+    def make_coefficients(self, parameters: Parameters) -> Design:
         if self.n_channels_in_ < 2:
             raise ValueError(
                 "X has 1 channel, which has no neighbour to inhibit it; pass a response of at least 2 channels."
@@ -458,7 +458,7 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
     array([[[ 80., 159., 238.]]], dtype=float32)
     """
 
-    _outputs = ("spectrogram",)
+    all_outputs = ("spectrogram",)
     output = "spectrogram"
 
     _parameter_constraints: dict = {
@@ -487,11 +487,11 @@ class LeakyIntegrator(ResponseStage, SpectrogramStage):
         super().check_parameters()
         frame_period(self.sample_rate, self.frame_rate_hz)
 
-    def _design(self) -> None:
-        super()._design()
-        self.integration_s_ = float(self._parameters()["integration_s"])
+    def make_design(self) -> None:
+        super().make_design()
+        self.integration_s_ = float(self.parameters_in_use()["integration_s"])
 
-    def _make_coefficients(self, parameters: Parameters) -> Design:
+    def make_coefficients(self, parameters: Parameters) -> Design:
         decay = np.exp(-1 / (parameters["integration_s"] * self.sample_rate)).item()
         return Design(self.n_channels_in_, decay=decay, period=self.frame_samples())
 

@@ -114,7 +114,7 @@ class CorticalSTRF(NamedStage):
     (2, 142)
     """
 
-    _outputs = ("cortical",)
+    all_outputs = ("cortical",)
     output = "cortical"
     frames_held = HELD_AT_ONCE
     engine_: Cortical
@@ -162,16 +162,16 @@ class CorticalSTRF(NamedStage):
         """Rate of X: that of its frames."""
         return self.frame_rate_hz
 
-    def _check_rate(self) -> None:
+    def check_rate(self) -> None:
         """That of frames may be any."""
 
     def check_parameters(self) -> None:
         super().check_parameters()
         refuse_pooling_of_complex(self)
 
-    def _design(self) -> None:
-        self.scales_cycles_per_octave_, self.rates_hz_ = design_strfs(self, self._parameters())
-        super()._design()
+    def make_design(self) -> None:
+        self.scales_cycles_per_octave_, self.rates_hz_ = design_strfs(self, self.parameters_in_use())
+        super().make_design()
         self.latency_s_ = self.engine_.latency_frames / self.frame_rate_hz
 
     def make_engine(self, parameters: Parameters, dtype: str) -> Cortical:

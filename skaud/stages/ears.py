@@ -48,22 +48,22 @@ class EarStage(Stage):
 
     def _table(self) -> design.Table:
         """Gains at frequencies, as published or as given."""
-        published, gains_db = self._published_table(), self._parameters()["gains_db"]
+        published, gains_db = self._published_table(), self.parameters_in_use()["gains_db"]
         if gains_db is None:
             return published
         frequencies = published.frequencies_hz if self.frequencies_hz is None else np.asarray(self.frequencies_hz)
         return design.user_table(frequencies, np.asarray(gains_db))
 
-    def _design(self) -> None:
+    def make_design(self) -> None:
         table = self._table()
         self.frequencies_hz_, self.gains_db_ = table.frequencies_hz, self._in_db(table)
         self.filter_ = self._filter(table)
-        self._start_engine()
+        super().make_design()
 
     def _in_db(self, table: design.Table) -> np.ndarray:
         """Gains of a table in dB; re the largest where the filter has no gain of its own."""
-        if self._parameters()["gains_db"] is not None:
-            return np.asarray(self._parameters()["gains_db"], dtype=float)
+        if self.parameters_in_use()["gains_db"] is not None:
+            return np.asarray(self.parameters_in_use()["gains_db"], dtype=float)
         return 20 * np.log10(table.gains / (table.gains.max() if self._normalise else 1))
 
     def _filter(self, table: design.Table) -> design.EarFilter:
@@ -250,7 +250,7 @@ class HeadphoneFilter(EarStage):
     [1.0, 2.7]
     """
 
-    _outputs = ("headphone",)
+    all_outputs = ("headphone",)
     output = "headphone"
 
     def __init__(
@@ -333,7 +333,7 @@ class MiddleEarFilter(EarStage):
     .. [2] E. Lopez-Poveda, R. Meddis, "A human nonlinear cochlear filterbank", J. Acoust. Soc. Am. 110:3107, 2001.
     """
 
-    _outputs = ("middle_ear",)
+    all_outputs = ("middle_ear",)
     output = "middle_ear"
     _normalise = True
 

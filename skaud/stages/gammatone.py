@@ -93,7 +93,7 @@ class GammatoneFilterbank(ChainStage):
     (2, 31)
     """
 
-    _outputs = ("filterbank",)
+    all_outputs = ("filterbank",)
     output = "filterbank"
 
     _parameter_constraints: dict = {
@@ -132,19 +132,19 @@ class GammatoneFilterbank(ChainStage):
         super().check_parameters()
         channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate)
 
-    def _design(self) -> None:
+    def make_design(self) -> None:
         self.channel_frequencies_hz_ = channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate)
         self.n_channels_ = len(self.channel_frequencies_hz_)
-        super()._design()
+        super().make_design()
 
     @property
-    def _n_channels_in_chain(self) -> int:
+    def n_channels_in_chain(self) -> int:
         return self.n_channels_
 
     def _make_filters(self, bandwidth_factor: float) -> design.GammatoneCoefficients:
         return design.design_gammatone(self.channel_frequencies_hz_, self.sample_rate, bandwidth_factor)
 
-    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
+    def make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         filters = self._make_filters(parameters["bandwidth_factor"])
         coefficients = np.stack([filters.step_re, filters.step_im, filters.b], axis=1)
         return (Part(self.output, Gammatone, coefficients[np.newaxis]),)
@@ -169,7 +169,7 @@ class GammatoneFilterbank(ChainStage):
             If a frequency is negative or above half the sample rate.
         """
         frequencies = check_frequencies(frequencies_hz, self.sample_rate)
-        filters = self._make_filters(self._parameters()["bandwidth_factor"])
+        filters = self._make_filters(self.parameters_in_use()["bandwidth_factor"])
         return design.transfer_function(filters, self.sample_rate, frequencies)
 
     def bounds(self) -> dict[str, tuple[float, float]]:

@@ -75,7 +75,7 @@ class HairCellEnvelope(ChannelStage, ChainStage):
     (1, 3, 441)
     """
 
-    _outputs = ("hair_cell",)
+    all_outputs = ("hair_cell",)
     output = "hair_cell"
 
     _parameter_constraints: dict = {
@@ -106,12 +106,12 @@ class HairCellEnvelope(ChannelStage, ChainStage):
         super().check_parameters()
         check_corner("hair_cell_corner_hz", self.hair_cell_corner_hz, self.sample_rate)
 
-    def _resolve(self, parameters: Parameters) -> Parameters:
+    def resolve(self, parameters: Parameters) -> Parameters:
         published_hz, _ = HAIR_CELLS[self.hair_cell]
         given_hz = parameters["hair_cell_corner_hz"]
         return parameters | {"hair_cell_corner_hz": published_hz if given_hz is None else given_hz}
 
-    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
+    def make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         _, n_passes = HAIR_CELLS[self.hair_cell]
         coefficients = table_of(*low_pass(parameters["hair_cell_corner_hz"], self.sample_rate))
         return (Part(self.output, KINDS[n_passes], coefficients),)

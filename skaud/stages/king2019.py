@@ -85,7 +85,7 @@ class Compression(ChannelStage, ChainStage):
     array([20., 30., 39.])
     """
 
-    _outputs = ("compression",)
+    all_outputs = ("compression",)
     output = "compression"
     full_scale_db_spl = design.FULL_SCALE_DB
 
@@ -118,7 +118,7 @@ class Compression(ChannelStage, ChainStage):
         self.dtype = dtype
         self.n_jobs = n_jobs
 
-    def _level_in_kernel(self) -> float:
+    def level_in_kernel(self) -> float:
         return self.full_scale_db_spl  # the knee is in pascals
 
     def check_parameters(self) -> None:
@@ -135,7 +135,7 @@ class Compression(ChannelStage, ChainStage):
                 "knee is at 30."
             )
 
-    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
+    def make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         exponent, n_channels = np.asarray(parameters["compression_exponent"]), self.n_channels_in_
         if exponent.ndim and len(exponent) != n_channels:
             raise ValueError(
@@ -203,7 +203,7 @@ class AdaptationHighPass(ChannelStage, ChainStage):
     (True, True)
     """
 
-    _outputs = ("adaptation",)
+    all_outputs = ("adaptation",)
     output = "adaptation"
 
     _parameter_constraints: dict = {"adaptation_corner_hz": [Real]}
@@ -229,7 +229,7 @@ class AdaptationHighPass(ChannelStage, ChainStage):
         super().check_parameters()
         check_corner("adaptation_corner_hz", self.adaptation_corner_hz, self.sample_rate)
 
-    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
+    def make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         coefficients = table_of(*design.high_pass(parameters["adaptation_corner_hz"], self.sample_rate))
         return (Part(self.output, HighPass, coefficients),)
 
@@ -308,7 +308,7 @@ class ModulationBandpass(ChannelStage, ChainStage):
     'modulation_channel0_mf5.24'
     """
 
-    _outputs = ("modulation",)
+    all_outputs = ("modulation",)
     output = "modulation"
 
     _parameter_constraints: dict = {
@@ -375,11 +375,11 @@ class ModulationBandpass(ChannelStage, ChainStage):
             low_hz, high_hz, q, n_filters, spread=self.modulation_n_filters is not None
         )
 
-    def _design(self) -> None:
-        self.modulation_frequencies_hz_ = self._frequencies(self._parameters())
-        super()._design()
+    def make_design(self) -> None:
+        self.modulation_frequencies_hz_ = self._frequencies(self.parameters_in_use())
+        super().make_design()
 
-    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
+    def make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         center_hz = self._frequencies(parameters)
         bands = design.design_bands(center_hz, self.sample_rate, parameters["modulation_q"])[:, np.newaxis]
         signed = (np.real(center_hz) <= design.SIGNED_UP_TO_HZ) | (self.phase == "signed")
@@ -396,7 +396,7 @@ class ModulationBandpass(ChannelStage, ChainStage):
         return ("modulation_low_hz", *high, "modulation_q", *low_pass)
 
     def bounds(self) -> dict[str, tuple[float, float]]:
-        own = self._parameters()
+        own = self.parameters_in_use()
         highest = self._frequencies(own)[-1]
         room = 0.45 * self.sample_rate / design.upper_edge(highest, own["modulation_q"])
         bounds = {

@@ -111,7 +111,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
     'modulation_fc500_mf5'
     """
 
-    _outputs = ("modulation",)
+    all_outputs = ("modulation",)
     output = "modulation"
 
     _parameter_constraints: dict = {
@@ -168,24 +168,24 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         check_corner("modulation_low_pass_hz", self.modulation_low_pass_hz, self.sample_rate)
         check_corner("envelope_low_pass_hz", self.envelope_low_pass_hz, self.sample_rate)
 
-    def _design(self) -> None:
+    def make_design(self) -> None:
         self.channel_frequencies_hz_ = channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate)
-        super()._design()
+        super().make_design()
 
     @property
     def modulation_index_(self) -> pd.MultiIndex:  # made when asked for: what a fit keeps are plain arrays
         """Centre frequency and modulation frequency of every feature, in Hz."""
         check_is_fitted(self)
-        own_q = self._parameters()["modulation_q"]
+        own_q = self.parameters_in_use()["modulation_q"]
         counts = self._count_filters()
         modulation_hz = design.first_frequencies(max(counts), own_q)
         pairs = [(fc, mf) for fc, n in zip(self.channel_frequencies_hz_.round(6), counts) for mf in modulation_hz[:n]]
         return pd.MultiIndex.from_tuples(pairs, names=["center_hz", "modulation_hz"])
 
-    def _n_channels_without_sound(self) -> int | None:
+    def n_channels_without_sound(self) -> int | None:
         return len(channels_between(self.low_hz, self.high_hz, self.spacing, self.sample_rate))
 
-    def _resolve(self, parameters: Parameters) -> Parameters:
+    def resolve(self, parameters: Parameters) -> Parameters:
         published = {
             "envelope_low_pass_hz": design.LOW_PASS_HZ[self.modulation],
             "envelope_attenuation": design.ATTENUATION[self.modulation],
@@ -201,7 +201,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         below = design.modulation_frequencies(limits.max(), self.modulation_q)
         return np.maximum(design.N_LINEAR, np.searchsorted(below, limits))
 
-    def _make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
+    def make_coefficients(self, parameters: Parameters) -> tuple[Part, ...]:
         center_hz = self.channel_frequencies_hz_
         if len(center_hz) != self.n_channels_in_:
             raise ValueError(
@@ -226,7 +226,7 @@ class ModulationFilterbank(ChannelStage, ChainStage):
         )
 
     def differentiable(self) -> tuple[str, ...]:
-        low_passed = self._resolve(self._parameters())["envelope_low_pass_hz"] is not None
+        low_passed = self.resolve(self.parameters_in_use())["envelope_low_pass_hz"] is not None
         low_pass = ("envelope_low_pass_hz",) if low_passed else ()
         return ("modulation_q", "modulation_low_pass_hz", *low_pass, "envelope_attenuation")
 

@@ -41,11 +41,11 @@ class Stage(AudioTransformer):
     __metadata_request__fit = {"sample_rate": None}
     __metadata_request__transform = {"sample_rate": None}
 
-    def _check_rate(self) -> None:
-        super()._check_rate()
+    def check_rate(self) -> None:
+        super().check_rate()
         check_rate(self.sample_rate)
 
-    def _level_in_kernel(self) -> float:
+    def level_in_kernel(self) -> float:
         return self.level_of_one()  # what depends on level knows it itself; the rest is linear
 
     def names_after(self, names: list[str]) -> list[str]:
@@ -60,7 +60,7 @@ class FusedStage(Stage, Generic[Coefficients]):
     coefficients_: Coefficients
 
     @abstractmethod
-    def _make_coefficients(self, parameters: Parameters) -> Coefficients:
+    def make_coefficients(self, parameters: Parameters) -> Coefficients:
         """What it brings to the engine, from all parameters, some of which may be complex."""
 
     @abstractmethod
@@ -71,21 +71,21 @@ class FusedStage(Stage, Generic[Coefficients]):
         """What it brings, with some parameters replaced by others, which may take a complex step."""
         if not parameters:
             return self.coefficients_
-        return self._make_coefficients(self._resolve(self._parameters()) | parameters)
+        return self.make_coefficients(self.resolve(self.parameters_in_use()) | parameters)
 
     def make_engine(self, parameters: Parameters, dtype: str) -> Engine:
         return self.fuse([self.coefficients_with(parameters)], dtype)
 
     def value_of(self, name: str) -> np.ndarray:
-        return np.asarray(self._resolve(self._parameters())[name], dtype=float)
+        return np.asarray(self.resolve(self.parameters_in_use())[name], dtype=float)
 
-    def _resolve(self, parameters: Parameters) -> Parameters:
+    def resolve(self, parameters: Parameters) -> Parameters:
         """Parameters, with numbers where None stands for published ones."""
         return parameters
 
-    def _design(self) -> None:
-        self.coefficients_ = self._make_coefficients(self._resolve(self._parameters()))
-        super()._design()
+    def make_design(self) -> None:
+        self.coefficients_ = self.make_coefficients(self.resolve(self.parameters_in_use()))
+        super().make_design()
 
 
 class ChainStage(FusedStage[tuple[Part, ...]]):
@@ -94,13 +94,13 @@ class ChainStage(FusedStage[tuple[Part, ...]]):
     shared_engine = Chain
 
     @property
-    def _n_channels_in_chain(self) -> int:
+    def n_channels_in_chain(self) -> int:
         """Channels that go through its parts."""
         return self.n_channels_in_
 
     def fuse(self, coefficients: Sequence[tuple[Part, ...]], dtype: str) -> Chain:
         parts = [part for own in coefficients for part in own]
-        return Chain(parts, self._n_channels_in_chain, dtype, takes_channels=self.takes_channels)
+        return Chain(parts, self.n_channels_in_chain, dtype, takes_channels=self.takes_channels)
 
 
 class ChannelStage(Stage):
@@ -119,30 +119,30 @@ class ChannelStage(Stage):
     __metadata_request__fit = {"sample_rate": False}  # of clips, and X are responses
     __metadata_request__transform = {"sample_rate": False}
 
-    def _design(self) -> None:
+    def make_design(self) -> None:
         if not hasattr(self, "n_channels_in_"):  # there was no X
-            n_channels = self._n_channels_without_sound()
+            n_channels = self.n_channels_without_sound()
             if n_channels is None:
                 raise ValueError(
                     f"X is None, and {type(self).__name__} has the channels of X; pass the response of a filterbank, "
                     "or an array of zeros in its shape."
                 )
             self.take_channels(n_channels)
-        super()._design()
+        super().make_design()
 
     def take_channels(self, n_channels: int | None) -> None:
         """Be a stage for so many channels, or for one without an axis."""
         self.n_channels_in_, self._has_channels_ = n_channels or 1, n_channels is not None
 
-    def _designed_for(self, X: Signals) -> Self:
-        if X is None and self._n_channels_without_sound() is None:
+    def designed_for(self, X: Signals) -> Self:
+        if X is None and self.n_channels_without_sound() is None:
             raise NotFittedError(
                 f"{type(self).__name__} has the channels of the X that it is fitted on, and is not fitted; call fit "
                 "first."
             )
         return clone(self).fit(X)
 
-    def _n_channels_without_sound(self) -> int | None:
+    def n_channels_without_sound(self) -> int | None:
         """Channels that the parameters ask for; None where any will do."""
         return None
 
@@ -165,8 +165,8 @@ class ChannelStage(Stage):
         clips = [clip.reshape(n_ears or 1, n_channels or 1, clip.shape[-1]) for clip in sounds.clips]
         return sounds._replace(clips=clips, has_ears=n_ears is not None)
 
-    def _n_rows_in(self) -> int:
-        return super()._n_rows_in() * self.n_channels_in_
+    def n_rows_in(self) -> int:
+        return super().n_rows_in() * self.n_channels_in_
 
     def channels_in(self) -> tuple[int, ...]:
         return (self.n_channels_in_,) if self._has_channels_ else ()

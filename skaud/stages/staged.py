@@ -31,13 +31,13 @@ class StagedTransformer(LearningTransformer):
     stages_: Bunch
     _n_engines_left_out_ = 0  # at the front: their responses to the clips are known
     # Parameters that no stage is given.
-    _not_theirs: tuple[str, ...] = ("pooling", "frame_length", "rms_one_db_spl", "n_jobs")
-    _renamed: dict[str, dict[str, str]] = {}  # by stage: its own name of a parameter, and the model's
+    not_theirs: tuple[str, ...] = ("pooling", "frame_length", "rms_one_db_spl", "n_jobs")
+    renamed: dict[str, dict[str, str]] = {}  # by stage: its own name of a parameter, and the model's
 
     @classmethod
-    def _constraints_of_stages(cls) -> dict[str, list]:
+    def constraints_of_stages(cls) -> dict[str, list]:
         return {
-            cls._renamed.get(name, {}).get(own, own): constraint
+            cls.renamed.get(name, {}).get(own, own): constraint
             for name, stage in cls.stage_classes.items()
             for own, constraint in stage._parameter_constraints.items()
         }
@@ -50,23 +50,23 @@ class StagedTransformer(LearningTransformer):
 
     def check_parameters(self) -> None:
         super().check_parameters()
-        for stage in self._make_stages().values():
+        for stage in self.make_stages().values():
             stage.check_parameters()
 
-    def _make_stages(self) -> Bunch:
+    def make_stages(self) -> Bunch:
         """The stages, each with those of the model's parameters that it has, and those that a fit found; not fitted."""
         stages = Bunch()
         for name in self.available_outputs():
-            stage, renamed = self.stage_classes[name], self._renamed.get(name, {})
-            own = {k: renamed.get(k, k) for k in parameter_names(stage) if k not in self._not_theirs}
+            stage, renamed = self.stage_classes[name], self.renamed.get(name, {})
+            own = {k: renamed.get(k, k) for k in parameter_names(stage) if k not in self.not_theirs}
             own = {k: theirs for k, theirs in own.items() if hasattr(self, theirs)}
             stages[name] = stage(**{k: getattr(self, theirs) for k, theirs in own.items()})
             stages[name].found_ = {k: self.found_[theirs] for k, theirs in own.items() if theirs in self.found_}
         return stages
 
-    def _design(self) -> None:
+    def make_design(self) -> None:
         before = self.stages_ if self.found_ and hasattr(self, "stages_") else {}
-        self.stages_ = self._make_stages()
+        self.stages_ = self.make_stages()
         n_channels = None
         for name, stage in self.stages_.items():
             if name in before and _same(before[name].found_, stage.found_):  # a fit changes few stages, many times
@@ -78,14 +78,14 @@ class StagedTransformer(LearningTransformer):
                 self._design_stage(name, stage)
                 remember_parameters(stage)
             n_channels = len(stage.channel_names())
-        self._start_engine()
+        super().make_design()
 
     def _design_stage(self, name: str, stage: Stage) -> None:
         try:
             stage.redesign(stage.found_)
         except ValueError as error:
             message = str(error)
-            for own, theirs in self._renamed.get(name, {}).items():  # as the parameter is called here
+            for own, theirs in self.renamed.get(name, {}).items():  # as the parameter is called here
                 message = message.replace(own, theirs)
             raise ValueError(message) from error
 
@@ -115,7 +115,7 @@ class StagedTransformer(LearningTransformer):
     def _owners(self) -> dict[str, tuple[str, str]]:
         """Stage of every parameter that has a derivative, and the parameter's name there."""
         return {
-            self._renamed.get(name, {}).get(own, own): (name, own)
+            self.renamed.get(name, {}).get(own, own): (name, own)
             for name, stage in self.stages_.items()
             for own in stage.differentiable()
         }
@@ -123,7 +123,7 @@ class StagedTransformer(LearningTransformer):
     def differentiable(self) -> tuple[str, ...]:
         return tuple(self._owners())
 
-    def _learnable_names(self) -> tuple[str, ...]:
+    def learnable_names(self) -> tuple[str, ...]:
         reached = list(self.stages_)[: list(self.stages_).index(self.output) + 1]
         return tuple(name for name, (stage, _) in self._owners().items() if stage in reached)
 
@@ -137,7 +137,7 @@ class StagedTransformer(LearningTransformer):
         stage, own = self._owners()[name]
         return self.stages_[stage].value_of(own)
 
-    def _parts_of(self, names: Sequence[str]) -> tuple[str, ...]:
+    def parts_moved_by(self, names: Sequence[str]) -> tuple[str, ...]:
         return tuple({self._owners()[name][0] for name in names})
 
     def parameter_bar(self, name: str, bars: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -150,7 +150,7 @@ class StagedTransformer(LearningTransformer):
             at += n_arrays
         return super().parameter_bar(name, bars)
 
-    def _learn(self, sounds: Sounds, labels: Labels, progress: FitProgress) -> None:
+    def learn_from(self, sounds: Sounds, labels: Labels, progress: FitProgress) -> None:
         """Learn; what comes before the first stage that learns is computed once, where it holds little."""
         learning = {self._owners()[name][0] for name in self.learned_names()}
         engine = self.engine_
@@ -163,11 +163,11 @@ class StagedTransformer(LearningTransformer):
                     sounds = sounds._replace(clips=[first, *rest])
                     self._n_engines_left_out_ = n_fixed
         try:
-            self._start_engine()
-            super()._learn(sounds, labels, progress)
+            super().make_design()
+            super().learn_from(sounds, labels, progress)
         finally:
             self.__dict__.pop("_n_engines_left_out_", None)
-        self._start_engine()
+        super().make_design()
 
     # --- names ---
 

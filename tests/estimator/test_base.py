@@ -83,7 +83,7 @@ class OnePoles(Engine):
 class LeakyEnergy(AudioTransformer):
     """The least that a model can be: it names its outputs and channels, and makes its engine."""
 
-    _outputs = OnePoles.outputs
+    all_outputs = OnePoles.outputs
 
     def __init__(
         self,

@@ -238,7 +238,7 @@ def test_rates_keep_their_sign():
 def test_strfs_that_are_drawn_are_drawn_once():
     model = front_end(init="random", drawn=None, learn="integration_s").fit(WIDE_CLIPS, Y)
     drawn = model.rates_hz_.copy()
-    model._design()
+    model.make_design()
     np.testing.assert_array_equal(model.rates_hz_, drawn)
 
 
