@@ -23,6 +23,17 @@ Tape = Any  # what `record` leaves to `pull_back`, each engine's own
 Responses = dict[str, np.ndarray]  # by name: (n_signals, n_ears, n_channels, n_frames)
 
 
+class Clip(Protocol):
+    """Sound (n_ears, [n_channels,] n_samples): an array, or what gives its samples in order as they are asked for."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any, /) -> np.ndarray: ...
+
+
 class State(Protocol):
     """All that a run changes; what is known of every row lies along the first axis."""
 
@@ -162,10 +173,6 @@ class Engine(ABC):
         """Those that it is made of, each of which takes the last response of the one before it."""
         return (self,)
 
-    def taken_by(self, i: int, x: np.ndarray) -> np.ndarray:
-        """What engine i of several takes of whole clips."""
-        return x
-
     def apart(self) -> "list[Engine]":
         """Engines whose responses, along the channels, are this one's; one where that holds no less."""
         return [self]
@@ -209,7 +216,7 @@ def respond(engine: Engine, x: np.ndarray, outputs: Sequence[str], frame_samples
 
 
 def respond_in_blocks(
-    engine: Engine, clips: Sequence[np.ndarray], output: str, frame_samples: int | None, hop: int | None = None
+    engine: Engine, clips: Sequence[Clip], output: str, frame_samples: int | None, hop: int | None = None
 ) -> Iterator[tuple[int, np.ndarray]]:
     """(which clip, its next frames), in blocks of `hop` samples; side by side, bit by bit as each clip alone.
 
@@ -250,13 +257,15 @@ def respond_in_blocks(
 
 
 def respond_side_by_side(
-    engine: Engine, clips: Sequence[np.ndarray], output: str, frame_samples: int | None
+    engine: Engine, clips: Sequence[Clip], output: str, frame_samples: int | None
 ) -> list[np.ndarray]:
     """Frames of every clip, as `respond_in_blocks` takes them."""
-    if clips[0].shape == clips[-1].shape:  # the shortest and the longest
-        return list(respond(engine, np.stack(clips), (output,), frame_samples)[output])
+    arrays = [clip for clip in clips if isinstance(clip, np.ndarray)]
+    if len(arrays) == len(clips) and clips[0].shape == clips[-1].shape:  # the shortest and the longest
+        return list(respond(engine, np.stack(arrays), (output,), frame_samples)[output])
     pieces: list[list[np.ndarray]] = [[] for _ in clips]
-    for i, response in respond_in_blocks(engine, clips, output, frame_samples, clips[-1].shape[-1]):
+    hop = clips[-1].shape[-1] if arrays else None  # what is not there yet comes in blocks
+    for i, response in respond_in_blocks(engine, clips, output, frame_samples, hop):
         pieces[i].append(response)
     return [join(own) for own in pieces]
 

@@ -23,6 +23,11 @@ class States(NamedTuple):
         return States(tuple(state.of_rows(rows) for state in self.own))
 
 
+def series(engines: Sequence[Engine]) -> Engine:
+    """Engines as one."""
+    return engines[0] if len(engines) == 1 else Series(engines)
+
+
 class Series(Engine):
     """Engines each of which takes the last response of the one before it."""
 

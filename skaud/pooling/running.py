@@ -1,4 +1,4 @@
-"""Pooling of frames that come block by block, in memory that does not grow with their number."""
+"""Pooling of frames that come block by block, where it can be in memory that does not grow with their number."""
 
 from typing import Protocol
 
@@ -11,14 +11,15 @@ from skaud.pooling.statistics import Statistics, columns, part_slice, several
 class RunningPool:
     """`pool` of one signal whose n_frames frames (..., n) come in order, in blocks.
 
-    A signal that comes in one block is pooled by `pool` as it comes, whatever the statistics. Of one in several blocks
-    nothing is kept but sums, which takes statistics that `can_run` accepts. No frames are held.
+    A signal that comes in one block is pooled by `pool` as it comes. Of one in several blocks nothing is kept but sums,
+    for statistics that `can_run` accepts; for others, all frames.
     """
 
     def __init__(self, n_frames: int, statistics: Statistics, segments: int = 1) -> None:
         self._n_frames, self._statistics, self._segments = n_frames, statistics, segments
         self._done = 0
         self._parts: list[tuple[slice, Running]] = []  # of every block of features
+        self._held: np.ndarray | None = None  # frames
         self._row: np.ndarray | None = None
         self._dtype: np.dtype | None = None
 
@@ -27,6 +28,11 @@ class RunningPool:
         begin, self._done = self._done, self._done + frames.shape[-1]
         if frames.shape[-1] == self._n_frames:
             self._row = pool(frames, self._statistics, self._segments)
+            return
+        if not can_run(self._statistics):
+            if self._held is None:
+                self._held = np.empty((*frames.shape[:-1], self._n_frames), frames.dtype)
+            self._held[..., begin : self._done] = frames
             return
         if not self._parts:
             self._dtype = frames.dtype
@@ -43,6 +49,8 @@ class RunningPool:
         """What `pool` makes of all frames, in the dtype of the frames."""
         if self._row is not None:
             return self._row
+        if self._held is not None:
+            return pool(self._held, self._statistics, self._segments)
         pooled = [np.ravel(running.result()) for _, running in self._parts]
         return np.concatenate(pooled).astype(self._dtype)
 

@@ -10,13 +10,11 @@ import numpy as np
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skaud._fitted import fitted_copy
-from skaud.engines.engine import join
-from skaud.estimator.blocks import frames_of_blocks, pool_blocks
+from skaud.estimator.blocks import Incoming, frames_of_blocks, pool_blocks
 from skaud.estimator.listening import to_level
-from skaud.estimator.results import check_responses
+from skaud.estimator.results import check_responses, check_rows
 from skaud.frames.base import FrameTransformer
-from skaud.pooling.arrays import pool
-from skaud.pooling.running import RunningPool, can_run
+from skaud.pooling.running import RunningPool
 from skaud.pooling.temporal import TemporalPooling
 from skaud.recipes.gradients import branches_of
 from skaud.recipes.pipeline import FeaturePipeline
@@ -30,16 +28,17 @@ def row_of_blocks(features: Any, blocks: Iterator[np.ndarray], n_ears: int | Non
     A model's are those of `transform`, to the bit; sums over the frames of a pipeline are made block by block, in
     double precision, which changes the last digits.
     """
-    if not isinstance(features, FeaturePipeline):
-        return pool_blocks(features, blocks, n_ears, n_samples)
-    model, *steps = [step for _, step in features.steps if step not in (None, "passthrough")]
+    model, *steps = [features]
+    if isinstance(features, FeaturePipeline):
+        model, *steps = [step for _, step in features.steps if step not in (None, "passthrough")]
+    clip = Incoming(model, blocks, n_ears, n_samples)
     if not steps:
-        return pool_blocks(model, blocks, n_ears, n_samples)
-    frame_samples = fitted_copy(model).frame_samples()
-    end = _chain(steps, max(1, n_samples // (frame_samples or 1)), n_ears is not None)
+        return pool_blocks(clip)
+    frame_samples = clip.model.frame_samples()
+    end = _chain(steps, max(1, n_samples // (frame_samples or 1)), clip.has_ears)
     with np.errstate(over="ignore", invalid="ignore"):  # named below
         waiting = None
-        for frames in frames_of_blocks(model, blocks, n_ears, n_samples):
+        for frames in frames_of_blocks(clip):
             if frames.shape[-1]:
                 if waiting is not None:
                     end.take(waiting, False)
@@ -47,12 +46,7 @@ def row_of_blocks(features: Any, blocks: Iterator[np.ndarray], n_ears: int | Non
         assert waiting is not None
         end.take(waiting, True)
         row = end.row()
-    if not np.isfinite(row).all():
-        bad = np.flatnonzero(~np.isfinite(row))
-        raise ValueError(
-            f"X[0] gives {features.get_feature_names_out()[bad[0]]}={row[bad[0]]}, and {len(bad) - 1} more features "
-            "that are not finite; scale it to its level in dB SPL, or check the parameters."
-        )
+    check_rows(features, [row], [clip.last], [0])
     return row
 
 
@@ -85,23 +79,17 @@ def _there(pipeline: Pipeline) -> list[Any]:
 
 
 class _Pool:
-    """Frames pooled as they come, or where a statistic needs all, then."""
+    """Frames pooled as they come."""
 
     def __init__(self, step: TemporalPooling, n_frames: int) -> None:
-        self._step = step
-        self._held: list[np.ndarray] = []
-        self._running = RunningPool(n_frames, step.statistics, step.segments) if can_run(step.statistics) else None
+        self._running = RunningPool(n_frames, step.statistics, step.segments)
 
     def take(self, frames: np.ndarray, is_last: bool) -> None:
-        if self._running is None:
-            self._held.append(frames)
-        elif frames.shape[-1]:
+        if frames.shape[-1]:
             self._running.add(frames)
 
     def row(self) -> np.ndarray:
-        if self._running is not None:
-            return self._running.result()
-        return pool(join(self._held), self._step.statistics, self._step.segments)
+        return self._running.result()
 
 
 class _Union:

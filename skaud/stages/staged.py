@@ -8,7 +8,7 @@ from sklearn.utils import Bunch
 
 from skaud._fitted import parameter_names, remember_parameters
 from skaud.engines.engine import Engine
-from skaud.engines.series import Series
+from skaud.engines.series import Series, series
 from skaud.estimator.callbacks import FitProgress
 from skaud.estimator.learning import LearningTransformer
 from skaud.estimator.sounds import Sounds
@@ -104,8 +104,7 @@ class StagedTransformer(LearningTransformer):
             for name, stage in neighbours:
                 is_same = name not in changed and dtype == self.dtype
                 engines.append(stage.engine_ if is_same else stage.make_engine(changed.get(name, {}), dtype))
-        engines = engines[self._n_engines_left_out_ :]
-        return engines[0] if len(engines) == 1 else Series(engines)
+        return series(engines[self._n_engines_left_out_ :])
 
     def why_no_chunks(self) -> str | None:
         return next(filter(None, (stage.why_no_chunks() for stage in self.stages_.values())), None)

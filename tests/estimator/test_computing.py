@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skaud import CARFAC, Osses2021
-from skaud.estimator import computing
+from skaud.estimator import pooled
 
 RATE = 8000
 
@@ -16,9 +16,9 @@ def clips(n, n_samples, n_ears=None):
 
 def batches_of(monkeypatch, model, X):
     """Sizes of the batches in which X goes through the engine."""
-    sizes, run = [], computing.respond_side_by_side
+    sizes, run = [], pooled.respond_side_by_side
     monkeypatch.setattr(
-        computing, "respond_side_by_side", lambda engine, some, *a: sizes.append(len(some)) or run(engine, some, *a)
+        pooled, "respond_side_by_side", lambda engine, some, *a: sizes.append(len(some)) or run(engine, some, *a)
     )
     model.transform(X)
     return sizes
