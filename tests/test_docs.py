@@ -1,12 +1,14 @@
 """The site's pages: what they run, what they import, and that none is lost."""
 
 import ast
+import csv
 import doctest
 import importlib
 import inspect
 import re
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import numpydoc.docscrape
@@ -126,6 +128,90 @@ def test_a_page_shows_what_was_measured_or_a_part_of_it(builders, monkeypatch):
     assert "by X" in part[0]
 
 
+CLAIMS = re.compile(r"\{(found|allowed)\}`([^`]+)`")
+OF_OTHERS = {"changelog.md", "robustness.md", "README.md"}  # what was tried and changed, and how the site is built
+# Numbers that no claim of the table is about, and where they come from.
+MEASURED_BY_HAND = {
+    "learning.md": "python -m pytest tests/fitting",
+    "arrays.md": "tests/test_arrays_table.py, and its own bounds",
+    "gpu.md": "tests in the emulator, python -m skaud.testing gpu",
+    "biomimetic.md": "1e-13, rounding of overlapping blocks: tests/stages/test_cortical.py",
+}
+GUIDES = [
+    path for path in PAGES if path.parent.name != "development" and path.relative_to(DOCS).as_posix() not in OF_OTHERS
+]
+
+
+def prose(path):
+    """Text of a page without its code and without what is taken from the table."""
+    text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"`[^`]*`", "", CLAIMS.sub("", text))
+
+
+def test_a_sentence_has_what_was_measured(builders, monkeypatch):
+    import conformance_page
+
+    from skaud.testing.conformance import Row
+
+    rows = (
+        Row("CARFAC", "golden", "nap, float64", 4.7e-9, 1e-6),
+        Row("CARFAC", "golden", "bm, float64", 2e-9, 1e-6),
+        Row("CARFAC", "published", "audiogram", 0.791, 1),
+        Row("Osses2021", "published", "last channel in Hz", 7819.2, 0.5, 7819),
+        Row("Osses2021", "published", "onset", 613.64, 0.1, 613.6),
+        Row("Osses2021", "golden", "all", reason="no folder", skipped=True),
+    )
+    monkeypatch.setattr(conformance_page, "measured", lambda: rows)
+    monkeypatch.setenv("SKAUD_REFERENCES", "folder")
+    assert conformance_page.value("CARFAC: *, float64") == "5e-9"
+    assert conformance_page.value("CARFAC: *, float64", "allowed") == "1e-6"
+    assert conformance_page.value("CARFAC: audiogram") == "0.79"
+    assert conformance_page.value("Osses2021: last channel in Hz") == "7819"
+    assert conformance_page.value("Osses2021: onset") == "613.6"
+    assert conformance_page.value("Osses2021: all") == conformance_page.NOT_MEASURED
+    with pytest.raises(LookupError, match="nowhere"):
+        conformance_page.value("CARFAC: nowhere")
+    with pytest.raises(LookupError, match="2 numbers"):
+        conformance_page.value("Osses2021: [lo]*")
+    monkeypatch.delenv("SKAUD_REFERENCES")
+    assert conformance_page.value("CARFAC: nowhere") == conformance_page.NOT_MEASURED
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=name_of)
+def test_errors_on_a_page_come_from_the_table_and_not_from_a_hand(path):
+    typed = re.findall(r"(?<![\w.])\d(?:\.\d+)?e-\d+", prose(path))
+    if name_of(path) == "equations/carfac.md":
+        typed.remove("4.5e-5")  # of the published program in float32, which nothing here runs
+    assert not typed or name_of(path) in MEASURED_BY_HAND
+
+
+def test_published_numbers_on_a_page_come_from_the_table_and_not_from_a_hand():
+    from skaud.testing.conformance import biomimetic, carfac, king2019, osses2021
+
+    rows = [row for kind in (carfac, osses2021, king2019, biomimetic) for row in kind.published()]
+    known = {f"{row.published:g}" for row in rows if row.published is not None}
+    known = {number for number in known if len(number.replace(".", "").strip("0")) > 3 or number in ("212", "613.6")}
+    assert {"613.6", "7819", "55.61", "212"} <= known
+    typed = {name_of(path): known & set(re.findall(r"\d+(?:\.\d+)?", prose(path))) for path in GUIDES}
+    assert {page: numbers for page, numbers in typed.items() if numbers} == {}
+
+
+@pytest.mark.slow
+def test_what_pages_take_from_the_table_is_in_it(builders, references, monkeypatch):
+    import conformance_page
+
+    from skaud.testing.conformance import conformance
+
+    claims = {claim for path in GUIDES for claim in CLAIMS.findall(path.read_text(encoding="utf-8"))}
+    assert len(claims) > 15
+    kinds = ("golden", "published", "adjoint")
+    monkeypatch.setattr(conformance_page, "measured", partial(tuple, conformance(references, kinds=kinds)))
+    monkeypatch.setenv("SKAUD_REFERENCES", str(references))
+    assert [
+        claim for what, claim in claims if conformance_page.value(claim, what) == conformance_page.NOT_MEASURED
+    ] == []
+
+
 def test_golden_numbers_of_the_site_lie_where_the_environment_says_and_nowhere_else(builders, monkeypatch, tmp_path):
     import conformance_page
 
@@ -148,6 +234,37 @@ def test_the_equations_of_every_stage_stand_on_a_page_and_in_help(builders):
     for name in shown:
         assert ".. math::" in getattr(skaud, name).__doc__, name
         assert "list-table" in equations.section(name) or name == "CochlearFilterbank", name
+
+
+def test_times_of_the_page_are_of_jobs_that_the_script_measures(tmp_path):
+    import speeds
+
+    with (DOCS / "speeds.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == speeds.HEADS
+    own = {row["job"] for row in rows if row["program"].startswith("skaud") and row["measured"] == speeds.SIDE_BY_SIDE}
+    assert own == set(speeds.JOBS)
+    assert {row["job"] for row in rows if row["program"] == speeds.ALONE} == own
+    changed = speeds.replaced(rows, dict.fromkeys(speeds.JOBS, 1.234), "2030-01-01, a processor")
+    assert [row for row in changed if row["measured"] == speeds.SIDE_BY_SIDE] == [
+        row for row in rows if row["measured"] == speeds.SIDE_BY_SIDE
+    ]
+    assert {row["CPU ms"] for row in changed if row["program"] == speeds.ALONE} == {"1.2"}
+
+
+def test_times_of_the_readme_are_those_of_the_page():
+    with (DOCS / "speeds.csv").open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["measured"] == "side by side"]
+    table = (DOCS.parent / "README.md").read_text(encoding="utf-8").partition("## How fast it is")[2]
+    lines = [
+        line.split("|")[1:4] for line in table.partition("\nTwo threads")[0].splitlines() if re.match(r"\| \w", line)
+    ]
+    times = [re.findall(r"\d+(?:\.\d+)?(?: to \d+(?:\.\d+)?)?", others) for _, _, others in lines]
+    assert len(lines) == 7
+    for (job, own_ms, _), others_ms in zip(lines, times, strict=True):
+        assert own_ms.strip() in {row["CPU ms"] for row in rows if row["program"].startswith("skaud")}, job
+        known = {row["CPU ms"] for row in rows if not row["program"].startswith("skaud")}
+        assert set(others_ms) - {"2021"} <= known, job
 
 
 @pytest.mark.parametrize("model", ["carfac", "auditory_images", "osses2021", "king2019", "biomimetic"])

@@ -1,16 +1,23 @@
-"""`% conformance` in a page becomes what is measured as the site is built, `% conformance MODEL KIND` a part of it."""
+"""What is measured as the site is built, in its pages.
+
+`% conformance` becomes all claims, `% conformance MODEL KIND` a part of them. In a sentence, {found}`MODEL: CLAIM` is
+the number that was found, of several claims (with * and ?) the largest error, and {allowed}`MODEL: CLAIM` their limit.
+"""
 
 import os
 import re
-from functools import cache
+from fnmatch import fnmatchcase
+from functools import cache, partial
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.errors import ExtensionError
 
 from skaud.testing.conformance import conformance
 from skaud.testing.conformance.report import as_tables
 
 MARK = re.compile(r"^% conformance(?: (?P<model>\w+) (?P<kind>\w+))?$", re.MULTILINE)
+NOT_MEASURED = "(not measured here)"
 
 
 @cache
@@ -39,6 +46,44 @@ def insert(app, docname, source):
     source[0] = MARK.sub(table, source[0])
 
 
+def written(number):
+    """A number as sentences have it: two digits behind the point, or one digit and a power of ten."""
+    if number and abs(number) < 0.005:
+        digit, power = f"{number:.0e}".split("e")
+        return f"{digit}e{int(power)}"
+    return f"{number:.2f}"
+
+
+def value(claim, what="found"):
+    """What stands in a sentence for the claims of a pattern; LookupError where the table has none such."""
+    rows = [row for row in measured() if fnmatchcase(f"{row.model}: {row.what}", claim)]
+    held = [row for row in rows if row.found is not None]
+    if not held:
+        # Without golden numbers their claims are skipped, under names for several at once.
+        if rows or not measured() or not os.environ.get("SKAUD_REFERENCES"):
+            return NOT_MEASURED
+        raise LookupError(f"no claim is called {claim!r}; python -m skaud.testing conformance lists them")
+    if what == "allowed":
+        return written(max(row.limit for row in held))
+    if held[0].published is None:
+        return written(max(row.found for row in held))
+    if len(held) > 1:
+        raise LookupError(f"{claim!r} are {len(held)} numbers; name one")
+    decimals = len(f"{held[0].published:g}".partition(".")[2])
+    return f"{held[0].found:.{decimals}f}"
+
+
+def role(what, name, rawtext, text, lineno, inliner, options=None, content=()):
+    """Role of docutils: the number, or an error at its line."""
+    try:
+        return [nodes.Text(value(text, what))], []
+    except LookupError as reason:
+        message = inliner.reporter.error(str(reason), line=lineno)
+        return [inliner.problematic(rawtext, rawtext, message)], [message]
+
+
 def setup(app):
     app.connect("source-read", insert)
+    for what in ("found", "allowed"):
+        app.add_role(what, partial(role, what))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

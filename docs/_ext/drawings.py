@@ -98,9 +98,9 @@ def diagram(name):
 
 
 def speeds(table):
-    """Figure of milliseconds of the processor for a second of sound, a group of bars a job, on a logarithmic axis."""
+    """Figure of milliseconds of the processor for a second of sound: a group of bars a job, of those side by side."""
     with table.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+        rows = [row for row in csv.DictReader(file) if row["measured"] == "side by side"]
     jobs = list(dict.fromkeys(row["job"] for row in rows))
     figure, ax = plt.subplots(figsize=(8.5, 0.18 * len(rows) + 0.14 * len(jobs) + 0.7), layout="constrained")
     y, ticks = 0.0, []

@@ -3,17 +3,34 @@
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from skaud.testing.conformance import biomimetic, carfac, king2019, osses2021, promises
+from skaud.testing.conformance import (
+    auditory_images,
+    biomimetic,
+    carfac,
+    hearing,
+    king2019,
+    osses2021,
+    promises,
+    psychoacoustics,
+)
 from skaud.testing.conformance.row import Row
 
 __all__ = ["KINDS", "Row", "conformance"]
 
 # Kind of claim -> functions of the folder of golden numbers, or None, that measure it row by row.
 KINDS: dict[str, tuple[Callable[[Path | None], Iterator[Row]], ...]] = {
-    "golden": (carfac.golden, osses2021.golden, king2019.golden, biomimetic.golden),
-    "published": (carfac.published, osses2021.published, king2019.published, biomimetic.published),
+    "golden": (carfac.golden, auditory_images.golden, osses2021.golden, king2019.golden, biomimetic.golden),
+    "published": (
+        carfac.published,
+        hearing.published,
+        auditory_images.published,
+        osses2021.published,
+        king2019.published,
+        biomimetic.published,
+        psychoacoustics.published,
+    ),
     "adjoint": (promises.adjoints,),
-    "invariance": (promises.invariances, promises.of_steps),
+    "invariance": (promises.invariances, promises.of_stages, promises.of_steps),
 }
 
 

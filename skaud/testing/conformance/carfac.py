@@ -51,8 +51,6 @@ def golden(references: Path | None) -> Iterator[Row]:
     nowhere = "the published program gives it no name of its own; dot tests and invariances hold it"
     yield from skip_all("CARFAC", ["ohc", "receptor_potential", "spikes_per_s"], nowhere)
     yield from _gradients(references)
-    for image in ("StabilizedAuditoryImage", "Pitchogram"):
-        yield from skip_all(image, ["features"], "no numbers of a published program are in the folder")
 
 
 def _responses(case: str, parameters: dict, file: dict[str, np.ndarray]) -> Iterator[Row]:

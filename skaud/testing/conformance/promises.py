@@ -89,6 +89,30 @@ def invariances(references: Path | None = None) -> Iterator[Row]:
                 yield Row(name, "invariance", what)
 
 
+def of_stages(references: Path | None = None) -> Iterator[Row]:
+    """What chunks, order and other signals must not change of the stages, each by itself."""
+    random = np.random.default_rng(0)
+    sound, channels = 0.1 * random.standard_normal((2, 12000)), random.standard_normal((2, 5, 3000)) ** 2
+    for name in public("stages"):
+        stage, X = getattr(skaud, name)(**STAGES.get(name, {})), sound if name in HEAR else channels
+        whole = stage.fit(X).transform(X)
+        yield _same(name, "a signal is the same alone and among others", stage.transform(X[1:])[0], whole[1])
+        yield _same(name, "order changes nothing", stage.transform(X[::-1]), whole[::-1])
+        later_s = getattr(stage, "latency_s_", 0)
+        if later_s > 1:
+            reason = f"a stream has its responses {later_s:.2g} s later; tests/models/test_biomimetic.py waits for them"
+            yield Row(name, "invariance", "chunks equal the whole", reason=reason, skipped=True)
+            continue
+        state, chunks = stage.initial_state(2), []
+        for chunk in np.split(X, [1, 50, 1777], axis=-1):
+            chunk, state = stage.transform_chunk(chunk, state)
+            chunks.append(chunk)
+        streamed = np.concatenate(chunks, axis=-1)
+        heard = X.shape[-1] - round(later_s * stage.sample_rate) if later_s else streamed.shape[-1]
+        found, wanted = streamed[..., :heard], whole[..., :heard]
+        yield _same(name, "chunks equal the whole", found, wanted)
+
+
 def of_steps(references: Path | None = None) -> Iterator[Row]:
     """What chunks and other signals must not change of the steps on frames, and other signals of the recipes."""
     frames = 0.3 + np.abs(np.random.default_rng(0).standard_normal((2, 20, 40)))
