@@ -50,6 +50,53 @@ def test_snippets_on_a_page_are_python_and_import_what_is_there(path):
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
 
 
+def statements(tree):
+    """Assignments and functions, as text without annotations, decorators and docstrings, and the bases of classes."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found.add(f"{', '.join(map(ast.unparse, targets))} = {ast.unparse(node.value) if node.value else ''}")
+        if isinstance(node, ast.ClassDef):
+            found.add(f"class {node.name}({', '.join(map(ast.unparse, node.bases))})")
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            arguments = ", ".join(argument.arg for argument in node.args.args)
+            found.add(f"def {node.name}({arguments}): " + "; ".join(map(ast.unparse, body)))
+    return found
+
+
+def test_what_the_page_on_adding_a_model_quotes_stands_in_the_source():
+    shown, written = set(), set()
+    for code in snippets(DOCS / "adding_a_model.md"):
+        if ">>>" not in code:
+            shown |= statements(ast.parse(code))
+    for path in ("kernels/chain", "stages", "models"):
+        source = Path(skaud.__file__).parent / path / "king2019.py"
+        written |= statements(ast.parse(source.read_text(encoding="utf-8")))
+    assert len(shown) > 10
+    assert shown - written == set()
+
+
+def test_files_and_names_that_pages_speak_of_are_there():
+    root = DOCS.parent
+    folders = ("skaud", "tests", "examples", "docs/_ext")
+    sources = [path for folder in folders for path in (root / folder).rglob("*.py")]
+    names = set(re.findall(r"\w+", " ".join(path.read_text(encoding="utf-8") for path in sources)))
+    files = {path.relative_to(root).as_posix() for path in [*sources, *(root / "docs").rglob("*.*")]}
+    lost = []
+    for path in (root / "README.md", root / "CONTRIBUTING.md", *(p for p in PAGES if p.name != "coming_from.md")):
+        text = re.sub(r"```.*?```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for word in re.findall(r"`([^`\n]+)`", text):
+            for file in re.findall(r"[\w./-]+\.(?:py|md)\b", word):
+                if not (root / file).exists() and not any(f"/{known}".endswith(f"/{file}") for known in files):
+                    lost.append((path.name, file))
+            elsewhere = re.search(r"^sklearn\.|\.(py|md|cfg|cff|toml|csv)$", word)
+            if not elsewhere and re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*(\(.*\))?", word):
+                lost += [(path.name, name) for name in set(word.partition("(")[0].split(".")) - names]
+    assert lost == []
+
+
 @pytest.fixture
 def builders(monkeypatch):
     monkeypatch.setattr(sys, "path", [str(BUILDERS), str(DOCS), *sys.path])

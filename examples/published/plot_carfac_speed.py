@@ -9,7 +9,7 @@ Segments up to 10 s are timed unless told otherwise; all of the table's with::
     python examples/published/plot_carfac_speed.py --longest 1000
 
 which on a machine of two cores, busy with other work, gave 3.2 ms whole and 11 ms in chunks for both 100 and 1000 s.
-The published table has times of its own machine for NumPy and JAX. They are not at hand here, so none is printed
+The published table has times of its own machine for NumPy and JAX, which were not at hand, so that none is printed
 beside; programs run side by side on one machine stand on the performance page.
 """
 

@@ -7,16 +7,19 @@ Thresholds of sinusoidal amplitude modulation as a function of its rate, for noi
 (Kohlrausch, Fassel & Dau 2000, J. Acoust. Soc. Am. 108:723), and the threshold of a tone in noise, all by
 `TemplateObserver` with `Dau1997` in one channel.
 
-One threshold of modulated noise, and those with tones, are measured while this page is built; the others, four tracks
+Two thresholds of modulated noise, and those with tones, are measured while this page is built; the others, four tracks
 each, were measured before, in two minutes of one thread, by::
 
     python examples/published/plot_dau1997_detection.py --all
 
 The abstract of the paper says that thresholds have a low-pass characteristic where the rate is below half the bandwidth
 of the carrier, and a high-pass characteristic above; that of 2000, that with tones as carriers they are flat up to 100
-to 130 Hz. This is what the thresholds here are held against; the numbers of the figures were not at hand.
-Templates are of full modulation; a fainter one
-gives lower thresholds, most where the carrier is narrow, as the page on observers shows.
+to 130 Hz. This is what the thresholds here are held against: the figures have points and no numbers, and none were at
+hand. Beside them stand thresholds that another program found for the same carriers: medians that A. Osses noted in
+2015 in a public report (github.com/aosses-tue/mb, Reports/r20151016_update_dau1997_jepsen2008.m), with a low-pass of
+150 Hz before the modulation filters, and templates of -6 dB (3 Hz wide) and -1 dB (31 Hz wide).
+Templates here are of full modulation; a fainter one gives lower thresholds, most where the carrier is narrow, as the
+page on observers shows, and then those of the other program.
 """
 
 import argparse
@@ -43,6 +46,11 @@ MEASURED = {  # bandwidth in Hz -> threshold in dB at each rate, and its standar
         (-14.22, 0.44),
     ],
 }
+OTHER_RATES_HZ = (3, 5, 10, 20, 50, 100, 120)
+OTHER = {  # bandwidth in Hz -> thresholds in dB of the other program
+    3: [-11.5, -20.25, -30.0, -28.5, -27.5, -27.75, -26.25],
+    31: [-5.5, -9.5, -13.75, -12.75, -19.25, -18.0, -19.25],
+}
 parser = argparse.ArgumentParser(description="Measure thresholds of modulation and of a tone in noise.")
 parser.add_argument("--all", action="store_true", help="measure all thresholds of modulation, in minutes")
 measure_all = parser.parse_args().all
@@ -66,7 +74,7 @@ def find_threshold(center_hz, make_trial, audible, start, **limits):
     return adaptive_track(observer, make_trial, start, random_state=2, **limits)
 
 
-def find_depth(bandwidth_hz, rate_hz):
+def find_depth(bandwidth_hz, rate_hz, template_db=0):
     """Threshold of modulation in dB, 20 log m, of a carrier of 1 s with 65 dB SPL, modulated or not."""
     band_hz = 5000 - bandwidth_hz / 2, 5000 + bandwidth_hz / 2
 
@@ -76,7 +84,7 @@ def find_depth(bandwidth_hz, rate_hz):
             rate_hz, depths, 1.0, RATE, 65, random_state=random_state, band_hz=band_hz, ramp_s=0.2
         )
 
-    return find_threshold(5000, make_trial, 0, -2, highest=0)
+    return find_threshold(5000, make_trial, template_db, -2, highest=0)
 
 
 if measure_all:
@@ -118,10 +126,13 @@ ax.legend()
 # **Modulation.** Slow modulation of narrow carriers is masked by the fluctuations that the carrier has by itself; fast
 # modulation by the internal noise alone. The filters up to 10 Hz know the phase of the modulation, those above do not.
 now = find_depth(31, 10)
+with_faint_template = find_depth(3, 20, template_db=-6)
 figure, axes = plt.subplots(1, 4, figsize=(14, 4), sharey=True, layout="constrained")
 for ax, (bandwidth_hz, found) in zip(axes, MEASURED.items()):
     threshold_db, error_db = np.transpose(found)
     ax.errorbar(RATES_HZ, threshold_db, error_db, fmt="o-", capsize=3, label="TemplateObserver, Dau1997")
+    if bandwidth_hz in OTHER:
+        ax.plot(OTHER_RATES_HZ, OTHER[bandwidth_hz], "x--", color="tab:orange", label="another program, 2015")
     ax.axvline(bandwidth_hz / 2, color="0.8", linestyle=":")
     ax.set(xscale="log", xlim=(2.5, 200), title=f"carrier {bandwidth_hz} Hz wide", xlabel="Modulation rate (Hz)")
     ax.set_xticks(RATES_HZ, RATES_HZ)
@@ -158,6 +169,16 @@ for bandwidth_hz, found in MEASURED.items():
     for rate_hz, (db, error_db) in zip(RATES_HZ, found):
         print(f"{bandwidth_hz:4d} Hz {rate_hz:5d} Hz    {db:6.1f} ± {error_db:.1f} dB")
 print(f"  31 Hz    10 Hz    {now.threshold:6.1f} ± {now.standard_error:.1f} dB, measured now")
+print()
+print("carrier   rate     other program    found")
+for bandwidth_hz, other in OTHER.items():
+    for rate_hz, other_db in zip(OTHER_RATES_HZ, other):
+        if rate_hz in RATES_HZ:
+            own_db = MEASURED[bandwidth_hz][RATES_HZ.index(rate_hz)][0]
+            print(f"{bandwidth_hz:4d} Hz {rate_hz:5d} Hz    {other_db:6.1f}        {own_db:6.1f} dB")
+faint_db = with_faint_template.threshold
+print(f"   3 Hz    20 Hz    {OTHER[3][3]:6.1f}        {faint_db:6.1f} dB, template of -6 dB here, too")
+print()
 slope = np.polyfit(np.log2(RATES_HZ[2:]), [db for db, _ in MEASURED[314][2:]], 1)[0]
 steps = {3: (0, 3), 31: (1, 5)}
 print("                                          published    found")
