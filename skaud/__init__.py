@@ -25,11 +25,11 @@ _HOME = {
     "Compression": "skaud.stages.king2019",
     "ModulationBandpass": "skaud.stages.king2019",
     "Audiogram": "skaud.hearing.audiogram",
-    "CochlearFilterbank": "skaud.stages.cochlear",
+    "CochlearFilterbank": "skaud.stages.cochlear_filterbank",
     "CorticalSTRF": "skaud.stages.cortical",
-    "LateralInhibition": "skaud.stages.cochlear",
-    "LeakyIntegrator": "skaud.stages.cochlear",
-    "PowerLawCompression": "skaud.stages.cochlear",
+    "LateralInhibition": "skaud.stages.spectrogram",
+    "LeakyIntegrator": "skaud.stages.spectrogram",
+    "PowerLawCompression": "skaud.stages.spectrogram",
     "Pitchogram": "skaud.stages.auditory_image",
     "StabilizedAuditoryImage": "skaud.stages.auditory_image",
     "LogCompression": "skaud.frames.compression",
@@ -38,7 +38,7 @@ _HOME = {
     "TemplateObserver": "skaud.psychoacoustics.observer",
     "CepstralCoefficients": "skaud.frames.cepstra",
     "Deltas": "skaud.frames.deltas",
-    "ModulationSpectrum": "skaud.frames.modulation",
+    "ModulationSpectrum": "skaud.frames.modulation_spectrum",
     "TemporalPooling": "skaud.pooling.temporal",
     "ToNumpy": "skaud.interop.to_numpy",
 }
@@ -77,7 +77,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.frames.compression import LogCompression as LogCompression
     from skaud.frames.compression import PowerCompression as PowerCompression
     from skaud.frames.deltas import Deltas as Deltas
-    from skaud.frames.modulation import ModulationSpectrum as ModulationSpectrum
+    from skaud.frames.modulation_spectrum import ModulationSpectrum as ModulationSpectrum
     from skaud.hearing.audiogram import Audiogram as Audiogram
     from skaud.interop.to_numpy import ToNumpy as ToNumpy
     from skaud.models.auditory_spectrogram import AuditorySpectrogram as AuditorySpectrogram
@@ -93,10 +93,7 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.stages.adaptation import AdaptationLoops as AdaptationLoops
     from skaud.stages.auditory_image import Pitchogram as Pitchogram
     from skaud.stages.auditory_image import StabilizedAuditoryImage as StabilizedAuditoryImage
-    from skaud.stages.cochlear import CochlearFilterbank as CochlearFilterbank
-    from skaud.stages.cochlear import LateralInhibition as LateralInhibition
-    from skaud.stages.cochlear import LeakyIntegrator as LeakyIntegrator
-    from skaud.stages.cochlear import PowerLawCompression as PowerLawCompression
+    from skaud.stages.cochlear_filterbank import CochlearFilterbank as CochlearFilterbank
     from skaud.stages.cortical import CorticalSTRF as CorticalSTRF
     from skaud.stages.ears import HeadphoneFilter as HeadphoneFilter
     from skaud.stages.ears import MiddleEarFilter as MiddleEarFilter
@@ -106,6 +103,9 @@ if TYPE_CHECKING:  # what type checkers see; at run time, each is imported when 
     from skaud.stages.king2019 import Compression as Compression
     from skaud.stages.king2019 import ModulationBandpass as ModulationBandpass
     from skaud.stages.modulation import ModulationFilterbank as ModulationFilterbank
+    from skaud.stages.spectrogram import LateralInhibition as LateralInhibition
+    from skaud.stages.spectrogram import LeakyIntegrator as LeakyIntegrator
+    from skaud.stages.spectrogram import PowerLawCompression as PowerLawCompression
 else:
 
     def __getattr__(name: str) -> Any:

@@ -46,7 +46,7 @@ from skaud import (
     TemporalPooling,
     ToNumpy,
 )
-from skaud.estimator import computing
+from skaud.estimator import responses
 from skaud.estimator.base import AudioTransformer
 from skaud.interop.torch import as_module
 
@@ -455,7 +455,7 @@ def test_an_array_that_is_changed_in_place_waits_too():
 
 def test_threads_act_at_once(monkeypatch):
     seen = []
-    monkeypatch.setattr(computing, "effective_n_jobs", lambda n_jobs: seen.append(n_jobs) or 1 / 0)
+    monkeypatch.setattr(responses, "effective_n_jobs", lambda n_jobs: seen.append(n_jobs) or 1 / 0)
     model = CARFAC(8000).fit(SOUND).set_params(n_jobs=1, pooling="max")
     with pytest.raises(ZeroDivisionError):
         model.transform(SOUND)

@@ -48,13 +48,13 @@ def test_a_fitted_estimator_is_sent_in_less_than_100_kb_and_computes_the_same_bi
 
 def test_filters_that_would_not_be_the_same_are_told_of(monkeypatch):
     sent = pickle.dumps(AuditorySpectrogram().fit())
-    monkeypatch.setattr("skaud.stages.cochlear_checks.design.roex_filters", lambda rate: np.ones((129, 2048)))
-    from skaud.stages import cochlear_checks
+    monkeypatch.setattr("skaud.stages.cochlear_filterbank.design.roex_filters", lambda rate: np.ones((129, 2048)))
+    from skaud.stages import cochlear_filterbank
 
-    cochlear_checks._roex.cache_clear()
+    cochlear_filterbank._roex.cache_clear()
     with pytest.warns(UserWarning, match="differ from those that it had"):
         pickle.loads(sent)
-    cochlear_checks._roex.cache_clear()
+    cochlear_filterbank._roex.cache_clear()
 
 
 @pytest.mark.parametrize("estimator", [CARFAC(16000), recipes.carfac_cepstra()], ids=["model", "recipe"])

@@ -5,7 +5,7 @@ at a time, so that memory holds little but what is asked for. The reverse run co
 that are too long to keep it.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from functools import partial
 from math import prod
 from typing import Any
@@ -30,21 +30,17 @@ from skaud.engines.spectrogram_layout import (
     past_after,
     piece,
 )
+from skaud.engines.spectrogram_sections import SLOPE, Sections
 from skaud.kernels import fourier
 from skaud.kernels._memory import memory_used_again
-from skaud.kernels.array_api import Array, array_namespace, is_complex, is_foreign, to_numpy, zeros
-from skaud.kernels.cochlear import compress, compress_adjoint, inhibit, inhibit_adjoint, log_magnitude
+from skaud.kernels.array_api import Array, array_namespace, is_foreign, to_numpy, zeros
 from skaud.kernels.leaky_integrator import (
     factor_adjoint,
     leak,
     leak_adjoint,
-    weigh,
-    weigh_adjoint,
-    weights,
-    weights_slope,
 )
 
-FACTOR, SLOPE = "factor", "slope"  # of the integrator, beside its weights
+FACTOR = "factor"  # of the integrator, beside its weights
 KEPT_BYTES = 300_000_000  # of a run that is recorded: what the reverse run else computes again
 ARRAYS_AT_ONCE = 16  # of the size of a block of all channels, in the reverse run on a device
 
@@ -143,15 +139,14 @@ class Spectrogram(Engine):
     ) -> tuple[Responses, SpectrogramState]:
         """Run batches of blocks that x (n_rows, [n_channels,] n_samples) consists of; and the state."""
         xp, n_rows = array_namespace(x), x.shape[0]
-        stages = self._stages(outputs)
-        overlap = int(INHIBITED in stages)  # inhibition needs one channel more than it returns
-        groups = fourier.channel_groups(x, self.design.n_channels - overlap)
+        sections = self._sections(outputs)
+        groups = fourier.channel_groups(x, self.design.n_channels - sections.overlap)
         pieces: dict[str, list] = {name: [] for name in outputs}
         past, level = beside(state.past, x), beside(state.level, x)
         with fourier.threads(self.n_threads) as map_in_order:
             for begin, block, end in batches:
                 new = piece(x, begin, end)
-                run = partial(self._respond, self._cochlea_of(new, past, block), stages, outputs, overlap, begin, kept)
+                run = partial(sections.respond, sections.cochlea_of(new, past, block), outputs, begin, kept)
                 found = list(map_in_order(run, groups))
                 for name in outputs:
                     joined = join([own[name] for own in found], 1)
@@ -169,54 +164,6 @@ class Spectrogram(Engine):
             responses[name] = xp.reshape(whole, (n_rows // state.n_ears, state.n_ears, *whole.shape[1:]))
         return responses, state._replace(past=past, level=level, frame=frame, n_done=state.n_done + x.shape[-1])
 
-    def _respond(
-        self,
-        cochlea: Callable,
-        stages: Sequence[str],
-        outputs: Sequence[str],
-        overlap: int,
-        begin: int,
-        kept: Kept | None,
-        group: slice,
-    ) -> dict[str, Array]:
-        """Responses (n_rows, n_channels, n_blocks, n_new) of some channels; of the spectrogram, sums of its periods."""
-        channels = slice(group.start, group.stop + overlap)
-        found = self._forward(cochlea(channels), channels, stages, keep_log=kept is not None)
-        if kept is not None:
-            kept[begin, group.start] = found.copy()
-        if SPECTROGRAM in stages:
-            found[SPECTROGRAM] = weigh(found[INHIBITED], self._weights())
-        if overlap and channels.stop < self.design.n_channels:  # the next group has it, too
-            found |= {name: found[name][:, :-1, ...] for name in (COCHLEA, COMPRESSED)}
-        return {name: found[name] for name in outputs}
-
-    def _cochlea_of(self, new: Array, past: Array, block: fourier.Block) -> Callable[[slice], Array]:
-        """What gives some channels of the filters' response to blocks, or of x, where there are no filters."""
-        filters = self.design.filters
-        if filters is None:
-            return lambda channels: new[:, channels, None, :]
-        if is_complex(new):  # a step is too small to be mixed with what it belongs to
-            real, step = (self._cochlea_of(*pair, block) for pair in ((new.real, past.real), (new.imag, past.imag)))
-            return lambda channels: real(channels) + 1j * step(channels)
-        x_hat, spectra = fourier.block_spectra(new, past, block), filters.spectra(block, new)
-        return lambda channels: fourier.filter_blocks(x_hat, spectra[channels, :], block)
-
-    def _forward(self, y: Array, channels: slice, stages: Sequence[str], *, keep_log: bool = False) -> dict[str, Array]:
-        """Responses from the filters to the inhibition, or to what comes before the first stage, under its name."""
-        found = {COCHLEA: y}
-        if COMPRESSED in stages:
-            assert self.design.compression is not None
-            y = found["scaled"] = y if self.design.gain == 1 else y * self.design.gain
-            if keep_log and not (self.design.compression == 1).all():  # else it takes no logarithm
-                found["log"] = log_magnitude(y)
-            y = compress(y, self.design.compression[channels], found.get("log"))
-        found[COMPRESSED] = y
-        if INHIBITED in stages:
-            assert self.design.inhibition is not None
-            y = inhibit(y, self.design.inhibition)
-        found[INHIBITED] = y
-        return found
-
     def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, SpectrogramTape]:
         """Response to whole clips, and their tape."""
         kept: Kept | None = {} if self._can_keep(x, output) else None
@@ -226,7 +173,7 @@ class Spectrogram(Engine):
     def _can_keep(self, x: Array, output: str) -> bool:
         """Whether there are dear stages, and memory for what they return."""
         n_bytes = 4 * prod(x.shape) * self.design.n_channels * np.dtype(self.dtype).itemsize
-        is_dear = self.design.filters is not None and COMPRESSED in self._stages((output,))
+        is_dear = self.design.filters is not None and COMPRESSED in self._sections((output,)).names
         return is_dear and not is_foreign(x) and n_bytes <= KEPT_BYTES
 
     @memory_used_again()
@@ -244,7 +191,7 @@ class Spectrogram(Engine):
         if not wanted:
             return zeros(tape.x.shape, rows), self._coefficient_bars(bars)
         n_rows, n_samples = rows.shape[0], rows.shape[-1]
-        stages, has_frames = self._stages((tape.output,)), tape.output == SPECTROGRAM
+        sections, has_frames = self._sections((tape.output,)), tape.output == SPECTROGRAM
         batches = self._batches(n_samples, n_rows, is_first=True)
         if not has_frames:
             bar = frame_means_adjoint(bar, tape.frame_samples, n_samples)
@@ -252,19 +199,16 @@ class Spectrogram(Engine):
         period = self.design.period if has_frames else 1
         bar = xp.reshape(bar, (n_rows, *bar.shape[2:]))
         bar = leak_adjoint(bar, self.design.factor) if has_frames else bar
-        overlap = int(INHIBITED in stages)
-        groups = fourier.channel_groups(rows, self.design.n_channels - overlap)
+        groups = fourier.channel_groups(rows, self.design.n_channels - sections.overlap)
         start = self.start(n_rows, 1)
         past, level = beside(start.past, rows), beside(start.level, rows)
         x_bars: list[Array] = []
         with fourier.threads(self.n_threads) as map_in_order:
             for begin, block, end in batches:
                 new, own_bar = piece(rows, begin, end), piece(bar, begin // period, end // period)
-                cochlea, shape = self._cochlea_of(new, past, block), (n_rows, bar.shape[1], -1, block.n_new // period)
-                bar_of_blocks = xp.reshape(own_bar, shape)
-                run = partial(
-                    self._reverse, bar_of_blocks, cochlea, block, stages, overlap, begin, tape.kept, "X" in wanted
-                )
+                bar_of_blocks = xp.reshape(own_bar, (n_rows, bar.shape[1], -1, block.n_new // period))
+                cochlea = sections.cochlea_of(new, past, block)
+                run = partial(sections.reverse, bar_of_blocks, cochlea, block, begin, tape.kept, "X" in wanted)
                 found = list(map_in_order(run, groups))
                 for channels, own, _ in found:
                     if COMPRESSED in own:
@@ -277,50 +221,10 @@ class Spectrogram(Engine):
                     bars[FACTOR] += to_numpy(factor_adjoint(own_bar, y, level))
                     level = y[..., -1]
                 if "X" in wanted:
-                    self._add_x_bar(x_bars, [x_bar for _, _, x_bar in found], block, overlap)
+                    self._add_x_bar(x_bars, [x_bar for _, _, x_bar in found], block, sections.overlap)
                 past = past_after(past, new)
         x_bar = fit_length(join(x_bars, -1), n_samples) if x_bars else zeros(rows.shape, rows)
         return xp.reshape(x_bar, tape.x.shape), self._coefficient_bars(bars)
-
-    def _reverse(
-        self,
-        bar: Array,
-        cochlea: Callable,
-        block: fourier.Block,
-        stages: Sequence[str],
-        overlap: int,
-        begin: int,
-        kept: Kept,
-        for_x: bool,
-        group: slice,
-    ) -> tuple[slice, dict[str, Array], Array]:
-        """Adjoint for some channels: these, bars of coefficients, and that of x or of its spectra."""
-        channels = slice(group.start, group.stop + overlap)
-        forward = kept.get((begin, group.start)) or self._forward(cochlea(channels), channels, stages, keep_log=True)
-        bars: dict[str, Array] = {}
-        bar = bar[:, group if overlap else channels, ...]
-        # spectrogram = leak(weigh(inhibited))
-        if SPECTROGRAM in stages:
-            assert self.design.decay is not None
-            bars[SPECTROGRAM] = weigh(forward[INHIBITED], self._weights())
-            slope = weigh(forward[INHIBITED], weights_slope(self.design.decay.real, self.design.period))
-            bars[SLOPE] = array_namespace(bar).sum(bar * slope, axis=(1, 2, 3))
-            bar = weigh_adjoint(bar, self._weights())
-        # inhibited = inhibit(compressed)
-        if INHIBITED in stages:
-            assert self.design.inhibition is not None
-            bar, bars[INHIBITED] = inhibit_adjoint(bar, forward[COMPRESSED], forward[INHIBITED], self.design.inhibition)
-        # compressed = compress(gain * cochlea)
-        if COMPRESSED in stages:
-            assert self.design.compression is not None
-            exponents = self.design.compression[channels]
-            log = forward["log"] if "log" in forward else log_magnitude(forward["scaled"])
-            bar, bars[COMPRESSED] = compress_adjoint(bar, forward["scaled"], log, forward[COMPRESSED], exponents)
-            bar = bar if self.design.gain == 1 else bar * self.design.gain
-        # cochlea = filter_blocks(x_hat)
-        if self.design.filters is not None and for_x:
-            bar = fourier.filter_blocks_adjoint(bar, self.design.filters.spectra(block, bar)[channels, :], block)
-        return channels, bars, bar
 
     def _add_x_bar(self, x_bars: list[Array], found: list[Array], block: fourier.Block, overlap: int) -> None:
         """Append the bar of a batch's samples, and add that of the samples before to the batch before."""
@@ -399,15 +303,11 @@ class Spectrogram(Engine):
         rows = x if is_foreign(x) else np.ascontiguousarray(x, self.dtype)
         return array_namespace(x).reshape(rows, (x.shape[0] * x.shape[1], *x.shape[2:]))
 
-    def _stages(self, outputs: Sequence[str]) -> tuple[str, ...]:
+    def _sections(self, outputs: Sequence[str]) -> Sections:
         """Stages up to the last that is asked for."""
-        return self.outputs[: 1 + max(self.outputs.index(name) for name in outputs)]
+        return Sections(self.design, self.outputs[: 1 + max(self.outputs.index(name) for name in outputs)])
 
     def _width(self, output: str) -> int:
         """Channels of an output."""
         has_fewer = self.design.inhibition is not None and output in (INHIBITED, SPECTROGRAM)
         return self.design.n_channels - has_fewer
-
-    def _weights(self) -> np.ndarray:
-        assert self.design.decay is not None
-        return weights(self.design.decay, self.design.period)

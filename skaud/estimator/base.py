@@ -15,12 +15,12 @@ from sklearn.utils.validation import _check_feature_names_in
 from skaud._fitted import as_designed, as_fitted, forget, parameter_names, remember_parameters, unfitted_on_failure
 from skaud._types import Features, Rates, Signals, Targets
 from skaud._warnings import each_once
-from skaud.estimator.computing import frames_of, full_responses, pooled_rows
 from skaud.estimator.device import simulate_on_device, transform_on_device
-from skaud.estimator.limits import check_constraints, design_within_limits
+from skaud.estimator.faults import check_constraints, design_within_limits
 from skaud.estimator.listening import at_level, hear, listen, refuse_unmeant, take_sounds
-from skaud.estimator.movable import MovableModel
+from skaud.estimator.movable_model import MovableModel
 from skaud.estimator.protocol import Model
+from skaud.estimator.responses import frames_of, full_responses, pooled_rows
 from skaud.estimator.results import as_container, choose_container, no_rows, stack
 from skaud.estimator.sounds import AudioInputTags, count_ears
 from skaud.estimator.stream_state import StreamState

@@ -15,7 +15,7 @@ from skaud._warnings import each_once
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.callbacks import CallbackSupportMixin, FitProgress, with_callbacks
 from skaud.estimator.listening import hear
-from skaud.estimator.movable import MovableModel
+from skaud.estimator.movable_model import MovableModel
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.classification import Labels, check_weights
 from skaud.fitting.learn import Learn

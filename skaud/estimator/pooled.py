@@ -10,7 +10,7 @@ from skaud.engines.series import series
 from skaud.estimator.protocol import Model
 from skaud.estimator.results import stack
 from skaud.pooling.arrays import pool, pool_arrays
-from skaud.pooling.running import RunningPool, can_run
+from skaud.pooling.running_pool import RunningPool, can_run
 from skaud.pooling.statistics import columns
 
 POOLED_AT_ONCE = 512  # frames of some channels, which double precision makes larger

@@ -13,7 +13,7 @@ from skaud._types import Rates, Signals
 from skaud.design.limits import LONGEST_FRAME, check_size
 from skaud.engines.engine import STEP, Engine, along
 from skaud.estimator.callbacks import FitProgress
-from skaud.estimator.clips import check_sounds
+from skaud.estimator.signals import check_sounds
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Bounds, Parameters, Value
 from skaud.pooling.temporal import Pooling, TemporalPooling
@@ -158,7 +158,7 @@ class Model(ABC):
     def check_sounds(
         self, X: Signals, sample_rate: Rates, *, reset: bool = False, fixed_length: bool = False
     ) -> Sounds:
-        """Clips of X, validated (`skaud.estimator.clips`), with one axis or several between ears and samples."""
+        """Clips of X, validated (`skaud.estimator.signals`), with one axis or several between ears and samples."""
         return check_sounds(self, X, sample_rate, reset=reset, fixed_length=fixed_length)
 
     def check_ears(self, n_ears: int) -> None:

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 
 from skaud._types import Features
 from skaud.engines.device import REMEDY
-from skaud.estimator.limits import changed, short
+from skaud.estimator.faults import changed, short
 from skaud.estimator.protocol import Model
 from skaud.kernels.array_api import HOST, Array, Place, to_numpy
 from skaud.sound import all_finite, energy

@@ -10,10 +10,10 @@ from joblib import Parallel, delayed, effective_n_jobs
 
 from skaud._types import Features, Signals
 from skaud.engines.engine import Engine, frame_of
-from skaud.estimator.computing import engine_for_batches
 from skaud.estimator.device import vjp_on_device
 from skaud.estimator.listening import hear
 from skaud.estimator.protocol import Model, Source
+from skaud.estimator.responses import engine_for_batches
 from skaud.estimator.results import check_gradients, check_responses, check_rows, check_value_bar, stack
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Gradients, Pullback

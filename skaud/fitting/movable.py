@@ -16,7 +16,7 @@ Pullback = Callable[[Any], Gradients]  # from derivatives by a response, shaped 
 
 
 class Movable(Protocol):
-    """A designed model as fits see it, see `skaud.estimator.movable`."""
+    """A designed model as fits see it, see `skaud.estimator.movable_model`."""
 
     fixed: dict[str, Value]
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_feature_names_in
 
 from skaud._fitted import as_fitted, forget, remember_parameters, unfitted_on_failure
 from skaud._types import Features, Targets
-from skaud.estimator.limits import check_constraints, short
+from skaud.estimator.faults import check_constraints, short
 from skaud.estimator.results import check_container, check_value_bar
 from skaud.estimator.stream_state import StreamState
 from skaud.estimator.vjp import check_wrt

@@ -15,7 +15,7 @@ from skaud._types import AnyModel
 from skaud._warnings import warn_caller
 from skaud.engines.device import NotOnDevice, engine_for
 from skaud.estimator.base import AudioTransformer
-from skaud.estimator.movable import MovableModel
+from skaud.estimator.movable_model import MovableModel
 from skaud.fitting.movable import Bounds, Value
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.kernels.array_api import array_namespace, place_of

@@ -10,13 +10,8 @@ from numpy.typing import ArrayLike
 
 from skaud.fitting.learn import Learn
 from skaud.pooling.temporal import Pooling
-from skaud.stages.cochlear import (
-    CochlearFilterbank,
-    LateralInhibition,
-    LeakyIntegrator,
-    PowerLawCompression,
-)
-from skaud.stages.cochlear_checks import frame_period
+from skaud.stages.cochlear_filterbank import CochlearFilterbank
+from skaud.stages.spectrogram import LateralInhibition, LeakyIntegrator, PowerLawCompression, frame_period
 from skaud.stages.staged import StagedTransformer
 
 

@@ -11,7 +11,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skaud.frames.cepstra import CepstralCoefficients
 from skaud.frames.compression import LogCompression
-from skaud.frames.modulation import ModulationSpectrum
+from skaud.frames.modulation_spectrum import ModulationSpectrum
 from skaud.models.biomimetic import BiomimeticFrontend
 from skaud.models.carfac import CARFAC
 from skaud.models.osses2021 import Osses2021

@@ -10,11 +10,11 @@ import numpy as np
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skaud._fitted import fitted_copy
-from skaud.estimator.blocks import Incoming, frames_of_blocks, pool_blocks
+from skaud.estimator.incoming import Incoming, frames_of_blocks, pool_blocks
 from skaud.estimator.listening import to_level
 from skaud.estimator.results import check_responses, check_rows
 from skaud.frames.base import FrameTransformer
-from skaud.pooling.running import RunningPool
+from skaud.pooling.running_pool import RunningPool
 from skaud.pooling.temporal import TemporalPooling
 from skaud.recipes.gradients import branches_of
 from skaud.recipes.pipeline import FeaturePipeline

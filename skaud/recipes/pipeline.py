@@ -29,7 +29,7 @@ from skaud.frames.base import FrameTransformer
 from skaud.kernels.array_api import Place, of_host, take
 from skaud.pooling.temporal import TemporalPooling
 from skaud.recipes.gradients import branches_of, differentiable, vjp_of
-from skaud.recipes.movable import MovablePipeline
+from skaud.recipes.movable_pipeline import MovablePipeline
 from skaud.sound.clips import is_empty_column
 from skaud.stages.stage import ChannelStage
 

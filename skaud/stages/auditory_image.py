@@ -13,9 +13,8 @@ from skaud.design.limits import LONGEST_LAG, LONGEST_WINDOW, MOST_PITCHES, check
 from skaud.engines.auditory_image import AuditoryImage
 from skaud.fitting.movable import Parameters
 from skaud.pooling.temporal import Pooling
-from skaud.stages.cochlear import ResponseStage
-from skaud.stages.cochlear_checks import as_numbers
-from skaud.stages.named import NamedStage
+from skaud.stages.response import NamedStage, ResponseStage
+from skaud.stages.stage import real_numbers
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
 NOT_NEGATIVE = [Interval(Real, 0, None, closed="left")]
@@ -316,7 +315,7 @@ class Pitchogram(ImageStage):
     def make_engine(self, parameters: Parameters, dtype: str) -> AuditoryImage:
         triggers, apart = self._triggers(0.0), None
         if self.channel_frequencies_hz is not None:
-            frequencies = as_numbers("channel_frequencies_hz", self.channel_frequencies_hz)
+            frequencies = real_numbers("channel_frequencies_hz", self.channel_frequencies_hz)
             if frequencies.shape != (self.n_channels_in_,) or not ((frequencies > 0) & np.isfinite(frequencies)).all():
                 raise ValueError(
                     f"channel_frequencies_hz has shape {frequencies.shape}, and X {self.n_channels_in_} channels; give "

@@ -17,8 +17,8 @@ from skaud.design.limits import MOST_STRFS, check_size
 from skaud.engines.cortical import Cortical, STRFs
 from skaud.fitting.movable import Bounds, Parameters
 from skaud.pooling.temporal import Pooling
-from skaud.stages.cochlear_checks import as_numbers
-from skaud.stages.named import NamedStage
+from skaud.stages.response import NamedStage
+from skaud.stages.stage import real_numbers
 
 RESPONSES = ("real", "magnitude", "complex")
 SMALLEST_SCALE = 0.05  # cycles/octave, half of what 128 channels resolve: next to nothing passes a filter below
@@ -224,8 +224,8 @@ def design_strfs(estimator: CorticalSTRF, parameters: Parameters) -> tuple[np.nd
                 "every scale 8 rates; change it, or set init='random'."
             )
         return design.log_init(estimator.n_strfs, min(FINEST_SCALE, FINEST_SHARE * estimator.channels_per_octave))
-    scales = None if scales is None else as_numbers("scales_cycles_per_octave", scales)
-    rates = None if rates is None else as_numbers("rates_hz", rates)
+    scales = None if scales is None else real_numbers("scales_cycles_per_octave", scales)
+    rates = None if rates is None else real_numbers("rates_hz", rates)
     if scales is None or rates is None or np.shape(scales) != np.shape(rates) or np.ndim(scales) != 1 or not len(rates):
         raise ValueError(
             f"scales_cycles_per_octave and rates_hz have shapes {np.shape(scales)} and {np.shape(rates)}; give both, "

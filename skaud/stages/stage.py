@@ -15,6 +15,7 @@ from skaud._types import Rates, Signals
 from skaud.engines.chain import Chain
 from skaud.engines.engine import Engine
 from skaud.estimator.base import AudioTransformer
+from skaud.estimator.faults import short
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.kind import Part
@@ -199,6 +200,18 @@ def _join_ears(X: Signals) -> tuple[Signals, int | None]:
             f"X has responses of {sorted(shapes, key=str)}; all of one call must have the same ears and channels."
         )
     return [np.asarray(clip).reshape(-1, clip.shape[-1]) for clip in X], first.shape[0]
+
+
+def real_numbers(name: str, value: ArrayLike) -> np.ndarray:
+    """Value of a parameter as floats; an error where it is not numbers, or rows of different lengths."""
+    try:
+        if np.iscomplexobj(value):
+            raise TypeError("it is complex")
+        return np.asarray(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name}={short(value)} is not an array of real numbers ({error}); pass those alone."
+        ) from error
 
 
 def corner_bounds(sample_rate: float) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import skaud
 from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, Learn, audio
 from skaud.estimator.listening import hear
-from skaud.estimator.movable import MovableModel
+from skaud.estimator.movable_model import MovableModel
 from skaud.fitting.classification import Labels, SoftmaxObjective
 from skaud.fitting.parameters import BoundedParameters
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skaud import CARFAC, CorticalSTRF, GammatoneFilterbank, Osses2021, TemporalPooling
-from skaud.pooling.running import RunningPool
+from skaud.pooling.running_pool import RunningPool
 
 RATE = 16000
 STATISTICS = ("mean", "std", "min", "max", "delta_mean", "delta_std", "delta_min", "delta_max", "delta_delta_std")

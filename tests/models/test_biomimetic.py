@@ -12,7 +12,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skaud import AuditorySpectrogram, BiomimeticFrontend, CorticalSTRF, TemporalPooling
 from skaud.design.cortical import rate_filters, scale_filters
-from skaud.estimator.movable import MovableModel
+from skaud.estimator.movable_model import MovableModel
 from skaud.kernels.array_api import to_numpy
 from skaud.pooling.adjoint import pool_adjoint
 from skaud.testing import checks, dot_test

@@ -13,7 +13,7 @@ from skaud import (
     MiddleEarFilter,
     ModulationFilterbank,
 )
-from skaud.estimator.movable import MovableModel
+from skaud.estimator.movable_model import MovableModel
 from skaud.fitting.parameters import BoundedParameters
 from skaud.kernels import one_pole
 from skaud.kernels.chain import adaptation, modulation

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from skaud.pooling.arrays import pool, pool_arrays
-from skaud.pooling.running import RunningPool, can_run
+from skaud.pooling.running_pool import RunningPool, can_run
 
 STATISTICS = ("mean", "std", "min", "max", "delta_mean", "delta_std", "delta_min", "delta_max", "delta_delta_std")
 

@@ -10,7 +10,7 @@ from sklearn import config_context
 from sklearn.pipeline import Pipeline
 
 from skaud._types import Features
-from skaud.estimator.movable import MovableModel
+from skaud.estimator.movable_model import MovableModel
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Bounds, Gradients, Pullback, Value
 from skaud.frames.base import FrameTransformer

@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from sklearn.exceptions import NotFittedError
 
 from skaud import CARFAC, Audiogram, Learn
-from skaud.estimator.movable import MovableModel
+from skaud.estimator.movable_model import MovableModel
 from skaud.fitting.parameters import BoundedParameters
 
 CLIPS = [0.02 * np.random.default_rng(n).standard_normal(n) for n in (300, 400, 350)]
