@@ -71,10 +71,13 @@ def make_model(options: argparse.Namespace) -> Any:
     if pooling is None:
         raise UsageError("--param pooling=None leaves frames, not a row a file; name statistics, such as pooling=mean.")
     if options.segments is not None:
+        from skaud.pooling.statistics import several
         from skaud.pooling.temporal import TemporalPooling
 
         if not 1 <= options.segments <= MOST_SEGMENTS:
             raise UsageError(f"--segments {options.segments} must lie between 1 and {MOST_SEGMENTS}.")
+        if "pooling" not in parameters:
+            pooling = several(pooling)  # the default's own parts give way
         parameters["pooling"] = TemporalPooling(pooling, segments=options.segments)
     return model.set_params(**parameters)
 

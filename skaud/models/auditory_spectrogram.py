@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skaud.fitting.learn import Learn
+from skaud.pooling.statistics import THIRDS
 from skaud.pooling.temporal import Pooling
 from skaud.stages.cochlear_filterbank import CochlearFilterbank
 from skaud.stages.spectrogram import LateralInhibition, LeakyIntegrator, PowerLawCompression, frame_period
@@ -39,8 +40,9 @@ class AuditorySpectrogram(StagedTransformer):
     frame_rate_hz : float, default=200
         Frames a second, about: a frame has the nearest whole number of samples, and `frame_rate_hz_` tells the exact
         rate, 200.45 at 22.05 kHz.
-    pooling : str, callable, sequence, dict, TemporalPooling or None, default=("mean", "std")
-        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=(("mean", 3), ("std", 1))
+        Statistics over the frames of a signal, as `TemporalPooling` knows them: by default the mean of each third, and
+        the standard deviation over all. None returns the frames.
     rms_one_db_spl : float or None, default=93.98
         Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the
         published program, 100. A `Sound` knows its own.
@@ -125,7 +127,7 @@ class AuditorySpectrogram(StagedTransformer):
         lateral_inhibition: ArrayLike = (1, -1),
         integration_s: float = 0.008,
         frame_rate_hz: float = 200,
-        pooling: Pooling = ("mean", "std"),
+        pooling: Pooling = THIRDS,
         rms_one_db_spl: float | None = 93.98,
         learn: str | Sequence[str] | Learn | None = None,
         dtype: str = "float32",

@@ -39,6 +39,7 @@ from skaud.fitting.movable import Bounds, Parameters
 from skaud.hearing.audiogram import Audiogram
 from skaud.kernels.carfac.layout import N_CLASSES
 from skaud.models.carfac_response import CascadeResponse
+from skaud.pooling.statistics import THIRDS
 from skaud.pooling.temporal import Pooling
 
 POSITIVE = [Interval(Real, 0, None, closed="neither")]
@@ -74,8 +75,9 @@ class CARFAC(CascadeResponse):
         Keep the damping at what `ohc_health` leaves, without the AGC's feedback.
     output : {"nap", "bm", "receptor_potential", "agc", "ohc"}, default="nap"
         Response that `transform` takes its features from, see Notes.
-    pooling : str, callable, sequence, dict, TemporalPooling or None, default=("mean", "std")
-        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=(("mean", 3), ("std", 1))
+        Statistics over the frames of a signal, as `TemporalPooling` knows them: by default the mean of each third, and
+        the standard deviation over all. None returns the frames.
     frame_length : float or None, default=0.010
         Length of a frame in s, averaged inside the kernel; the last, incomplete one of a signal is dropped, unless it
         is the only one. None keeps every sample.
@@ -341,7 +343,7 @@ class CARFAC(CascadeResponse):
         linear_car: bool = False,
         open_loop: bool = False,
         output: str = "nap",
-        pooling: Pooling = ("mean", "std"),
+        pooling: Pooling = THIRDS,
         frame_length: float | None = 0.010,
         rms_one_db_spl: float | None = 93.98,
         velocity_scale: float = 0.1,

@@ -11,6 +11,7 @@ from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.modulation import LOWEST_HZ
 from skaud.fitting.learn import Learn
 from skaud.models.osses2021 import Osses2021
+from skaud.pooling.statistics import THIRDS
 from skaud.pooling.temporal import Pooling
 
 
@@ -104,7 +105,7 @@ class Dau1997(Osses2021):  # numpydoc ignore=PR02
         envelope_low_pass_hz: float | None = None,
         envelope_attenuation: float | None = None,
         output: str = "modulation",
-        pooling: Pooling = ("mean", "std"),
+        pooling: Pooling = THIRDS,
         frame_length: float | None = 0.010,
         rms_one_db_spl: float | None = 93.98,
         learn: str | Sequence[str] | Learn | None = None,

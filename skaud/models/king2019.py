@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaud.design.king2019 import FULL_SCALE_DB
 from skaud.fitting.learn import Learn
+from skaud.pooling.statistics import THIRDS
 from skaud.pooling.temporal import Pooling
 from skaud.stages.gammatone import GammatoneFilterbank
 from skaud.stages.hair_cell import HairCellEnvelope
@@ -56,8 +57,9 @@ class King2019(StagedTransformer):
         Above 10 Hz the envelope of a modulation filter's response, or all responses as they are.
     output : {"modulation", "adaptation", "hair_cell", "compression", "filterbank"}, default="modulation"
         Response that `transform` takes its features from.
-    pooling : str, callable, sequence, dict, TemporalPooling or None, default=("mean", "std")
-        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=(("mean", 3), ("std", 1))
+        Statistics over the frames of a signal, as `TemporalPooling` knows them: by default the mean of each third, and
+        the standard deviation over all. None returns the frames.
     frame_length : float or None, default=0.010
         Length of a frame in s, over which responses are averaged; the last, incomplete one of a signal is dropped,
         unless it is the only one. None keeps every sample.
@@ -157,7 +159,7 @@ class King2019(StagedTransformer):
         modulation_low_pass_hz: float | None = None,
         phase: str = "insensitive",
         output: str = "modulation",
-        pooling: Pooling = ("mean", "std"),
+        pooling: Pooling = THIRDS,
         frame_length: float | None = 0.010,
         rms_one_db_spl: float | None = 93.98,
         learn: str | Sequence[str] | Learn | None = None,

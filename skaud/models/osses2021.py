@@ -14,6 +14,7 @@ from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
 from skaud.design.modulation import KINDS, LOWEST_HZ
 from skaud.fitting.learn import Learn
+from skaud.pooling.statistics import THIRDS
 from skaud.pooling.temporal import Pooling
 from skaud.stages.adaptation import AdaptationLoops
 from skaud.stages.ears import HeadphoneFilter, MiddleEarFilter
@@ -92,8 +93,9 @@ class Osses2021(StagedTransformer):
         Factor of the magnitudes that the filters above 10 Hz give; None means that of `modulation`.
     output : {"modulation", "adaptation", "hair_cell", "filterbank", "middle_ear", "headphone"}, default="modulation"
         Response that `transform` takes its features from.
-    pooling : str, callable, sequence, dict, TemporalPooling or None, default=("mean", "std")
-        Statistics over the frames of a signal, as `TemporalPooling` knows them; None returns the frames.
+    pooling : str, callable, sequence, dict, TemporalPooling or None, default=(("mean", 3), ("std", 1))
+        Statistics over the frames of a signal, as `TemporalPooling` knows them: by default the mean of each third, and
+        the standard deviation over all. None returns the frames.
     frame_length : float or None, default=0.010
         Length of a frame in s, averaged inside the kernel; the last, incomplete one of a signal is dropped, unless it
         is the only one. None keeps every sample.
@@ -207,7 +209,7 @@ class Osses2021(StagedTransformer):
         envelope_low_pass_hz: float | None = None,
         envelope_attenuation: float | None = None,
         output: str = "modulation",
-        pooling: Pooling = ("mean", "std"),
+        pooling: Pooling = THIRDS,
         frame_length: float | None = 0.010,
         rms_one_db_spl: float | None = 93.98,
         learn: str | Sequence[str] | Learn | None = None,

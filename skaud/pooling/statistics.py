@@ -11,7 +11,11 @@ from skaud.design.limits import MOST_SEGMENTS
 
 Function = Callable[..., np.ndarray]
 Statistic = str | Function
-Statistics = Statistic | Sequence[Statistic] | Mapping[Any, int]
+Parts = tuple[Statistic, int]  # a statistic, and in how many parts it is taken
+Statistics = Statistic | Sequence[Statistic] | Mapping[Any, int] | Sequence[Parts]
+
+# What models pool by: how the mean goes on, from the beginning to the end, and the variation over all.
+THIRDS = (("mean", 3), ("std", 1))
 
 NAMED: dict[str, Function] = {
     "mean": np.mean,
@@ -39,20 +43,36 @@ class Column(NamedTuple):
 def columns(statistics: Statistics, segments: int = 1) -> list[Column]:
     """Blocks of features in order: part by part; with parts that each statistic has of its own, statistic by it."""
     resolved = resolve_statistics(statistics)
-    if isinstance(statistics, Mapping):
+    if _tells_parts(statistics):
         return [
             Column(name, function, part, n_parts)
-            for (name, function), n_parts in zip(resolved, statistics.values())
+            for (name, function), (_, n_parts) in zip(resolved, _items(statistics))
             for part in range(n_parts)
         ]
     return [Column(name, function, part, segments) for part in range(segments) for name, function in resolved]
 
 
-def several(statistics: Statistics) -> Sequence[Statistic]:
-    """Statistics, of which one may stand alone."""
+def several(statistics: Statistics) -> list[Statistic]:
+    """Statistics, without their parts; one may stand alone."""
+    return [statistic for statistic, _ in _items(statistics)]
+
+
+def _items(statistics: Any) -> list[tuple[Any, Any]]:
+    """Every statistic, and in how many parts it is taken: None where that is not told."""
+    if isinstance(statistics, Mapping):
+        return list(statistics.items())
     if isinstance(statistics, np.ndarray):
         statistics = statistics.tolist()  # of an array without axes, the name itself
-    return (statistics,) if isinstance(statistics, str) or callable(statistics) else list(statistics)
+    if isinstance(statistics, str) or callable(statistics):
+        return [(statistics, None)]
+    statistics = list(statistics)
+    if statistics and all(isinstance(own, (list, tuple)) and len(own) == 2 for own in statistics):
+        return [(statistic, n_parts) for statistic, n_parts in statistics]  # as dict.items() has them
+    return [(statistic, None) for statistic in statistics]
+
+
+def _tells_parts(statistics: Statistics) -> bool:
+    return isinstance(statistics, Mapping) or any(n_parts is not None for _, n_parts in _items(statistics))
 
 
 def resolve_statistics(statistics: Statistics, parameter: str = "statistics") -> list[tuple[str, Function | None]]:
@@ -81,10 +101,10 @@ def part_slice(n_frames: int, part: int, n_parts: int) -> slice:
 
 def check_parts(statistics: Statistics, segments: int, parameter: str = "statistics") -> None:
     """Refuse parts of single statistics that are no numbers of them, or stand beside parts of all."""
-    if not isinstance(statistics, Mapping):
+    if not _tells_parts(statistics):
         return
-    for statistic, n_parts in statistics.items():
-        if isinstance(n_parts, bool) or not isinstance(n_parts, Integral) or not 1 <= n_parts <= MOST_SEGMENTS:
+    for statistic, n_parts in _items(statistics):
+        if isinstance(n_parts, bool) or not isinstance(n_parts, Integral) or not 1 <= int(n_parts) <= MOST_SEGMENTS:
             raise ValueError(
                 f"{parameter} has {n_parts!r} parts for {statistic!r}; it must be an integer from 1 to {MOST_SEGMENTS}."
             )

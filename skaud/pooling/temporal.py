@@ -31,7 +31,8 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
     statistics : str, callable, sequence of these, or dict, default=("mean", "std")
         "mean", "std", "min", "max", "median", a percentile such as "p95", any of these of the difference between
         neighbouring frames, such as "delta_std", or a callable ``f(frames, axis=-1)`` that reduces the last axis. A
-        dict tells in how many parts each is pooled: ``{"mean": 4, "std": 1}`` keeps the course of the mean alone.
+        dict tells in how many parts each is pooled: ``{"mean": 4, "std": 1}`` keeps the course of the mean alone;
+        ``(("mean", 4), ("std", 1))`` is the same.
     segments : int, default=1
         Number of equal parts, in order, that are pooled apart: 5 keep the course of a word. 1 where a dict tells it.
 

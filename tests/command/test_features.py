@@ -56,7 +56,7 @@ def test_a_folder_gives_a_row_a_file_with_the_features_of_the_model(sounds, tmp_
     assert names == list(model.get_feature_names_out())
     np.testing.assert_array_equal(features, wanted)
     assert {path.name for path in tmp_path.iterdir()} == {output.name, output.name + ".journal"}
-    assert "3 of 3 files, 142 features" in capfd.readouterr().err
+    assert "3 of 3 files, 284 features" in capfd.readouterr().err
 
 
 def test_rows_are_in_the_order_of_the_input_for_any_number_of_jobs_and_named_once(sounds, tmp_path):

@@ -68,7 +68,7 @@ def test_values_are_the_rms_of_the_models_frames(model):
     frames = Osses2021(RATE, high_hz=7000, pooling=None).fit([x]).transform([x])[0]
     rms = np.sqrt((frames.astype(float) ** 2).mean(axis=1))
     np.testing.assert_allclose(cells(display).compressed(), rms, rtol=1e-4, atol=1e-3)
-    assert model.pooling == ("mean", "std")
+    assert model.pooling == type(model)().pooling  # the caller's is left as it is
     assert display.colorbar_.ax.get_ylabel() == "Modulation, RMS (model units)"
 
 

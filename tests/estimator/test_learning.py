@@ -65,7 +65,7 @@ def front_end(learn="full", *, init="log", drawn=0, **parameters):
     return learner(front, learn, {"n_strfs": 8, "max_iter": 3, "random_state": 0, "tol": 0.0} | parameters)
 
 
-@parametrize_with_checks([cochlea(erb_per_step=2.0, max_iter=2)])
+@parametrize_with_checks([cochlea(erb_per_step=2.0, max_iter=2, dtype="float64")])
 def test_it_is_a_scikit_learn_transformer(estimator, check):
     check(estimator)
 
@@ -473,7 +473,7 @@ def test_callbacks_watch_every_iteration():
             if fitted_estimator is None:
                 return False
             seen.append(fitted_estimator.velocity_scale_)
-            assert fitted_estimator.transform(X).shape == (12, 52)
+            assert fitted_estimator.transform(X).shape == (12, 104)
             return len(seen) == 4
 
     model = cochlea(max_iter=8).set_callbacks(Watcher()).fit(CLIPS, Y)

@@ -28,7 +28,7 @@ VARIANTS = {
     "delay buffer": CARFAC(use_delay_buffer=True),
     "linear, open loop": CARFAC(linear_car=True, open_loop=True),
     "bm": CARFAC(output="bm", sample_rate=16000),
-    "receptor potential": CARFAC(output="receptor_potential", ohc_health=0.5),
+    "receptor potential": CARFAC(output="receptor_potential", ohc_health=0.5, pooling=("mean", "std")),
 }
 NUMERIC_CHECKS = (
     checks.check_padding_changes_nothing,

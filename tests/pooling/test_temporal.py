@@ -106,6 +106,34 @@ def test_statistics_have_parts_of_their_own_in_their_order():
     assert list(pooling.get_feature_names_out(["a", "b"])) == names
 
 
+@pytest.mark.parametrize("segments", [1, 2])
+def test_statistics_and_their_parts_may_be_items_of_a_dict(segments):
+    parts = {"mean": 3, ptp: 1}
+    if segments == 2:
+        with error(ValueError, "segments=2 and statistics=", "both say in how many parts"):
+            TemporalPooling(tuple(parts.items()), segments=2).fit([FRAMES])
+        return
+    of_items, of_dict = (TemporalPooling(own).fit([FRAMES]) for own in (tuple(parts.items()), parts))
+    np.testing.assert_array_equal(of_items.transform([FRAMES]), of_dict.transform([FRAMES]))
+    assert list(of_items.get_feature_names_out()) == list(of_dict.get_feature_names_out())
+
+
+@pytest.mark.parametrize(
+    ("statistics", "words"),
+    [
+        ((("mean", 0),), "0 parts for 'mean'"),
+        ((("mean", True),), "True parts for 'mean'"),
+        ((("mean", "std"),), "'std' parts for 'mean'"),
+        ((("mean", 2), ("mean", 3)), "'mean' 2 times"),
+        ((("mean", 2), "std"), "('mean', 2)"),
+        ((("mode", 2),), "'mode'"),
+    ],
+)
+def test_items_that_are_no_statistics_with_parts_are_refused(statistics, words):
+    with error(ValueError, words):
+        TemporalPooling(statistics).fit([FRAMES])
+
+
 def test_a_model_pools_statistics_in_parts_of_their_own():
     x = [np.random.default_rng(0).standard_normal(8000)]
     parts = {"mean": 2, "max": 1}
