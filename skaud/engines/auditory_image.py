@@ -7,6 +7,7 @@ import numpy as np
 
 from skaud.design.auditory_image import WEIGHT_FLOOR, WEIGHT_HALF, PitchCells, Triggers
 from skaud.engines.engine import Engine, Responses
+from skaud.engines.pieces import rows_of
 from skaud.kernels import auditory_image as kernels
 from skaud.kernels.lanes import LANES
 
@@ -85,7 +86,7 @@ class AuditoryImage(Engine):
         self, x: np.ndarray, state: ImageState, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, ImageState]:
         """Hear the next samples: first with those before, then, where the windows lie within, by themselves."""
-        rows, hop = self._rows(x), frame_samples or self.hop
+        rows, hop = rows_of(x, self.dtype), frame_samples or self.hop
         n, n_heard, n_done = rows.shape[-1], self.triggers.n_heard, state.n_done
         n_before, end = n_done // hop, n_done + n
         images, sums = self._empty(len(rows), end // hop - n_before)
@@ -114,7 +115,7 @@ class AuditoryImage(Engine):
         self, tape: ImageTape, bar: np.ndarray, wanted: Sequence[str]
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Bar of the response, with the triggers where they were."""
-        rows, (n_heard, n_lags) = self._rows(tape.x), (self.triggers.n_heard, self.triggers.n_lags)
+        rows, (n_heard, n_lags) = rows_of(tape.x, self.dtype), (self.triggers.n_heard, self.triggers.n_lags)
         n_samples, n_blends = rows.shape[-1], rows.shape[-1] // self.triggers.step
         source = np.concatenate([np.zeros((*rows.shape[:2], n_heard), self.dtype), rows], axis=-1)
         own = np.moveaxis(np.asarray(bar, self.dtype), -1, 2)
@@ -140,9 +141,6 @@ class AuditoryImage(Engine):
         cells = () if self.cells is None else tuple(self.cells.edges.tolist())
         apart = self.plan.apart.tobytes()
         return self.triggers[:3], len(self.triggers.window), self.hop, self.n_channels, apart, cells
-
-    def _rows(self, x: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(x, self.dtype).reshape(x.shape[0] * x.shape[1], *x.shape[2:])
 
     def _empty(self, n_rows: int, n_images: int) -> tuple[np.ndarray, np.ndarray]:
         """Room for images, or for sums over channels."""

@@ -7,9 +7,10 @@ import numpy as np
 
 from skaud.design import cortical as design
 from skaud.engines.engine import STEP, Engine, Responses, respond
+from skaud.engines.pieces import join, own_copy, rows_of
 from skaud.kernels import cortical as kernel
 from skaud.kernels._memory import memory_used_again
-from skaud.kernels.array_api import Array, array_namespace, constant, is_foreign, to_numpy, zeros
+from skaud.kernels.array_api import Array, array_namespace, beside, is_foreign, to_numpy, zeros
 from skaud.kernels.fourier import threads
 
 REVERSED_AT_ONCE = 8  # filters, whose spectra are then summed
@@ -80,17 +81,15 @@ class Cortical(Engine):
         self, x: Array, state: CorticalState, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, CorticalState]:
         """Run as many whole blocks as there are now, with what they hear."""
-        rows = self._rows(x)
-        before = constant(state.heard, rows) if is_foreign(rows) else state.heard
-        heard = _join([before, rows]) if before.shape[-1] else rows
+        rows = rows_of(x, self.dtype)
+        heard = join([beside(state.heard, rows), rows])
         n, n_frames = design.LONGEST_RATE_FILTER, state.n_frames + rows.shape[-1]
         blocks = [block for block in kernel.cut(n_frames, n) if block.begin >= state.begin and not block.alone]
         blocks = [block for block in blocks if block.begin + 3 * n <= n_frames]
         first = max(0, state.begin - n)
         response = self._respond(heard, first, blocks, state.n_ears)
         begin = blocks[-1].begin + 2 * n if blocks else state.begin
-        kept = heard[..., max(0, begin - n) - first :]
-        after = CorticalState(state.n_ears, kept if is_foreign(kept) else kept.copy(), begin, n_frames)
+        after = CorticalState(state.n_ears, own_copy(heard[..., max(0, begin - n) - first :]), begin, n_frames)
         return {self.outputs[0]: response}, after
 
     def finish(self, state: CorticalState, outputs: Sequence[str], frame_samples: int | None) -> Responses:
@@ -113,7 +112,7 @@ class Cortical(Engine):
             finish = xp.abs if self.response == "magnitude" else lambda out: out
             pieces.append(self._filter(window, block, cortex, real=self.response == "real", finish=finish))
         if pieces:
-            response = _join(pieces)
+            response = join(pieces)
         else:
             shape = (heard.shape[0], len(self.strfs.rates_hz), self.n_channels, 0)
             response = zeros(shape, heard)
@@ -138,7 +137,7 @@ class Cortical(Engine):
                     lambda strfs: finish(kernel.respond(spectrum, strfs, block, self.n_channels, real=real)), filters
                 )
             )
-        return found[0] if len(found) == 1 else array_namespace(window).concat(found, axis=1)
+        return join(found, 1)
 
     def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, Array]:
         """Response to whole spectrograms; these are the tape."""
@@ -147,7 +146,7 @@ class Cortical(Engine):
     @memory_used_again()
     def pull_back(self, tape: Any, bar: Array, wanted: Sequence[str]) -> tuple[Array, tuple[np.ndarray, ...]]:
         """Bars of the spectrogram, of scales and of rates: block by block, a few filters at a time."""
-        spectrogram, xp = self._rows(tape), array_namespace(tape)
+        spectrogram, xp = rows_of(tape, self.dtype), array_namespace(tape)
         n_frames = spectrogram.shape[-1]
         if not is_foreign(bar):
             bar = np.asarray(bar, np.result_type(self.dtype, np.complex64) if np.iscomplexobj(bar) else self.dtype)
@@ -197,7 +196,7 @@ class Cortical(Engine):
         found = [own for _, own in sorted(halves.items())]
         if len(found) == 1 and found[0].shape[-1] < n_bins:
             found.insert(1 if 0 in halves else 0, zeros(found[0].shape, spectrum))
-        return _join(found)
+        return join(found)
 
     def _magnitude_adjoint(self, bar: Array, spectrum: Array, strfs: kernel.Filters, block: kernel.Block) -> Array:
         """Bar of complex responses, from that of their magnitudes, whose slope at 0 is 0."""
@@ -300,11 +299,3 @@ class Cortical(Engine):
             over_scales = design.scale_filters(scales.real, n_scale_bins, channels_per_octave)
             self._designs[n] = kernel.Cortex(filters.transfer, rates.real > 0, over_scales)
         return self._designs[n]
-
-    def _rows(self, x: Array) -> Array:
-        rows = x if is_foreign(x) else np.ascontiguousarray(x, self.dtype)
-        return array_namespace(x).reshape(rows, (x.shape[0] * x.shape[1], *x.shape[2:]))
-
-
-def _join(pieces: list[Array]) -> Array:
-    return pieces[0] if len(pieces) == 1 else array_namespace(pieces[0]).concat(pieces, axis=-1)

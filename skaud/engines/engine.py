@@ -13,7 +13,8 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from skaud.kernels.array_api import array_namespace, is_foreign, zeros
+from skaud.engines.pieces import fit_length, join, own_copy
+from skaud.kernels.array_api import array_namespace, is_foreign
 
 BLOCK = 8192  # samples of a sound that are computed at a time, where nothing asks for more
 STEP = 1e-30  # of the complex step, which is exact: nothing is subtracted
@@ -270,12 +271,6 @@ def respond_side_by_side(
     return [join(own) for own in pieces]
 
 
-def join(pieces: list[np.ndarray]) -> np.ndarray:
-    """Pieces one after the other in time."""
-    some = [piece for piece in pieces if piece.shape[-1]] or pieces[:1]
-    return some[0] if len(some) == 1 else array_namespace(some[0]).concat(some, axis=-1)
-
-
 # --- derivatives ---
 
 
@@ -297,7 +292,7 @@ def frame_means(waiting: np.ndarray, response: np.ndarray, frame_samples: int | 
     whole, rest = joined[..., : n_frames * frame_samples], joined[..., n_frames * frame_samples :]
     xp = array_namespace(whole)
     frames = xp.mean(xp.reshape(whole, (*whole.shape[:-1], n_frames, frame_samples)), axis=-1)
-    return frames, rest.copy() if isinstance(rest, np.ndarray) else rest
+    return frames, own_copy(rest)
 
 
 def frame_means_adjoint(frames_bar: np.ndarray, frame_samples: int | None, n_samples: int) -> np.ndarray:
@@ -305,10 +300,8 @@ def frame_means_adjoint(frames_bar: np.ndarray, frame_samples: int | None, n_sam
     if frame_samples is None:
         return frames_bar
     if is_foreign(frames_bar):
-        xp = array_namespace(frames_bar)
-        repeated = xp.repeat(frames_bar / frame_samples, frame_samples, axis=-1)
-        rest = zeros((*frames_bar.shape[:-1], n_samples - repeated.shape[-1]), frames_bar)
-        return xp.concat([repeated, rest], axis=-1)
+        repeated = array_namespace(frames_bar).repeat(frames_bar / frame_samples, frame_samples, axis=-1)
+        return fit_length(repeated, n_samples)
     response_bar = np.zeros((*frames_bar.shape[:-1], n_samples))
     # frames = response.reshape(..., n_frames, frame_samples).mean(axis=-1)
     within = frames_bar.shape[-1] * frame_samples

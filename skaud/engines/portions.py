@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skaud.engines.engine import Engine
-from skaud.kernels.array_api import Array, array_namespace, beside, zeros
+from skaud.engines.pieces import fit_length
+from skaud.kernels.array_api import Array, array_namespace, beside
 
 
 class Portion(NamedTuple):
@@ -38,19 +39,13 @@ class Portion(NamedTuple):
 
     def join(self, groups: Sequence[tuple[list[int], Array]], n: int) -> Array:
         """What `cut` cut, with zeros behind each clip's own, up to n."""
-        padded = [pad(own, n) for _, own in groups]
+        padded = [fit_length(own, n) for _, own in groups]
         if len(groups) == 1:
             return padded[0]
         xp, order = array_namespace(padded[0]), np.concatenate([indices for indices, _ in groups])
         place = {index: k for k, index in enumerate(order.tolist())}
         back = np.array([place[index] for index in self.indices])
         return xp.take(xp.concat(padded, axis=0), beside(back, padded[0]), axis=0)
-
-
-def pad(x: Array, n: int) -> Array:
-    """An array with zeros behind its last axis, up to n."""
-    n_more = n - x.shape[-1]
-    return array_namespace(x).concat([x, zeros((*x.shape[:-1], n_more), x)], axis=-1) if n_more else x
 
 
 def portions(
@@ -72,7 +67,7 @@ def portions(
             size = _signals_at_once(engine, clips[ordered[0]].shape, output, memory_bytes)
             own, ordered = sorted(ordered[:size]), ordered[size:]
             lengths = [clips[i].shape[-1] for i in own]
-            x = xp.stack([pad(clips[i], max(lengths)) for i in own])
+            x = xp.stack([fit_length(clips[i], max(lengths)) for i in own])
             yield Portion(own, x, lengths if len(set(lengths)) > 1 else None)
 
 

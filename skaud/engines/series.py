@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.engines.engine import BLOCK, Engine, Responses, join, respond
+from skaud.engines.engine import BLOCK, Engine, Responses, respond
+from skaud.engines.pieces import join
 from skaud.kernels.array_api import Array, array_namespace, beside, zeros
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from skaud.engines.engine import Engine, Responses, frame_means, frame_means_adjoint
+from skaud.engines.pieces import fit_length, join, own_copy, piece, rows_of
 from skaud.engines.spectrogram_layout import (
     COCHLEA,
     COMPRESSED,
@@ -23,17 +24,13 @@ from skaud.engines.spectrogram_layout import (
     Kept,
     SpectrogramState,
     SpectrogramTape,
-    beside,
-    fit_length,
-    join,
     join_groups,
     past_after,
-    piece,
 )
 from skaud.engines.spectrogram_sections import SLOPE, Sections
 from skaud.kernels import fourier
 from skaud.kernels._memory import memory_used_again
-from skaud.kernels.array_api import Array, array_namespace, is_foreign, to_numpy, zeros
+from skaud.kernels.array_api import Array, array_namespace, beside, is_foreign, to_numpy, zeros
 from skaud.kernels.leaky_integrator import (
     factor_adjoint,
     leak,
@@ -87,17 +84,17 @@ class Spectrogram(Engine):
         self, x: Array, state: SpectrogramState, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, SpectrogramState]:
         """Run as many whole blocks as there are now."""
-        rows = self._rows(x)
-        joined = join([state.waiting, rows], -1) if state.waiting.shape[-1] else rows
+        rows = rows_of(x, self.dtype)
+        joined = join([state.waiting, rows]) if state.waiting.shape[-1] else rows
         n_whole = joined.shape[-1] // self.block.n_new * self.block.n_new
         batches = self._batches(n_whole, rows.shape[0], is_first=state.n_done == 0)
         responses, state = self._run_batches(joined[..., :n_whole], batches, state, outputs, frame_samples)
         rest = joined[..., n_whole:]
-        return responses, state._replace(waiting=rest.copy() if isinstance(rest, np.ndarray) else rest)
+        return responses, state._replace(waiting=own_copy(rest))
 
     def whole(self, x: Array, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """Responses to whole clips: of one that is shorter than a frame of the spectrogram, that frame."""
-        return self._run_to_the_end(self._rows(x), self.start(*x.shape[:2]), outputs, frame_samples)
+        return self._run_to_the_end(rows_of(x, self.dtype), self.start(*x.shape[:2]), outputs, frame_samples)
 
     def finish(self, state: SpectrogramState, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """The block that a clip ends in."""
@@ -158,7 +155,7 @@ class Spectrogram(Engine):
                 past = past_after(past, new)
         responses, frame = {}, state.frame
         for name in outputs:
-            whole = join(pieces[name], -1) if batches else zeros((n_rows, self._width(name), 0), x)
+            whole = join(pieces[name]) if batches else zeros((n_rows, self._width(name), 0), x)
             if name != SPECTROGRAM:
                 whole, frame = frame_means(frame, whole, frame_samples)
             responses[name] = xp.reshape(whole, (n_rows // state.n_ears, state.n_ears, *whole.shape[1:]))
@@ -167,7 +164,9 @@ class Spectrogram(Engine):
     def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, SpectrogramTape]:
         """Response to whole clips, and their tape."""
         kept: Kept | None = {} if self._can_keep(x, output) else None
-        response = self._run_to_the_end(self._rows(x), self.start(*x.shape[:2]), (output,), frame_samples, kept)
+        response = self._run_to_the_end(
+            rows_of(x, self.dtype), self.start(*x.shape[:2]), (output,), frame_samples, kept
+        )
         return response[output], SpectrogramTape(x, output, frame_samples, kept or {})
 
     def _can_keep(self, x: Array, output: str) -> bool:
@@ -181,7 +180,7 @@ class Spectrogram(Engine):
         self, tape: SpectrogramTape, bar: Array, wanted: Sequence[str]
     ) -> tuple[Array, tuple[np.ndarray, ...]]:
         """Bars of x and of the coefficients, batch by batch; those are added up over rows, in their order, at last."""
-        rows, xp = self._rows(tape.x), array_namespace(tape.x)
+        rows, xp = rows_of(tape.x, self.dtype), array_namespace(tape.x)
         bars: dict[str, np.ndarray] = {
             COMPRESSED: np.zeros((rows.shape[0], self.design.n_channels)),
             INHIBITED: np.zeros((rows.shape[0], 2)),
@@ -223,7 +222,7 @@ class Spectrogram(Engine):
                 if "X" in wanted:
                     self._add_x_bar(x_bars, [x_bar for _, _, x_bar in found], block, sections.overlap)
                 past = past_after(past, new)
-        x_bar = fit_length(join(x_bars, -1), n_samples) if x_bars else zeros(rows.shape, rows)
+        x_bar = fit_length(join(x_bars), n_samples) if x_bars else zeros(rows.shape, rows)
         return xp.reshape(x_bar, tape.x.shape), self._coefficient_bars(bars)
 
     def _add_x_bar(self, x_bars: list[Array], found: list[Array], block: fourier.Block, overlap: int) -> None:
@@ -233,8 +232,8 @@ class Spectrogram(Engine):
             return
         new_bar, past_bar = fourier.block_spectra_adjoint(sum(found[1:], found[0]), block)
         if x_bars and past_bar.shape[-1]:
-            kept = x_bars[-1].shape[-1] - past_bar.shape[-1]
-            x_bars[-1] = join([x_bars[-1][:, :kept], x_bars[-1][:, kept:] + past_bar], -1)
+            n_alone = x_bars[-1].shape[-1] - past_bar.shape[-1]
+            x_bars[-1] = join([x_bars[-1][:, :n_alone], x_bars[-1][:, n_alone:] + past_bar])
         x_bars.append(new_bar)
 
     def _coefficient_bars(self, of_rows: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
@@ -298,10 +297,6 @@ class Spectrogram(Engine):
         held = 4 * n_samples + 4 * self.design.n_channels * n_frames
         n_at_once = n_samples if self.takes_channels else min(n_samples, self.block.n_fft)
         return n_ears * (self._bytes_of_samples(n_at_once) + held * np.dtype(self.dtype).itemsize)
-
-    def _rows(self, x: Array) -> Array:
-        rows = x if is_foreign(x) else np.ascontiguousarray(x, self.dtype)
-        return array_namespace(x).reshape(rows, (x.shape[0] * x.shape[1], *x.shape[2:]))
 
     def _sections(self, outputs: Sequence[str]) -> Sections:
         """Stages up to the last that is asked for."""

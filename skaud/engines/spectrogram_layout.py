@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skaud.kernels.array_api import Array, array_namespace, constant, is_foreign, zeros
+from skaud.engines.pieces import join
+from skaud.kernels.array_api import Array
 from skaud.kernels.fourier import FilterBank
 
 OUTPUTS = COCHLEA, COMPRESSED, INHIBITED, SPECTROGRAM = "cochlea", "compressed", "inhibited", "spectrogram"
@@ -81,26 +82,6 @@ class SpectrogramTape(NamedTuple):
     kept: Kept
 
 
-def beside(array: Array, x: Array) -> Array:
-    """An array of the state beside x."""
-    return constant(array, x) if is_foreign(x) else array
-
-
-def piece(x: Array, begin: int, end: int) -> Array:
-    """Part of x, with silence where it ends before."""
-    return fit_length(x[..., begin : min(end, x.shape[-1])], end - begin)
-
-
-def fit_length(x: Array, n: int) -> Array:
-    if x.shape[-1] >= n:
-        return x[..., :n]
-    return join([x, zeros((*x.shape[:-1], n - x.shape[-1]), x)], -1)
-
-
-def join(pieces: list[Array], axis: int) -> Array:
-    return pieces[0] if len(pieces) == 1 else array_namespace(pieces[0]).concat(pieces, axis=axis)
-
-
 def join_groups(groups: list[Array], overlap: int) -> Array:
     """Bars of groups of channels side by side; with overlap, neighbours share a channel, and add there."""
     pieces = groups[:1]
@@ -115,4 +96,4 @@ def join_groups(groups: list[Array], overlap: int) -> Array:
 def past_after(past: Array, new: Array) -> Array:
     """Samples that the next block hears."""
     n, n_new = past.shape[-1], new.shape[-1]
-    return new[..., n_new - n :] if n_new >= n else join([past[..., n_new:], new], -1)
+    return new[..., n_new - n :] if n_new >= n else join([past[..., n_new:], new])

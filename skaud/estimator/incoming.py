@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from skaud._fitted import fitted_copy
-from skaud.engines.engine import join, respond_in_blocks
+from skaud.engines.engine import respond_in_blocks
+from skaud.engines.pieces import join
 from skaud.estimator.listening import to_level
 from skaud.estimator.pooled import pool_clips
 from skaud.estimator.protocol import Model

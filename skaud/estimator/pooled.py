@@ -5,7 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from skaud.engines.engine import Clip, Engine, join, respond_in_blocks, respond_side_by_side
+from skaud.engines.engine import Clip, Engine, respond_in_blocks, respond_side_by_side
+from skaud.engines.pieces import join
 from skaud.engines.series import series
 from skaud.estimator.protocol import Model
 from skaud.estimator.results import stack
