@@ -17,10 +17,12 @@ from unittest import mock
 
 import cupy_stand_in
 import numpy as np
+from cupy_stand_in import NumbaArray, OnStandIn
+from numba import cuda
+from sklearn.pipeline import FeatureUnion, Pipeline
 
 import skaud
 from skaud.engines import device
-from skaud.engines.engine import Engine
 from skaud.fitting import fit_response
 from skaud.kernels import array_api
 from skaud.kernels.array_api import place_of, to_numpy
@@ -40,6 +42,11 @@ STRFS = {"scales_cycles_per_octave": [0.5, 1.0], "rates_hz": [4.0, -8.0]}
 
 def frames():
     return skaud.CARFAC(8000, erb_per_step=3.0, pooling=None)
+
+
+def union():
+    pooled = [("log", skaud.LogCompression()), ("pooling", skaud.TemporalPooling("mean"))]
+    return FeatureUnion([("log", Pipeline(pooled)), ("linear", skaud.TemporalPooling({"std": 2}))])
 
 
 MODELS = {
@@ -70,11 +77,7 @@ MODELS = {
     "CepstralCoefficients": (lambda: skaud.CepstralCoefficients(2), CHANNELS, None),
     "Deltas": (lambda: skaud.Deltas(), CHANNELS, None),
     "ModulationSpectrum": (lambda: skaud.ModulationSpectrum([4, 8]), CHANNELS[..., :40], None),
-    "FeaturePipeline": (
-        lambda: skaud.FeaturePipeline([("model", frames()), ("log", skaud.LogCompression())]),
-        SOUND,
-        None,
-    ),
+    "FeaturePipeline": (lambda: skaud.FeaturePipeline([("model", frames()), ("both", union())]), SOUND, None),
     "TemporalPooling": (lambda: skaud.TemporalPooling(("mean", "std", "p90")), CHANNELS, None),
 }
 
@@ -174,6 +177,7 @@ KINDS = {
     "DLPack": OnlyDLPack,
     "strict, device1": _of("array_api_strict", lambda module: {"device": module.Device("device1")}),
     "cupy": cupy_stand_in.ndarray,
+    "numba": NumbaArray,
     "dask": lambda values: importlib.import_module("dask.array").from_array(values),
 }
 NEEDS = {
@@ -184,32 +188,6 @@ NEEDS = {
     "strict": "array_api_strict",
     "strict, device1": "array_api_strict",
 }
-
-
-class OnStandIn(Engine):
-    """An engine for CUDA whose kernels are the CPU's."""
-
-    def __init__(self, engine):
-        self.engine, self.dtype, self.outputs, self.parts = engine, engine.dtype, engine.outputs, engine.parts
-        self.takes_channels = engine.takes_channels
-
-    def start(self, n_signals, n_ears):
-        return self.engine.start(n_signals, n_ears)
-
-    def run(self, x, state, outputs, frame_samples):
-        responses, state = self.engine.run(np.ascontiguousarray(x.values), state, outputs, frame_samples)
-        return {name: cupy_stand_in.ndarray(own) for name, own in responses.items()}, state
-
-    def record(self, x, output, frame_samples):
-        response, tape = self.engine.record(np.ascontiguousarray(x.values), output, frame_samples)
-        return cupy_stand_in.ndarray(response), tape
-
-    def pull_back(self, tape, bar, wanted):
-        x_bar, bars = self.engine.pull_back(tape, bar.values, wanted)
-        return cupy_stand_in.ndarray(x_bar), bars
-
-    def coefficients(self):
-        return self.engine.coefficients()
 
 
 class ManyNumbersCopied(AssertionError):
@@ -236,6 +214,7 @@ def stand_ins(operation):
         mock.patch.dict(sys.modules, {"cupy": cupy}),
         mock.patch.object(device, "import_module", find),
         mock.patch.object(cupy_stand_in.ndarray, "get", watched),
+        mock.patch.object(cuda, "as_cuda_array", NumbaArray),
     ):
         yield
 
@@ -300,7 +279,7 @@ def _compare(found, wanted, X, operation):
         other = other.samples if isinstance(other, skaud.Sound) else other
         is_parameter = operation == "vjp" and k >= len(_flat(wanted[:2]))
         if of_library and not is_parameter and hasattr(own, "shape"):
-            assert place_of(own).is_same(place), f"{place_of(own)} in place of {place}"
+            assert place_of(own)[:3] == place[:3], f"{place_of(own)} in place of {place}"
         own, other = (_read(array) for array in (own, other))
         assert own.shape == other.shape, (own.shape, other.shape)
         assert own.dtype == other.dtype, (own.dtype, other.dtype)
@@ -312,7 +291,11 @@ def _compare(found, wanted, X, operation):
 
 
 def _read(x):
-    return x.values if isinstance(x, cupy_stand_in.ndarray) else np.asarray(to_numpy(x) if hasattr(x, "shape") else x)
+    return (
+        x.values
+        if isinstance(x, (cupy_stand_in.ndarray, NumbaArray))
+        else np.asarray(to_numpy(x) if hasattr(x, "shape") else x)
+    )
 
 
 def _place(X):

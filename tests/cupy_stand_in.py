@@ -13,6 +13,8 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 from array_api_compat import numpy as host
 
+from skaud.engines.engine import Engine
+
 calls = []
 
 
@@ -105,9 +107,10 @@ def lift(function):
 def asarray(values, dtype=None, *, device=None, **_):
     """What takes NumPy's arrays to the device."""
     number = device.id if device is not None else getattr(values, "number", 0)
-    if not isinstance(values, ndarray):
+    if not isinstance(values, (ndarray, NumbaArray)):
         calls.append("to the device")
-    return ndarray(np.array(values.values if isinstance(values, ndarray) else values, dtype), number)
+    values = values.values if isinstance(values, (ndarray, NumbaArray)) else values
+    return ndarray(np.array(values, dtype), number)
 
 
 class Namespace:
@@ -131,6 +134,58 @@ for _name in BINARY:
         setattr(ndarray, f"__r{_mark}__", lambda self, other, f=_function: f(other, self))
 ndarray.__neg__ = lambda self: lift(operator.neg)(self)
 ndarray.__invert__ = lambda self: lift(operator.invert)(self)
+
+
+class NumbaArray:
+    """An array of numba.cuda: it has places, and no arithmetic."""
+
+    __module__ = "numba.cuda.cudadrv.devicearray"
+
+    def __init__(self, values):
+        self.values = np.asarray(values.values if isinstance(values, ndarray) else values)
+
+    shape = property(lambda self: self.values.shape)
+    dtype = property(lambda self: self.values.dtype)
+    __cuda_array_interface__ = property(lambda self: self.values.__array_interface__ | {"version": 3})
+
+    def __getitem__(self, key):
+        return NumbaArray(self.values[key])
+
+    def copy_to_host(self):
+        calls.append("to the host")
+        return self.values.copy()
+
+
+class OnStandIn(Engine):
+    """What an engine for CUDA is: the CPU's, over arrays of the device alone."""
+
+    def __init__(self, engine, place=None):
+        self.engine, self.place = engine, place
+        self.dtype, self.outputs, self.parts = engine.dtype, engine.outputs, engine.parts
+        self.takes_channels = engine.takes_channels
+
+    def start(self, n_signals, n_ears):
+        return self.engine.start(n_signals, n_ears)
+
+    def run(self, x, state, outputs, frame_samples):
+        responses, state = self.engine.run(self._there(x), state, outputs, frame_samples)
+        return {name: ndarray(own, x.number) for name, own in responses.items()}, state
+
+    def record(self, x, output, frame_samples):
+        response, tape = self.engine.record(self._there(x), output, frame_samples)
+        return ndarray(response, x.number), tape
+
+    def pull_back(self, tape, bar, wanted):
+        x_bar, bars = self.engine.pull_back(tape, self._there(bar), wanted)
+        return ndarray(x_bar, bar.number), bars
+
+    def coefficients(self):
+        return self.engine.coefficients()
+
+    @staticmethod
+    def _there(x):
+        assert type(x) is ndarray
+        return np.ascontiguousarray(x.values)
 
 
 def install(monkeypatch, *, stream=7, free=100 * 2**20):

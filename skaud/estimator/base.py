@@ -168,7 +168,9 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
             )
         if not sounds.place.on_host:
             features = transform_on_device(self, at_level(self, sounds), frame_samples)
-            return features if self.pooling is None else as_container(self, features, sounds.index, sounds.place)
+            if self.pooling is None:
+                return sounds.place.give(features)
+            return as_container(self, features, sounds.index, sounds.place)
         if self.pooling is not None:
             return as_container(self, stack(pooled_rows(self, sounds, frame_samples)), sounds.index, sounds.place)
         found = frames_of(self, sounds, frame_samples)
@@ -250,7 +252,8 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
         names = self.check_outputs(outputs)
         sounds = listen(self, X, sample_rate)
         if not sounds.place.on_host:
-            return Bunch(**simulate_on_device(self, at_level(self, sounds), names))
+            there = simulate_on_device(self, at_level(self, sounds), names)
+            return Bunch(**{name: sounds.place.give(own) for name, own in there.items()})
         responses = full_responses(self, sounds, names)
         bunch = Bunch()
         for k, name in enumerate(names):

@@ -13,12 +13,12 @@ from skaud.engines.engine import BLOCK, Engine, frame_of, respond
 from skaud.engines.portions import Portion, portions
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
 from skaud.estimator.protocol import Model, Source
-from skaud.estimator.results import check_value_bar, refuse_response
+from skaud.estimator.results import refuse_response, take_value_bar
 from skaud.estimator.sounds import Sounds, warn_of_powers
 from skaud.estimator.stream_state import StreamState
 from skaud.fitting.movable import Gradients, Pullback
-from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, take
-from skaud.kernels.batches import all_finite, clip_of, groups_of, in_order, rows_in_order
+from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype
+from skaud.kernels.batches import all_finite, clip_of, gather, groups_of, in_order, rows_in_order
 from skaud.pooling.arrays import pool_arrays, pool_arrays_adjoint
 
 KEPT_SHARE = 0.25  # of a device's free memory, for frames that features were pooled of
@@ -84,12 +84,7 @@ def vjp_on_device(model: Model, sounds: Sounds, names: tuple[str, ...], source: 
         value = rows_in_order(found) if pooled else _without_ears(found, sounds)
 
     def pullback(value_bar: Features) -> Gradients:
-        check_value_bar(value_bar, value)
-        bars, given = take(value_bar, "value_bar")
-        if not given.is_same(place):
-            raise TypeError(
-                f"value_bar is of {given} and value of {place}; pass derivatives where the value lies, in its library."
-            )
+        bars = take_value_bar(value_bar, value, place)
         x_bars: Groups = []
         totals = []
         with device_errors(place, who, n_signals):
@@ -124,7 +119,7 @@ def transform_chunk_on_device(model: Model, X: Signals, place: Place, state: Str
         if not all_finite(response):
             refuse_response(model, x[0, ...], 0)
     went_on = StreamState(state.model, state.n_signals, state.n_ears, after, model.at_fit_, str(place))
-    return response if state.n_ears is not None else response[:, 0, ...], went_on
+    return place.give(response if state.n_ears is not None else response[:, 0, ...]), went_on
 
 
 def _respond(
@@ -214,10 +209,7 @@ def _empty_chunk(X: Signals, shape: tuple[int, ...], dtype: str) -> Array:
 
 def _of_group(bars: Array, indices: Sequence[int], run: Run) -> Array:
     """Bars of some of all clips, in the dtype of the response."""
-    first, name = indices[0], run.dtype
-    if list(indices) == list(range(first, first + len(indices))):
-        return as_dtype(bars[first : first + len(indices), ...], name)
-    return as_dtype(array_namespace(bars).take(bars, beside(np.array(indices), bars), axis=0), name)
+    return as_dtype(gather(bars, indices), run.dtype)
 
 
 def _name(x: Array) -> str:

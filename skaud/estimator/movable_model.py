@@ -10,7 +10,7 @@ from skaud.estimator.protocol import Model
 from skaud.estimator.sounds import Sounds
 from skaud.estimator.vjp import vjp_of_sounds
 from skaud.fitting.movable import Bounds, Gradients, Pullback, Value
-from skaud.kernels.array_api import array_namespace, beside, to_numpy
+from skaud.kernels.array_api import array_namespace, beside, is_foreign, to_numpy
 from skaud.kernels.batches import clip_of
 
 
@@ -82,6 +82,12 @@ class MovableModel:
     def vjp(
         self, names: tuple[str, ...], output: str = "features", *, some: Sequence[int] | None = None
     ) -> tuple[Features, Pullback]:
+        """Response to all clips, or to some, and its pullback, on the host, where the optimiser is; sounds stay."""
+        return from_host(*self.vjp_where_it_lies(names, output, some=some))
+
+    def vjp_where_it_lies(
+        self, names: tuple[str, ...], output: str = "features", *, some: Sequence[int] | None = None
+    ) -> tuple[Features, Pullback]:
         """Response to all clips, or to some, and its pullback, as `vjp` of the model has them."""
         assert self._sounds is not None
         source, sounds = self.model.source_of(output), self._sounds
@@ -89,17 +95,7 @@ class MovableModel:
             clips, scales = [clip_of(sounds.clips, i) for i in some], [sounds.scales[i] for i in some]
             rates = [sounds.rates[i] for i in some]
             sounds = sounds._replace(clips=clips, scales=scales, rates=rates, is_array=False)
-        value, pullback = vjp_of_sounds(self.model, sounds, names, source)
-        if sounds.place.on_host:
-            return value, pullback
-        # The optimiser is on the host: features go there, and their bars come from there; sounds stay.
-        responses = [to_numpy(clip_of(value, i)) for i in range(len(sounds.rates))]
-
-        def pullback_from_host(bars: Features) -> Gradients:
-            own = [beside(np.asarray(bar, v.dtype), sounds.place.like) for bar, v in zip(bars, responses)]
-            return pullback(own if isinstance(value, list) else array_namespace(own[0]).stack(own))
-
-        return responses, pullback_from_host
+        return vjp_of_sounds(self.model, sounds, names, source)
 
     def differentiable(self) -> tuple[str, ...]:
         """Parameters that have a derivative, whether or not they may be moved."""
@@ -123,3 +119,17 @@ class MovableModel:
         taken = self.model.as_engine_takes([clip + 1j * STEP * step for clip, step in zip(clips, moved)])
         results = (respond(engine, clip[np.newaxis], (source.output,), source.frame_samples) for clip in taken)
         return [engine.derivative(responses[source.output][0], source.output) for responses in results]
+
+
+def from_host(value: Features, pullback: Pullback) -> tuple[Features, Pullback]:
+    """Responses, one a clip, and a pullback that takes their bars, of NumPy both, wherever the value lies."""
+    first = value[0] if isinstance(value, list) else value
+    if not is_foreign(first):
+        return value, lambda bars: pullback(bars if isinstance(value, list) else np.stack(list(bars)))
+    responses = [to_numpy(clip_of(value, i)) for i in range(len(value) if isinstance(value, list) else value.shape[0])]
+
+    def pullback_from_host(bars: Features) -> Gradients:
+        own = [beside(np.asarray(bar, v.dtype), first) for bar, v in zip(bars, responses)]
+        return pullback(own if isinstance(value, list) else array_namespace(own[0]).stack(own))
+
+    return responses, pullback_from_host

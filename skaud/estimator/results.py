@@ -11,8 +11,9 @@ from skaud._types import Features
 from skaud.engines.device import REMEDY
 from skaud.estimator.faults import changed, short
 from skaud.estimator.protocol import Model
-from skaud.kernels.array_api import HOST, Array, Place, to_numpy
+from skaud.kernels.array_api import HOST, Array, Place, take, to_numpy
 from skaud.sound import all_finite, energy
+from skaud.sound.refused import refuse_masked
 
 _LOUD = 1e4  # samples beyond which a response may leave the range of float32 and come back
 
@@ -82,12 +83,19 @@ def check_gradients(estimator: Model, grads: Mapping[str, Any], bars: Iterable[n
             )
 
 
-def check_value_bar(value_bar: Features, value: object) -> None:
-    """Refuse derivatives by a value, an array or several, that are not shaped as it."""
+def take_value_bar(value_bar: Features, value: object, place: Place) -> Features:
+    """Derivatives by a value, an array or several, as engines take them; refused unless they lie and look like it."""
     found, wanted = _shapes(value_bar), _shapes(value)
     if found != wanted:
         has = f"no shape, it is {value_bar!r}," if found is None else f"shapes {found}"
         raise ValueError(f"value_bar has {has} where value has {wanted}; pass one derivative for every entry of value.")
+    refuse_masked(value_bar, "value_bar")
+    bars, given = take(value_bar, "value_bar")
+    if not (given.on_host and place.on_host) and not given.is_same(place):
+        raise TypeError(
+            f"value_bar is of {given} and value of {place}; pass derivatives where the value lies, in its library."
+        )
+    return bars
 
 
 def _shapes(value: object) -> list[tuple[int, ...]] | None:

@@ -14,13 +14,11 @@ from skaud.estimator.device import vjp_on_device
 from skaud.estimator.listening import hear
 from skaud.estimator.protocol import Model, Source
 from skaud.estimator.responses import engine_for_batches
-from skaud.estimator.results import check_gradients, check_responses, check_rows, check_value_bar, stack
+from skaud.estimator.results import check_gradients, check_responses, check_rows, stack, take_value_bar
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Gradients, Pullback
-from skaud.kernels.array_api import take
 from skaud.pooling.adjoint import pool_adjoint
 from skaud.pooling.arrays import pool
-from skaud.sound.refused import refuse_masked
 
 # From the bars of the responses of a batch to those of its clips, and of the coefficients for every group of them.
 Batch = Callable[[list[np.ndarray]], tuple[list[np.ndarray], list[tuple[np.ndarray, ...]]]]
@@ -45,11 +43,11 @@ def vjp(model: Model, X: Signals, wrt: str | Sequence[str] | None, output: str) 
     sounds = hear(model, X, at_model_rate=True)
     value, pullback = vjp_of_sounds(model, sounds, names, source)
     place = sounds.place
-    if place.like is None or not place.on_host:
+    if place.like is None:
         return value, pullback
 
     def pullback_of_library(value_bar: Features) -> Gradients:
-        grads = pullback(take(value_bar, "value_bar")[0])
+        grads = pullback(value_bar)
         return grads | {name: place.give(grads[name]) for name in ("X",) if name in grads}
 
     return place.give(value), pullback_of_library
@@ -77,9 +75,7 @@ def vjp_of_sounds(model: Model, sounds: Sounds, names: tuple[str, ...], source: 
     value: Features = stack(whole) if source.pooled or sounds.is_array else whole
 
     def pullback(value_bar: Features) -> Gradients:
-        check_value_bar(value_bar, value)
-        refuse_masked(value_bar, "value_bar")
-        bars = [np.asarray(bar) for bar in value_bar]
+        bars = [np.asarray(bar) for bar in take_value_bar(value_bar, value, sounds.place)]
         if any(np.iscomplexobj(bar) and not np.iscomplexobj(v) for bar, v in zip(bars, value)):
             raise ValueError(f"value_bar is {bars[0].dtype} for a real value; pass its real part.")
         bars = [bar.reshape(shape) for bar, shape in zip(bars, own_shapes)]

@@ -16,12 +16,12 @@ from sklearn.utils.validation import _check_feature_names_in
 from skaud._fitted import as_fitted, forget, remember_parameters, unfitted_on_failure
 from skaud._types import Features, Targets
 from skaud.estimator.faults import check_constraints, short
-from skaud.estimator.results import check_container, check_value_bar
+from skaud.estimator.results import check_container, take_value_bar
 from skaud.estimator.stream_state import StreamState
 from skaud.estimator.vjp import check_wrt
 from skaud.fitting.movable import Bounds, Gradients, Pullback
-from skaud.kernels.array_api import Array, array_namespace, as_dtype, floating, is_foreign, take, zeros
-from skaud.kernels.batches import all_finite, clip_of, zeros_of_no_size
+from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, floating, is_foreign, take, to_numpy, zeros
+from skaud.kernels.batches import all_finite, clip_of, gather, groups_of, in_order, zeros_of_no_size
 from skaud.sound.refused import refuse_masked
 
 
@@ -63,7 +63,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             forget(self)
             remember_parameters(self)
             signals, _ = self._signals(take(X)[0])
-            self.frame_shape_in_ = tuple(signals[0].shape[:-1])
+            self.frame_shape_in_ = tuple(clip_of(signals, 0).shape[:-1])
             self.check_parameters(self.frame_shape_in_[-1])
         return self
 
@@ -87,11 +87,9 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             If the channels of X are not those of fit.
         """
         X, place = take(X)
-        signals, is_array = self._signals(X, self.frame_shape_in_)
-        if is_array and not place.on_host:  # all at once
-            return self._shaped(self._compute(self._rows(X), None, True)[0], X.shape[0])
-        outputs = [self.go_on(frames, None, is_last=True, i=i)[0] for i, frames in enumerate(signals)]
-        return place.give(array_namespace(outputs[0]).stack(outputs) if is_array else outputs)
+        X, is_array = self._signals(X, self.frame_shape_in_)
+        outputs = [(own, self._through(own, frames)) for own, frames in _groups(X, place)]
+        return place.give(in_order(outputs, is_array=is_array))
 
     @as_fitted
     def vjp(self, X: Features, wrt: str | Sequence[str] | None = None) -> tuple[Features, Pullback]:
@@ -113,36 +111,31 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         """
         names = check_wrt(self, wrt, self.differentiable())
         X, place = take(X)
-        signals, is_array = self._signals(X, self.frame_shape_in_)
-        rows = [self._rows(frames) for frames in signals]
-        own = [self._compute(x, None, True, i)[0] for i, x in enumerate(rows)]
-        outputs = [self._shaped(y) for y in own]
-        value = array_namespace(outputs[0]).stack(outputs) if is_array else outputs
+        X, is_array = self._signals(X, self.frame_shape_in_)
+        groups = _groups(X, place)
+        outputs = [(own, self._through(own, frames)) for own, frames in groups]
+        value = in_order(outputs, is_array=is_array)
 
         def pullback(value_bar: Features) -> Gradients:
-            check_value_bar(value_bar, value)
-            value_bar, given = take(value_bar, "value_bar")
-            if not place.on_host and not given.is_same(place):
-                raise TypeError(f"value_bar is of {given} and value of {place}; pass derivatives where the value lies.")
-            bars = []
-            for i, (x, y) in enumerate(zip(rows, own)):
-                xp = array_namespace(y)
-                bar = clip_of(value_bar, i)
-                bar = bar if is_foreign(bar) else np.asarray(bar)
+            bars = take_value_bar(value_bar, value, place)
+            if place.on_host:
+                bars = [np.asarray(bar) for bar in bars]
+            x_bars = []
+            totals: dict[str, Any] = dict.fromkeys((name for name in names if name != "X"), 0.0)
+            for (own, frames), (_, y) in zip(groups, outputs):
+                xp, bar = array_namespace(y), as_dtype(gather(bars, own), floating(y))
+                y_bar = xp.reshape(bar, (-1, *y.shape[len(self.frame_shape_in_) :]))  # of rows, as run returns them
                 with np.errstate(over="ignore", invalid="ignore"):  # named below
-                    bars.append(self.pull_back(xp.reshape(xp.astype(bar, y.dtype), tuple(y.shape)), x))
-            x_bars = [
-                array_namespace(own[0]).reshape(own[0], tuple(frames.shape)) for own, frames in zip(bars, signals)
-            ]
-            grads = {name: sum(own[1][name] for own in bars) for name in names if name != "X"}
-            if not all(all_finite(own) for own in (*x_bars, *grads.values())):
+                    x_bar, of_parameters = self.pull_back(y_bar, self._rows(frames))
+                x_bars.append((own, xp.reshape(x_bar, tuple(frames.shape))))
+                for name in totals:
+                    totals[name] = totals[name] + to_numpy(of_parameters[name])
+            if not all(all_finite(own) for own in (*(bar for _, bar in x_bars), *map(np.asarray, totals.values()))):
                 raise ValueError(
                     f"derivatives through {self._given()} are not finite; give smaller ones by the frames, or choose "
                     "parameters nearer to the defaults."
                 )
-            if "X" in names:
-                grads["X"] = place.give(array_namespace(x_bars[0]).stack(x_bars) if is_array else x_bars)
-            return grads
+            return totals | ({"X": place.give(in_order(x_bars, is_array=is_array))} if "X" in names else {})
 
         return place.give(value), pullback
 
@@ -249,8 +242,11 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
 
     # --- shared machinery ---
 
-    def _signals(self, X: Features, frame_shape: tuple[int, ...] | None = None) -> tuple[list[Array], bool]:
-        """Frames of every signal, and whether X is one array; refused where they are not of one shape and finite."""
+    def _signals(self, X: Features, frame_shape: tuple[int, ...] | None = None) -> tuple[Features, bool]:
+        """Frames of every signal in floats, of a device in one array where X is one, and whether it is.
+
+        Refused where they are not of one shape and finite.
+        """
         if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
             X = list(X)
         is_array = not isinstance(X, (list, tuple))
@@ -264,6 +260,10 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             )
         if not (n_signals := X.shape[0] if is_array else len(X)):
             raise ValueError(f"X has shape {np.shape(X)}, no signals; pass at least 1.")
+        if is_array and is_foreign(X):
+            _as_frames(X[0, ...], 0)
+            if all_finite(X) and frame_shape in (None, tuple(X.shape[1:-1])):
+                return as_dtype(X, floating(X)), is_array
         signals = [_as_frames(X[i, ...] if is_array else X[i], i) for i in range(n_signals)]
         wanted = tuple(signals[0].shape[:-1]) if frame_shape is None else frame_shape
         for i, frames in enumerate(signals):
@@ -278,21 +278,33 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         """Output for the next frames of signal i, the first where state is None, and the state after them."""
         if not frames.shape[-1]:
             return self._shaped(self._no_frames(frames)), state
-        y, after = self._compute(self._rows(frames), state, is_last, i)
+        y, after = self._compute(self._rows(frames), state, is_last)
+        if not all_finite(y):
+            self._refuse(frames, i)
         return self._shaped(y), after
 
-    def _compute(self, x: Array, state: Any, is_last: bool, i: int | None = None) -> tuple[Array, Array]:
-        """As run, of signal i; refused where the output is not finite."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            y, after = self.run(x, state, is_last)
+    def _through(self, indices: Sequence[int], frames: Array) -> Array:
+        """Output for all frames (n_signals, ...) of the signals with these indices."""
+        y, _ = self._compute(self._rows(frames), None, True)
+        y = self._shaped(y, frames.shape[0])
         if not all_finite(y):
-            xp = array_namespace(x)
-            raise ValueError(
-                f"X{'' if i is None else f'[{i}]'} has frames up to {float(xp.max(xp.abs(x))):.3g}, beyond what "
-                f"{self._given()} can compute in {str(x.dtype).split('.')[-1]}; scale the frames, or choose parameters "
-                "nearer to the defaults."
-            )
-        return y, after
+            k = next(k for k in range(frames.shape[0]) if not all_finite(y[k, ...]))
+            self._refuse(frames[k, ...], indices[k])
+        return y
+
+    def _compute(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Any]:
+        """As run, which may overflow."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.run(x, state, is_last)
+
+    def _refuse(self, frames: Array, i: int | None) -> None:
+        """Say that the output for frames of signal i is not finite."""
+        xp = array_namespace(frames)
+        raise ValueError(
+            f"X{'' if i is None else f'[{i}]'} has frames up to {float(xp.max(xp.abs(frames))):.3g}, beyond what "
+            f"{self._given()} can compute in {str(frames.dtype).split('.')[-1]}; scale the frames, or choose "
+            "parameters nearer to the defaults."
+        )
 
     def _given(self) -> str:
         parameters = self.get_params(deep=False).items()
@@ -339,6 +351,13 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     @abstractmethod
     def names_after(self, names: list[str]) -> list[str]:
         """Names of the output, from those of the channels of one row."""
+
+
+def _groups(X: Features, place: Place) -> list[tuple[list[int], Array]]:
+    """Signals that go together, (which, frames of all): on the host one at a time, which stays in its cache."""
+    if place.on_host:
+        return [([i], frames[np.newaxis]) for i, frames in enumerate(X)]
+    return groups_of(X)
 
 
 def _as_frames(frames: Array, i: int) -> Array:

@@ -12,6 +12,16 @@ def clip_of(clips: Array, i: int) -> Array:
     return clips[i] if isinstance(clips, list) else clips[i, ...]
 
 
+def gather(clips: Array, indices: Sequence[int]) -> Array:
+    """Some clips of a list, which are of one shape, or of an array, as one array."""
+    if isinstance(clips, list):
+        return array_namespace(clips[indices[0]]).stack([clips[i] for i in indices])
+    first, n = indices[0], len(indices)
+    if list(indices) == list(range(first, first + n)):
+        return clips[first : first + n, ...]
+    return array_namespace(clips).take(clips, beside(np.asarray(indices), clips), axis=0)
+
+
 def groups_of(clips: Array) -> list[tuple[list[int], Array]]:
     """(which clips, one array of them) for every shape: what runs side by side."""
     if not isinstance(clips, list):
@@ -19,8 +29,7 @@ def groups_of(clips: Array) -> list[tuple[list[int], Array]]:
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for i, clip in enumerate(clips):
         by_shape.setdefault(tuple(clip.shape), []).append(i)
-    xp = array_namespace(clips[0])
-    return [(indices, xp.stack([clips[i] for i in indices])) for indices in by_shape.values()]
+    return [(indices, gather(clips, indices)) for indices in by_shape.values()]
 
 
 def in_order(groups: Sequence[tuple[list[int], Array]], *, is_array: bool) -> Array:

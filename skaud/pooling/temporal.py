@@ -124,7 +124,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
                     f"set_output asks for {container}, whose data frames are of the host, and X is of {place}; pass "
                     "ToNumpy().transform(X), or set_output(transform='default')."
                 )
-            return self._pool_on_device(X)
+            return place.give(self._pool_on_device(X))
         signals = self._check(X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):  # named below
             rows = np.stack([pool(frames, self.statistics, self.segments) for frames in signals])

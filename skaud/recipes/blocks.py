@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from sklearn.pipeline import FeatureUnion, Pipeline
@@ -16,8 +16,8 @@ from skaud.estimator.results import check_responses, check_rows
 from skaud.frames.base import FrameTransformer
 from skaud.pooling.running_pool import RunningPool
 from skaud.pooling.temporal import TemporalPooling
-from skaud.recipes.gradients import branches_of
 from skaud.recipes.pipeline import FeaturePipeline
+from skaud.recipes.steps import branches_of, is_there, pools, side_by_side, steps_of
 
 _AT_ONCE = 512  # frames of all filters that go on together
 
@@ -30,12 +30,12 @@ def row_of_blocks(features: Any, blocks: Iterator[np.ndarray], n_ears: int | Non
     """
     model, *steps = [features]
     if isinstance(features, FeaturePipeline):
-        model, *steps = [step for _, step in features.steps if step not in (None, "passthrough")]
+        model, *steps = steps_of(features)
     clip = Incoming(model, blocks, n_ears, n_samples)
     if not steps:
         return pool_blocks(clip)
     frame_samples = clip.model.frame_samples()
-    end = _chain(steps, max(1, n_samples // (frame_samples or 1)), clip.has_ears)
+    end = _Way(max(1, n_samples // (frame_samples or 1)), clip.has_ears).through(steps)
     with np.errstate(over="ignore", invalid="ignore"):  # named below
         waiting = None
         for frames in frames_of_blocks(clip):
@@ -60,22 +60,37 @@ class _End(Protocol):
         """What came of all."""
 
 
-def _chain(steps: list[Any], n_frames: int, has_ears: bool) -> _End:
-    first, *rest = steps
-    if isinstance(first, TemporalPooling):
-        return _Pool(fitted_copy(first), n_frames)
-    if isinstance(first, Pipeline):
-        return _chain([*_there(first), *rest], n_frames, has_ears)
-    if isinstance(first, FeatureUnion):
-        return _Union([_chain([branch, *rest], n_frames, has_ears) for _, branch in branches_of(first)])
-    behind = _chain(rest, n_frames, has_ears)
-    if isinstance(first, FrameTransformer):
-        return _Step(fitted_copy(first), behind)
-    return _Filters(fitted_copy(first), behind, has_ears)
+class _Way(NamedTuple):
+    """What leads frames of a model through steps.
 
+    n_frames : of the clip; has_ears : whether frames have an axis of them
+    """
 
-def _there(pipeline: Pipeline) -> list[Any]:
-    return [step for _, step in pipeline.steps if step not in (None, "passthrough")]
+    n_frames: int
+    has_ears: bool
+
+    def through(self, steps: list[Any], end: _End | None = None) -> _End:
+        """Steps, up to one that pools, or with frames to what is behind them all."""
+        if not steps:
+            assert end is not None, "frames are pooled"
+            return end
+        first, *rest = steps
+        if isinstance(first, TemporalPooling):
+            return _Pool(fitted_copy(first), self.n_frames)
+        if isinstance(first, Pipeline):
+            return self.through([*steps_of(first), *rest], end)
+        if isinstance(first, FeatureUnion):
+            branches = [branch for _, branch in branches_of(first)]
+            if pools(first):
+                return _Union(first, [self.through([branch]) for branch in branches])
+            meeting = _Meeting(first, self.through(rest, end))
+            return _Branches([self.through([branch], _Gate(meeting, k)) for k, branch in enumerate(branches)])
+        behind = self.through(rest, end)
+        if not is_there(first):
+            return behind
+        if isinstance(first, FrameTransformer):
+            return _Step(fitted_copy(first), behind)
+        return _Filters(fitted_copy(first), behind, self.has_ears)
 
 
 class _Pool:
@@ -92,8 +107,8 @@ class _Pool:
         return self._running.result()
 
 
-class _Union:
-    """Branches side by side."""
+class _Branches:
+    """Branches side by side, whose frames meet again."""
 
     def __init__(self, ends: list[_End]) -> None:
         self._ends = ends
@@ -103,7 +118,57 @@ class _Union:
             end.take(frames, is_last)
 
     def row(self) -> np.ndarray:
-        return np.concatenate([end.row() for end in self._ends])
+        return self._ends[0].row()
+
+
+class _Union(_Branches):
+    """Branches side by side that pool."""
+
+    def __init__(self, union: FeatureUnion, ends: list[_End]) -> None:
+        super().__init__(ends)
+        self._union = union
+
+    def row(self) -> np.ndarray:
+        row: np.ndarray = side_by_side(self._union, [end.row()[np.newaxis] for end in self._ends])[0]
+        return row
+
+
+class _Meeting:
+    """Where frames of branches wait for each other, and go on as one."""
+
+    def __init__(self, union: FeatureUnion, behind: _End) -> None:
+        self._union, self.behind = union, behind
+        self._held: dict[int, np.ndarray] = {}
+        self._ended: set[int] = set()
+
+    def take(self, k: int, frames: np.ndarray, is_last: bool) -> None:
+        """Take the next frames of branch k."""
+        self._held[k] = np.concatenate([self._held[k], frames], axis=-1) if k in self._held else frames
+        if is_last:
+            self._ended.add(k)
+        n_branches = len(branches_of(self._union))
+        if len(self._held) < n_branches:
+            return
+        has_ended = len(self._ended) == n_branches
+        held = [self._held[k][np.newaxis] for k in range(n_branches)]
+        n_frames = None if has_ended else min(own.shape[-1] for own in held)
+        joined = side_by_side(self._union, [own[..., :n_frames] for own in held])[0]
+        self._held = {k: own[..., joined.shape[-1] :] for k, own in self._held.items()}
+        if joined.shape[-1] or has_ended:
+            self.behind.take(joined, has_ended)
+
+
+class _Gate:
+    """The end of a branch whose frames meet those of others."""
+
+    def __init__(self, meeting: _Meeting, k: int) -> None:
+        self._meeting, self._k = meeting, k
+
+    def take(self, frames: np.ndarray, is_last: bool) -> None:
+        self._meeting.take(self._k, frames, is_last)
+
+    def row(self) -> np.ndarray:
+        return self._meeting.behind.row()
 
 
 class _Step:

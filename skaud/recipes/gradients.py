@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skaud._fitted import fitted_copy
+from skaud.kernels.array_api import as_dtype, floating, is_foreign
+from skaud.kernels.batches import gather, groups_of, in_order
 from skaud.pooling.adjoint import pool_adjoint
+from skaud.pooling.arrays import pool_arrays_adjoint
 from skaud.pooling.temporal import TemporalPooling
+from skaud.recipes.steps import branches_of, is_there, side_by_side, steps_within, weights_of
 
 Pull = Callable[[Any], tuple[Any, dict[str, Any]]]
-
-
-def branches_of(union: FeatureUnion) -> list[tuple[str, Any]]:
-    """Branches that are there."""
-    return [(name, branch) for name, branch in union.transformer_list if branch not in ("drop", None)]
-
-
-def steps_within(step: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Steps that are no pipelines or unions, with the names that parameters have in front: "features__log__"."""
-    if isinstance(step, (Pipeline, FeatureUnion)):
-        for name, own in step.steps if isinstance(step, Pipeline) else branches_of(step):
-            yield from steps_within(own, f"{prefix}{name}__")
-    elif step not in (None, "passthrough"):
-        yield prefix, step
 
 
 def differentiable(step: Any) -> tuple[str, ...]:
@@ -51,8 +42,8 @@ def vjp_of(step: Any, X: Any, wrt: Sequence[str]) -> tuple[Any, Pull]:
     if isinstance(step, FeatureUnion):
         return _vjp_side_by_side(step, X, wrt)
     if isinstance(step, TemporalPooling):
-        return step.transform(X), lambda bar: (_unpool(step, X, bar), {})
-    if step in (None, "passthrough"):
+        return step.transform(X), lambda bar: (_unpool(fitted_copy(step), X, bar), {})
+    if not is_there(step):
         return X, lambda bar: (bar, {})
     value, pullback = step.vjp(X, wrt=("X", *wrt))
 
@@ -63,12 +54,8 @@ def vjp_of(step: Any, X: Any, wrt: Sequence[str]) -> tuple[Any, Pull]:
     return value, pull
 
 
-def _unpool(step: TemporalPooling, X: Any, bar: Any) -> Any:
-    bars = [pool_adjoint(own, frames, step.statistics, step.segments) for own, frames in zip(bar, X)]
-    return bars if isinstance(X, list) else np.stack(bars)
-
-
 def vjp_through(steps: list[tuple[str, Any]], X: Any, wrt: Sequence[str]) -> tuple[Any, Pull]:
+    """`vjp_of` of steps one behind the other."""
     pulls = []
     for name, step in steps:
         X, pull = vjp_of(step, X, within(name, wrt))
@@ -84,19 +71,35 @@ def vjp_through(steps: list[tuple[str, Any]], X: Any, wrt: Sequence[str]) -> tup
     return X, back
 
 
+def _unpool(step: TemporalPooling, X: Any, bar: Any) -> Any:
+    how = step.statistics, step.segments
+    if is_foreign(bar):  # of a device
+        frames = [as_dtype(own, floating(own)) for own in X] if isinstance(X, list) else as_dtype(X, floating(X))
+        bars = [(own, pool_arrays_adjoint(gather(bar, own), some, *how)) for own, some in groups_of(frames)]
+        return in_order(bars, is_array=not isinstance(X, list))
+    of_host = [pool_adjoint(own, frames, *how) for own, frames in zip(bar, X)]
+    return of_host if isinstance(X, list) else np.stack(of_host)
+
+
 def _vjp_side_by_side(union: FeatureUnion, X: Any, wrt: Sequence[str]) -> tuple[Any, Pull]:
     branches = [(name, *vjp_of(branch, X, within(name, wrt))) for name, branch in branches_of(union)]
-    ends = np.cumsum([value.shape[1] for _, value, _ in branches])
+    widths = [value[0].shape[0] if isinstance(value, list) else value.shape[1] for _, value, _ in branches]
 
     def back(bar: Any) -> tuple[Any, dict[str, Any]]:
         x_bars: list[Any] = []
         grads: dict[str, Any] = {}
-        for (name, _, pull), own_bar in zip(branches, np.split(bar, ends[:-1], axis=1)):
-            x_bar, own = pull(own_bar)
+        parts = pairwise(accumulate(widths, initial=0))
+        for (name, _, pull), (begin, end), weight in zip(branches, parts, weights_of(union)):
+            # value = side_by_side(weight * own for own in branches)
+            if isinstance(bar, list):
+                x_bar, own = pull([weight * of_one[begin:end, ...] for of_one in bar])
+            else:
+                x_bar, own = pull(weight * bar[:, begin:end, ...])
             x_bars.append(x_bar)
             grads |= {f"{name}__{parameter}": value for parameter, value in own.items()}
         if isinstance(X, list):
-            return [sum(bars) for bars in zip(*x_bars)], grads
-        return sum(x_bars), grads
+            return [sum(rest, first) for first, *rest in zip(*x_bars)], grads
+        first, *rest = x_bars
+        return sum(rest, first), grads
 
-    return np.hstack([value for _, value, _ in branches]), back
+    return side_by_side(union, [value for _, value, _ in branches]), back

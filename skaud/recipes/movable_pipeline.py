@@ -10,12 +10,13 @@ from sklearn import config_context
 from sklearn.pipeline import Pipeline
 
 from skaud._types import Features
-from skaud.estimator.movable_model import MovableModel
+from skaud.estimator.movable_model import MovableModel, from_host
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Bounds, Gradients, Pullback, Value
 from skaud.frames.base import FrameTransformer
 from skaud.pooling.temporal import TemporalPooling
-from skaud.recipes.gradients import steps_within, vjp_through, within
+from skaud.recipes.gradients import vjp_through, within
+from skaud.recipes.steps import steps_within
 
 
 class MovableStep:
@@ -133,16 +134,16 @@ class MovablePipeline:
         first, *rest = self.pipeline.steps
         own = tuple(within(first[0], names))
         with config_context(transform_output="default"):
-            frames, pull_model = self.parts[f"{first[0]}__"].vjp(own, some=some)
+            frames, pull_model = self.parts[f"{first[0]}__"].vjp_where_it_lies(own, some=some)
             value, pull = vjp_through(rest, frames, names)
 
         def pullback(bars: Features) -> Gradients:
-            frames_bar, grads = pull(bars if isinstance(value, list) else np.stack(list(bars)))
+            frames_bar, grads = pull(bars)
             if own:
                 grads |= {f"{first[0]}__{name}": bar for name, bar in pull_model(frames_bar).items()}
             return grads
 
-        return value, pullback
+        return from_host(value, pullback)
 
     def _by_part(self, values: Mapping[str, Value]) -> list[tuple[Any, dict[str, Value]]]:
         by_prefix: dict[str, dict[str, Value]] = {}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Integral
+from types import NoneType
 from typing import Any, Self
 
 import numpy as np
@@ -14,10 +16,9 @@ from sklearn.utils import Tags, _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skaud._fitted import forget
-from skaud.engines.device import no_kernel
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.listening import hear
-from skaud.estimator.results import as_container, check_value_bar, choose_container, no_rows
+from skaud.estimator.results import as_container, choose_container, no_rows, take_value_bar
 from skaud.estimator.vjp import check_wrt
 from skaud.fitting.classification import Labels
 from skaud.fitting.learn import Learn
@@ -26,12 +27,17 @@ from skaud.fitting.parameters import names_to_learn
 from skaud.fitting.solvers import warn_unless_converged
 from skaud.fitting.training import train
 from skaud.frames.base import FrameTransformer
-from skaud.kernels.array_api import Place, of_host, take
+from skaud.kernels.array_api import array_namespace, is_foreign, of_host, take
+from skaud.kernels.batches import clip_of
 from skaud.pooling.temporal import TemporalPooling
-from skaud.recipes.gradients import branches_of, differentiable, vjp_of
+from skaud.recipes.gradients import differentiable, vjp_of
 from skaud.recipes.movable_pipeline import MovablePipeline
+from skaud.recipes.steps import branches_of, fit_through, go_through, is_there, pools, side_by_side, steps_of
 from skaud.sound.clips import is_empty_column
 from skaud.stages.stage import ChannelStage
+
+SIGNALS_AT_ONCE = 16
+SIGNALS_AT_ONCE_ON_DEVICE = 1024
 
 
 @dataclass
@@ -64,8 +70,8 @@ class FeaturePipeline(Pipeline):
         Parameters of steps for `fit` to learn from labels, through a softmax head on the features, by their names in
         the pipeline, ("carfac__velocity_scale", "log__floor"); a `Learn` of them says how. L-BFGS is the solver,
         unless it names another.
-    signals_at_once : int, default=16
-        Signals whose frames are held at a time.
+    signals_at_once : int or None, default=None
+        Signals whose frames are held at a time; None for 16, and 1024 on a device, which computes them side by side.
     transform_input, memory, verbose : object
         As in scikit-learn; steps are so cheap beside the model that none is cached.
 
@@ -94,7 +100,7 @@ class FeaturePipeline(Pipeline):
         steps: list[tuple[str, Any]],
         *,
         learn: str | Sequence[str] | Learn | None = None,
-        signals_at_once: int = 16,
+        signals_at_once: int | None = None,
         transform_input: Any = None,
         memory: Any = None,
         verbose: bool = False,
@@ -133,13 +139,16 @@ class FeaturePipeline(Pipeline):
         """
         forget(self)
         self._check_steps()
-        X, _ = self._taken(X)
+        X, place = take(X)
         with config_context(transform_output="default"):
             model = self._model.fit(X, y, sample_rate=sample_rate)
             first = slice(0, 1)
-            frames = model.transform(_safe_indexing(X, first), sample_rate=self._rates_of(X, sample_rate, first))
-            for step in self._rest():
-                frames = step.fit(frames).transform(frames)
+            frames = model.transform(_some(X, first), sample_rate=_rates_of(sample_rate, first))
+            if steps_of(self)[1:]:
+                # What a step learns of its frames, their shape, need not lie on a device.
+                frames = np.asarray(frames) if place.on_host else np.zeros((1, *clip_of(frames, 0).shape), model.dtype)
+            for step in steps_of(self)[1:]:
+                frames = fit_through(step, frames)
         if self.learn is not None:
             self._learn(X, y, sample_rate, a_frame=isinstance(frames, list) or np.ndim(frames) > 2)
         return self
@@ -183,18 +192,17 @@ class FeaturePipeline(Pipeline):
         check_is_fitted(self)
         if is_empty_column(X):
             return no_rows(self, X, self.steps[0][1].dtype)
-        X, place = self._taken(X)
+        X, place = take(X)
         done = []
         with config_context(transform_output="default"):
-            for some in self._batches(X):
-                rates = self._rates_of(X, sample_rate, some)
-                frames = self._model.transform(_safe_indexing(X, some), sample_rate=rates)
-                for step in self._rest():
-                    frames = step.transform(frames)
+            for some in self._batches(X, on_host=place.on_host):
+                frames = self._model.transform(_some(X, some), sample_rate=_rates_of(sample_rate, some))
+                for step in steps_of(self)[1:]:
+                    frames = go_through(step, frames)
                 done.append(frames)
         if isinstance(done[0], list):
             return place.give([frames for own in done for frames in own])
-        joined = np.concatenate(done)
+        joined = array_namespace(done[0]).concat(done)
         if joined.ndim > 2:
             return place.give(joined)
         index = X.index if hasattr(X, "iloc") else None  # lists have a method of that name
@@ -240,13 +248,12 @@ class FeaturePipeline(Pipeline):
         """
         check_is_fitted(self)
         names = check_wrt(self, wrt, differentiable(self))
-        X, place = self._taken(X)
+        X, place = take(X)
         with config_context(transform_output="default"):
             value, pull = vjp_of(self, X, names)
 
         def pullback(value_bar: Any) -> dict[str, Any]:
-            check_value_bar(value_bar, value)
-            x_bar, bars = pull(take(value_bar, "value_bar")[0])
+            x_bar, bars = pull(take_value_bar(value_bar, value, place))
             return {name: place.give(x_bar) if name == "X" else bars[name] for name in names}
 
         return place.give(value), pullback
@@ -267,7 +274,7 @@ class FeaturePipeline(Pipeline):
         check_is_fitted(self)
         model = self._model
         first = model.initial_state(n_signals, n_ears=model.n_ears_in_)
-        rest = [_start(step, n_signals, model.n_ears_in_) for step in _up_to_pooling(self._rest())]
+        rest = [_start(step, n_signals, model.n_ears_in_) for step in _up_to_pooling(steps_of(self)[1:])]
         return PipelineState([first, *rest])
 
     def transform_chunk(self, X: np.ndarray, state: PipelineState) -> tuple[Any, PipelineState]:
@@ -283,13 +290,13 @@ class FeaturePipeline(Pipeline):
         Returns
         -------
         Y : ndarray of shape (n_signals, ..., n_frames), or list of them
-            Frames; of a union, a list of those of its branches, which may wait for different times.
+            Frames; of a union whose branches pool, a list of theirs, which may wait for different times.
         state : PipelineState
             For the next chunk.
         """
-        frames, place = self._taken(X)
+        frames, place = take(X)
         states = []
-        for step, own in zip((self._model, *_up_to_pooling(self._rest())), state.states):
+        for step, own in zip((self._model, *_up_to_pooling(steps_of(self)[1:])), state.states):
             frames, own = _go_on(step, frames, own)
             states.append(own)
         return place.give(frames), PipelineState(states)
@@ -302,10 +309,11 @@ class FeaturePipeline(Pipeline):
     # --- machinery ---
 
     def _check_steps(self) -> None:
-        if isinstance(self.signals_at_once, bool) or not isinstance(self.signals_at_once, Integral):
-            raise ValueError(f"signals_at_once={self.signals_at_once!r} must be an integer of at least 1.")
-        if self.signals_at_once < 1:
-            raise ValueError(f"signals_at_once={self.signals_at_once} must be at least 1.")
+        at_once = self.signals_at_once
+        if isinstance(at_once, bool) or not isinstance(at_once, (Integral, NoneType)):
+            raise ValueError(f"signals_at_once={at_once!r} must be an integer of at least 1, or None.")
+        if at_once is not None and at_once < 1:
+            raise ValueError(f"signals_at_once={at_once} must be at least 1, or None.")
         self._validate_names([name for name, _ in self.steps])
         for name, step in self.steps[1:]:
             if (other := _other_than_steps(step)) is not None:
@@ -313,6 +321,7 @@ class FeaturePipeline(Pipeline):
                     f"step {name!r} has {other!r}, which is no step on frames; put it behind the pipeline: "
                     "make_pipeline(features, it)."
                 )
+        _refuse_behind_pooling(self)
 
     @property
     def _model(self) -> AudioTransformer:
@@ -350,26 +359,22 @@ class FeaturePipeline(Pipeline):
         tags.target_tags.required = tags.target_tags.required or names is not None
         return tags
 
-    def _taken(self, X: Any) -> tuple[Any, Place]:
-        """X as the steps take it, and where it lies; frames are put together on the host."""
-        X, place = take(X)
-        if not place.on_host:
-            raise no_kernel(self, place)
-        return X, place
-
-    def _rest(self) -> list[Any]:
-        return [step for _, step in self.steps[1:] if step not in (None, "passthrough")]
-
-    def _batches(self, X: Any) -> Iterator[slice]:
+    def _batches(self, X: Any, *, on_host: bool) -> Iterator[slice]:
         n_signals = _num_samples(X)
         if not n_signals:
             raise ValueError("X has no clips, an empty list or array; pass at least one clip.")
-        for begin in range(0, n_signals, self.signals_at_once):
-            yield slice(begin, min(begin + self.signals_at_once, n_signals))
+        at_once = self.signals_at_once or (SIGNALS_AT_ONCE if on_host else SIGNALS_AT_ONCE_ON_DEVICE)
+        for begin in range(0, n_signals, at_once):
+            yield slice(begin, min(begin + at_once, n_signals))
 
-    @staticmethod
-    def _rates_of(X: Any, sample_rate: Any, some: slice) -> Any:
-        return sample_rate if sample_rate is None or np.ndim(sample_rate) == 0 else list(sample_rate)[some]
+
+def _some(X: Any, some: slice) -> Any:
+    """Some of the clips of X."""
+    return X[some, ...] if is_foreign(X) else _safe_indexing(X, some)
+
+
+def _rates_of(sample_rate: Any, some: slice) -> Any:
+    return sample_rate if sample_rate is None or np.ndim(sample_rate) == 0 else list(sample_rate)[some]
 
 
 def _other_than_steps(step: Any) -> Any:
@@ -377,43 +382,79 @@ def _other_than_steps(step: Any) -> Any:
     if isinstance(step, FeatureUnion):
         inner = [branch for _, branch in branches_of(step)]
     elif isinstance(step, Pipeline):
-        inner = [own for _, own in step.steps]
+        inner = steps_of(step)
     else:
-        known = isinstance(step, (FrameTransformer, ChannelStage, TemporalPooling)) or step in (None, "passthrough")
+        known = isinstance(step, (FrameTransformer, ChannelStage, TemporalPooling)) or not is_there(step)
         return None if known else step
     return next((other for other in map(_other_than_steps, inner) if other is not None), None)
+
+
+def _refuse_behind_pooling(step: Any) -> None:
+    """Refuse steps on frames where none are left."""
+    if isinstance(step, FeatureUnion):
+        inner = [branch for _, branch in branches_of(step)]
+    else:
+        inner = steps_of(step) if isinstance(step, Pipeline) else []
+        for own, behind in pairwise(inner):
+            if pools(own):
+                raise ValueError(
+                    f"{behind!r} stands behind {own!r}, which leaves rows of features and no frames; put it before, or "
+                    "behind the pipeline: make_pipeline(features, it)."
+                )
+    for own in inner:
+        _refuse_behind_pooling(own)
 
 
 # --- streams ---
 
 
 def _up_to_pooling(steps: list[Any]) -> list[Any]:
+    """Steps before a pooling step; a union whose branches pool is the last."""
     found = []
     for step in steps:
         if isinstance(step, TemporalPooling):
             break
         found.append(step)
+        if pools(step):
+            break
     return found
 
 
 def _start(step: Any, n_signals: int, n_ears: int | None) -> Any:
     if isinstance(step, Pipeline):
-        return [_start(own, n_signals, n_ears) for own in _up_to_pooling([own for _, own in step.steps])]
+        return [_start(own, n_signals, n_ears) for own in _up_to_pooling(steps_of(step))]
     if isinstance(step, FeatureUnion):
-        return [_start(branch, n_signals, n_ears) for _, branch in branches_of(step)]
+        branches = [branch for _, branch in branches_of(step)]
+        return [_start(branch, n_signals, n_ears) for branch in branches], [None] * len(branches)
     if isinstance(step, FrameTransformer):
         return step.initial_state(n_signals)
-    return None if step in (None, "passthrough") else step.initial_state(n_signals, n_ears=n_ears)
+    return None if _only_passes(step) else step.initial_state(n_signals, n_ears=n_ears)
 
 
 def _go_on(step: Any, X: Any, state: Any) -> tuple[Any, Any]:
     if isinstance(step, Pipeline):
         states = []
-        for own, before in zip(_up_to_pooling([own for _, own in step.steps]), state):
+        for own, before in zip(_up_to_pooling(steps_of(step)), state):
             X, after = _go_on(own, X, before)
             states.append(after)
         return X, states
     if isinstance(step, FeatureUnion):
-        done = [_go_on(branch, X, own) for (_, branch), own in zip(branches_of(step), state)]
-        return [frames for frames, _ in done], [own for _, own in done]
-    return (X, None) if step in (None, "passthrough") else step.transform_chunk(X, state)
+        branches, (states, waiting) = [branch for _, branch in branches_of(step)], state
+        done = [_go_on(branch, X, own) for branch, own in zip(branches, states)]
+        states, frames = [own for _, own in done], [own for own, _ in done]
+        if pools(step):
+            return frames, (states, waiting)
+        # Branches that hear ahead are later: what the others gave waits for them.
+        held = [
+            new if old is None else array_namespace(new).concat([old, new], axis=-1)
+            for old, new in zip(waiting, frames)
+        ]
+        n_frames = min(own.shape[-1] for own in held)
+        joined = side_by_side(step, [own[..., :n_frames] for own in held])
+        return joined, (states, [own[..., n_frames:] for own in held])
+    return (X, None) if _only_passes(step) else step.transform_chunk(X, state)
+
+
+def _only_passes(step: Any) -> bool:
+    """Whether a step of a stream hands frames on as they come: no step, or a branch that pools them as they are."""
+    return isinstance(step, TemporalPooling) or not is_there(step)

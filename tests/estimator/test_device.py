@@ -9,10 +9,10 @@ import cupy_stand_in
 import numpy as np
 import pytest
 from audio_checks import error
+from cupy_stand_in import OnStandIn
 
 from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, LateralInhibition, Learn, TemporalPooling
 from skaud.engines import device
-from skaud.engines.engine import Engine
 from skaud.fitting import fit_response
 from skaud.kernels.array_api import to_numpy
 
@@ -44,38 +44,6 @@ def assert_close(found, wanted, limit):
     assert found.dtype == wanted.dtype
     assert found.shape == wanted.shape
     assert np.abs(found - wanted).max() <= limit * np.abs(wanted).max()
-
-
-class OnStandIn(Engine):
-    """What an engine for CUDA is, over the stand-in for cupy: the CPU's, which nobody else may feed such arrays."""
-
-    def __init__(self, engine, place):
-        self.engine, self.place = engine, place
-        self.dtype, self.outputs, self.parts = engine.dtype, engine.outputs, engine.parts
-        self.takes_channels = engine.takes_channels
-
-    def start(self, n_signals, n_ears):
-        return self.engine.start(n_signals, n_ears)
-
-    def run(self, x, state, outputs, frame_samples):
-        responses, state = self.engine.run(self._there(x), state, outputs, frame_samples)
-        return {name: cupy_stand_in.ndarray(own, x.number) for name, own in responses.items()}, state
-
-    def record(self, x, output, frame_samples):
-        response, tape = self.engine.record(self._there(x), output, frame_samples)
-        return cupy_stand_in.ndarray(response, x.number), tape
-
-    def pull_back(self, tape, bar, wanted):
-        x_bar, bars = self.engine.pull_back(tape, bar.values, wanted)
-        return cupy_stand_in.ndarray(x_bar, bar.number), bars
-
-    def coefficients(self):
-        return self.engine.coefficients()
-
-    @staticmethod
-    def _there(x):
-        assert type(x) is cupy_stand_in.ndarray
-        return np.ascontiguousarray(x.values)
 
 
 @pytest.fixture(autouse=True)

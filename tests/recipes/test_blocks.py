@@ -2,8 +2,23 @@
 
 import numpy as np
 import pytest
+from sklearn.pipeline import FeatureUnion, Pipeline
 
-from skaud import CARFAC, BiomimeticFrontend, Dau1997, King2019, Osses2021, TemporalPooling, audio, recipes
+from skaud import (
+    CARFAC,
+    BiomimeticFrontend,
+    CepstralCoefficients,
+    Dau1997,
+    Deltas,
+    FeaturePipeline,
+    King2019,
+    LogCompression,
+    Osses2021,
+    PowerCompression,
+    TemporalPooling,
+    audio,
+    recipes,
+)
 from skaud.recipes.blocks import row_of_blocks
 from skaud.sound.blocks import BlockResampler, at_gain
 
@@ -71,6 +86,18 @@ def test_a_recipes_long_row_is_that_of_the_whole_but_for_the_last_digits():
     wanted = features.transform([x])[0]
     found = row_of_blocks(features, in_blocks(x), None, len(x))
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-5 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("behind", [[], [("cepstra", CepstralCoefficients(3))]], ids=["pooled", "cepstra"])
+def test_unions_of_frames_meet_before_what_is_behind_them(behind):
+    late = Pipeline([("power", PowerCompression(0.5)), ("deltas", Deltas(2))])
+    both = FeatureUnion([("log", LogCompression()), ("late", late)], transformer_weights={"log": 3})
+    features = FeaturePipeline(
+        [("carfac", CARFAC(8000, pooling=None)), ("both", both), *behind, ("pooling", TemporalPooling())]
+    )
+    x = noise(1.0, 8000)
+    wanted = features.fit_transform([x])[0]
+    np.testing.assert_allclose(row_of_blocks(features, in_blocks(x), None, len(x)), wanted, rtol=1e-4, atol=1e-6)
 
 
 def test_a_recipe_of_all_frames_holds_them_and_ears_are_apart():

@@ -151,6 +151,28 @@ def test_a_stream_through_a_union_gives_the_frames_of_its_branches():
     assert log.shape[-1] == linear.shape[-1] - 1  # the slopes wait for a frame
 
 
+def test_a_stream_through_a_union_of_frames_gives_them_side_by_side_when_all_are_there():
+    X = np.random.default_rng(0).standard_normal((2, 2000)).astype(np.float32) * 0.02
+    log = Pipeline([("log", LogCompression(1e-3)), ("deltas", Deltas(1))])
+    both = FeatureUnion([("log", log), ("frames", "passthrough")], transformer_weights={"frames": 50})
+    steps = [("bank", clone(BANK)), ("both", both), ("cepstra", CepstralCoefficients(3)), ("pooling", clone(COURSE))]
+    features = FeaturePipeline(steps).fit(X)
+    state, chunks = features.initial_state(2), []
+    for chunk in np.split(X, [100, 101, 900], axis=1):
+        frames, state = features.transform_chunk(chunk, state)
+        chunks.append(frames)
+    found, wanted = np.concatenate(chunks, axis=-1), features[:-1].transform(X)
+    assert found.shape[-1] == wanted.shape[-1] - 1  # the slopes wait for a frame
+    np.testing.assert_allclose(found, wanted[..., :-1], rtol=1e-4, atol=1e-5)
+
+
+def test_a_branch_that_pools_the_frames_themselves_streams_them():
+    X = np.random.default_rng(0).standard_normal((1, 1000)).astype(np.float32) * 0.02
+    features = FeaturePipeline([("bank", clone(BANK)), ("both", FeatureUnion([("mean", TemporalPooling("mean"))]))])
+    (frames,), _ = features.fit(X).transform_chunk(X, features.initial_state())
+    np.testing.assert_array_equal(frames, features[:-1].transform(X))
+
+
 def test_rates_and_ears_reach_the_model():
     X = np.random.default_rng(0).standard_normal((3, 2, 1600)) * 0.02
     features = union(signals_at_once=2).fit(X, sample_rate=[2 * RATE] * 3)
@@ -180,6 +202,15 @@ def test_what_learns_from_signals_stands_behind_the_pipeline(where):
         steps = [("bank", clone(BANK)), ("union", FeatureUnion([("one", branch)]))]
     with error(ValueError, "StandardScaler()", "behind the pipeline"):
         FeaturePipeline(steps).fit(clips())
+
+
+@pytest.mark.parametrize("where", ["chain", "branch"])
+def test_what_takes_frames_stands_before_pooling(where):
+    steps = [("pooling", TemporalPooling()), ("again", TemporalPooling())]  # which would take features for frames
+    if where == "branch":
+        steps = [("union", FeatureUnion([("one", Pipeline(steps))]))]
+    with error(ValueError, "TemporalPooling()", "stands behind", "no frames"):
+        FeaturePipeline([("bank", clone(BANK)), *steps]).fit(clips())
 
 
 @pytest.mark.parametrize("signals_at_once", [0, 1.5, True])

@@ -1,0 +1,108 @@
+"""Steps of a pipeline on frames, and the unions and pipelines within it: which are there, and a way through them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.parallel import Parallel, delayed
+
+from skaud.kernels.array_api import array_namespace, is_foreign
+from skaud.pooling.temporal import TemporalPooling
+
+
+def is_there(step: Any) -> bool:
+    """Whether a place is not left free; a union that scikit-learn fitted has a function that does nothing there."""
+    is_free = step is None or isinstance(step, str) or (isinstance(step, FunctionTransformer) and step.func is None)
+    return not is_free
+
+
+def steps_of(pipeline: Pipeline) -> list[Any]:
+    """Steps that are there."""
+    return [step for _, step in pipeline.steps if is_there(step)]
+
+
+def branches_of(union: FeatureUnion) -> list[tuple[str, Any]]:
+    """Branches that are there."""
+    return [(name, branch) for name, branch in union.transformer_list if branch not in ("drop", None)]
+
+
+def weights_of(union: FeatureUnion) -> list[float]:
+    """What the union multiplies the output of every branch by."""
+    given = union.transformer_weights or {}
+    return [given.get(name, 1.0) for name, _ in branches_of(union)]
+
+
+def steps_within(step: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Steps that are no pipelines or unions, with the names that parameters have in front: "features__log__"."""
+    if isinstance(step, (Pipeline, FeatureUnion)):
+        for name, own in step.steps if isinstance(step, Pipeline) else branches_of(step):
+            yield from steps_within(own, f"{prefix}{name}__")
+    elif is_there(step):
+        yield prefix, step
+
+
+def pools(step: Any) -> bool:
+    """Whether a step ends in rows of features, of a union in a branch."""
+    if isinstance(step, Pipeline):
+        return any(map(pools, steps_of(step)))
+    if isinstance(step, FeatureUnion):
+        return any(pools(branch) for _, branch in branches_of(step))
+    return isinstance(step, TemporalPooling)
+
+
+def fit_through(step: Any, frames: np.ndarray) -> np.ndarray:
+    """Fit a step, and all that is within it, on frames; what comes out of it.
+
+    A union of frames is none to scikit-learn, whose pipelines would refuse to fit one.
+    """
+    if isinstance(step, Pipeline):
+        for own in steps_of(step):
+            frames = fit_through(own, frames)
+        return frames
+    if isinstance(step, FeatureUnion):
+        step._validate_transformers()
+        step._validate_transformer_weights()
+        return side_by_side(step, [fit_through(branch, frames) for _, branch in branches_of(step)])
+    return step.fit(frames).transform(frames) if is_there(step) else frames
+
+
+def go_through(step: Any, X: Any) -> Any:
+    """Take frames, an array of any library or a list, through a fitted step."""
+    if isinstance(step, Pipeline):
+        for own in steps_of(step):
+            X = go_through(own, X)
+        return X
+    if isinstance(step, FeatureUnion):
+        branches = branches_of(step)
+        # A library's current stream is that of the thread.
+        n_jobs = 1 if is_foreign(X[0] if isinstance(X, list) else X) else step.n_jobs
+        found = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(go_through)(own, X) for _, own in branches)
+        return side_by_side(step, found)
+    return step.transform(X) if is_there(step) else X
+
+
+def side_by_side(union: FeatureUnion, found: list[Any]) -> Any:
+    """What the branches of a union made, weighted, as one: rows of features, or the channels of frames.
+
+    found : arrays (n_signals, n_features) or (n_signals, n_channels, n_frames), or lists of (n_channels, n_frames)
+    """
+    if isinstance(found[0], list):
+        return [_joined(union, list(own), axis=0) for own in zip(*found)]
+    return _joined(union, found, axis=1)
+
+
+def _joined(union: FeatureUnion, arrays: list[Any], axis: int) -> Any:
+    shapes = [tuple(array.shape) for array in arrays]
+    if any(len(own) > axis + 2 or own[axis + 1 :] != shapes[0][axis + 1 :] for own in shapes):
+        names = [name for name, _ in branches_of(union)]
+        raise ValueError(
+            f"branches {', '.join(map(repr, names))} of a union give shapes {', '.join(map(str, shapes))}; side by "
+            "side stand rows of features, or the channels of frames that are equally many, without axes of ears or "
+            "filters: end every branch in a TemporalPooling."
+        )
+    weighted = [array if weight == 1 else array * weight for array, weight in zip(arrays, weights_of(union))]
+    return weighted[0] if len(weighted) == 1 else array_namespace(weighted[0]).concat(weighted, axis=axis)
