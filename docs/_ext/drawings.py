@@ -1,11 +1,12 @@
 """Pictures that code draws: block diagrams of the models, and the chart of speeds."""
 
 import csv
+import re
 
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
-WIDE, HIGH, GAP = 1.75, 0.9, 0.45
+WIDE, HIGH, GAP = 0.9, 0.62, 0.16  # in inches: seven boxes fill a column of text, in letters of its size
 COLOURS = {"box": "#e8f0f7", "level": "#fbe9d7", "edge": "#20405c", "back": "#a03020"}
 
 # Name -> rows of boxes: what it does, the class or parameters it goes by (X comes in), whether it depends on level.
@@ -66,34 +67,52 @@ DIAGRAMS = {
 FEEDBACK = {"carfac": ("AGC: four smoothing stages, coupled across channels and ears", 5, 1)}  # text, from box, to box
 
 
-def _box(ax, x, label, name, depends_on_level):
+def _broken(name):
+    """A name in two lines where it is long, broken at the capital nearest to its middle."""
+    capitals = [match.start() for match in re.finditer(r"(?<=[a-z])[A-Z]", name)]
+    if len(name) < 15 or not capitals:
+        return name
+    at = min(capitals, key=lambda place: (abs(place - len(name) / 2), -place))
+    return f"{name[:at]}\n{name[at:]}"
+
+
+def _lines(names):
+    """Names below a box, one a line."""
+    return "\n".join(map(_broken, re.split(r", |\n", names)))
+
+
+def _box(ax, x, label, names, depends_on_level):
     colour = COLOURS["level"] if depends_on_level else COLOURS["box"]
-    ax.add_patch(FancyBboxPatch((x, 0), WIDE, HIGH, boxstyle="round,pad=0.04", fc=colour, ec=COLOURS["edge"], lw=1.2))
-    ax.text(x + WIDE / 2, HIGH / 2, label, ha="center", va="center", fontsize=10, color="#102030")
-    ax.text(x + WIDE / 2, -0.12, name, ha="center", va="top", fontsize=7.5, color="#405060", family="monospace")
+    ax.add_patch(FancyBboxPatch((x, 0), WIDE, HIGH, boxstyle="round,pad=0.02", fc=colour, ec=COLOURS["edge"], lw=1))
+    ax.text(x + WIDE / 2, HIGH / 2, label, ha="center", va="center", fontsize=9, color="#102030", linespacing=1.1)
+    ax.text(
+        x + WIDE / 2, -0.07, _lines(names), ha="center", va="top", fontsize=7.5, color="#405060", family="monospace"
+    )
 
 
 def diagram(name):
     """Figure of a model's blocks, from left to right; what depends on level is in another colour."""
     (row,) = DIAGRAMS[name]
-    width = len(row) * (WIDE + GAP)
-    figure, ax = plt.subplots(figsize=(width * 0.72, 2.3 if name in FEEDBACK else 1.35))
+    left, right = -0.1, len(row) * (WIDE + GAP) - GAP + 0.1
+    low = -0.16 - 0.13 * max(_lines(names).count("\n") + 1 for _, names, _ in row)
+    high = 1.15 if name in FEEDBACK else HIGH + 0.08
+    figure = plt.figure(figsize=(right - left, high - low))
+    ax = figure.add_axes((0, 0, 1, 1), xlim=(left, right), ylim=(low, high))
+    ax.set_axis_off()
     for i, box in enumerate(row):
         x = i * (WIDE + GAP)
         _box(ax, x, *box)
         if i:
-            ends = (x - GAP + 0.05, HIGH / 2), (x - 0.05, HIGH / 2)
-            ax.add_patch(FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=12, color=COLOURS["edge"]))
+            ends = (x - GAP, HIGH / 2), (x, HIGH / 2)
+            ax.add_patch(FancyArrowPatch(*ends, arrowstyle="-|>", mutation_scale=8, color=COLOURS["edge"]))
     if name in FEEDBACK:
         text, start, end = FEEDBACK[name]
-        right, left = (start * (WIDE + GAP) + WIDE / 2, end * (WIDE + GAP) + WIDE / 2)
-        ax.plot([right, right, left], [HIGH + 0.05, 1.75, 1.75], color=COLOURS["back"], lw=1.4)
-        arrow = FancyArrowPatch((left, 1.75), (left, HIGH + 0.03), arrowstyle="-|>", mutation_scale=12)
+        begin, to = (start * (WIDE + GAP) + WIDE / 2, end * (WIDE + GAP) + WIDE / 2)
+        ax.plot([begin, begin, to], [HIGH + 0.02, HIGH + 0.28, HIGH + 0.28], color=COLOURS["back"], lw=1.2)
+        arrow = FancyArrowPatch((to, HIGH + 0.28), (to, HIGH), arrowstyle="-|>", mutation_scale=8)
         arrow.set_color(COLOURS["back"])
         ax.add_patch(arrow)
-        ax.text((left + right) / 2, 1.82, text, ha="center", va="bottom", fontsize=9, color=COLOURS["back"])
-    ax.set(xlim=(-0.15, width - GAP + 0.15), ylim=(-0.62, 2.15 if name in FEEDBACK else 1.1))
-    ax.set_axis_off()
+        ax.text((begin + to) / 2, HIGH + 0.32, text, ha="center", va="bottom", fontsize=9, color=COLOURS["back"])
     return figure
 
 
