@@ -9,6 +9,8 @@ from typing import Any, TypeVar, cast
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import _is_fitted, check_is_fitted
 
+from skaud._types import Signals
+
 AT_ONCE = ("n_jobs",)  # it changes no result, and need not wait for a fit
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -61,6 +63,11 @@ def fitted_copy(estimator: BaseEstimator, **changed: Any) -> Any:
     return fitted
 
 
+def designed_copy(estimator: BaseEstimator, X: Signals = None) -> Any:
+    """The fitted estimator; one without a fit designs itself, for a call that takes X or, with None, nothing."""
+    return fitted_copy(estimator) if is_fitted(estimator) else estimator.designed_for(X)
+
+
 def as_fitted(method: Method) -> Method:
     """Make a method see the parameters of the last fit; an error if there was none."""
 
@@ -77,9 +84,7 @@ def as_designed(method: Method) -> Method:
 
     @wraps(method)
     def run(self: BaseEstimator, *arguments: Any, **options: Any) -> Any:
-        if is_fitted(self):
-            return method(fitted_copy(self), *arguments, **options)
         X = (arguments[0] if arguments else options.get("X")) if takes_X else None
-        return method(self.designed_for(X), *arguments, **options)
+        return method(designed_copy(self, X), *arguments, **options)
 
     return cast(Method, run)

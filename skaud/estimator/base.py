@@ -327,7 +327,6 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
         """
         return start(self, n_signals, n_ears)
 
-    @as_designed
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
         """Go on with a stream.
 

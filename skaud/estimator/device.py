@@ -118,7 +118,7 @@ def transform_chunk_on_device(model: Model, X: Signals, place: Place, state: Str
         response = responses[model.output]
         if not all_finite(response):
             refuse_response(model, x[0, ...], 0)
-    went_on = StreamState(state.model, state.n_signals, state.n_ears, after, model.at_fit_, str(place))
+    went_on = state.followed_by(after, model, str(place))
     return place.give(response if state.n_ears is not None else response[:, 0, ...]), went_on
 
 

@@ -1,11 +1,11 @@
 """Where a stream stands."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from skaud._types import Signals
+from skaud._types import AnyModel, Signals
 from skaud.estimator.sounds import check_real
 from skaud.sound.refused import refuse_masked
 
@@ -22,8 +22,8 @@ class StreamState:
         Signals side by side, and their ears; n_ears is None where X has no axis of ears.
     arrays : list
         The model's own arrays, one entry a signal; on a device one for all.
-    fit : object
-        The fit of the model that made it, by which that model knows it without comparing texts; None in a copy.
+    fitted : object
+        The fitted model that made it, which goes on with it and is not made anew for every chunk; None in a copy.
     place : str
         Library and device of the arrays, "" before the first chunk, and "host" for all libraries of the host.
     """
@@ -32,11 +32,19 @@ class StreamState:
     n_signals: int
     n_ears: int | None
     arrays: list[Any]
-    fit: Any = field(default=None, repr=False, compare=False)
+    fitted: AnyModel = field(default=None, repr=False, compare=False)
     place: str = ""
 
     def __getstate__(self) -> dict[str, Any]:
-        return vars(self) | {"fit": None}
+        return vars(self) | {"fitted": None}
+
+    def is_of(self, estimator: AnyModel) -> bool:
+        """Whether the estimator's last fit made it."""
+        return self.fitted is not None and self.fitted.at_fit_ is vars(estimator).get("at_fit_")
+
+    def followed_by(self, arrays: list[Any], fitted: AnyModel, place: str) -> Self:
+        """State after a chunk."""
+        return type(self)(self.model, self.n_signals, self.n_ears, arrays, fitted, place)
 
     def check_model(self, model: str) -> None:
         """Refuse a state of another model."""

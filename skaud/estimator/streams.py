@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
+from skaud._fitted import designed_copy
 from skaud.engines.engine import State
 from skaud.estimator.device import transform_chunk_on_device
 from skaud.estimator.listening import to_level
@@ -25,14 +26,17 @@ def start(model: Model, n_signals: int, n_ears: int | None) -> StreamState:
         raise ValueError(reason)
     model.check_ears(n_ears or 1)
     arrays = [model.engine_.start(1, int(n_ears or 1)) for _ in range(n_signals)]
-    return StreamState(_key(model), int(n_signals), n_ears, arrays, model.at_fit_)
+    return StreamState(_key(model), int(n_signals), n_ears, arrays, model)
 
 
-def go_on(model: Model, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
+def go_on(estimator: Model, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
     """Response to the next samples of a stream, and its state after them."""
     if not isinstance(state, StreamState):
         raise TypeError(f"state is {type(state).__name__}; it must be what initial_state or transform_chunk returned.")
-    if state.fit is not model.at_fit_:
+    if state.is_of(estimator):
+        model: Model = state.fitted
+    else:
+        model = designed_copy(estimator)
         state.check_model(_key(model))
     X, place = take(X)
     if not place.on_host:
@@ -48,9 +52,7 @@ def go_on(model: Model, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, 
     results = [_run_chunk(model, clip, before, frame_samples) for clip, before in zip(clips, state.arrays)]
     responses = [response if state.n_ears is not None else response[0] for response, _ in results]
     check_responses(model, responses, chunk, range(len(chunk)))
-    arrays = [arrays for _, arrays in results]
-    after = StreamState(state.model, state.n_signals, state.n_ears, arrays, model.at_fit_, "host")
-    return place.give(stack(responses)), after
+    return place.give(stack(responses)), state.followed_by([after for _, after in results], model, "host")
 
 
 def _key(model: Model) -> str:

@@ -155,7 +155,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         """
         if not isinstance(n_signals, Integral) or n_signals < 1:
             raise ValueError(f"n_signals={n_signals!r} must be an integer of at least 1.")
-        return StreamState(self._stream_key(), n_signals, None, [None] * n_signals, self.at_fit_)
+        return StreamState(self._stream_key(), n_signals, None, [None] * n_signals, self)
 
     @as_fitted
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
@@ -177,7 +177,8 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         state : StreamState
             For the next chunk.
         """
-        state.check_model(self._stream_key())
+        if not state.is_of(self):
+            state.check_model(self._stream_key())
         X, place = take(X)
         name = "host" if place.on_host else str(place)
         state.check_place(name)
@@ -189,7 +190,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         results = [self.go_on(clip_of(chunk, i), own, is_last=False, i=i) for i, own in enumerate(state.arrays)]
         arrays = [own for _, own in results]
         frames = array_namespace(chunk).stack([own for own, _ in results])
-        return place.give(frames), StreamState(state.model, state.n_signals, None, arrays, self.at_fit_, name)
+        return place.give(frames), state.followed_by(arrays, self, name)
 
     @as_fitted
     def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:

@@ -1,6 +1,7 @@
 """What the CPU's kernels share: SIMD lanes, and arrays that begin at cache lines."""
 
 from collections.abc import Sequence
+from ctypes import addressof, c_char
 from math import prod
 from threading import local
 from typing import Any
@@ -32,7 +33,7 @@ def aligned_copies(arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
 def _laid_out(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any], n_bytes: Sequence[int]) -> list[np.ndarray]:
     """Arrays one behind the other, each from a cache line on."""
     raw = np.empty(sum(n_bytes) + CACHE_LINE * len(n_bytes), np.uint8)
-    begin = -raw.__array_interface__["data"][0] % CACHE_LINE
+    begin = -addressof(c_char.from_buffer(raw)) % CACHE_LINE  # __array_interface__ takes ten times as long
     arrays = []
     for shape, dtype, size in zip(shapes, dtypes, n_bytes):
         arrays.append(np.ndarray(shape, dtype, raw, begin))
