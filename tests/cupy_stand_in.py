@@ -171,8 +171,8 @@ class OnStandIn(Engine):
         responses, state = self.engine.run(self._there(x), state, outputs, frame_samples)
         return {name: ndarray(own, x.number) for name, own in responses.items()}, state
 
-    def record(self, x, output, frame_samples):
-        response, tape = self.engine.record(self._there(x), output, frame_samples)
+    def record(self, x, output, frame_samples, **begin):
+        response, tape = self.engine.record(self._there(x), output, frame_samples, **begin)
         return ndarray(response, x.number), tape
 
     def pull_back(self, tape, bar, wanted):

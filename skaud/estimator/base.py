@@ -378,11 +378,12 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
         """
         model = clone(self)
         AudioTransformer.fit(model, X, sample_rate=sample_rate)
+        sounds = hear(model, X, sample_rate)
         if fixed is None:
-            model.find()
+            model.find(sounds.place)
         else:
             model.redesign(fixed)
-        return MovableModel(model, hear(model, X, sample_rate))
+        return MovableModel(model, sounds)
 
     @property
     @as_fitted

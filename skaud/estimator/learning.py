@@ -71,7 +71,7 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
             If learning reached `max_iter`.
         """
         with unfitted_on_failure(self), each_once():
-            X, y = take(X)[0], of_host(y, "y")
+            (X, place), y = take(X), of_host(y, "y")
             sample_weight = of_host(sample_weight, "sample_weight")
             verbose = self.how_to_learn().verbose
             progress = FitProgress(self, X, y, verbose=verbose, max_iter=self.most_iterations())
@@ -86,7 +86,7 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
             if learns:  # what is wrong with X and y is said before anything is found
                 sounds = hear(self, X, sample_rate)
                 labels = Labels(y, len(sounds.rates), a_frame=self.pooling is None, weights=weights)
-            self.find(progress)
+            self.find(place, progress)
             if learns:
                 self.learn_from(sounds, labels, progress)
                 self.measure()

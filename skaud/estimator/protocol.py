@@ -16,6 +16,7 @@ from skaud.estimator.callbacks import FitProgress
 from skaud.estimator.signals import check_sounds
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Bounds, Parameters, Value
+from skaud.kernels.array_api import Place
 from skaud.pooling.temporal import Pooling, TemporalPooling
 
 
@@ -147,8 +148,8 @@ class Model(ABC):
         """Parameters that no fit may learn though they have a derivative, and why."""
         return {}
 
-    def find(self, progress: FitProgress | None = None) -> None:
-        """Find parameters that need no labels, once the model is designed as given."""
+    def find(self, place: Place, progress: FitProgress | None = None) -> None:
+        """Find parameters that need no labels, once the model is designed as given; it may compute where X lies."""
         return
 
     def measure(self) -> None:

@@ -14,6 +14,7 @@ from skaud.fitting.movable import Value
 from skaud.fitting.quiet_ear import Cochlea, QuietEar
 from skaud.fitting.solvers import Watch, warn_unless_converged
 from skaud.hearing.audiogram import Audiogram
+from skaud.kernels.array_api import Place
 
 EARS = ("left", "right")  # in the order of X's, as in stereo sound
 
@@ -128,9 +129,12 @@ class AudiogramsFit(NamedTuple):
             _warn_of_ear(called, audiogram, ear, explain=self.explain, fibers_given=fibers_given)
 
 
-def fit_audiograms(model: DesignedCARFAC, *, max_iter: int, tol: float, watch: Watch) -> AudiogramsFit:
-    """Find the health of the ears of a designed CARFAC that explains its audiograms; the model stays as it is."""
-    audiograms, cochlea = check_ears_of(model), Cochlea.of(model)
+def fit_audiograms(model: DesignedCARFAC, place: Place, *, max_iter: int, tol: float, watch: Watch) -> AudiogramsFit:
+    """Find the health of the ears of a designed CARFAC that explains its audiograms; the model stays as it is.
+
+    place : where it listens to tones; the optimiser is on the host
+    """
+    audiograms, cochlea = check_ears_of(model), Cochlea.of(model, place)
     explain = model.explain_residual == "synapse"
     how: dict[str, Any] = {"ohc_share": model.ohc_share, "explain": explain}
     how |= {"max_iter": max_iter, "tol": tol, "watch": watch}

@@ -8,8 +8,10 @@ from joblib import Parallel, delayed
 
 from skaud.design.carfac import FULL_SCALE_DB_SPL, CARFACCoefficients
 from skaud.engines.carfac import Cascade, channels_bar, health_bar
+from skaud.engines.device import device_errors, engine_for
 from skaud.fitting.carfac import DesignedCARFAC
 from skaud.hearing.thresholds import hl_to_spl
+from skaud.kernels.array_api import HOST, Array, Place, array_namespace, to_numpy
 
 AT_ONCE = 4  # tones that the kernel runs side by side
 RISE_S = 0.005
@@ -34,10 +36,14 @@ class Cochlea(NamedTuple):
     ihcs_per_channel: float
     agc_time_constants_s: np.ndarray
     n_jobs: int | None
+    place: Place
 
     @classmethod
-    def of(cls, model: DesignedCARFAC) -> Self:
-        """That of a designed CARFAC, with all fibres; only what its ears have in common counts."""
+    def of(cls, model: DesignedCARFAC, place: Place = HOST) -> Self:
+        """That of a designed CARFAC, with all fibres; only what its ears have in common counts.
+
+        place : where it listens
+        """
         ear = ears_of(model)[0]
         healthy = ear._replace(car=ear.car._replace(ohc_health=np.ones(model.n_channels_)))
         if ear.synapse is not None:
@@ -53,7 +59,8 @@ class Cochlea(NamedTuple):
             closed=not model.open_loop,
             ihcs_per_channel=model.ihcs_per_channel,
             agc_time_constants_s=np.asarray(getattr(model, "agc_time_constants_s_", model.agc_time_constants_s)),
-            n_jobs=model.n_jobs,
+            n_jobs=model.n_jobs if place.on_host else None,  # a device has tones side by side
+            place=place,
         )
 
     @property
@@ -68,6 +75,11 @@ class Cochlea(NamedTuple):
         if n_fibers is not None and ear.synapse is not None:
             ear = ear._replace(synapse=ear.synapse._replace(n_fibers=n_fibers * self.ihcs_per_channel))
         return Cascade((ear,), self.ihc_style, self.sample_rate, dtype, delay=self.delay, closed=self.closed)
+
+    def listener(self, ohc_health: np.ndarray, n_fibers: np.ndarray | None) -> Any:
+        """Engine of an ear of such health, where it listens: it takes arrays of that place."""
+        ear = self.ear(ohc_health, n_fibers)
+        return ear if self.place.on_host else engine_for(ear, self.place, "CARFAC")
 
 
 def ears_of(model: DesignedCARFAC) -> tuple[CARFACCoefficients, ...]:
@@ -104,42 +116,49 @@ class QuietEar:
         self, level_db_hl: np.ndarray, ohc_health: np.ndarray, n_fibers: np.ndarray | None = None
     ) -> np.ndarray:
         """Response to tones at these levels, one a frequency."""
-        engine, rest = self.cochlea.ear(ohc_health, n_fibers), self.rest(n_fibers)[:, np.newaxis]
+        engine, place = self.cochlea.listener(ohc_health, n_fibers), self.cochlea.place
+        rest = place.bring(self.rest(n_fibers)[:, np.newaxis])
 
         def listen(batch: slice) -> np.ndarray:
-            clips, n_settle, window = self._tones(self.frequencies_hz[batch], level_db_hl[batch])
-            return _response_db(_run_from(engine, clips, n_settle) - rest, window)
+            x, n_settle, window = self._tones(self.frequencies_hz[batch], level_db_hl[batch])
+            return _response_db(_run_from(engine, place.bring(x), n_settle) - rest, place.bring(window))
 
-        return np.concatenate(self._map(listen, [(batch,) for batch in self._batches]))
+        with device_errors(place, "CARFAC", AT_ONCE):
+            return np.concatenate(self._map(listen, [(batch,) for batch in self._batches]))
 
     def vjp(
         self, level_db_hl: np.ndarray, ohc_health: np.ndarray, n_fibers: np.ndarray | None, wrt: tuple[str, ...]
     ) -> tuple[np.ndarray, Callable[[np.ndarray], dict[str, np.ndarray]]]:
         """Response, and its pullback to ohc_health or n_fibers, whatever wrt names."""
-        engine, rest = self.cochlea.ear(ohc_health, n_fibers), self.rest(n_fibers)[:, np.newaxis]
-        rests = rest.any()
+        engine, place = self.cochlea.listener(ohc_health, n_fibers), self.cochlea.place
+        resting = self.rest(n_fibers)[:, np.newaxis]
+        rest = place.bring(resting)
 
         def listen(batch: slice) -> tuple[np.ndarray, Callable[[np.ndarray], tuple[Any, np.ndarray]]]:
-            clips, n_settle, window = self._tones(self.frequencies_hz[batch], level_db_hl[batch])
-            naps, tape = engine.record(np.stack(clips), "nap", None, begin=n_settle)
-            moved = naps[:, 0] - rest if rests else naps[:, 0]
-            response_db = _response_db(moved, window)
+            x, n_settle, window = self._tones(self.frequencies_hz[batch], level_db_hl[batch])
+            naps, tape = engine.record(place.bring(x), "nap", None, begin=n_settle)
+            moved = naps[:, 0, ...] - rest if resting.any() else naps[:, 0, ...]
+            response_db = _response_db(moved, place.bring(window))
 
             def pullback(response_bar: np.ndarray) -> tuple[Any, np.ndarray]:
                 # response = 10 log10(sum over channels and time of window moved^2)
                 per_power = 20 / np.log(10) * response_bar / 10 ** (response_db / 10)
-                nap_bar = moved * (per_power[:, np.newaxis] * window)[:, np.newaxis]
-                moved_bar = nap_bar.sum(axis=(0, 2)) if "n_fibers" in wrt else np.zeros(self.n_channels)
+                nap_bar = moved * place.bring((per_power[:, np.newaxis] * window)[:, np.newaxis])
+                xp, moved_bar = array_namespace(nap_bar), np.zeros(self.n_channels)
+                if "n_fibers" in wrt:
+                    moved_bar = to_numpy(xp.sum(nap_bar, axis=(0, 2)))
                 # The bars of health are there without being asked for.
                 parts = engine.parts if "n_fibers" in wrt else ()
-                return engine.pull_back(tape, nap_bar[:, np.newaxis], parts)[1], moved_bar
+                return engine.pull_back(tape, xp.expand_dims(nap_bar, axis=1), parts)[1], moved_bar
 
             return response_db, pullback
 
-        heard = self._map(listen, [(batch,) for batch in self._batches])
+        with device_errors(place, "CARFAC", AT_ONCE):
+            heard = self._map(listen, [(batch,) for batch in self._batches])
 
         def pullback(response_bar: np.ndarray) -> dict[str, np.ndarray]:
-            parts = self._map(_call, [(back, response_bar[own]) for own, (_, back) in zip(self._batches, heard)])
+            with device_errors(place, "CARFAC", AT_ONCE):
+                parts = self._map(_call, [(back, response_bar[own]) for own, (_, back) in zip(self._batches, heard)])
             bars = tuple(np.sum(arrays, axis=0) for arrays in zip(*(own for own, _ in parts)))
             grads = {name: self._bar_of(name, bars, ohc_health, n_fibers) for name in wrt}
             if "n_fibers" in wrt:  # moved = nap - rest
@@ -181,8 +200,8 @@ class QuietEar:
         synapse = self.cochlea.healthy.synapse
         return np.zeros(3) if synapse is None else synapse.spont_p * synapse.agc_weight * self.cochlea.ihcs_per_channel
 
-    def _tones(self, frequencies_hz: np.ndarray, level_db_hl: np.ndarray) -> tuple[list[np.ndarray], int, np.ndarray]:
-        """Tones (1, n_samples) in the model's own level, the samples that come first, and the window behind them."""
+    def _tones(self, frequencies_hz: np.ndarray, level_db_hl: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
+        """Tones (n_tones, 1, n_samples) at the model's level, samples that come first, and the window behind them."""
         rate, lowest_hz = self.cochlea.sample_rate, frequencies_hz.min()
         n_settle = round(max(SETTLE_S, SETTLE_PERIODS / lowest_hz, self._settle_s) * rate)
         window = np.hanning(round(max(WINDOW_S, WINDOW_PERIODS / lowest_hz) * rate) + 2)[1:-1]
@@ -190,7 +209,7 @@ class QuietEar:
         rise = np.sin(np.pi / 2 * np.minimum(time_s / RISE_S, 1)) ** 2
         amplitude = np.sqrt(2) * 10 ** ((hl_to_spl(frequencies_hz, level_db_hl) - FULL_SCALE_DB_SPL) / 20)
         tones = amplitude[:, np.newaxis] * rise * np.sin(2 * np.pi * frequencies_hz[:, np.newaxis] * time_s)
-        return [tone[np.newaxis] for tone in tones], n_settle, window / window.sum()
+        return tones[:, np.newaxis], n_settle, window / window.sum()
 
 
 def matching_levels(response_db: Callable[[np.ndarray], np.ndarray], target_db: np.ndarray) -> np.ndarray:
@@ -219,18 +238,19 @@ def matching_levels(response_db: Callable[[np.ndarray], np.ndarray], target_db: 
         slope = np.where(moved == 0, slope, np.clip((above - before) / np.where(moved == 0, 1, moved), 0.1, 10))
 
 
-def _response_db(moved: np.ndarray, window: np.ndarray) -> np.ndarray:
+def _response_db(moved: Array, window: Array) -> np.ndarray:
     """Mean square (n_tones, n_channels, n_samples) over a window, summed over channels, in dB."""
-    power = (np.square(moved) @ window).sum(axis=1)
+    xp = array_namespace(moved)
+    power = to_numpy(xp.sum(xp.matmul(xp.square(moved), window), axis=1))
     return np.asarray(10 * np.log10(np.maximum(power, LEAST_POWER)))
 
 
-def _run_from(engine: Cascade, clips: list[np.ndarray], begin: int) -> np.ndarray:
+def _run_from(engine: Any, x: Array, begin: int) -> Array:
     """NAP (n_clips, n_channels, n_samples) of clips from a sample on; what comes before is not kept."""
-    x = np.stack(clips)
-    _, state = engine.run(x[..., :begin], engine.start(len(x), 1), ("nap",), begin + 1)  # in a frame that never ends
+    # In a frame that never ends.
+    _, state = engine.run(x[..., :begin], engine.start(x.shape[0], 1), ("nap",), begin + 1)
     responses, _ = engine.run(x[..., begin:], state, ("nap",), None)
-    return responses["nap"][:, 0]
+    return responses["nap"][:, 0, ...]
 
 
 def _call(function: Callable, *arguments: np.ndarray) -> Any:

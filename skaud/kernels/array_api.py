@@ -41,6 +41,10 @@ class Place(NamedTuple):
         mine, others = ("cupy" if place.library == "numba" else place.library for place in (self, other))
         return (mine, *self[1:3]) == (others, *other[1:3])
 
+    def bring(self, values: np.ndarray) -> Array:
+        """NumPy values as engines take them, where the place is; on the host as they are."""
+        return values if self.on_host else beside(values, take(self.like)[0])
+
     def give(self, result: Array) -> Any:
         """What was computed, in the library of the array: a list entry by entry, NumPy's without a copy if it can."""
         if isinstance(result, list):

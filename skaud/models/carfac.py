@@ -37,6 +37,7 @@ from skaud.fitting.carfac import (
 from skaud.fitting.learn import Learn
 from skaud.fitting.movable import Bounds, Parameters
 from skaud.hearing.audiogram import Audiogram
+from skaud.kernels.array_api import Place
 from skaud.kernels.carfac.layout import N_CLASSES
 from skaud.models.carfac_response import CascadeResponse
 from skaud.pooling.statistics import THIRDS
@@ -561,7 +562,7 @@ class CARFAC(CascadeResponse):
     def most_iterations(self) -> int | None:
         return super().most_iterations() if self.audiogram is None else None
 
-    def find(self, progress: FitProgress | None = None) -> None:
+    def find(self, place: Place, progress: FitProgress | None = None) -> None:
         if self.audiogram is None:
             return
 
@@ -570,7 +571,7 @@ class CARFAC(CascadeResponse):
             return progress is not None and progress.iteration(loss, dict)
 
         how = self.how_to_learn()
-        fit = fit_audiograms(self, max_iter=how.max_iter, tol=how.tol, watch=watch)
+        fit = fit_audiograms(self, place, max_iter=how.max_iter, tol=how.tol, watch=watch)
         self.redesign(self.found_ | fit.found)
         self.__dict__.update(fit.attributes())
         self.loss_curve_, self.n_iter_ = fit.loss_curve, fit.n_iter

@@ -9,9 +9,10 @@ import cupy_stand_in
 import numpy as np
 import pytest
 from audio_checks import error
-from cupy_stand_in import OnStandIn
+from cupy_stand_in import OnStandIn, calls
+from sklearn.base import clone
 
-from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, LateralInhibition, Learn, TemporalPooling
+from skaud import CARFAC, Audiogram, AuditorySpectrogram, BiomimeticFrontend, LateralInhibition, Learn, TemporalPooling
 from skaud.engines import device
 from skaud.fitting import fit_response
 from skaud.kernels.array_api import to_numpy
@@ -230,6 +231,36 @@ def test_a_response_is_fitted_to_sound_on_a_device(output):
         wanted = fit_response(cochlea(), X, target, learn="velocity_scale", output=output, max_iter=3)
         found = fit_response(cochlea(), cupy(X), cupy(target), learn="velocity_scale", output=output, max_iter=3)
     assert found.velocity_scale_ == pytest.approx(wanted.velocity_scale_, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"ihc_style": "two_cap_with_syn", "explain_residual": "synapse", "ohc_share": 0.5},
+        {"open_loop": True},
+    ],
+    ids=["hair cells", "fibres", "open loop"],
+)
+def test_an_audiogram_is_fitted_where_x_lies(options):
+    audiogram = Audiogram([500, 1000, 2000], [10, 25, 40])
+    on_host = CARFAC(8000, erb_per_step=2.0, audiogram=audiogram, **options)
+    on_device = clone(on_host)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wanted = on_host.fit(X)
+        calls.clear()
+        found = on_device.fit(cupy(X))
+    assert calls.count("to the device") > 10  # tones
+    np.testing.assert_allclose(found.ohc_health_, wanted.ohc_health_, atol=1e-6)
+    np.testing.assert_allclose(found.loss_curve_, wanted.loss_curve_, rtol=1e-6)
+    if "explain_residual" in options:
+        np.testing.assert_allclose(found.n_fibers_, wanted.n_fibers_, rtol=1e-6)
+    target = found.transform(X) * 1.01
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = fit_response(clone(on_host), cupy(X), target, learn="velocity_scale", max_iter=1)
+    np.testing.assert_allclose(fitted.ohc_health_, wanted.ohc_health_, atol=1e-6)
 
 
 def test_a_model_that_worked_on_a_device_opens_where_there_is_none(monkeypatch):

@@ -519,7 +519,8 @@ def test_labels_teach_a_healthy_ear_as_well():
     X, y = np.random.default_rng(0).normal(0, 1e-2, (4, 2, 200)), [0, 1, 0, 1]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model = coarse(audiogram=[None, SLOPING], learn=Learn("velocity_scale", max_iter=2)).fit(X, y)
+        how = Learn("velocity_scale", max_iter=2)
+        model = coarse(audiogram=[None, SLOPING], learn=how, pooling=("mean", "std")).fit(X, y)
     assert model.velocity_scale_ != 0.1
     assert model.predicted_audiogram_[0] is model.residual_loss_db_[0] is None
     measured = predicted_audiogram(model, SLOPING.frequencies_hz)[1].thresholds_db_hl
