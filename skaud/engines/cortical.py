@@ -7,7 +7,7 @@ import numpy as np
 
 from skaud.design import cortical as design
 from skaud.engines.engine import STEP, Engine, Responses, respond
-from skaud.engines.pieces import join, own_copy, rows_of
+from skaud.engines.pieces import join, own_copy, rows_of, side_by_side
 from skaud.kernels import cortical as kernel
 from skaud.kernels._memory import memory_used_again
 from skaud.kernels.array_api import Array, array_namespace, beside, is_foreign, to_numpy, zeros
@@ -131,13 +131,12 @@ class Cortical(Engine):
         spectrum = kernel.transform(window, cortex.scales.shape[1], block)
         at_once = self._filters_at_once(window, block)
         filters = kernel.filters_beside(window, cortex, alone=block.alone, at_once=at_once)
+
+        def respond_and_finish(strfs: kernel.Filters) -> Array:
+            return finish(kernel.respond(spectrum, strfs, block, self.n_channels, real=real))
+
         with threads(self.n_threads) as map_in_order:
-            found = list(
-                map_in_order(
-                    lambda strfs: finish(kernel.respond(spectrum, strfs, block, self.n_channels, real=real)), filters
-                )
-            )
-        return join(found, 1)
+            return side_by_side(map_in_order(respond_and_finish, filters), len(self.strfs.rates_hz))
 
     def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, Array]:
         """Response to whole spectrograms; these are the tape."""

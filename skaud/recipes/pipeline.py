@@ -360,7 +360,7 @@ class FeaturePipeline(Pipeline):
         return tags
 
     def _batches(self, X: Any, *, on_host: bool) -> Iterator[slice]:
-        n_signals = _num_samples(X)
+        n_signals = len(X) if isinstance(X, list) else _num_samples(X)
         if not n_signals:
             raise ValueError("X has no clips, an empty list or array; pass at least one clip.")
         at_once = self.signals_at_once or (SIGNALS_AT_ONCE if on_host else SIGNALS_AT_ONCE_ON_DEVICE)
@@ -369,7 +369,9 @@ class FeaturePipeline(Pipeline):
 
 
 def _some(X: Any, some: slice) -> Any:
-    """Some of the clips of X."""
+    """Some of the clips of X; of a list without asking for pandas, which takes 0.4 s and 50 MB to load."""
+    if isinstance(X, list):
+        return X[some]
     return X[some, ...] if is_foreign(X) else _safe_indexing(X, some)
 
 

@@ -2,7 +2,9 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
+import soundfile
 
 from skaud.command.lazily import imported_lazily
 
@@ -73,3 +75,11 @@ def test_what_was_not_loaded_works_when_it_is_used_later():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "[-1.0, 1.0] 0.5 1.0\n"
+
+
+def test_features_of_a_recipe_come_without_pandas(tmp_path):
+    soundfile.write(tmp_path / "x.wav", 0.1 * np.random.default_rng(0).standard_normal(4000), 16000)
+    words = ["features", "x.wav", "--recipe", "carfac_cepstra", "-o", "x.csv", "--quiet"]
+    code = f"import sys; from skaud.command import main; print(main({words}), 'pandas.core' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert run.stdout == "0 False\n"
