@@ -30,23 +30,18 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from biomimetic_networks import ARMS, EnhancementNetwork, PhonemeNetwork, front_of, responses, stft
 from torch.nn import functional
 
-from skaud import AuditorySpectrogram, BiomimeticFrontend, audio
-from skaud.interop.torch import as_module
+from skaud import audio
 
 RATE = 16000  # a piece has as many samples: one second
 LEVEL_DB_SPL = 60.0
 LEVEL = 2e-5 * 10 ** (LEVEL_DB_SPL / 20)  # RMS of a piece, in pascals
 TEST_SPEAKERS = ("m6", "f5", "linda", "adam")
 SNRS_DB = {"clean": np.inf, "3 dB": 3.0, "0 dB": 0.0, "-3 dB": -3.0}
-N_STRFS = 40
-WINDOW, HOP = 256, 80  # of the mask
 LEARNING_RATE, FRONT_LEARNING_RATE = 3e-3, 5e-3  # of the network; of positions between the front end's bounds
 NO_PHONEME = -100  # label of frames that do not count
-
-LEARN = {"full": "full", "cortical": "cortical", "frozen": ()}
-ARMS = {f"{name}, {init}": (learn, init) for init in ("log", "random") for name, learn in LEARN.items()}
 
 
 class Size(NamedTuple):
@@ -65,92 +60,6 @@ SIZES = {
     "medium": Size(900, 400, 20, 120),
     "overnight": Size(3600, 1800, 20, 240),
 }
-
-# --- networks ---
-
-
-class Convolution(torch.nn.Module):
-    """What stands in place of the receptive fields: ordinary filters over the auditory spectrogram."""
-
-    def __init__(self):
-        super().__init__()
-        self.spectrogram = as_module(AuditorySpectrogram(pooling=None).fit(), learn=())
-        self.filters = torch.nn.Conv2d(1, N_STRFS, 3, padding=1)
-
-    def forward(self, x):
-        """Responses (batch, 40, 128, n_frames)."""
-        return self.filters(functional.group_norm(self.spectrogram(x)[:, None], 1))
-
-
-def front_of(arm, seed):
-    """Front end of an arm, as a module: sound (batch, n_samples) to responses (batch, 40, 128, n_frames)."""
-    if arm == "convolution":
-        return Convolution()
-    learn, init = ARMS[arm]
-    model = BiomimeticFrontend(n_strfs=N_STRFS, init=init, random_state=seed, pooling=None)
-    return as_module(model.fit(), learn=learn)
-
-
-def layers_of(*n_channels):
-    """3 x 3 convolutions, each with so many channels more."""
-    pairs = zip((N_STRFS, *n_channels), n_channels)
-    return torch.nn.ModuleList(torch.nn.Conv2d(before, after, 3, padding=1) for before, after in pairs)
-
-
-def responses(front, x):
-    """Responses of the front end, each piece in units of its own spread."""
-    return functional.group_norm(front(x), 1)
-
-
-class PhonemeNetwork(torch.nn.Module):
-    """Classes of the frames, 100 a second: three layers, each of which halves the channels of the spectrogram."""
-
-    def __init__(self, front, n_classes):
-        super().__init__()
-        self.front, self.layers = front, layers_of(10, 20, 40)
-        self.head = torch.nn.Linear(40 * 16, n_classes)
-
-    def forward(self, x):
-        """Logits (batch, n_classes, n_frames)."""
-        return self.classify(responses(self.front, x))
-
-    def classify(self, y):
-        """Logits, from responses."""
-        y = functional.avg_pool2d(y, (1, 2))
-        for layer in self.layers:
-            y = functional.avg_pool2d(functional.gelu(layer(y)), (2, 1))
-        return self.head(y.flatten(1, 2).transpose(1, 2)).transpose(1, 2)
-
-
-class EnhancementNetwork(torch.nn.Module):
-    """Speech under a mask: four layers, and a linear map from the spectrogram's channels to the mask's bins."""
-
-    def __init__(self, front):
-        super().__init__()
-        self.front, self.layers = front, layers_of(20, 40, 10, 1)
-        self.bins = torch.nn.Linear(64, WINDOW // 2 + 1)
-
-    def forward(self, x):
-        """Speech (batch, n_samples), of mixtures."""
-        return self.speech(x, responses(self.front, x))
-
-    def speech(self, x, y):
-        """Speech, from mixtures and responses to them."""
-        y = functional.avg_pool2d(y, (2, 1))
-        for layer in self.layers[:-1]:
-            y = functional.gelu(layer(y))
-        y = self.layers[-1](y)
-        mask = torch.sigmoid(self.bins(y[:, 0].transpose(1, 2))).transpose(1, 2)
-        # A frame of the front end ends where the next one of the transform has its centre.
-        mask = torch.cat([mask[..., :1], mask], dim=-1)
-        return torch.istft(
-            stft(x, WINDOW, HOP) * mask, WINDOW, HOP, window=torch.hann_window(WINDOW), length=x.shape[1]
-        )
-
-
-def stft(x, n, hop):
-    """Short-time Fourier transform, the frames centred on every hop-th sample."""
-    return torch.stft(x, n, hop, window=torch.hann_window(n), return_complex=True)
 
 
 def train(network, draw, loss_of, n_steps):

@@ -48,6 +48,7 @@ def run(tmp_path, monkeypatch):
     backend = matplotlib.get_backend()
     matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(EXAMPLES))  # where a script looks for what lies beside it
     monkeypatch.setattr(datasets, "make_vowels", few_vowels)
     monkeypatch.setattr(datasets, "make_am_noise", short_noise)
 
@@ -78,8 +79,10 @@ def test_every_example_is_run_here():
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         *PLOTS,
         "biomimetic_cnn.py",
+        "biomimetic_networks.py",  # of biomimetic_cnn.py
         "biomimetic_speech.py",
         "compare_features.py",
+        "compared_features.py",  # of compare_features.py
         "learn_recipe.py",
     }
 
@@ -133,6 +136,26 @@ def test_the_speech_example_writes_its_figures(run, arms, tmp_path, capsys):
     assert np.isfinite([float(figure["value"]) for figure in figures]).all()
     assert "SI-SDR in dB" in capsys.readouterr().out
     assert not (tmp_path / "biomimetic_speech.csv").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("learn", "n_learned"),
+    [("full", 129 + 2 + 1 + 40 + 40), ("cortical", 40 + 40), ("frozen", 0), ("convolution", 400)],
+)
+def test_arms_learn_what_their_names_say(run, learn, n_learned):
+    torch = pytest.importorskip("torch", reason="the networks are torch's, which is not installed")
+    networks = run("biomimetic_networks.py")
+    x = torch.as_tensor(0.01 * np.random.default_rng(0).standard_normal((1, 1600)), dtype=torch.float32)
+    arms = [learn] if learn == "convolution" else [f"{learn}, {init}" for init in ("log", "random")]
+    assert set(arms) < {*networks["ARMS"], "convolution"}
+    found = []
+    for arm in arms:
+        front = networks["front_of"](arm, 0)
+        assert sum(parameter.numel() for parameter in front.parameters()) == n_learned
+        found.append(networks["responses"](front, x))
+        assert found[-1].shape == (1, 40, 128, 20)
+    assert len(found) == 1 or not torch.allclose(*found)  # two inits
 
 
 @pytest.mark.slow
