@@ -49,7 +49,7 @@ def is_fitted(estimator: BaseEstimator) -> bool:
     return "at_fit_" in vars(estimator) or _is_fitted(estimator)
 
 
-def fitted_copy(estimator: BaseEstimator, **changed: Any) -> Any:
+def fitted_copy(estimator: BaseEstimator, **changed: object) -> Any:
     """A fitted estimator with the parameters of its last fit, some of them changed; an error if it is not fitted."""
     if not is_fitted(estimator):
         check_is_fitted(estimator)
@@ -72,7 +72,7 @@ def as_fitted(method: Method) -> Method:
     """Make a method see the parameters of the last fit; an error if there was none."""
 
     @wraps(method)
-    def run(self: BaseEstimator, *arguments: Any, **options: Any) -> Any:
+    def run(self: BaseEstimator, *arguments: object, **options: object) -> Any:
         return method(fitted_copy(self), *arguments, **options)
 
     return cast(Method, run)
@@ -83,7 +83,7 @@ def as_designed(method: Method) -> Method:
     takes_X = list(signature(method).parameters)[1:2] == ["X"]
 
     @wraps(method)
-    def run(self: BaseEstimator, *arguments: Any, **options: Any) -> Any:
+    def run(self: BaseEstimator, *arguments: object, **options: object) -> Any:
         X = (arguments[0] if arguments else options.get("X")) if takes_X else None
         return method(designed_copy(self, X), *arguments, **options)
 

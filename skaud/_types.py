@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -17,7 +17,12 @@ Rates: TypeAlias = float | Sequence[float] | np.ndarray | None
 Targets: TypeAlias = Any
 # A module of matplotlib, or an object of it: Axes, an image, a line.
 Plot: TypeAlias = Any
-# An estimator, of this package or of anybody's: what it has beyond fit and transform is asked.
-AnyModel: TypeAlias = Any
+if TYPE_CHECKING:  # sounds and audiograms need no scikit-learn
+    from sklearn.base import BaseEstimator
+
+    # Of this package or of anybody's: what it has beyond fit and transform is asked.
+    Estimator: TypeAlias = BaseEstimator
+else:
+    Estimator = object
 # Seed of what is drawn at random, as scikit-learn takes it.
 Seed: TypeAlias = int | np.random.RandomState | None

@@ -203,7 +203,7 @@ class _Speaker:
         return clip * gain, f0_hz, formants_hz
 
 
-def _spread(random: np.random.Generator, deviation: float, shape: Any = ()) -> Any:
+def _spread(random: np.random.Generator, deviation: float, shape: int | tuple[int, ...] = ()) -> Any:
     """Draw factors around 1, log-normal and no further out than two standard deviations."""
     return np.exp(deviation * np.clip(random.standard_normal(shape), -2, 2))
 

@@ -1,8 +1,10 @@
 """What CARFAC's parameters may be."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skaud._warnings import warn_caller
 from skaud.design.carfac import CARFACCoefficients
@@ -74,7 +76,7 @@ def check_coefficients(model: Any, coefficients: CARFACCoefficients) -> None:
             )
 
 
-def resolve_ohc_health(model: Any, given: Any, pole_hz: np.ndarray) -> np.ndarray:
+def resolve_ohc_health(model: Any, given: ArrayLike | Callable, pole_hz: np.ndarray) -> np.ndarray:
     """Health of the outer hair cells of every channel."""
     health = _numbers("ohc_health", given, pole_hz)
     if health.shape not in ((), pole_hz.shape):
@@ -94,7 +96,7 @@ def resolve_ohc_health(model: Any, given: Any, pole_hz: np.ndarray) -> np.ndarra
     return np.broadcast_to(health, pole_hz.shape)
 
 
-def resolve_n_fibers(model: Any, given: Any, pole_hz: np.ndarray) -> np.ndarray:
+def resolve_n_fibers(model: Any, given: ArrayLike | Callable | None, pole_hz: np.ndarray) -> np.ndarray:
     """Fibres of every class, or of every channel and class."""
     healthy = np.asarray(model.healthy_n_fibers, dtype=float)
     if given is None:
@@ -119,13 +121,13 @@ def resolve_n_fibers(model: Any, given: Any, pole_hz: np.ndarray) -> np.ndarray:
     return fibers
 
 
-def _check_numbers(name: str, value: Any, n: int, each: str) -> None:
+def _check_numbers(name: str, value: ArrayLike, n: int, each: str) -> None:
     numbers = _numbers(name, value)
     if numbers.shape != (n,) or not (numbers > 0).all() or not np.isfinite(numbers).all():
         raise ValueError(f"{name}={value!r} must be {n} finite numbers above 0, one {each}.")
 
 
-def _numbers(name: str, value: Any, *arguments: np.ndarray) -> np.ndarray:
+def _numbers(name: str, value: ArrayLike | Callable, *arguments: np.ndarray) -> np.ndarray:
     """Value, or what it returns for the arguments, in float64."""
     try:
         return np.asarray(value(*arguments) if callable(value) else value, dtype=np.float64)

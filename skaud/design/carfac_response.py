@@ -1,13 +1,14 @@
 """What a designed CARFAC cascade does to sinusoids (Lyon 2017, section 16.6)."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from skaud.design.carfac_cascade import CARCoefficients
 
 
-def transfer_function(car: CARCoefficients, sample_rate: float, frequencies_hz: Any) -> np.ndarray:
+def transfer_function(car: CARCoefficients, sample_rate: float, frequencies_hz: ArrayLike) -> np.ndarray:
     """Complex response of every channel's BM output, linear, at the undamping that ohc_health leaves.
 
     Returns (n_channels, n_frequencies): the product of the stages down to each channel times the output's high-pass.

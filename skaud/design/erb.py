@@ -3,12 +3,14 @@
 Sources: B. Glasberg, B. Moore (1990), Hear. Res. 47:103; D. Greenwood (1990), J. Acoust. Soc. Am. 87:2592.
 """
 
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
+Hz = TypeVar("Hz", float, np.ndarray)
 
-def erb_hz(frequency_hz: Any, erb_break_hz: float = 24.7 * 9.265, erb_q: float = 9.265) -> Any:
+
+def erb_hz(frequency_hz: Hz, erb_break_hz: float = 24.7 * 9.265, erb_q: float = 9.265) -> Hz:
     """Equivalent rectangular bandwidth; the defaults are Glasberg & Moore's, a break of 165.3 Hz is Greenwood's."""
     return (erb_break_hz + frequency_hz) / erb_q
 

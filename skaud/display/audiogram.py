@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
-from skaud._types import AnyModel, Plot
+from skaud._types import Estimator, Plot
 from skaud.hearing.audiogram import Audiogram
 from skaud.hearing.form import draw, new_axes
 
@@ -63,7 +63,7 @@ class AudiogramDisplay:
 
     @classmethod
     def from_estimator(
-        cls, model: AnyModel, ax: Plot | None = None, *, frequencies_hz: npt.ArrayLike | None = None
+        cls, model: Estimator, ax: Plot | None = None, *, frequencies_hz: npt.ArrayLike | None = None
     ) -> AudiogramDisplay:
         """Plot what a model was fitted to and what came out, or the audiogram of a model that was not fitted to one.
 
@@ -87,7 +87,7 @@ class AudiogramDisplay:
         if hears_in_quiet(model):  # of another, predicted_audiogram says what is wrong
             model = fitted_copy(model)
         given, fitted = getattr(model, "audiogram", None), getattr(model, "predicted_audiogram_", None)
-        predicted: AnyModel
+        predicted: Estimator
         if frequencies_hz is not None:
             predicted = predicted_audiogram(model, frequencies_hz)
         elif given is not None and any(one is not None for one in _several("predicted", fitted)):

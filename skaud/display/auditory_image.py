@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
@@ -69,7 +67,7 @@ class AuditoryImageDisplay:
         lags_s: npt.ArrayLike,
         frequencies_hz: npt.ArrayLike,
         ax: Plot | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> AuditoryImageDisplay:
         """Plot an image that is at hand.
 
@@ -93,7 +91,7 @@ class AuditoryImageDisplay:
         """
         return cls(image, lags_s=lags_s, frequencies_hz=frequencies_hz).plot(ax, **kwargs)
 
-    def plot(self, ax: Plot | None = None, **kwargs: Any) -> AuditoryImageDisplay:
+    def plot(self, ax: Plot | None = None, **kwargs: object) -> AuditoryImageDisplay:
         """Plot the image, low frequencies at the bottom, lags in ms.
 
         Parameters
@@ -202,7 +200,7 @@ class PitchogramDisplay:
         lag_edges_s: npt.ArrayLike,
         frame_rate_hz: float,
         ax: Plot | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> PitchogramDisplay:
         """Plot frames that are at hand.
 
@@ -226,7 +224,7 @@ class PitchogramDisplay:
         """
         return cls(response, lag_edges_s=lag_edges_s, frame_rate_hz=frame_rate_hz).plot(ax, **kwargs)
 
-    def plot(self, ax: Plot | None = None, **kwargs: Any) -> PitchogramDisplay:
+    def plot(self, ax: Plot | None = None, **kwargs: object) -> PitchogramDisplay:
         """Plot the pitchogram, low pitches at the bottom.
 
         Parameters

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
-from skaud._types import AnyModel, Plot
+from skaud._types import Estimator, Plot
 from skaud.display.frequency_axis import edges_hz, healthy_frequencies_hz, scale_frequencies
 from skaud.sound import Sound
 from skaud.sound.clips import take_apart
@@ -70,7 +70,7 @@ class CochleagramDisplay:
     @classmethod
     def from_estimator(
         cls,
-        model: AnyModel,
+        model: Estimator,
         x: Sound | npt.ArrayLike,
         ax: Plot | None = None,
         *,
@@ -220,7 +220,7 @@ class CochleagramDisplay:
         return response, frequencies
 
 
-def frequencies_hz(model: AnyModel) -> np.ndarray:
+def frequencies_hz(model: Estimator) -> np.ndarray:
     """Frequency of every channel of a fitted model; in a healthy ear, so that pictures of impaired ones compare."""
     if hasattr(model, "ohc_health_"):
         return healthy_frequencies_hz(model)

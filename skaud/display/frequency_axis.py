@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from skaud._types import AnyModel, Plot
+from skaud._types import Estimator, Plot
 from skaud.design.carfac_response import characteristics
 from skaud.design.erb import erb_number, erb_number_to_hz
 
 TICKS_HZ = (100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000)
 
 
-def healthy_frequencies_hz(model: AnyModel) -> np.ndarray:
+def healthy_frequencies_hz(model: Estimator) -> np.ndarray:
     """Characteristic frequency of every channel of a fitted CARFAC as long as it is healthy: the name of its place."""
     coefficients = model.coefficients_ if model.ohc_health_.ndim == 1 else model.coefficients_[0]
     healthy = coefficients.car._replace(ohc_health=np.ones(model.n_channels_))

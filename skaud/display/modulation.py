@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
-from skaud._types import AnyModel, Plot
+from skaud._types import Estimator, Plot
 from skaud.display.frequency_axis import edges_hz, scale_frequencies
 from skaud.sound import Sound
 from skaud.sound.clips import take_apart
@@ -63,7 +63,7 @@ class ModulationDisplay:
     @classmethod
     def from_estimator(
         cls,
-        model: AnyModel,
+        model: Estimator,
         x: Sound | npt.ArrayLike,
         ax: Plot | None = None,
         *,

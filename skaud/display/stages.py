@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
-from skaud._types import AnyModel, Plot
+from skaud._types import Estimator, Plot
 from skaud.display.cochleagram import CochleagramDisplay, frequencies_hz
 from skaud.sound import Sound
 from skaud.sound.clips import take_apart
@@ -72,7 +72,7 @@ class StagesDisplay:
     @classmethod
     def from_estimator(
         cls,
-        model: AnyModel,
+        model: Estimator,
         x: Sound | npt.ArrayLike,
         outputs: Sequence[str] | None = None,
         *,

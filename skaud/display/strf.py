@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
-from skaud._types import AnyModel, Plot
+from skaud._types import Estimator, Plot
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.engines.cortical import Cortical, STRFs
 from skaud.engines.engine import respond
@@ -88,7 +88,7 @@ class STRFDisplay:
 
     @classmethod
     def from_estimator(
-        cls, model: AnyModel, ax: Plot | None = None, *, strfs: Sequence[int] | None = None, **kwargs: Any
+        cls, model: Estimator, ax: Plot | None = None, *, strfs: Sequence[int] | None = None, **kwargs: Any
     ) -> STRFDisplay:
         """Plot the fields of a fitted model.
 

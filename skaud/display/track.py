@@ -69,7 +69,7 @@ class TrackDisplay:
 
     @classmethod
     def from_track(
-        cls, track: Any, ax: Plot | None = None, *, level_name: str = "Level (dB)", **kwargs: Any
+        cls, track: Any, ax: Plot | None = None, *, level_name: str = "Level (dB)", **kwargs: object
     ) -> TrackDisplay:
         """Plot a track.
 
@@ -98,7 +98,7 @@ class TrackDisplay:
         )
         return display.plot(ax, **kwargs)
 
-    def plot(self, ax: Plot | None = None, **kwargs: Any) -> TrackDisplay:
+    def plot(self, ax: Plot | None = None, **kwargs: object) -> TrackDisplay:
         """Plot levels over trials.
 
         Parameters

@@ -1,7 +1,7 @@
 """Stabilized auditory images, and pitchograms, as an engine: a response with channels in, an image a frame out."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -136,7 +136,7 @@ class AuditoryImage(Engine):
         """None that has a derivative."""
         return ()
 
-    def switches(self) -> tuple[Any, ...]:
+    def switches(self) -> tuple[Hashable, ...]:
         """All that tells designs apart."""
         cells = () if self.cells is None else tuple(self.cells.edges.tolist())
         apart = self.plan.apart.tobytes()

@@ -1,9 +1,10 @@
 """CARFAC's outputs: what they are made of, on the CPU and on a GPU, and backwards."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from skaud.design.carfac import CARFACCoefficients
 from skaud.kernels.array_api import Array, array_namespace, beside, to_numpy
 from skaud.kernels.carfac import layout
 
@@ -31,11 +32,11 @@ class Outputs(NamedTuple):
     n_classes), which is empty without a synapse
     """
 
-    cap1_rest: Any
+    cap1_rest: float
     spikes_per_release: np.ndarray
 
     @classmethod
-    def of(cls, ears: tuple[Any, ...], sample_rate: float, dtype: str) -> "Outputs":
+    def of(cls, ears: tuple[CARFACCoefficients, ...], sample_rate: float, dtype: str) -> "Outputs":
         """Those of a design an ear."""
         releases = [ear.synapse.n_fibers * sample_rate for ear in ears if ear.synapse is not None]
         cap1_rest = np.dtype(dtype).type(getattr(ears[0].hair_cell, "cap1_rest", 0.0)).item()

@@ -1,7 +1,7 @@
 """Spectrotemporal receptive fields as an engine: frames of a spectrogram in, frames of every filter's response out."""
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,7 +65,7 @@ class Cortical(Engine):
         self.strfs, self.n_channels, self.response, self.dtype = strfs, n_channels, response, dtype
         self._designs: dict[int, kernel.Cortex] = {}
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return super().__getstate__() | {"_designs": {}}
 
     @property
@@ -143,7 +143,7 @@ class Cortical(Engine):
         return respond(self, x, (output,), frame_samples)[output], x
 
     @memory_used_again()
-    def pull_back(self, tape: Any, bar: Array, wanted: Sequence[str]) -> tuple[Array, tuple[np.ndarray, ...]]:
+    def pull_back(self, tape: Array, bar: Array, wanted: Sequence[str]) -> tuple[Array, tuple[np.ndarray, ...]]:
         """Bars of the spectrogram, of scales and of rates: block by block, a few filters at a time."""
         spectrogram, xp = rows_of(tape, self.dtype), array_namespace(tape)
         n_frames = spectrogram.shape[-1]
@@ -242,7 +242,7 @@ class Cortical(Engine):
         """Scales and rates."""
         return self.strfs.scales_cycles_per_octave, self.strfs.rates_hz
 
-    def switches(self) -> tuple[Any, ...]:
+    def switches(self) -> tuple[Hashable, ...]:
         """Part of the response, and the axes."""
         return self.response, self.n_channels, self.strfs.frame_rate_hz, self.strfs.channels_per_octave
 

@@ -12,7 +12,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from math import ceil, sqrt
 from multiprocessing import current_process
-from typing import Any
 
 from skaud.engines.engine import Engine
 from skaud.engines.series import Series
@@ -53,7 +52,7 @@ def _make(engine: Engine, place: Place, who: str) -> Engine:
     return import_module(module).make(engine, place._replace(like=None))
 
 
-def no_kernel(who: Any, place: Place) -> NotOnDevice:
+def no_kernel(who: object, place: Place) -> NotOnDevice:
     """Error for a model, or its name, that does not compute arrays of a place."""
     name = who if isinstance(who, str) else type(who).__name__
     have = "; arrays of jax on a GPU are computed as cupy.from_dlpack(X)" if place.library == "jax" else ""

@@ -83,7 +83,7 @@ class Engine(ABC):
     n_threads = 1
     memory_bytes = 0
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         # What was made for a device stays there: a model opens where there is none.
         return {name: value for name, value in vars(self).items() if name != "on_devices"}
 
@@ -121,7 +121,7 @@ class Engine(ABC):
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """All numbers that responses depend on; parameters act through them alone."""
 
-    def switches(self) -> tuple[Any, ...]:
+    def switches(self) -> tuple[Hashable, ...]:
         """What tells designs of equal coefficients apart."""
         return ()
 

@@ -1,11 +1,11 @@
 """Engines one after the other as an engine: what one leaves the next takes."""
 
 from collections.abc import Hashable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from skaud.engines.engine import BLOCK, Engine, Responses, respond
+from skaud.engines.engine import BLOCK, AnyState, Engine, Responses, Tape, respond
 from skaud.engines.pieces import join
 from skaud.kernels.array_api import Array, array_namespace, beside, zeros
 
@@ -13,7 +13,7 @@ from skaud.kernels.array_api import Array, array_namespace, beside, zeros
 class States(NamedTuple):
     """State of every engine."""
 
-    own: tuple[Any, ...]
+    own: tuple[AnyState, ...]
 
     def copy(self) -> "States":
         """Copy that shares nothing that a run changes."""
@@ -112,7 +112,7 @@ class Series(Engine):
                 pieces.setdefault(name, []).append(response)
         return {name: join(own) for name, own in pieces.items()}
 
-    def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, tuple[Any, ...]]:
+    def record(self, x: np.ndarray, output: str, frame_samples: int | None) -> tuple[np.ndarray, tuple[Tape, ...]]:
         """Response to whole clips, and the tape of every engine that it took."""
         recorded = []
         for i, engine in enumerate(self.engines[: self._last((output,))]):
@@ -123,7 +123,7 @@ class Series(Engine):
         return response, (*recorded, tape)
 
     def pull_back(
-        self, tape: tuple[Any, ...], bar: np.ndarray, wanted: Sequence[str]
+        self, tape: tuple[Tape, ...], bar: np.ndarray, wanted: Sequence[str]
     ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Bars of x and of the coefficients of every engine; of those behind the output, 0."""
         bars: list[tuple[np.ndarray, ...]] = [

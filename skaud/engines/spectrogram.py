@@ -8,7 +8,6 @@ that are too long to keep it.
 from collections.abc import Hashable, Sequence
 from functools import partial
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -256,7 +255,7 @@ class Spectrogram(Engine):
         k = [name for name in self.outputs if name != COCHLEA].index(part)
         return slice(k, k + 1)
 
-    def switches(self) -> tuple[Any, ...]:
+    def switches(self) -> tuple[Hashable, ...]:
         """The filters, the gain, and the length of a frame."""
         filters = self.design.filters
         return b"" if filters is None else filters.response.tobytes(), self.design.gain, self.design.period

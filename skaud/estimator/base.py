@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -56,7 +56,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
         "n_jobs": N_JOBS,
     }
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         # scikit-learn would wrap whatever transform returns; frames and lists of them must stay what they are.
         super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
         # A class says what its own parameters may be; what it inherits, of those that it has, is added.

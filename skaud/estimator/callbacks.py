@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from skaud._types import Signals, Targets
+from skaud._types import Estimator, Signals, Targets
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -15,7 +15,7 @@ except ImportError:  # scikit-learn before 1.9
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Nothing: estimators have no `set_callbacks`."""
 
-    def _with_callbacks(method: Any) -> Any:
+    def _with_callbacks(method: Method) -> Method:
         return method
 
 
@@ -30,7 +30,7 @@ def with_callbacks(method: Method) -> Method:
 class FitProgress:
     """What callbacks, and who reads what `verbose` prints, see of a fit: an iteration is a task."""
 
-    def __init__(self, estimator: Any, X: Signals, y: Targets, *, max_iter: int | None, verbose: int = 0) -> None:
+    def __init__(self, estimator: Estimator, X: Signals, y: Targets, *, max_iter: int | None, verbose: int = 0) -> None:
         self.estimator = estimator
         self.verbose = verbose
         self.n_iter = 0
@@ -40,7 +40,7 @@ class FitProgress:
         if self._context is not None:
             self._context.call_on_fit_task_begin(estimator=estimator, **self._data)
 
-    def iteration(self, loss: float, attributes: Callable[[], Mapping[str, Any]], more: str = "") -> bool:
+    def iteration(self, loss: float, attributes: Callable[[], Mapping[str, object]], more: str = "") -> bool:
         """Tell of an iteration that has ended; True if a callback asks to stop.
 
         attributes() : what makes a fitted estimator of what has been found so far

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from skaud._types import Features, Signals
 from skaud.engines.device import device_errors, engine_for, memory_at, refuse_worker
-from skaud.engines.engine import BLOCK, Engine, frame_of, respond
+from skaud.engines.engine import BLOCK, Engine, Tape, frame_of, respond
 from skaud.engines.portions import Portion, portions
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
 from skaud.estimator.protocol import Model, Source
@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
     portion: Portion
     engine: Engine
-    tape: Any
+    tape: Tape
     shape: tuple[int, ...]
     dtype: str
     groups: Groups | None

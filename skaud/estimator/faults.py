@@ -4,9 +4,9 @@ import copy
 from collections.abc import Iterable
 from inspect import signature
 from numbers import Real
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
 
@@ -68,7 +68,7 @@ def _problem(estimator: BaseEstimator) -> str | None:
     return None
 
 
-def _numbers(value: object, depth: int = 0) -> Iterable[Any]:
+def _numbers(value: object, depth: int = 0) -> Iterable[ArrayLike]:
     """All numbers in a value: those of arrays, of sequences, and of objects of this package."""
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "fc":

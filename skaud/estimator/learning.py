@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Self
+from typing import Self
 
+from numpy.typing import ArrayLike
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import Tags
 from sklearn.utils.validation import _num_samples
@@ -30,14 +31,16 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
     """Base of the models whose parameters `fit` can learn from labels."""
 
     learn: str | Sequence[str] | Learn | None
-    loss_curve_: Any
+    loss_curve_: Sequence[float]
 
     default_solver = "lbfgs"  # where `learn` names none
 
     _parameter_constraints: dict = {"learn": [str, "array-like", Learn, None]}
 
     @with_callbacks
-    def fit(self, X: Signals = None, y: Targets = None, sample_rate: Rates = None, sample_weight: Any = None) -> Self:
+    def fit(
+        self, X: Signals = None, y: Targets = None, sample_rate: Rates = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Design the model from its parameters, and learn those that `learn` names.
 
         Parameters
@@ -94,7 +97,7 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
         return self
 
     def fit_transform(
-        self, X: Signals, y: Targets = None, sample_rate: Rates = None, sample_weight: Any = None
+        self, X: Signals, y: Targets = None, sample_rate: Rates = None, sample_weight: ArrayLike | None = None
     ) -> Features:
         """Fit, then transform the same signals.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from skaud.estimator.signals import check_sounds
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Bounds, Parameters, Value
 from skaud.kernels.array_api import Place
+from skaud.pooling.statistics import Statistics
 from skaud.pooling.temporal import Pooling, TemporalPooling
 
 
@@ -84,7 +85,7 @@ class Model(ABC):
     n_samples_in_: int | None  # samples of a 2-D X in fit, at the model's rate
     takes_any_ears_: bool
     rates_told_ = False
-    at_fit_: dict[str, Any]
+    at_fit_: Parameters
 
     # --- what a model says of itself ---
 
@@ -239,10 +240,11 @@ class Model(ABC):
         """Factor from the samples of a clip to those that the kernel takes."""
         return 10 ** ((self.level_of_one(scale) - self.level_in_kernel()) / 20)
 
-    def how_pooled(self) -> tuple[Any, int]:
+    def how_pooled(self) -> tuple[Statistics, int]:
         """Statistics, and how many parts of a signal each is computed in."""
         if isinstance(self.pooling, TemporalPooling):
             return self.pooling.statistics, self.pooling.segments
+        assert self.pooling is not None
         return self.pooling, 1
 
     def wanted_parts(self, names: Sequence[str]) -> tuple[str, ...]:

@@ -1,16 +1,16 @@
 """What a model computes, turned into what callers get: one array or several, finite, in a data frame."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator
 
-from skaud._types import Features
+from skaud._types import Features, Signals
 from skaud.engines.device import REMEDY
 from skaud.estimator.faults import changed, short
 from skaud.estimator.protocol import Model
+from skaud.fitting.movable import Gradients
 from skaud.kernels.array_api import HOST, Array, Place, take, to_numpy
 from skaud.sound import all_finite, energy
 from skaud.sound.refused import refuse_masked
@@ -19,7 +19,10 @@ _LOUD = 1e4  # samples beyond which a response may leave the range of float32 an
 
 
 def check_responses(
-    estimator: Model, responses: Iterable[Any], clips: Iterable[np.ndarray], indices: Iterable[int]
+    estimator: Model,
+    responses: Iterable[np.ndarray | tuple[np.ndarray, ...]],
+    clips: Iterable[np.ndarray],
+    indices: Iterable[int],
 ) -> None:
     """Refuse NaN and infinity: samples far beyond any sound take a recursion out of the range of its dtype.
 
@@ -71,7 +74,7 @@ def _too_much(estimator: BaseEstimator, clip: np.ndarray) -> str:
     )
 
 
-def check_gradients(estimator: Model, grads: Mapping[str, Any], bars: Iterable[np.ndarray]) -> None:
+def check_gradients(estimator: Model, grads: Gradients, bars: Iterable[np.ndarray]) -> None:
     """Refuse derivatives that are not finite, of derivatives by the response that are."""
     for name, own in grads.items():
         arrays = own if isinstance(own, list) else [own]
@@ -123,7 +126,7 @@ def stack(arrays: list[np.ndarray]) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(first, (len(arrays), *first.shape), (first.nbytes, *first.strides))
 
 
-def no_rows(estimator: BaseEstimator, X: Any, dtype: str) -> Features:
+def no_rows(estimator: BaseEstimator, X: Signals, dtype: str) -> Features:
     """Features of a column without rows."""
     none = np.empty((0, len(estimator.get_feature_names_out())), dtype)
     return as_container(estimator, none, X.index if hasattr(X, "iloc") else None)

@@ -77,7 +77,7 @@ def check_sounds(
     return _check_matrix(estimator, array, sample_rate, reset, fixed_length)._replace(index=index)
 
 
-def _check_matrix(estimator: Listener, array: Any, sample_rate: Rates, reset: bool, fixed_length: bool) -> Sounds:
+def _check_matrix(estimator: Listener, array: Signals, sample_rate: Rates, reset: bool, fixed_length: bool) -> Sounds:
     """Sounds of X (n_signals, n_samples): an array, nested lists or a data frame of numbers."""
     if 0 in array.shape:  # in the words of scikit-learn, which has other ones for data frames
         what = "sample(s)" if len(array) == 0 else "feature(s)"

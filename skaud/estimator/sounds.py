@@ -102,7 +102,7 @@ def check_real(X: np.ndarray, name: str) -> np.ndarray:
     return X.astype(np.float64)
 
 
-def check_kind(dtype: Any, name: str) -> None:
+def check_kind(dtype: np.dtype, name: str) -> None:
     """Refuse what is not real numbers."""
     kind = getattr(dtype, "kind", "O")
     if kind == "c":
@@ -131,7 +131,7 @@ def check_finite(samples: np.ndarray, name: str) -> np.ndarray:
     return samples
 
 
-def warn_integers(dtypes: Iterable[Any]) -> None:
+def warn_integers(dtypes: Iterable[np.dtype]) -> None:
     """Warn of samples that may be PCM."""
     integers = next((dtype for dtype in dtypes if getattr(dtype, "kind", "f") in "iu"), None)
     if integers is not None:

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from skaud._types import AnyModel, Signals
+from skaud._types import Estimator, Signals
 from skaud.estimator.sounds import check_real
 from skaud.sound.refused import refuse_masked
 
@@ -32,17 +32,17 @@ class StreamState:
     n_signals: int
     n_ears: int | None
     arrays: list[Any]
-    fitted: AnyModel = field(default=None, repr=False, compare=False)
+    fitted: Estimator = field(default=None, repr=False, compare=False)
     place: str = ""
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return vars(self) | {"fitted": None}
 
-    def is_of(self, estimator: AnyModel) -> bool:
+    def is_of(self, estimator: Estimator) -> bool:
         """Whether the estimator's last fit made it."""
         return self.fitted is not None and self.fitted.at_fit_ is vars(estimator).get("at_fit_")
 
-    def followed_by(self, arrays: list[Any], fitted: AnyModel, place: str) -> Self:
+    def followed_by(self, arrays: list[Any], fitted: Estimator, place: str) -> Self:
         """State after a chunk."""
         return type(self)(self.model, self.n_signals, self.n_ears, arrays, fitted, place)
 

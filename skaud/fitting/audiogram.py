@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from skaud._fitted import fitted_copy
-from skaud._types import AnyModel
+from skaud._types import Estimator
 from skaud.fitting.carfac import DesignedCARFAC
 from skaud.fitting.quiet_ear import HIGHEST_DB_HL, Cochlea, QuietEar, ears_of
 from skaud.hearing.audiogram import Audiogram
 
 
-def predicted_audiogram(model: AnyModel, frequencies_hz: npt.ArrayLike) -> Audiogram | tuple[Audiogram, ...]:
+def predicted_audiogram(model: Estimator, frequencies_hz: npt.ArrayLike) -> Audiogram | tuple[Audiogram, ...]:
     """Audiogram of a model: how much more sound it needs than the same model with a healthy ear.
 
     A tone at the threshold of hearing in quiet, ISO 389-7's, gives a response in the healthy ear: the logarithm of the

@@ -1,9 +1,9 @@
 """Cross-entropy of a softmax head on a model's features, and its derivative through the model."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize
 from scipy.special import log_softmax
 from sklearn.exceptions import DataConversionWarning
@@ -75,7 +75,7 @@ class Labels:
         return codes
 
 
-def check_weights(sample_weight: Any, n_signals: int) -> np.ndarray:
+def check_weights(sample_weight: ArrayLike, n_signals: int) -> np.ndarray:
     """Weights of the clips, (n_signals,); None stands for 1, and so does any number."""
     try:
         weights = np.asarray(1.0 if sample_weight is None else sample_weight, dtype=float)

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
-from skaud._types import AnyModel, Features, Signals
+from skaud._types import Estimator, Features, Signals
 from skaud.fitting.movable import Bounds, Movable
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
 from skaud.fitting.solvers import minimize_lbfgs, warn_unless_converged
@@ -27,7 +27,7 @@ FLOOR = 0.03  # of the strongest channel: a weaker one counts no more than if it
 
 
 def fit_response(
-    estimator: AnyModel,
+    estimator: Estimator,
     X: Signals,
     target: Features,
     *,
@@ -39,7 +39,7 @@ def fit_response(
     max_iter: int = 500,
     tol: float = 1e-12,
     verbose: int = 0,
-) -> AnyModel:
+) -> Estimator:
     """Find the parameters with which a model responds to sound as was measured.
 
     The mean squared error, every channel of every clip relative to its own level in the target, is minimised by

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from math import prod
 from numbers import Integral
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -24,6 +24,8 @@ from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, flo
 from skaud.kernels.batches import all_finite, clip_of, gather, groups_of, in_order, zeros_of_no_size
 from skaud.sound.refused import refuse_masked
 
+Heard = Array | tuple[Array, int] | None  # what a step keeps from chunk to chunk: the frames that it still hears
+
 
 class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Base of the steps on frames: arrays (n_signals, [n_ears,] [n_filters,] n_channels, n_frames), or lists.
@@ -35,7 +37,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     frame_shape_in_: tuple[int, ...]
     latency_frames_ = 0
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)  # frames are no data frames
 
     def fit(self, X: Features, y: Targets = None) -> Self:
@@ -121,7 +123,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             if place.on_host:
                 bars = [np.asarray(bar) for bar in bars]
             x_bars = []
-            totals: dict[str, Any] = dict.fromkeys((name for name in names if name != "X"), 0.0)
+            totals: Gradients = dict.fromkeys((name for name in names if name != "X"), 0.0)
             for (own, frames), (_, y) in zip(groups, outputs):
                 xp, bar = array_namespace(y), as_dtype(gather(bars, own), floating(y))
                 y_bar = xp.reshape(bar, (-1, *y.shape[len(self.frame_shape_in_) :]))  # of rows, as run returns them
@@ -275,7 +277,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
                 )
         return signals, is_array
 
-    def go_on(self, frames: Array, state: Any, *, is_last: bool, i: int | None = None) -> tuple[Array, Any]:
+    def go_on(self, frames: Array, state: Heard, *, is_last: bool, i: int | None = None) -> tuple[Array, Heard]:
         """Output for the next frames of signal i, the first where state is None, and the state after them."""
         if not frames.shape[-1]:
             return self._shaped(self._no_frames(frames)), state
@@ -293,7 +295,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             self._refuse(frames[k, ...], indices[k])
         return y
 
-    def _compute(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Any]:
+    def _compute(self, x: Array, state: Heard, is_last: bool) -> tuple[Array, Heard]:
         """As run, which may overflow."""
         with np.errstate(over="ignore", invalid="ignore"):
             return self.run(x, state, is_last)
@@ -319,7 +321,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         """Frames with the axes of ears and filters again, and that of signals where there are several."""
         return array_namespace(y).reshape(y, (*n_signals, *self.frame_shape_in_[:-1], *y.shape[1:]))
 
-    def _no_frames(self, frames: Any) -> Any:
+    def _no_frames(self, frames: Array) -> Array:
         silence = zeros((*frames.shape[:-1], 1), frames)
         rows = self._rows(array_namespace(frames).concat([frames, silence], axis=-1))
         return self.run(rows, None, True)[0][..., :0]
@@ -342,7 +344,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         return tuple(self.bounds())
 
     @abstractmethod
-    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Heard, is_last: bool) -> tuple[Array, Heard]:
         """Output for frames x, the first of a signal where state is None; and the state after them."""
 
     @abstractmethod

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from itertools import takewhile
 from numbers import Integral
-from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skaud.fitting.movable import Gradients
-from skaud.frames.base import FrameTransformer
+from skaud.frames.base import FrameTransformer, Heard
 from skaud.kernels.array_api import Array
 from skaud.kernels.frames import project, project_adjoint
 
@@ -71,7 +70,7 @@ class CepstralCoefficients(FrameTransformer):
         waves = np.cos(np.pi * order * (np.arange(n_channels) + 0.5) / n_channels)
         return np.sqrt(np.where(order == 0, 1, 2) / n_channels) * waves
 
-    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Heard, is_last: bool) -> tuple[Array, Heard]:
         return project(x, self._basis()), None
 
     def pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skaud.fitting.movable import Bounds, Gradients
-from skaud.frames.base import FrameTransformer
+from skaud.frames.base import FrameTransformer, Heard
 from skaud.kernels.array_api import Array, array_namespace
 from skaud.kernels.cochlear import compress, compress_adjoint, log_magnitude
 from skaud.kernels.frames import log_compress, log_compress_adjoint
@@ -57,7 +56,7 @@ class LogCompression(FrameTransformer):
     def bounds(self) -> dict[str, Bounds]:
         return {"floor": (self.floor / FLOOR_RANGE, self.floor * FLOOR_RANGE)}
 
-    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Heard, is_last: bool) -> tuple[Array, Heard]:
         return log_compress(x, float(self.floor)), None
 
     def pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
@@ -110,7 +109,7 @@ class PowerCompression(FrameTransformer):
     def _exponents(self, x: Array) -> np.ndarray:
         return np.full(x.shape[1], float(self.exponent))
 
-    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Heard, is_last: bool) -> tuple[Array, Heard]:
         return compress(x, self._exponents(x)), None
 
     def pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any
 
 from sklearn.utils._param_validation import Interval
 
 from skaud.fitting.movable import Gradients
-from skaud.frames.base import FrameTransformer
+from skaud.frames.base import FrameTransformer, Heard
 from skaud.kernels.array_api import Array, array_namespace
 from skaud.kernels.frames import differentiate, differentiate_adjoint
 
@@ -64,7 +63,7 @@ class Deltas(FrameTransformer):
     def check_parameters(self, n_channels: int) -> None:
         self.latency_frames_ = self.width * self.order
 
-    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Heard, is_last: bool) -> tuple[Array, Heard]:
         xp = array_namespace(x)
         held, n_done = (x[..., :0], 0) if state is None else state  # frames still heard, of which n_done are answered
         heard = xp.concat([held, x], axis=-1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +10,7 @@ from sklearn.utils._param_validation import Interval
 
 from skaud.design.limits import MOST_FILTERS, check_size
 from skaud.fitting.movable import Gradients
-from skaud.frames.base import FrameTransformer
+from skaud.frames.base import FrameTransformer, Heard
 from skaud.kernels.array_api import Array, array_namespace
 from skaud.kernels.frames import magnitude_adjoint, resonate, resonate_adjoint
 
@@ -90,7 +89,7 @@ class ModulationSpectrum(FrameTransformer):
         turn = 2 * np.pi * self.modulation_hz_ / self.frame_rate_hz
         return np.exp((1j - 1 / (2 * self.quality)) * turn)
 
-    def run(self, x: Array, state: Any, is_last: bool) -> tuple[Array, Array]:
+    def run(self, x: Array, state: Heard, is_last: bool) -> tuple[Array, Heard]:
         y = resonate(x, self._poles(), state)
         return array_namespace(x).abs(y), y[..., -1]
 

@@ -1,9 +1,9 @@
 """Spikes of nerve fibres, drawn at a rate."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
+
+from skaud._types import Seed
 
 _WARM_UP = 10  # dead times at the first rate, before the first sample: fibres have fired before a sound begins
 
@@ -15,7 +15,7 @@ def spikes(
     n_trains: int = 1,
     absolute_s: float = 0.75e-3,
     relative_s: float = 0.5e-3,
-    random_state: Any = None,
+    random_state: Seed = None,
 ) -> np.ndarray:
     r"""Draw spikes of fibres that fire at a rate, and are refractory after each spike.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from scipy import sparse
@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names_in
 
+from skaud._types import Features, Targets
 from skaud.estimator.results import as_container, choose_container
 from skaud.kernels.array_api import of_host
 
@@ -46,7 +47,7 @@ class ToNumpy(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
     def __init__(self) -> None:
         """Nothing to set: type checkers refuse whatever is passed."""
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Features, y: Targets = None) -> Self:
         """Remember how many columns X has.
 
         Parameters
@@ -75,7 +76,7 @@ class ToNumpy(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # t
             self.n_features_in_ = int(shape[1])
         return self
 
-    def transform(self, X: Any) -> Any:
+    def transform(self, X: Features) -> Features:
         """Copy X to the host, unless it is there.
 
         Parameters

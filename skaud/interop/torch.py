@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skaud._fitted import fitted_copy
-from skaud._types import AnyModel
+from skaud._types import Estimator
 from skaud._warnings import warn_caller
 from skaud.engines.device import NotOnDevice, engine_for
 from skaud.estimator.base import AudioTransformer
@@ -24,7 +24,7 @@ __all__ = ["as_module"]
 
 
 def as_module(
-    estimator: AnyModel,
+    estimator: Estimator,
     learn: str | Sequence[str] | None = None,
     *,
     output: str = "features",
@@ -101,7 +101,7 @@ def as_module(
     return module(estimator, _names(estimator, learn), output, bounds)
 
 
-def _names(estimator: AnyModel, learn: str | Sequence[str] | None) -> tuple[str, ...]:
+def _names(estimator: Estimator, learn: str | Sequence[str] | None) -> tuple[str, ...]:
     """Parameters that `learn` names."""
     if learn is None:
         return estimator.learned_names() if hasattr(estimator, "learn") else ()
@@ -128,7 +128,7 @@ def __getattr__(name: str) -> Any:
 class _Run:
     """A model with the parameters of one run, which stays as it is until the run is taken back."""
 
-    def __init__(self, estimator: AnyModel, bounded: BoundedParameters, u: np.ndarray) -> None:
+    def __init__(self, estimator: Estimator, bounded: BoundedParameters, u: np.ndarray) -> None:
         self.model, self.bounded, self.u = copy.copy(estimator), bounded, u.copy()
         MovableModel(self.model).move(bounded.unpack(u))
 
@@ -200,7 +200,7 @@ def _module_class() -> type:
         """A skaud model as a module; made by `as_module`."""
 
         def __init__(
-            self, estimator: AnyModel, names: tuple[str, ...], output: str, bounds: Mapping[str, Bounds] | None
+            self, estimator: Estimator, names: tuple[str, ...], output: str, bounds: Mapping[str, Bounds] | None
         ) -> None:
             super().__init__()
             self.estimator, self.output = copy.copy(estimator), output

@@ -14,6 +14,7 @@ from skaud.design.adaptation import TIME_CONSTANTS_S
 from skaud.design.ears import MIDDLE_EARS
 from skaud.design.modulation import KINDS, LOWEST_HZ
 from skaud.fitting.learn import Learn
+from skaud.fitting.movable import Parameters
 from skaud.pooling.statistics import THIRDS
 from skaud.pooling.temporal import Pooling
 from skaud.stages.adaptation import AdaptationLoops
@@ -24,7 +25,7 @@ from skaud.stages.modulation import ModulationFilterbank
 from skaud.stages.stage import ChainStage
 from skaud.stages.staged import StagedTransformer
 
-PRESETS: dict[str, dict[str, Any]] = {
+PRESETS: dict[str, Parameters] = {
     "osses2021": {},
     # What the Auditory Modeling Toolbox 1.4 computes.
     "amt": {"phase": "amt", "spacing": "centered", "middle_ear": "lopezpoveda2001", "max_modulation_hz": 1000.0},

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 from numbers import Integral
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
@@ -15,8 +16,9 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 from skaud._fitted import as_fitted, remember_parameters
+from skaud._types import Features, Targets
 from skaud.design.limits import MOST_SEGMENTS
-from skaud.kernels.array_api import array_namespace, as_dtype, floating, take, to_numpy
+from skaud.kernels.array_api import Array, array_namespace, as_dtype, floating, take, to_numpy
 from skaud.kernels.batches import all_finite, clip_of, groups_of, rows_in_order, zeros_of_no_size
 from skaud.pooling.arrays import pool, pool_arrays
 from skaud.pooling.statistics import Statistics, check_parts, pooled_names, resolve_statistics
@@ -67,7 +69,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         self.statistics = statistics
         self.segments = segments
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Features, y: Targets = None) -> Self:
         """Check the parameters and remember the channels of X.
 
         Parameters
@@ -98,7 +100,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         return self
 
     @as_fitted
-    def transform(self, X: Any) -> np.ndarray:
+    def transform(self, X: Features) -> np.ndarray:
         """Pool every signal.
 
         Parameters
@@ -131,7 +133,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         self._check_rows(rows, signals)
         return rows if container != "default" else place.give(rows)
 
-    def _pool_on_device(self, X: Any) -> Any:
+    def _pool_on_device(self, X: Features) -> Array:
         """Rows of features where the frames lie."""
         shapes = [frames.shape for frames in self._check_where_it_is(X, reset=False)]
         if isinstance(X, list):
@@ -182,7 +184,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         resolve_statistics(self.statistics, parameter)
         check_parts(self.statistics, self.segments, parameter)
 
-    def _check_where_it_is(self, X: Any, *, reset: bool) -> list[np.ndarray]:
+    def _check_where_it_is(self, X: Features, *, reset: bool) -> list[np.ndarray]:
         """As `_check`, of arrays of a device: what has the shapes of their signals, and takes no memory."""
         is_list = isinstance(X, (list, tuple))
         shapes = self._check([zeros_of_no_size(x) for x in X] if is_list else zeros_of_no_size(X), reset=reset)
@@ -194,7 +196,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
                 )
         return shapes
 
-    def _check(self, X: Any, *, reset: bool) -> list[np.ndarray]:
+    def _check(self, X: Features, *, reset: bool) -> list[np.ndarray]:
         """Frames of every signal, in floats; with reset, their channels become those of fit."""
         if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
             X = list(X)
@@ -236,7 +238,7 @@ def check_pooling(pooling: Pooling) -> None:
         check_parts(pooling, 1, "pooling")
 
 
-def _as_frames(frames: Any, i: int) -> np.ndarray:
+def _as_frames(frames: ArrayLike, i: int) -> np.ndarray:
     """Frames of one signal, in floats; an error where they are not real and finite."""
     refuse_masked(frames, f"X[{i}]")
     frames = np.asarray(frames)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.base import clone
 
-from skaud._types import AnyModel
+from skaud._types import Estimator
 from skaud.datasets import make_tone
 from skaud.models.dau1997 import Dau1997
 from skaud.psychoacoustics.forced_choice import d_prime
@@ -17,7 +17,7 @@ _DEFAULT_RATE_HZ = 44100.0
 
 
 def calibrated_noise_variance(
-    model: AnyModel | None = None,
+    model: Estimator | None = None,
     *,
     frequency_hz: float = 1000.0,
     db_spl: float = 60.0,
@@ -101,7 +101,7 @@ def calibrated_noise_variance(
     return float(((heard - reference) / distance) ** 2)
 
 
-def _check_reach(model: AnyModel, frequency_hz: float) -> None:
+def _check_reach(model: Estimator, frequency_hz: float) -> None:
     """Refuse a tone beside all channels: the noise would be that of a threshold which no channel decides."""
     steps = [step for _, step in model.steps] if hasattr(model, "steps") else [model]
     found = next((step.channel_frequencies_hz_ for step in steps if hasattr(step, "channel_frequencies_hz_")), None)

@@ -12,7 +12,7 @@ from sklearn.utils import InputTags, Tags, check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, validate_parameter_constraints
 
 from skaud._fitted import as_fitted, forget, remember_parameters, unfitted_on_failure
-from skaud._types import AnyModel, Seed, Signals, Targets
+from skaud._types import Estimator, Seed, Signals, Targets
 from skaud.estimator.sounds import AudioInputTags
 from skaud.models.dau1997 import Dau1997
 from skaud.psychoacoustics.calibration import calibrated_noise_variance
@@ -102,7 +102,7 @@ class TemplateObserver(ClassifierMixin, BaseEstimator):
 
     def __init__(
         self,
-        model: AnyModel | None = None,
+        model: Estimator | None = None,
         *,
         internal_noise_variance: float | None = None,
         random_state: Seed = None,

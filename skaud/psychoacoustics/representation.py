@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skaud._types import AnyModel, Signals
+from skaud._types import Estimator, Signals
 from skaud.kernels.array_api import of_host
 from skaud.sound import Sound, check_samples
 from skaud.sound.clips import take_apart
@@ -111,13 +111,13 @@ def _known(sample_rate: float | None) -> float:
 # --- what a model makes of them ---
 
 
-def rate_of(model: AnyModel) -> float | None:
+def rate_of(model: Estimator) -> float | None:
     """Rate of plain samples in Hz: the model's, or of the first step of a pipeline; None where it has none."""
     first = model.steps[0][1] if hasattr(model, "steps") else model
     return getattr(first, "sample_rate", None)
 
 
-def represent(model: AnyModel, trials: Trials) -> Iterator[tuple[slice, np.ndarray]]:
+def represent(model: Estimator, trials: Trials) -> Iterator[tuple[slice, np.ndarray]]:
     """Internal representations, (n_trials, n_intervals, n_features, n_frames), of as many trials at a time as are held.
 
     Which trials they are comes with them.
@@ -142,7 +142,7 @@ def represent(model: AnyModel, trials: Trials) -> Iterator[tuple[slice, np.ndarr
         n_at_once, begin = max(1, _HELD // (frames[0].size * trials.n_intervals)), some.stop
 
 
-def make_template(model: AnyModel, trials: Trials, places: np.ndarray) -> tuple[np.ndarray, float]:
+def make_template(model: Estimator, trials: Trials, places: np.ndarray) -> tuple[np.ndarray, float]:
     """Template, (n_features, n_frames), and length of a frame in s; places are the intervals with the signal."""
     has_signal = places[:, np.newaxis] == np.arange(trials.n_intervals)
     weights = has_signal / len(trials) - ~has_signal / (len(trials) * (trials.n_intervals - 1))
@@ -157,7 +157,7 @@ def make_template(model: AnyModel, trials: Trials, places: np.ndarray) -> tuple[
     return difference / norm, frame_s
 
 
-def correlate(model: AnyModel, trials: Trials, template: np.ndarray, frame_s: float) -> np.ndarray:
+def correlate(model: Estimator, trials: Trials, template: np.ndarray, frame_s: float) -> np.ndarray:
     """Correlation of every interval with a template, (n_trials, n_intervals)."""
     values = np.empty((len(trials), trials.n_intervals))
     for some, R in represent(model, trials):

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
 from skaud._fitted import fitted_copy
-from skaud._types import AnyModel, Seed
+from skaud._types import Estimator, Seed
 from skaud._warnings import warn_caller
 from skaud.audio import draw_seed
 
 # From a level and a RandomState to the intervals of a trial, of which the first has the signal.
-MakeTrial = Callable[[float, np.random.RandomState], Sequence[Any]]
+MakeTrial = Callable[[float, np.random.RandomState], Sequence[object]]
 
 _MOST_PUSHES = 6  # moves against a limit, one after the other, at which a track has no threshold
 
@@ -95,7 +94,7 @@ class AdaptiveThreshold:
 
 def make_trials(
     make_trial: MakeTrial, level: float, n_trials: int, random_state: Seed = None
-) -> tuple[list[list[Any]], np.ndarray]:
+) -> tuple[list[list[object]], np.ndarray]:
     """Make trials at one level, the signal in a random interval of each.
 
     Parameters
@@ -136,7 +135,7 @@ def make_trials(
     return [trial for trial, _ in trials], np.array([place for _, place in trials], dtype=int)
 
 
-def _one_trial(make_trial: MakeTrial, level: float, random: np.random.RandomState) -> tuple[list[Any], int]:
+def _one_trial(make_trial: MakeTrial, level: float, random: np.random.RandomState) -> tuple[list[object], int]:
     signal, *others = make_trial(level, random)
     if not others:
         raise ValueError(f"make_trial gave one interval at level={level}; it must give at least 2, the signal first.")
@@ -145,7 +144,7 @@ def _one_trial(make_trial: MakeTrial, level: float, random: np.random.RandomStat
 
 
 def adaptive_track(
-    observer: AnyModel,
+    observer: Estimator,
     make_trial: MakeTrial,
     start: float,
     *,

@@ -5,8 +5,6 @@ A recipe is a function that returns a `skaud.FeaturePipeline`, not yet fitted; i
 at 60 dB SPL (docs/comparison.md): set the level of clips first.
 """
 
-from typing import Any
-
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skaud.frames.cepstra import CepstralCoefficients
@@ -17,6 +15,7 @@ from skaud.models.carfac import CARFAC
 from skaud.models.osses2021 import Osses2021
 from skaud.pooling.temporal import TemporalPooling
 from skaud.recipes.pipeline import FeaturePipeline
+from skaud.recipes.steps import Step
 from skaud.stages.cortical import CorticalSTRF
 
 __all__ = ["auditory_spectrogram_cepstra", "best", "carfac_cepstra", "modulation_cepstra", "strf_cepstra"]
@@ -165,7 +164,7 @@ def _carfac(sample_rate: float) -> CARFAC:
     return CARFAC(model_rate(sample_rate), output="receptor_potential", frame_length=0.005, pooling=None)
 
 
-def _strf_steps(frame_rate_hz: float, channels_per_octave: float, floor: float) -> list[tuple[str, Any]]:
+def _strf_steps(frame_rate_hz: float, channels_per_octave: float, floor: float) -> list[tuple[str, Step]]:
     strf = CorticalSTRF(40, response="magnitude", frame_rate_hz=frame_rate_hz, channels_per_octave=channels_per_octave)
     return [("strf", strf), ("compression", LogCompression(floor)), ("cepstra", CepstralCoefficients(8))]
 
@@ -174,5 +173,5 @@ def _course() -> TemporalPooling:
     return TemporalPooling(COURSE)
 
 
-def _pipeline(*steps: tuple[str, Any]) -> Pipeline:
+def _pipeline(*steps: tuple[str, Step]) -> Pipeline:
     return Pipeline([*steps, ("pooling", _course())])

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from sklearn.pipeline import FeatureUnion, Pipeline
 
 from skaud._fitted import fitted_copy
+from skaud._types import Estimator
 from skaud.estimator.incoming import Incoming, frames_of_blocks, pool_blocks
 from skaud.estimator.listening import to_level
 from skaud.estimator.results import check_responses, check_rows
-from skaud.frames.base import FrameTransformer
+from skaud.frames.base import FrameTransformer, Heard
 from skaud.pooling.running_pool import RunningPool
 from skaud.pooling.temporal import TemporalPooling
 from skaud.recipes.pipeline import FeaturePipeline
-from skaud.recipes.steps import branches_of, is_there, pools, side_by_side, steps_of
+from skaud.recipes.steps import Step, branches_of, is_there, pools, side_by_side, steps_of
 
 _AT_ONCE = 512  # frames of all filters that go on together
 
 
-def row_of_blocks(features: Any, blocks: Iterator[np.ndarray], n_ears: int | None, n_samples: int) -> np.ndarray:
+def row_of_blocks(features: Estimator, blocks: Iterator[np.ndarray], n_ears: int | None, n_samples: int) -> np.ndarray:
     """Pooled features of a clip ([n_ears,] n_samples) at the model's rate, of a model or a `FeaturePipeline`.
 
     A model's are those of `transform`, to the bit; sums over the frames of a pipeline are made block by block, in
@@ -69,7 +70,7 @@ class _Way(NamedTuple):
     n_frames: int
     has_ears: bool
 
-    def through(self, steps: list[Any], end: _End | None = None) -> _End:
+    def through(self, steps: list[Step], end: _End | None = None) -> _End:
         """Steps, up to one that pools, or with frames to what is behind them all."""
         if not steps:
             assert end is not None, "frames are pooled"
@@ -175,7 +176,8 @@ class _Step:
     """A step on frames."""
 
     def __init__(self, step: FrameTransformer, behind: _End) -> None:
-        self._step, self._behind, self._state = step, behind, None
+        self._step, self._behind = step, behind
+        self._state: Heard = None
 
     def take(self, frames: np.ndarray, is_last: bool) -> None:
         found, self._state = self._step.go_on(frames, self._state, is_last=is_last, i=0)
@@ -189,7 +191,7 @@ class _Step:
 class _Filters:
     """A model's stage on frames, such as STRFs."""
 
-    def __init__(self, step: Any, behind: _End, has_ears: bool) -> None:
+    def __init__(self, step: Estimator, behind: _End, has_ears: bool) -> None:
         self._step, self._behind, self._has_ears, self._state = step, behind, has_ears, None
 
     def take(self, frames: np.ndarray, is_last: bool) -> None:

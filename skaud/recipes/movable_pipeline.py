@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from sklearn import config_context
@@ -65,15 +64,16 @@ class MovablePipeline:
     """A fitted `FeaturePipeline` whose parameters a fit moves, in place; those of a step bear its name in front."""
 
     def __init__(self, pipeline: Pipeline, sounds: Sounds) -> None:
-        self.pipeline, self.sounds = pipeline, sounds
+        self.pipeline = pipeline
         self.fixed: dict[str, Value] = {}
-        first = pipeline.steps[0][1]
-        self.parts: dict[str, Any] = {}
+        name, first = pipeline.steps[0]
+        self.model = MovableModel(first, sounds)
+        self.parts: dict[str, MovableStep | MovableModel] = {f"{name}__": self.model}
         for prefix, step in steps_within(pipeline):
             if isinstance(step, FrameTransformer):
                 self.parts[prefix] = MovableStep(step)
-            elif not isinstance(step, TemporalPooling):
-                self.parts[prefix] = MovableModel(step, sounds if step is first else None)
+            elif step is not first and not isinstance(step, TemporalPooling):
+                self.parts[prefix] = MovableModel(step)
 
     @property
     def name(self) -> str:
@@ -134,7 +134,7 @@ class MovablePipeline:
         first, *rest = self.pipeline.steps
         own = tuple(within(first[0], names))
         with config_context(transform_output="default"):
-            frames, pull_model = self.parts[f"{first[0]}__"].vjp_where_it_lies(own, some=some)
+            frames, pull_model = self.model.vjp_where_it_lies(own, some=some)
             value, pull = vjp_through(rest, frames, names)
 
         def pullback(bars: Features) -> Gradients:
@@ -145,7 +145,7 @@ class MovablePipeline:
 
         return from_host(value, pullback)
 
-    def _by_part(self, values: Mapping[str, Value]) -> list[tuple[Any, dict[str, Value]]]:
+    def _by_part(self, values: Mapping[str, Value]) -> list[tuple[MovableStep | MovableModel, dict[str, Value]]]:
         by_prefix: dict[str, dict[str, Value]] = {}
         for name, value in values.items():
             prefix, own = self._split(name)

@@ -7,22 +7,24 @@ from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
 from types import NoneType
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 import numpy as np
+from joblib import Memory
 from sklearn import config_context
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import Tags, _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skaud._fitted import forget
+from skaud._types import Estimator, Features, Rates, Signals, Targets
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.listening import hear
 from skaud.estimator.results import as_container, choose_container, no_rows, take_value_bar
 from skaud.estimator.vjp import check_wrt
 from skaud.fitting.classification import Labels
 from skaud.fitting.learn import Learn
-from skaud.fitting.movable import Pullback, Value
+from skaud.fitting.movable import Gradients, Pullback, Value
 from skaud.fitting.parameters import names_to_learn
 from skaud.fitting.solvers import warn_unless_converged
 from skaud.fitting.training import train
@@ -32,7 +34,7 @@ from skaud.kernels.batches import clip_of
 from skaud.pooling.temporal import TemporalPooling
 from skaud.recipes.gradients import differentiable, vjp_of
 from skaud.recipes.movable_pipeline import MovablePipeline
-from skaud.recipes.steps import branches_of, fit_through, go_through, is_there, pools, side_by_side, steps_of
+from skaud.recipes.steps import Step, branches_of, fit_through, go_through, is_there, pools, side_by_side, steps_of
 from skaud.sound.clips import is_empty_column
 from skaud.stages.stage import ChannelStage
 
@@ -97,19 +99,19 @@ class FeaturePipeline(Pipeline):
 
     def __init__(
         self,
-        steps: list[tuple[str, Any]],
+        steps: list[tuple[str, Step]],
         *,
         learn: str | Sequence[str] | Learn | None = None,
         signals_at_once: int | None = None,
-        transform_input: Any = None,
-        memory: Any = None,
+        transform_input: list[str] | None = None,
+        memory: str | Memory | None = None,
         verbose: bool = False,
     ) -> None:
         super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
         self.learn = learn
         self.signals_at_once = signals_at_once
 
-    def fit(self, X: Any, y: Any = None, sample_rate: Any = None) -> Self:
+    def fit(self, X: Signals, y: Targets = None, sample_rate: Rates = None) -> Self:
         """Fit the model on all signals, and the steps on the frames of the first; learn what `learn` names.
 
         Parameters
@@ -153,7 +155,7 @@ class FeaturePipeline(Pipeline):
             self._learn(X, y, sample_rate, a_frame=isinstance(frames, list) or np.ndim(frames) > 2)
         return self
 
-    def fit_transform(self, X: Any, y: Any = None, sample_rate: Any = None) -> Any:
+    def fit_transform(self, X: Signals, y: Targets = None, sample_rate: Rates = None) -> Features:
         """Fit, then transform the same signals.
 
         Parameters
@@ -172,7 +174,7 @@ class FeaturePipeline(Pipeline):
         """
         return self.fit(X, y, sample_rate=sample_rate).transform(X, sample_rate=sample_rate)
 
-    def transform(self, X: Any, sample_rate: Any = None) -> Any:
+    def transform(self, X: Signals, sample_rate: Rates = None) -> Features:
         """Compute features.
 
         Parameters
@@ -224,7 +226,7 @@ class FeaturePipeline(Pipeline):
         choose_container(self, transform)
         return self
 
-    def vjp(self, X: Any, wrt: str | Sequence[str] | None = None) -> tuple[Any, Pullback]:
+    def vjp(self, X: Signals, wrt: str | Sequence[str] | None = None) -> tuple[Features, Pullback]:
         """Features, and the function that takes derivatives back through all steps.
 
         Parameters
@@ -252,7 +254,7 @@ class FeaturePipeline(Pipeline):
         with config_context(transform_output="default"):
             value, pull = vjp_of(self, X, names)
 
-        def pullback(value_bar: Any) -> dict[str, Any]:
+        def pullback(value_bar: Features) -> Gradients:
             x_bar, bars = pull(take_value_bar(value_bar, value, place))
             return {name: place.give(x_bar) if name == "X" else bars[name] for name in names}
 
@@ -277,7 +279,7 @@ class FeaturePipeline(Pipeline):
         rest = [_start(step, n_signals, model.n_ears_in_) for step in _up_to_pooling(steps_of(self)[1:])]
         return PipelineState([first, *rest])
 
-    def transform_chunk(self, X: np.ndarray, state: PipelineState) -> tuple[Any, PipelineState]:
+    def transform_chunk(self, X: np.ndarray, state: PipelineState) -> tuple[Features, PipelineState]:
         """Go on with a stream: the frames that a pooling step would take.
 
         Parameters
@@ -329,7 +331,7 @@ class FeaturePipeline(Pipeline):
         model: AudioTransformer = self.steps[0][1]
         return model
 
-    def _learn(self, X: Any, y: Any, sample_rate: Any, *, a_frame: bool) -> None:
+    def _learn(self, X: Signals, y: Targets, sample_rate: Rates, *, a_frame: bool) -> None:
         """Train the parameters that `learn` names through a softmax head."""
         how = self.learn if isinstance(self.learn, Learn) else Learn(self.learn)
         how._validate_params()
@@ -359,7 +361,7 @@ class FeaturePipeline(Pipeline):
         tags.target_tags.required = tags.target_tags.required or names is not None
         return tags
 
-    def _batches(self, X: Any, *, on_host: bool) -> Iterator[slice]:
+    def _batches(self, X: Signals, *, on_host: bool) -> Iterator[slice]:
         n_signals = len(X) if isinstance(X, list) else _num_samples(X)
         if not n_signals:
             raise ValueError("X has no clips, an empty list or array; pass at least one clip.")
@@ -368,18 +370,18 @@ class FeaturePipeline(Pipeline):
             yield slice(begin, min(begin + at_once, n_signals))
 
 
-def _some(X: Any, some: slice) -> Any:
+def _some(X: Signals, some: slice) -> Signals:
     """Some of the clips of X; of a list without asking for pandas, which takes 0.4 s and 50 MB to load."""
     if isinstance(X, list):
         return X[some]
     return X[some, ...] if is_foreign(X) else _safe_indexing(X, some)
 
 
-def _rates_of(sample_rate: Any, some: slice) -> Any:
-    return sample_rate if sample_rate is None or np.ndim(sample_rate) == 0 else list(sample_rate)[some]
+def _rates_of(sample_rate: Rates, some: slice) -> Rates:
+    return sample_rate if sample_rate is None or np.ndim(sample_rate) == 0 else np.asarray(sample_rate)[some]
 
 
-def _other_than_steps(step: Any) -> Any:
+def _other_than_steps(step: Step) -> Step:
     """What of a step, or within it, learns from signals, or None."""
     if isinstance(step, FeatureUnion):
         inner = [branch for _, branch in branches_of(step)]
@@ -391,7 +393,7 @@ def _other_than_steps(step: Any) -> Any:
     return next((other for other in map(_other_than_steps, inner) if other is not None), None)
 
 
-def _refuse_behind_pooling(step: Any) -> None:
+def _refuse_behind_pooling(step: Step) -> None:
     """Refuse steps on frames where none are left."""
     if isinstance(step, FeatureUnion):
         inner = [branch for _, branch in branches_of(step)]
@@ -410,7 +412,7 @@ def _refuse_behind_pooling(step: Any) -> None:
 # --- streams ---
 
 
-def _up_to_pooling(steps: list[Any]) -> list[Any]:
+def _up_to_pooling(steps: list[Step]) -> list[Any]:
     """Steps before a pooling step; a union whose branches pool is the last."""
     found = []
     for step in steps:
@@ -422,7 +424,7 @@ def _up_to_pooling(steps: list[Any]) -> list[Any]:
     return found
 
 
-def _start(step: Any, n_signals: int, n_ears: int | None) -> Any:
+def _start(step: Step, n_signals: int, n_ears: int | None) -> Any:
     if isinstance(step, Pipeline):
         return [_start(own, n_signals, n_ears) for own in _up_to_pooling(steps_of(step))]
     if isinstance(step, FeatureUnion):
@@ -430,10 +432,10 @@ def _start(step: Any, n_signals: int, n_ears: int | None) -> Any:
         return [_start(branch, n_signals, n_ears) for branch in branches], [None] * len(branches)
     if isinstance(step, FrameTransformer):
         return step.initial_state(n_signals)
-    return None if _only_passes(step) else step.initial_state(n_signals, n_ears=n_ears)
+    return step.initial_state(n_signals, n_ears=n_ears) if _goes_on(step) else None
 
 
-def _go_on(step: Any, X: Any, state: Any) -> tuple[Any, Any]:
+def _go_on(step: Step, X: Features, state: Any) -> tuple[Features, Any]:
     if isinstance(step, Pipeline):
         states = []
         for own, before in zip(_up_to_pooling(steps_of(step)), state):
@@ -454,9 +456,9 @@ def _go_on(step: Any, X: Any, state: Any) -> tuple[Any, Any]:
         n_frames = min(own.shape[-1] for own in held)
         joined = side_by_side(step, [own[..., :n_frames] for own in held])
         return joined, (states, [own[..., n_frames:] for own in held])
-    return (X, None) if _only_passes(step) else step.transform_chunk(X, state)
+    return step.transform_chunk(X, state) if _goes_on(step) else (X, None)
 
 
-def _only_passes(step: Any) -> bool:
-    """Whether a step of a stream hands frames on as they come: no step, or a branch that pools them as they are."""
-    return isinstance(step, TemporalPooling) or not is_there(step)
+def _goes_on(step: Step) -> TypeGuard[Estimator]:
+    """Whether a step of a stream has a state; no step, or a branch that pools, hands frames on as they come."""
+    return is_there(step) and not isinstance(step, TemporalPooling)

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeAlias, TypeGuard
 
 import numpy as np
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.parallel import Parallel, delayed
 
-from skaud.kernels.array_api import array_namespace, is_foreign
+from skaud._types import Estimator, Features
+from skaud.kernels.array_api import Array, array_namespace, is_foreign
 from skaud.pooling.temporal import TemporalPooling
 
+Step: TypeAlias = Estimator | str | None  # a place in a pipeline, which may be left free
 
-def is_there(step: Any) -> bool:
+
+def is_there(step: Step) -> TypeGuard[Estimator]:
     """Whether a place is not left free; a union that scikit-learn fitted has a function that does nothing there."""
     is_free = step is None or isinstance(step, str) or (isinstance(step, FunctionTransformer) and step.func is None)
     return not is_free
 
 
-def steps_of(pipeline: Pipeline) -> list[Any]:
+def steps_of(pipeline: Pipeline) -> list[Estimator]:
     """Steps that are there."""
     return [step for _, step in pipeline.steps if is_there(step)]
 
 
-def branches_of(union: FeatureUnion) -> list[tuple[str, Any]]:
+def branches_of(union: FeatureUnion) -> list[tuple[str, Estimator]]:
     """Branches that are there."""
     return [(name, branch) for name, branch in union.transformer_list if branch not in ("drop", None)]
 
@@ -36,7 +39,7 @@ def weights_of(union: FeatureUnion) -> list[float]:
     return [given.get(name, 1.0) for name, _ in branches_of(union)]
 
 
-def steps_within(step: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def steps_within(step: Step, prefix: str = "") -> Iterator[tuple[str, Estimator]]:
     """Steps that are no pipelines or unions, with the names that parameters have in front: "features__log__"."""
     if isinstance(step, (Pipeline, FeatureUnion)):
         for name, own in step.steps if isinstance(step, Pipeline) else branches_of(step):
@@ -45,7 +48,7 @@ def steps_within(step: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         yield prefix, step
 
 
-def pools(step: Any) -> bool:
+def pools(step: Step) -> bool:
     """Whether a step ends in rows of features, of a union in a branch."""
     if isinstance(step, Pipeline):
         return any(map(pools, steps_of(step)))
@@ -54,7 +57,7 @@ def pools(step: Any) -> bool:
     return isinstance(step, TemporalPooling)
 
 
-def fit_through(step: Any, frames: np.ndarray) -> np.ndarray:
+def fit_through(step: Step, frames: np.ndarray) -> np.ndarray:
     """Fit a step, and all that is within it, on frames; what comes out of it.
 
     A union of frames is none to scikit-learn, whose pipelines would refuse to fit one.
@@ -70,7 +73,7 @@ def fit_through(step: Any, frames: np.ndarray) -> np.ndarray:
     return step.fit(frames).transform(frames) if is_there(step) else frames
 
 
-def go_through(step: Any, X: Any) -> Any:
+def go_through(step: Step, X: Features) -> Features:
     """Take frames, an array of any library or a list, through a fitted step."""
     if isinstance(step, Pipeline):
         for own in steps_of(step):
@@ -85,7 +88,7 @@ def go_through(step: Any, X: Any) -> Any:
     return step.transform(X) if is_there(step) else X
 
 
-def side_by_side(union: FeatureUnion, found: list[Any]) -> Any:
+def side_by_side(union: FeatureUnion, found: list[Features]) -> Features:
     """What the branches of a union made, weighted, as one: rows of features, or the channels of frames.
 
     found : arrays (n_signals, n_features) or (n_signals, n_channels, n_frames), or lists of (n_channels, n_frames)
@@ -95,7 +98,7 @@ def side_by_side(union: FeatureUnion, found: list[Any]) -> Any:
     return _joined(union, found, axis=1)
 
 
-def _joined(union: FeatureUnion, arrays: list[Any], axis: int) -> Any:
+def _joined(union: FeatureUnion, arrays: list[Array], axis: int) -> Array:
     shapes = [tuple(array.shape) for array in arrays]
     if any(len(own) > axis + 2 or own[axis + 1 :] != shapes[0][axis + 1 :] for own in shapes):
         names = [name for name, _ in branches_of(union)]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.typing import ArrayLike
 
 from skaud.sound.refused import refuse_masked
 
@@ -126,7 +127,7 @@ class Sound:
     def __copy__(self) -> Sound:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Sound:
+    def __deepcopy__(self, memo: dict[int, object]) -> Sound:
         return self
 
     def __repr__(self) -> str:
@@ -135,14 +136,14 @@ class Sound:
         return f"Sound({', '.join([f'{self.duration_s:.4g} s', *ears, f'{self._sample_rate:g} Hz', levels])} dB SPL)"
 
 
-def level_db(samples: np.ndarray, rms_one_db_spl: float, axis: Any = -1) -> Any:
+def level_db(samples: np.ndarray, rms_one_db_spl: float, axis: int | tuple[int, ...] | None = -1) -> Any:
     """Level in dB SPL, from the RMS along axis; -inf for silence."""
     with np.errstate(divide="ignore"):
         level = 20 * np.log10(rms(samples, axis)) + rms_one_db_spl
     return level if np.ndim(level) else float(level)
 
 
-def rms(samples: np.ndarray, axis: Any = -1, keepdims: bool = False) -> Any:
+def rms(samples: np.ndarray, axis: int | tuple[int, ...] | None = -1, keepdims: bool = False) -> Any:
     """RMS along axis, in float64."""
     peak = 1.0
     if samples.dtype == np.float64:
@@ -188,7 +189,7 @@ def all_finite(x: np.ndarray) -> bool:
 # --- checks, which all that takes sound shares ---
 
 
-def check_samples(samples: Any, name: str) -> np.ndarray:
+def check_samples(samples: ArrayLike, name: str) -> np.ndarray:
     """Array of finite float32 or float64 with at least one sample; an error that names it otherwise."""
     refuse_masked(samples, name)
     try:
@@ -221,7 +222,7 @@ def check_ears(name: str, shape: tuple[int, ...]) -> None:
         )
 
 
-def check_rate(name: str, value: Any) -> float:
+def check_rate(name: str, value: object) -> float:
     """Sample rate in Hz; an error where it cannot be meant."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not np.isfinite(float(value)):
         raise ValueError(f"{name}={value!r} must be a number of Hz; give the rate of the recording.")
@@ -235,7 +236,7 @@ def check_rate(name: str, value: Any) -> float:
     return rate
 
 
-def check_scale(name: str, value: Any) -> float:
+def check_scale(name: str, value: object) -> float:
     """Level in dB SPL that an RMS of 1.0 stands for; an error where it cannot be meant."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not -300 <= float(value) <= 300:
         raise ValueError(

@@ -18,7 +18,7 @@ class Clip(NamedTuple):
     rms_one_db_spl: float | None = None
 
 
-def as_list(X: Signals) -> tuple[list[Any] | None, Any]:
+def as_list(X: Signals) -> tuple[list[object] | None, Any]:
     """Clips of a list, tuple, array of objects, column of pandas, polars or pyarrow, and the pandas index if any.
 
     None in place of the clips where X is something else: an array of numbers, or one clip.
@@ -79,13 +79,13 @@ def take_apart(item: Any, name: str) -> Clip:
     return Clip(_nested(item))
 
 
-def _is_decoder(item: Any) -> bool:
+def _is_decoder(item: object) -> bool:
     """Whether item is an object that may give its samples by name, such as Hugging Face's decoders of audio."""
     plain = (np.ndarray, np.generic, Sequence, Number)
     return hasattr(item, "__getitem__") and not isinstance(item, plain) and not hasattr(item, "__array__")
 
 
-def _of_arrow(X: Any) -> list[Any]:
+def _of_arrow(X: Any) -> list[object]:
     """Clips of an Arrow column: lists of numbers as arrays that share its memory, everything else as Python has it."""
     import pyarrow as pa
 
@@ -97,7 +97,7 @@ def _of_arrow(X: Any) -> list[Any]:
     return [None if clip.values is None else clip.values.to_numpy(zero_copy_only=False) for clip in X]
 
 
-def _of_pandas(X: Signals) -> tuple[list[Any] | None, Any]:
+def _of_pandas(X: Signals) -> tuple[list[object] | None, Any]:
     if not hasattr(X, "iloc"):  # an array or an index
         return (list(X), None) if X.dtype.kind == "O" else (None, None)
     if X.ndim == 2:
@@ -112,7 +112,7 @@ def _of_pandas(X: Signals) -> tuple[list[Any] | None, Any]:
     return (list(X) if X.dtype.kind == "O" else None), X.index
 
 
-def _of_polars(X: Signals) -> list[Any] | None:
+def _of_polars(X: Signals) -> list[object] | None:
     if hasattr(X, "collect"):
         raise TypeError("X is a polars LazyFrame, whose clips are not there yet; pass X.collect().")
     if len(X.shape) == 2:
@@ -129,19 +129,19 @@ def _of_polars(X: Signals) -> list[Any] | None:
     return X.to_list()
 
 
-def _is_clip(item: Any) -> bool:
+def _is_clip(item: object) -> bool:
     """Whether an item of a table is a clip, and no number or text."""
     return isinstance(item, (Sound, Mapping, np.ndarray, list))
 
 
-def _among_others(column: Any, n_columns: int) -> TypeError:
+def _among_others(column: object, n_columns: int) -> TypeError:
     return TypeError(
         f"X is a data frame of {n_columns} columns, and {column!r} holds clips; pass that column alone, or say in a "
         "ColumnTransformer what becomes of each."
     )
 
 
-def _holds_clips(dtype: Any) -> bool:
+def _holds_clips(dtype: object) -> bool:
     return str(dtype).split("(")[0] in ("Object", "List", "Array", "Struct")
 
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skaud._types import Seed
+from skaud._types import Estimator, Seed
 from skaud.design import cortical as design
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
 from skaud.design.limits import MOST_STRFS, check_size
@@ -201,7 +201,7 @@ class CorticalSTRF(NamedStage):
 # --- what the models share ---
 
 
-def refuse_pooling_of_complex(estimator: Any) -> None:
+def refuse_pooling_of_complex(estimator: Estimator) -> None:
     """Refuse statistics of complex numbers."""
     if estimator.response == "complex" and estimator.output == "cortical" and estimator.pooling is not None:
         raise ValueError(

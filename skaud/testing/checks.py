@@ -13,7 +13,7 @@ import sklearn
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
-from skaud._types import AnyModel, Signals
+from skaud._types import Estimator, Signals
 from skaud.audio import resample
 from skaud.pooling.temporal import TemporalPooling
 from skaud.testing.dot import dot_test
@@ -54,12 +54,12 @@ def assert_near(a: npt.ArrayLike, b: npt.ArrayLike, tolerance: float, what: str)
     assert error <= tolerance * largest, f"{what}: differs by {error:.3g}, largest value {largest:.3g}"
 
 
-def with_parameters(estimator: AnyModel, **parameters: Any) -> AnyModel:
+def with_parameters(estimator: Estimator, **parameters: Any) -> Estimator:
     """Clone with other parameters."""
     return clone(estimator).set_params(**parameters)
 
 
-def needs(estimator: AnyModel, *, parameters: Sequence[str] = (), methods: Sequence[str] = ()) -> None:
+def needs(estimator: Estimator, *, parameters: Sequence[str] = (), methods: Sequence[str] = ()) -> None:
     """Tell that a check does not concern an estimator that lacks one of these."""
     lacking = [name for name in parameters if name not in estimator.get_params()]
     lacking += [f"{name}()" for name in methods if not callable(getattr(estimator, name, None))]
@@ -67,7 +67,7 @@ def needs(estimator: AnyModel, *, parameters: Sequence[str] = (), methods: Seque
         raise NotApplicable(f"{type(estimator).__name__} has no {' and no '.join(lacking)}")
 
 
-def frames_and_features(estimator: AnyModel) -> list[AnyModel]:
+def frames_and_features(estimator: Estimator) -> list[Estimator]:
     """The model as it is, and with frames that nothing pools."""
     models = [clone(estimator)]
     return [*models, with_parameters(estimator, pooling=None)] if "pooling" in estimator.get_params() else models
@@ -76,7 +76,7 @@ def frames_and_features(estimator: AnyModel) -> list[AnyModel]:
 # --- what never changes a result ---
 
 
-def check_padding_changes_nothing(estimator: AnyModel) -> None:
+def check_padding_changes_nothing(estimator: Estimator) -> None:
     """A clip has the same response beside a long and a longer one."""
     short, long, longer = make_clips((0.03, 0.06, 0.11))
     for model in frames_and_features(estimator):
@@ -84,7 +84,7 @@ def check_padding_changes_nothing(estimator: AnyModel) -> None:
         assert_same(beside_long[0], beside_longer[0], "a clip beside a long and a longer one")
 
 
-def check_order_changes_nothing(estimator: AnyModel) -> None:
+def check_order_changes_nothing(estimator: Estimator) -> None:
     """Clips in another order have the same responses."""
     clips = make_clips()
     for model in frames_and_features(estimator):
@@ -93,7 +93,7 @@ def check_order_changes_nothing(estimator: AnyModel) -> None:
             assert_same(a, b, f"X[{i}] in reversed order")
 
 
-def check_n_jobs_changes_nothing(estimator: AnyModel) -> None:
+def check_n_jobs_changes_nothing(estimator: Estimator) -> None:
     """Two threads give the same as one."""
     needs(estimator, parameters=["n_jobs"])
     clips = make_clips()
@@ -108,17 +108,17 @@ def check_n_jobs_changes_nothing(estimator: AnyModel) -> None:
             assert_same(response, responses[i], f"{name} of X[{i}] with n_jobs=2")
 
 
-def check_batch_changes_only_rounding(estimator: AnyModel) -> None:
+def check_batch_changes_only_rounding(estimator: Estimator) -> None:
     """A clip alone has the same response as beside others, but for rounding."""
     _compare_batch(estimator, ROUNDING[getattr(estimator, "dtype", "float64")])
 
 
-def check_batch_changes_nothing(estimator: AnyModel) -> None:
+def check_batch_changes_nothing(estimator: Estimator) -> None:
     """A clip alone has the same response as beside others."""
     _compare_batch(estimator, 0)
 
 
-def _compare_batch(estimator: AnyModel, tolerance: float) -> None:
+def _compare_batch(estimator: Estimator, tolerance: float) -> None:
     clips = make_clips()
     for model in frames_and_features(estimator):
         together = model.fit(clips).transform(clips)
@@ -126,7 +126,7 @@ def _compare_batch(estimator: AnyModel, tolerance: float) -> None:
             assert_near(model.transform([clip])[0], together[i], tolerance, f"X[{i}] alone")
 
 
-def check_transform_leaves_X_as_it_is(estimator: AnyModel) -> None:
+def check_transform_leaves_X_as_it_is(estimator: Estimator) -> None:
     """What a caller passes is not written to."""
     X = np.stack(make_clips((0.02, 0.02))).astype(getattr(estimator, "dtype", "float64"))
     before = X.copy()
@@ -137,14 +137,14 @@ def check_transform_leaves_X_as_it_is(estimator: AnyModel) -> None:
 # --- forms of X ---
 
 
-def check_forms_of_X_agree(estimator: AnyModel) -> None:
+def check_forms_of_X_agree(estimator: Estimator) -> None:
     """Clips of different lengths come as lists, tuples, columns; those of one length as arrays of any layout."""
     clips = make_clips((0.02, 0.03, 0.025))
     objects = np.empty(len(clips), dtype=object)
     objects[:] = clips
     model = clone(estimator).fit(clips)
     wanted = model.transform(clips)
-    ragged: dict[str, Any] = {
+    ragged: dict[str, Signals] = {
         "tuple": tuple(clips),
         "object array": objects,
         "pandas Series": pd.Series(clips),
@@ -159,7 +159,7 @@ def check_forms_of_X_agree(estimator: AnyModel) -> None:
     wanted = model.transform(list(X))
     read_only = X.copy()
     read_only.flags.writeable = False
-    equal: dict[str, Any] = {
+    equal: dict[str, Signals] = {
         "array": X,
         "Fortran array": np.asfortranarray(X),
         "read-only array": read_only,
@@ -171,7 +171,7 @@ def check_forms_of_X_agree(estimator: AnyModel) -> None:
         assert_same(clone(estimator).fit(form).transform(form), wanted, name)
 
 
-def check_ears_in_arrays_and_lists_agree(estimator: AnyModel) -> None:
+def check_ears_in_arrays_and_lists_agree(estimator: Estimator) -> None:
     """Signals of several ears are the same in an array and in a list, and keep their axis of ears."""
     X = np.stack(make_clips((0.03,) * 3, n_ears=2))
     for model in frames_and_features(estimator):
@@ -184,7 +184,7 @@ def check_ears_in_arrays_and_lists_agree(estimator: AnyModel) -> None:
         assert frames.shape[:2] == X.shape[:2], f"frames have shape {frames.shape} for X {X.shape}"
 
 
-def check_sample_rate_resamples_first(estimator: AnyModel) -> None:
+def check_sample_rate_resamples_first(estimator: Estimator) -> None:
     """Clips at another rate give what they give once they are resampled."""
     needs(estimator, parameters=["sample_rate"])
     if "sample_rate" not in inspect.signature(estimator.transform).parameters:
@@ -205,7 +205,7 @@ def check_sample_rate_resamples_first(estimator: AnyModel) -> None:
         assert_same(response, next(iter(model.simulate(slow).values()))[1], "simulate")
 
 
-def check_float32_follows_float64(estimator: AnyModel, tolerance: float = 2e-3) -> None:
+def check_float32_follows_float64(estimator: Estimator, tolerance: float = 2e-3) -> None:
     """Results have the dtype that was asked for, and those in float32 are near those in float64."""
     needs(estimator, parameters=["dtype"])
     clips = make_clips((0.02, 0.05))
@@ -227,7 +227,7 @@ def check_float32_follows_float64(estimator: AnyModel, tolerance: float = 2e-3) 
 # --- streams ---
 
 
-def _streaming(estimator: AnyModel, X: Signals, **parameters: Any) -> AnyModel:
+def _streaming(estimator: Estimator, X: Signals, **parameters: Any) -> Estimator:
     """Model that goes on with a sound, and leaves its frames unpooled."""
     needs(estimator, methods=["initial_state", "transform_chunk"])
     own = estimator.get_params()
@@ -246,7 +246,7 @@ def _chunks(n_samples: int, seed: int = 0) -> np.ndarray:
     return np.sort(np.concatenate([[0, 1, 2, n_samples // 2, n_samples // 2, n_samples], cuts]))
 
 
-def check_chunks_equal_the_whole(estimator: AnyModel) -> None:
+def check_chunks_equal_the_whole(estimator: Estimator) -> None:
     """Chunk by chunk a sound gives what it gives whole, at full rate and in frames, with ears and without."""
     lengths = (None, 0.004) if "frame_length" in estimator.get_params() else (None,)
     for n_ears, frame_length in itertools.product((None, 2), lengths):
@@ -260,7 +260,7 @@ def check_chunks_equal_the_whole(estimator: AnyModel) -> None:
         assert_same(np.concatenate(parts, axis=-1), model.transform(X), what)
 
 
-def check_chunks_leave_the_state_they_take(estimator: AnyModel) -> None:
+def check_chunks_leave_the_state_they_take(estimator: Estimator) -> None:
     """From a state, and from its pickle, a stream goes on in the same way as often as one likes."""
     (clip,) = make_clips((0.03,))
     model = _streaming(estimator, [clip], frame_length=None)
@@ -273,7 +273,7 @@ def check_chunks_leave_the_state_they_take(estimator: AnyModel) -> None:
     assert_same(unpickled, once, "the same chunk from a pickled state")
 
 
-def check_streams_are_independent(estimator: AnyModel) -> None:
+def check_streams_are_independent(estimator: Estimator) -> None:
     """A signal beside another in a stream has the response that it has alone."""
     a, b = make_clips((0.02, 0.02))
     model = _streaming(estimator, [a], frame_length=None)
@@ -285,7 +285,7 @@ def check_streams_are_independent(estimator: AnyModel) -> None:
 # --- derivatives ---
 
 
-def check_the_adjoint_is_that_of_the_response(estimator: AnyModel) -> None:
+def check_the_adjoint_is_that_of_the_response(estimator: Estimator) -> None:
     """The dot test: derivatives backwards are those forwards."""
     needs(estimator, methods=["vjp"])
     if not hasattr(estimator, "movable"):  # whose derivatives forwards are known
@@ -296,7 +296,7 @@ def check_the_adjoint_is_that_of_the_response(estimator: AnyModel) -> None:
 # --- scikit-learn ---
 
 
-def check_clones_and_pickles_give_the_same(estimator: AnyModel) -> None:
+def check_clones_and_pickles_give_the_same(estimator: Estimator) -> None:
     """A pickle of a fitted model, and a clone that is fitted anew, give the same under the same names."""
     clips = make_clips((0.02, 0.03))
     model = clone(estimator).fit(clips)
@@ -309,7 +309,7 @@ def check_clones_and_pickles_give_the_same(estimator: AnyModel) -> None:
             assert names[0] == names[1], f"{name} has other names"
 
 
-def check_names_belong_to_features(estimator: AnyModel) -> None:
+def check_names_belong_to_features(estimator: Estimator) -> None:
     """Every feature has a name of its own, whatever pools it, with ears and without."""
     needs(estimator, methods=["get_feature_names_out"])
     pools = "pooling" in estimator.get_params()
@@ -325,7 +325,7 @@ def check_names_belong_to_features(estimator: AnyModel) -> None:
             assert len(names) == 3 * len(channels), f"{len(names)} names of 3 parts for {len(channels)} channels"
 
 
-def check_pandas_output(estimator: AnyModel) -> None:
+def check_pandas_output(estimator: Estimator) -> None:
     """Features come as a data frame, with the index of X, where set_output or the configuration asks for it."""
     needs(estimator, methods=["set_output", "get_feature_names_out"])
     sounds = pd.Series(make_clips((0.02, 0.03, 0.02)), index=["a", "b", "c"])
@@ -346,7 +346,7 @@ def check_pandas_output(estimator: AnyModel) -> None:
             assert isinstance(frames, list), f"frames are {type(frames).__name__}"
 
 
-def check_pooling_step_equals_pooling_inside(estimator: AnyModel) -> None:
+def check_pooling_step_equals_pooling_inside(estimator: Estimator) -> None:
     """`TemporalPooling` behind the model gives what it gives inside, under the same names."""
     needs(estimator, parameters=["pooling"])
     for n_ears in (None, 2):

@@ -1,17 +1,17 @@
 """The dot test of an adjoint."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 
-from skaud._types import AnyModel, Signals
+from skaud._types import Estimator, Features, Signals
 from skaud.estimator.vjp import check_wrt
 
 
 def dot_test(
-    estimator: AnyModel,
+    estimator: Estimator,
     X: Signals,
     *,
     wrt: str | Sequence[str] | None = None,
@@ -144,7 +144,7 @@ class _Pair(NamedTuple):
     backwards: Callable[[str, list[np.ndarray]], list[np.ndarray]]
 
 
-def _pair_of_model(model: AnyModel, X: Signals, wrt: str | Sequence[str] | None, output: str | None) -> _Pair:
+def _pair_of_model(model: Estimator, X: Signals, wrt: str | Sequence[str] | None, output: str | None) -> _Pair:
     movable = model.movable(X)
     names = check_wrt(movable.model, wrt, movable.differentiable())
     response = movable.model.output if output is None else output
@@ -163,7 +163,7 @@ def _pair_of_model(model: AnyModel, X: Signals, wrt: str | Sequence[str] | None,
     return _Pair(response, names, shapes, forwards, backwards)
 
 
-def _pair_of_stage(model: AnyModel, X: Signals, wrt: str | Sequence[str] | None, output: str | None) -> _Pair:
+def _pair_of_stage(model: Estimator, X: Signals, wrt: str | Sequence[str] | None, output: str | None) -> _Pair:
     if output not in (None, "features"):
         raise ValueError(f"output={output!r} must be None or 'features': {type(model).__name__} has no other.")
     is_list = isinstance(X, (list, tuple))
@@ -194,5 +194,5 @@ def _pair_of_stage(model: AnyModel, X: Signals, wrt: str | Sequence[str] | None,
     return _Pair("features", names, shapes, forwards, backwards)
 
 
-def _as_list(value: Any) -> list[Any]:
+def _as_list(value: Features) -> list[Features]:
     return list(value) if isinstance(value, (list, tuple)) else [value]

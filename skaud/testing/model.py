@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from skaud._types import AnyModel
+from skaud._types import Estimator
 from skaud.testing.checks import CHECKS, NotApplicable
 
 
-def check_model(estimator: AnyModel, *, skip: Sequence[str] = ()) -> dict[str, str]:
+def check_model(estimator: Estimator, *, skip: Sequence[str] = ()) -> dict[str, str]:
     """Check that a model keeps what the models of this package promise.
 
     That padding, order, threads, chunks and the clips beside a clip change nothing; that lists, columns and arrays of
