@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from skaud.engines.device import device_errors, engine_for, memory_at, refuse_wo
 from skaud.engines.engine import BLOCK, Engine, Tape, frame_of, respond
 from skaud.engines.portions import Portion, portions
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
+from skaud.estimator.listening import shaped_as_x
 from skaud.estimator.protocol import Model, Source
 from skaud.estimator.results import refuse_response, take_value_bar
 from skaud.estimator.sounds import Sounds, warn_of_powers
@@ -97,7 +97,9 @@ def vjp_on_device(model: Model, sounds: Sounds, names: tuple[str, ...], source: 
                 totals.append(of_coefficients)
             total = tuple(sum(rest, first) for first, *rest in zip(*totals))
             grads = {name: model.parameter_bar(name, total) for name in names if name != "X"}
-            return ({"X": _shaped_as_x(model, x_bars, sounds)} if "X" in names else {}) | grads
+            if "X" in names:
+                grads = {"X": shaped_as_x(model, in_order(x_bars, is_array=sounds.is_array), sounds)} | grads
+            return grads
 
     return value, pullback
 
@@ -189,17 +191,6 @@ def _without_ears(groups: Groups, sounds: Sounds) -> Array:
     if sounds.has_ears:
         return found
     return [own[0, ...] for own in found] if isinstance(found, list) else found[:, 0, ...]
-
-
-def _shaped_as_x(model: Model, x_bars: Groups, sounds: Sounds) -> Array:
-    """Bars of the samples as they were given: their level, their axes."""
-    gain, found = float(model.gain()), in_order(x_bars, is_array=sounds.is_array)
-    shape_of = partial(model.shape_in_x, has_ears=sounds.has_ears)
-    if isinstance(found, list):
-        xp = array_namespace(found[0])
-        return [xp.reshape(own * gain, shape_of(tuple(own.shape))) for own in found]
-    xp = array_namespace(found)
-    return xp.reshape(found * gain, (found.shape[0], *shape_of(tuple(found.shape[1:]))))
 
 
 def _empty_chunk(X: Signals, shape: tuple[int, ...], dtype: str) -> Array:

@@ -7,14 +7,14 @@ from numbers import Real
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
-from skaud._types import Rates, Signals, Targets
+from skaud._types import Features, Rates, Signals, Targets
 from skaud._warnings import warn_caller
 from skaud.audio import resample_array
 from skaud.engines.device import REMEDY, refuse_worker
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
 from skaud.estimator.protocol import Model
 from skaud.estimator.sounds import Sounds, warn_of_levels, warn_of_powers
-from skaud.kernels.array_api import take
+from skaud.kernels.array_api import Array, array_namespace, take
 
 _LONG_FRAME_S = 1.0
 
@@ -95,9 +95,8 @@ def at_level(model: Model, sounds: Sounds) -> Sounds:
     """Clips at the level that the kernel takes, in the model's dtype."""
     if not sounds.place.on_host:  # plain samples, of one scale
         gain, clips = float(model.gain()), sounds.clips
-        if gain != 1:
-            clips = [clip * gain for clip in clips] if isinstance(clips, list) else clips * gain
-        return sounds._replace(clips=clips)
+        louder = [_times(clip, gain) for clip in clips] if isinstance(clips, list) else _times(clips, gain)
+        return sounds._replace(clips=louder)
     return sounds._replace(clips=[to_level(model, *own) for own in zip(sounds.clips, sounds.scales)])
 
 
@@ -107,5 +106,20 @@ def to_level(model: Model, clip: np.ndarray, scale: float | None = None) -> np.n
     if clip.dtype != model.dtype or not clip.flags.carray:
         with np.errstate(over="ignore"):  # found in the response
             clip = np.require(clip, model.dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE", "ENSUREARRAY"])
-    gain = model.gain(scale)
-    return clip if gain == 1 else clip * gain  # a number of Python's leaves the dtype as it is
+    return _times(clip, model.gain(scale))
+
+
+def shaped_as_x(model: Model, bars: Features, sounds: Sounds) -> Features:
+    """Bars of clips as the engine takes them, a list or one array, as bars of X: of its level, with its axes."""
+
+    def shaped(bar: Array, n_signals: tuple[int, ...], scale: float | None) -> Array:
+        shape = model.shape_in_x(tuple(bar.shape[len(n_signals) :]), has_ears=sounds.has_ears)
+        return array_namespace(bar).reshape(_times(bar, float(model.gain(scale))), (*n_signals, *shape))
+
+    if isinstance(bars, list):
+        return [shaped(bar, (), scale) for bar, scale in zip(bars, sounds.scales)]
+    return shaped(bars, (bars.shape[0],), None)  # plain samples, of one scale
+
+
+def _times(x: Array, gain: float) -> Array:
+    return x if gain == 1 else x * gain  # a number of Python's leaves the dtype as it is

@@ -11,7 +11,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from skaud._types import Features, Signals
 from skaud.engines.engine import Engine, frame_of
 from skaud.estimator.device import vjp_on_device
-from skaud.estimator.listening import hear
+from skaud.estimator.listening import hear, shaped_as_x
 from skaud.estimator.protocol import Model, Source
 from skaud.estimator.responses import engine_for_batches
 from skaud.estimator.results import check_gradients, check_responses, check_rows, stack, take_value_bar
@@ -93,19 +93,13 @@ def vjp_of_sounds(model: Model, sounds: Sounds, names: tuple[str, ...], source: 
                 grads = {name: model.parameter_bar(name, total) for name in names if name != "X"}
             except ArithmeticError:  # of a number of Python's
                 grads = {name: np.array(np.nan) for name in names}
-            grads = ({"X": _shape_as_x(model, x_bars, sounds)} if "X" in names else {}) | grads
+            if "X" in names:
+                shaped = shaped_as_x(model, x_bars, sounds)
+                grads = {"X": stack(shaped) if sounds.is_array else shaped} | grads
         check_gradients(model, grads, bars)
         return grads
 
     return value, pullback
-
-
-def _shape_as_x(model: Model, x_bars: list[np.ndarray], sounds: Sounds) -> Features:
-    """Bars of the samples as they were given: their level, their axes."""
-    gains = [np.dtype(model.dtype).type(model.gain(scale)) for scale in sounds.scales]
-    scaled = [bar if gain == 1 else bar * gain for bar, gain in zip(x_bars, gains)]
-    shaped = [bar.reshape(model.shape_in_x(bar.shape, has_ears=sounds.has_ears)) for bar in scaled]
-    return stack(shaped) if sounds.is_array else shaped
 
 
 def _record(
