@@ -135,7 +135,7 @@ for ax, (bandwidth_hz, found) in zip(axes, MEASURED.items()):
         ax.plot(OTHER_RATES_HZ, OTHER[bandwidth_hz], "x--", color="tab:orange", label="another program, 2015")
     ax.axvline(bandwidth_hz / 2, color="0.8", linestyle=":")
     ax.set(xscale="log", xlim=(2.5, 200), title=f"carrier {bandwidth_hz} Hz wide", xlabel="Modulation rate (Hz)")
-    ax.set_xticks(RATES_HZ, RATES_HZ)
+    ax.set_xticks(RATES_HZ, RATES_HZ, fontsize=8)
     ax.minorticks_off()
 axes[3].plot(TONE_RATES_HZ, tone_thresholds_db, "o-")
 axes[3].axvspan(100, 130, color="0.9")
@@ -143,7 +143,7 @@ axes[3].text(98, -4, "published: flat\nup to here", ha="right")
 axes[3].set(xscale="log", xlim=(2.5, 300), title="carrier a tone", xlabel="Modulation rate (Hz)")
 axes[3].set_xticks([16, 32, 64, 100, 200], [16, 32, 64, 100, 200])
 axes[3].minorticks_off()
-axes[0].set(ylabel="Threshold, 20 log m (dB)", ylim=(-30, 0))
+axes[0].set(ylabel="Threshold, 20 log m (dB)", ylim=(-32, 0))
 axes[0].legend(loc="upper right")
 
 # %%
