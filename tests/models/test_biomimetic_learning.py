@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skaud import BiomimeticFrontend, Learn
 from skaud.engines.spectrogram import Spectrogram
-from skaud.stages import cochlear, staged
+from skaud.stages import cochlear_filterbank, staged
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -121,13 +121,13 @@ def test_a_filter_that_passes_next_to_nothing_does_no_harm(scale, pooling):
 def test_filters_that_are_given_are_not_designed_at_every_step(golden, monkeypatch):
     file = golden("biomimetic_nsl.npz")
     calls = []
-    design_filters = cochlear.design_filters
+    design_filters = cochlear_filterbank.design_filters
 
     def design(*args):
         calls.append(args)
         return design_filters(*args)
 
-    monkeypatch.setattr(cochlear, "design_filters", design)
+    monkeypatch.setattr(cochlear_filterbank, "design_filters", design)
     front_end(filters=(file["B"], file["A"]), max_iter=1, batch_size=3).fit(CLIPS[:6], Y[:6])
     assert len(calls) <= 2  # before and after learning
 
