@@ -12,7 +12,6 @@ from skaud.engines.carfac_outputs import LACKING, ROWS, Outputs
 from skaud.engines.engine import STEP, Engine, Responses
 from skaud.kernels.carfac import adjoint, checkpoints, layout, taping
 from skaud.kernels.carfac.run import run_for
-from skaud.kernels.carfac.steps import Constants
 
 SIGNALS_REVERSED_AT_ONCE = 2  # few enough for their tape to stay in the second-level cache
 
@@ -71,7 +70,7 @@ class Cascade(Engine):
         self, x: np.ndarray, state: layout.State, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, layout.State]:
         """Run the next samples of all signals, side by side."""
-        asked = asked_for(tuple(outputs), frame_samples or 0)
+        asked = asked_for(tuple(outputs), frame_samples or 1)
         n_frames = x.shape[-1] if frame_samples is None else (int(state.frame_filled[0]) + x.shape[-1]) // frame_samples
         out = np.empty((len(state.lines), asked.n_responses, self.n_channels, n_frames), self.dtype)
         self._run(x, state, asked, no_checkpoints(self.dtype), out)
@@ -80,7 +79,7 @@ class Cascade(Engine):
     def whole(self, x: np.ndarray, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """Responses to whole clips: as many go side by side as the cache holds, and one set of arrays takes all."""
         n_signals, n_ears, n_samples = x.shape
-        asked, state = asked_for(tuple(outputs), frame_samples or 0), self.start(n_signals, n_ears)
+        asked, state = asked_for(tuple(outputs), frame_samples or 1), self.start(n_signals, n_ears)
         n_frames = n_samples // (frame_samples or 1)
         out = np.empty((n_signals * n_ears, asked.n_responses, self.n_channels, n_frames), self.dtype)
         for own, rows in self._groups(n_signals, n_ears):
@@ -94,7 +93,7 @@ class Cascade(Engine):
         n_signals, n_ears, n_samples = x.shape
         rows, plan = np.ascontiguousarray(x).reshape(n_signals * n_ears, n_samples), self._plan(n_ears)
         work = layout.workspace(plan, len(rows), len(asked.taps))
-        run_for(self.style, self.delay, asked.frame_samples > 0)(rows, state, plan, asked, saved, work, out)
+        run_for(self.style, self.delay, asked.frame_samples > 1)(rows, state, plan, asked, saved, work, out)
         return rows
 
     def _groups(self, n_signals: int, n_ears: int) -> Iterator[tuple[slice, slice]]:
@@ -129,7 +128,7 @@ class Cascade(Engine):
         segment = layout.SEGMENT * ceil(sqrt(n_samples) / (2 * layout.SEGMENT))
         state = self.start(n_signals, n_ears)
         saved = layout.Checkpoints.empty(state, segment, ceil(n_samples / segment), checkpoints.n_changing(self.style))
-        rows = self._run(x, state, asked_for((output,), frame_samples or 0), saved, out)
+        rows = self._run(x, state, asked_for((output,), frame_samples or 1), saved, out)
         tape = CascadeTape(rows, n_ears, output, frame_samples, state, saved, out)
         return self._finish(output, out, n_signals), tape
 
@@ -159,9 +158,7 @@ class Cascade(Engine):
         reverse = adjoint.reverse_for(self.style, self.delay, constants)
         at_once = min(n_rows, n_ears * max(1, SIGNALS_REVERSED_AT_ONCE // n_ears))
         n_taped, longest = taping.n_taped(self.style, constants), min(tape.checkpoints.segment, n_samples)
-        kept = layout.empty_tape(plan, at_once, longest, n_taped, keep=constants)
-        seeds = np.zeros((1 + len(asked.taps), at_once, layout.SOWN, int(plan.sizes[0]) * layout.LANES), self.dtype)
-        room = layout.Room(kept, seeds, adjoint.reverse_workspace(plan, at_once))
+        room = layout.empty_room(plan, at_once, longest, len(asked.taps), n_taped, keep=constants)
         state = tape.state.copy()  # a tape may be pulled back again
         bars = layout.zero_bars(plan, tape.x, len(self.ears))
         for begin in range(0, n_rows, at_once):
@@ -191,7 +188,7 @@ class Cascade(Engine):
         channels = layout.rows_of_channels(lines, layout.BARS_GROUP, self.n_channels)
         constants = channels[..., layout.N_ROWS :].sum(axis=(0, 1))
         cap1_rest_bar, spikes = self.made_of_taps.own_bars(tape.output, bar, tape.response)
-        constants[Constants._fields.index("cap1_rest")] += cap1_rest_bar
+        constants[layout.PLACES.cap1_rest] += cap1_rest_bar
         return constants, bars.table, channels[..., : layout.N_ROWS], spikes
 
     def _plan(self, n_ears: int) -> layout.Plan:

@@ -57,7 +57,7 @@ class Fir(Engine):
         """Filter the next samples."""
         rows = np.concatenate([state.history, x.reshape(len(state.history), x.shape[-1])], axis=1)
         out = np.empty((len(rows), x.shape[-1]), self.prepared.dtype)
-        convolve(rows, self.prepared, out, scratch(2 * WIDTH + len(self.prepared), self.prepared.dtype))
+        convolve(rows, self.prepared, out, *scratch((2 * WIDTH + len(self.prepared),), dtype=self.prepared.dtype))
         skipped = min(state.early, out.shape[1])
         response, waiting = frame_means(state.waiting, out[:, skipped:], frame_samples)
         after = FirState(state.n_ears, rows[:, out.shape[1] :].copy(), state.early - skipped, waiting)

@@ -173,19 +173,32 @@ def _run_of(array: np.ndarray, index: tuple[int, ...], count: int) -> np.ndarray
     return array.reshape(-1)[np.ravel_multi_index(index, array.shape) :][:count]
 
 
-@_intrinsic(lambda array: array)
-def borrowed(typing_context, array):
-    """View of an array whose references numba does not count: every call in a loop would pay for counting.
+@_intrinsic(lambda value: value)
+def borrowed(typing_context, value):
+    """View of an array, or of all in a tuple, whose references numba does not count: calls in a loop would pay for it.
 
-    The kernel that borrows must hold the array itself for as long.
+    The kernel that borrows must hold the arrays themselves for as long.
     """
 
-    def generate(context, builder, signature, arguments):
-        view = make_array(array)(context, builder, value=arguments[0])
+    def lent(of):
+        if isinstance(of, types.BaseTuple):
+            return types.BaseTuple.from_types(tuple(map(lent, of)), getattr(of, "instance_class", None))
+        return types.Array(of.dtype, of.ndim, of.layout) if isinstance(of, types.Array) else of
+
+    def lend(context, builder, of, value):
+        if isinstance(of, types.BaseTuple):
+            entries = [lend(context, builder, *own) for own in zip(of, cgutils.unpack_tuple(builder, value))]
+            return context.make_tuple(builder, lent(of), entries)
+        if not isinstance(of, types.Array):
+            return value
+        view = make_array(of)(context, builder, value=value)
         view.meminfo = cgutils.get_null_value(view.meminfo.type)
         return view._getvalue()
 
-    return types.Array(array.dtype, array.ndim, array.layout)(array), generate
+    def generate(context, builder, signature, arguments):
+        return lend(context, builder, value, arguments[0])
+
+    return lent(value)(value), generate
 
 
 @_intrinsic(lambda source, begin: source.reshape(-1)[begin:])

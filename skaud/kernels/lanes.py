@@ -41,12 +41,12 @@ def _laid_out(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[Any], n_bytes:
     return arrays
 
 
-def scratch(size: int, dtype: Any) -> np.ndarray:
+def scratch(*shapes: tuple[int, ...], dtype: Any) -> list[np.ndarray]:
     """Memory for one run, with anything in it; a thread gets the same again, since streams ask with every chunk."""
-    if size > SCRATCH_KEPT:
-        return aligned_empty((size,), dtype=dtype)[0]
-    own = vars(_of_thread)
-    if (size, dtype) not in own.get("kept", {}):
-        own["kept"] = {(size, dtype): aligned_empty((size,), dtype=dtype)[0]}
-    kept: np.ndarray = own["kept"][size, dtype]
-    return kept
+    kept = getattr(_of_thread, "kept", None)
+    if kept and kept[0] == shapes and kept[1] == dtype:
+        return kept[2]
+    arrays = aligned_empty(*shapes, dtype=dtype)
+    if sum(map(prod, shapes)) <= SCRATCH_KEPT:
+        _of_thread.kept = (shapes, dtype, arrays)
+    return arrays

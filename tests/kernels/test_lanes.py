@@ -25,13 +25,15 @@ def test_arrays_begin_at_cache_lines_and_share_nothing():
 
 
 def test_scratch_is_a_threads_own_and_kept_where_it_is_small():
-    mine, others = scratch(100, np.dtype("float32")), []
-    assert scratch(100, np.dtype("float32")) is mine
-    thread = Thread(target=lambda: others.append(scratch(100, np.dtype("float32"))))
+    single, others = np.dtype("float32"), []
+    mine = scratch((2, 50), (7,), dtype=single)
+    assert [own.shape for own in mine] == [(2, 50), (7,)]
+    assert scratch((2, 50), (7,), dtype=single) is mine
+    thread = Thread(target=lambda: others.extend(scratch((2, 50), (7,), dtype=single)))
     thread.start()
     thread.join()
-    assert not np.shares_memory(mine, others[0])
-    assert scratch(200, np.dtype("float32")).shape == (200,)
-    assert scratch(100, np.dtype("float64")).dtype == np.float64
-    large = scratch(SCRATCH_KEPT + 1, np.dtype("float32"))
-    assert scratch(SCRATCH_KEPT + 1, np.dtype("float32")) is not large
+    assert not any(np.shares_memory(own, other) for own in mine for other in others)
+    assert scratch((200,), dtype=single)[0].shape == (200,)
+    assert scratch((100,), dtype=np.dtype("float64"))[0].dtype == np.float64
+    large = scratch((SCRATCH_KEPT, 1), (1,), dtype=single)
+    assert scratch((SCRATCH_KEPT, 1), (1,), dtype=single) is not large

@@ -11,28 +11,15 @@ import numpy as np
 
 from skaud.kernels._compile import borrowed, kernel, loop
 from skaud.kernels.carfac import layout as at
+from skaud.kernels.carfac.advance import advance_for
 from skaud.kernels.carfac.agc_adjoint import update_agc_adjoint
 from skaud.kernels.carfac.checkpoints import restore
-from skaud.kernels.carfac.layout import (
-    BARS_GROUP,
-    LANES,
-    SEGMENT,
-    SOWN,
-    Plan,
-    aligned_empty,
-    borrowed_bars,
-    borrowed_state,
-    borrowed_tape,
-    constants_of,
-    sizes_of,
-)
+from skaud.kernels.carfac.layout import BARS_GROUP, LANES, SEGMENT, SOWN, constants_of, sizes_of
 from skaud.kernels.carfac.outputs import sow
-from skaud.kernels.carfac.run import split
 from skaud.kernels.carfac.sample_adjoint import respond_adjoint_for
-from skaud.kernels.carfac.taping import advance_taping_for, restore_ramps
+from skaud.kernels.carfac.steps import ramp_step_adjoint
+from skaud.kernels.carfac.taping import begin_tape, n_taped, restore_ramps
 from skaud.kernels.one_pole import ONE, ZERO
-
-GOALS = 5 * LANES  # ZR, GA, GB, GC, HEALTH
 
 
 @loop
@@ -42,10 +29,12 @@ def tap_adjoint(bars, row, seeds, frame, taps, elapsed, n_groups):
         for k in range(n_groups):
             for l in range(LANES):
                 j = k * BARS_GROUP + l
-                seed = seeds[1 + tap, row, frame, k * LANES + l]
-                bars[row, j + (BARS_GROUP + taps[tap])] += seed
+                value_bar = seeds[1 + tap, row, frame, k * LANES + l]
                 if taps[tap] == at.ZB:
-                    bars[row, j + (BARS_GROUP + at.DZB)] += seed * elapsed
+                    # value = ramp_step(value, lines[DZB], elapsed)
+                    value_bar, slope_bar = ramp_step_adjoint(value_bar, elapsed)
+                    bars[row, j + (BARS_GROUP + at.DZB)] += slope_bar
+                bars[row, j + (BARS_GROUP + taps[tap])] += value_bar
 
 
 @loop
@@ -64,7 +53,7 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
 
     One for each, since numba compiles every branch of a kernel, also those that nobody takes, for seconds.
     """
-    advance_taping = advance_taping_for(style, delay, constants)
+    advance, taped = advance_for(style, delay, True, constants), n_taped(style, constants)
     respond_adjoint = respond_adjoint_for(style, delay, constants)
 
     @kernel
@@ -76,12 +65,9 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
         as those of x, of the first state, of the cascade's health and, with `constants`, of the coefficients.
         """
         p, c = sizes_of(plan), constants_of(plan)
-        n_rows, width = x.shape[0], p.n_groups * LANES
-        frame_samples, segment = asked.frame_samples, checkpoints.segment
-        work = split(room.work, n_rows, 1, width)
-        agc_work = borrowed(room.work)[room.work.shape[0] - 3 * width - 8 * LANES :]
-        x, table, taps, seeds = borrowed(x), borrowed(plan.table), borrowed(asked.taps), borrowed(room.seeds)
-        state, bars, tape = borrowed_state(state), borrowed_bars(bars), borrowed_tape(room.tape)
+        n_rows, frame_samples, segment = x.shape[0], asked.frame_samples, checkpoints.segment
+        x, table, taps, room = borrowed(x), borrowed(plan.table), borrowed(asked.taps), borrowed(room)
+        state, bars, tape, seeds = borrowed(state), borrowed(bars), room.tape, room.seeds
         for row in range(n_rows):  # nothing flows in behind the last channel
             for l in range(LANES):
                 bars.lines[row, p.n_groups * BARS_GROUP + at.SLOPE + l] = ONE
@@ -90,7 +76,11 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
         for k in range(checkpoints.phase.shape[0] - 1, -1, -1):
             start, stop = k * segment, min((k + 1) * segment, x.shape[1])
             restore(checkpoints, k, row_before, state, p.n_groups)
-            block = advance_taping(x, start, stop, state, table, p, c, tape, work)
+            begin_tape(state.lines, tape, p.n_groups, taped)
+            block = 0
+            for begin in range(start, stop, SEGMENT):
+                end = min(begin + SEGMENT, stop)
+                block = advance(x, begin, end, state, table, p, c, room.work, None, tape, begin - start, block)
             t = stop - start - 1
             while t >= 0:
                 frame = (start + t - before) // frame_samples
@@ -100,7 +90,7 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
                 since = tape.elapsed[t] if p.closed else t + 1
                 if p.closed and since == p.first_decimation:
                     block -= 1
-                    update_agc_adjoint(bars, state.lines, tape, constants, block, table, p, agc_work)
+                    update_agc_adjoint(bars, state.lines, constants, block, table, p, room)
                     for row in range(n_rows):
                         restore_ramps(state.lines, row, tape.ramps, block, p.n_groups)
                 begin = max(t - since + 1, 0, sown * frame_samples + before - start)
@@ -108,21 +98,12 @@ def reverse_for(style: int, delay: bool, constants: bool) -> Callable:
                     frame, elapsed = (start + u - before) // frame_samples - sown, np.float32(tape.elapsed[u])
                     for row in range(n_rows):
                         tap_adjoint(bars.lines, row, seeds, frame, taps, elapsed, p.n_groups)
-                    respond_adjoint(bars, state.lines, tape, seeds, frame, start, u, p.n_groups, c, work.entry)
+                    respond_adjoint(bars, state.lines, tape, seeds, frame, start, u, p.n_groups, c, room.work.entry)
                 t = begin - 1
-            sum_up(bars.lines, bars.summed, p.n_groups, at.ZR, at.ZR + GOALS)
+            sum_up(bars.lines, bars.summed, p.n_groups, at.ZR, at.GOALS_END)
             if constants:
                 sum_up(bars.lines, bars.summed, p.n_groups, at.R1, at.R1 + LANES)
                 sum_up(bars.lines, bars.summed, p.n_groups, at.N_FIBERS, at.ZR)
-                sum_up(bars.lines, bars.summed, p.n_groups, at.ZR + GOALS, BARS_GROUP)
+                sum_up(bars.lines, bars.summed, p.n_groups, at.GOALS_END, BARS_GROUP)
 
     return reverse
-
-
-def reverse_workspace(plan: Plan, n_rows: int) -> np.ndarray:
-    """Memory that `reverse` needs besides its state, tape and seeds."""
-    width = int(plan.sizes[0]) * LANES
-    size = n_rows * SEGMENT * width + n_rows * LANES + width + 2 * LANES + 3 * width + 8 * LANES
-    (work,) = aligned_empty((size,), dtype=plan.constants.dtype)
-    work[...] = 0
-    return work

@@ -1,11 +1,15 @@
 """CARFAC's automatic gain control on the CPU, whenever its first decimation has passed."""
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 
-from skaud.kernels._compile import loop
+from skaud.kernels._compile import copy_run, loop
 from skaud.kernels.carfac import layout as at
 from skaud.kernels.carfac.layout import GROUP, LANES
 from skaud.kernels.carfac.steps import aim_step, gather_step, spatial_step
+from skaud.kernels.carfac.taping import keep_stages, tape_ramps
 from skaud.kernels.one_pole import ZERO, smoothing_step
 
 
@@ -136,11 +140,29 @@ def share_due(memory, due, table, p):
                 mix_ears(memory, first, p.n_ears, s, table[s, at.MIX])
 
 
-@loop
-def update_agc(state, table, p, smoothed):
-    """Hand the summed NAP to the stages whose time has come; close the loop."""
-    due = hand_on(state.pending, state.phase, table, smoothed)
-    smooth_due(state.memory, state.pending, due, table, p, smoothed)
-    share_due(state.memory, due, table, p)
-    for row in range(state.memory.shape[0]):
-        aim(state.lines, row, state.memory, p.n_groups, table[0, at.DECIMATION])
+@cache
+def update_agc_for(taped: bool, constants: bool) -> Callable:
+    """Loop for the AGC's update; taped: it leaves what its adjoint must know, constants: and the bars of the table."""
+
+    @loop
+    def update_agc(state, table, p, smoothed, tape, update):
+        """Hand the summed NAP to the stages whose time has come; close the loop."""
+        memory, pending = state.memory, state.pending
+        n_rows, n_stages, width = memory.shape
+        due = hand_on(pending, state.phase, table, smoothed)
+        if constants:
+            keep_stages(tape.kept, update, 0, pending)
+            keep_stages(tape.kept, update, n_stages, memory)
+        smooth_due(memory, pending, due, table, p, smoothed)
+        if constants:
+            keep_stages(tape.kept, update, 2 * n_stages, memory)
+        share_due(memory, due, table, p)
+        for row in range(n_rows):
+            aim(state.lines, row, memory, p.n_groups, table[0, at.DECIMATION])
+            if taped:
+                copy_run(tape.reached, (row, update, 0), memory, (row, 0, 0), width)
+                tape_ramps(state.lines, row, tape.ramps, update + 1, p.n_groups)
+        if taped:
+            tape.due[update] = due
+
+    return update_agc

@@ -111,11 +111,9 @@ def smooth_adjoint(memory_bar, pending_bar, row, s, padded, smoothed_bar, table,
 
 
 @loop
-def smooth_table_adjoint(table_bar, kept, row, update, s, padded, smoothed, smoothed_bar, table, p):
-    """Bars of the coefficients of stage s, after smooth_adjoint has filled padded and smoothed_bar.
-
-    kept (n_rows, n_updates, 3 * n_stages, width) has what the stages gathered, their memories before, and after.
-    """
+def smooth_table_adjoint(table_bar, row, update, s, table, p, room):
+    """Bars of the coefficients of stage s, after smooth_adjoint has filled the padded bars and those of smoothed."""
+    kept, padded, smoothed, smoothed_bar = room.tape.kept, room.padded, room.work.smoothed, room.smoothed_bar
     width, n_stages = p.n_groups * LANES, table.shape[0]
     epsilon, scale, feedback = table[s, at.EPSILON], table[s, at.INPUT_SCALE], table[s, at.FEEDBACK]
     deeper_at = 2 * n_stages + min(s + 1, n_stages - 1)
@@ -153,11 +151,9 @@ def hand_on_adjoint(pending_bar, due, kept, constants, update, table, table_bar)
 
 
 @loop
-def update_agc_adjoint(bars, lines, tape, constants, update, table, p, work):
+def update_agc_adjoint(bars, lines, constants, update, table, p, room):
     """Adjoint of a segment's update_agc number `update`; constants: also the bars of the table."""
-    n_rows, width, due = lines.shape[0], p.n_groups * LANES, tape.due[update]
-    padded, smoothed_bar = work[: width + 4 * LANES], work[width + 4 * LANES : 2 * width + 6 * LANES]
-    smoothed = work[2 * width + 6 * LANES : 3 * width + 8 * LANES]
+    tape, n_rows, due = room.tape, lines.shape[0], room.tape.due[update]
     for row in range(n_rows):
         aim_adjoint(bars, lines, row, tape.reached, update, p.n_groups, table[0, at.DECIMATION])
     if p.n_ears > 1:
@@ -166,7 +162,7 @@ def update_agc_adjoint(bars, lines, tape, constants, update, table, p, work):
                 mix_ears_adjoint(bars, first, p.n_ears, s, table, tape.kept, constants, update)
     for s in range(due):
         for row in range(n_rows):
-            smooth_adjoint(bars.memory, bars.pending, row, s, padded, smoothed_bar, table, p)
+            smooth_adjoint(bars.memory, bars.pending, row, s, room.padded, room.smoothed_bar, table, p)
             if constants:
-                smooth_table_adjoint(bars.table, tape.kept, row, update, s, padded, smoothed, smoothed_bar, table, p)
+                smooth_table_adjoint(bars.table, row, update, s, table, p, room)
     hand_on_adjoint(bars.pending, due, tape.kept, constants, update, table, bars.table)

@@ -1,5 +1,8 @@
 """States that a run of CARFAC on the CPU has passed, from which the reverse run begins its segments."""
 
+from collections.abc import Callable
+from functools import cache
+
 from skaud.kernels._compile import copy_run, loop
 from skaud.kernels.carfac.hair_cells import JUST_HWR, ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN
 from skaud.kernels.carfac.layout import AC, GROUP, LANES, LPF, NAP, OUT, SLOPE
@@ -11,35 +14,40 @@ def n_changing(style: int) -> int:
     return last + LANES - AC
 
 
-@loop
-def save(checkpoints, k, state, n_groups):
-    """Keep a state as checkpoint k."""
-    lines, memory, pending = state.lines, state.memory, state.pending
-    n_changing = (checkpoints.lines.shape[2] - LANES) // n_groups
-    for row in range(lines.shape[0]):
-        copy_run(checkpoints.lines, (k, row, 0), lines, (row, OUT), LANES)
-        for group in range(n_groups):
-            at, begin = LANES + group * n_changing, (group + 1) * GROUP + AC
-            copy_run(checkpoints.lines, (k, row, at), lines, (row, begin), n_changing)
-        for s in range(memory.shape[1]):
-            copy_run(checkpoints.memory, (k, row, s, 0), memory, (row, s, 0), memory.shape[2])
-            copy_run(checkpoints.pending, (k, row, s, 0), pending, (row, s, 0), memory.shape[2])
-    for s in range(memory.shape[1]):
-        checkpoints.phase[k, s] = state.phase[s]
+@cache
+def mover(back: bool) -> Callable:
+    """Loop that copies so many values, from entry begin of an array to entry at of the one that keeps them, or back."""
+
+    @loop
+    def move(kept, at, own, begin, n):
+        if back:
+            copy_run(own, begin, kept, at, n)
+        else:
+            copy_run(kept, at, own, begin, n)
+
+    return move
 
 
-@loop
-def restore(checkpoints, k, first, state, n_groups):
-    """Go back to checkpoint k, with the rows from `first` on."""
-    lines, memory, pending = state.lines, state.memory, state.pending
-    n_changing = (checkpoints.lines.shape[2] - LANES) // n_groups
-    for row in range(lines.shape[0]):
-        copy_run(lines, (row, OUT), checkpoints.lines, (k, first + row, 0), LANES)
-        for group in range(n_groups):
-            at, begin = (group + 1) * GROUP + AC, LANES + group * n_changing
-            copy_run(lines, (row, at), checkpoints.lines, (k, first + row, begin), n_changing)
-        for s in range(memory.shape[1]):
-            copy_run(memory, (row, s, 0), checkpoints.memory, (k, first + row, s, 0), memory.shape[2])
-            copy_run(pending, (row, s, 0), checkpoints.pending, (k, first + row, s, 0), memory.shape[2])
-    for s in range(memory.shape[1]):
-        state.phase[s] = checkpoints.phase[k, s]
+def state_mover(back: bool) -> Callable:
+    """Loop that keeps a state as checkpoint k, whose rows are those from `first` on, or goes back to it."""
+    move = mover(back)
+
+    @loop
+    def move_state(checkpoints, k, first, state, n_groups):
+        n_changing = (checkpoints.lines.shape[2] - LANES) // n_groups
+        n_rows, n_stages, width = state.memory.shape
+        for row in range(n_rows):
+            kept = first + row
+            move(checkpoints.lines, (k, kept, 0), state.lines, (row, OUT), LANES)
+            for group in range(n_groups):
+                at, begin = LANES + group * n_changing, (group + 1) * GROUP + AC
+                move(checkpoints.lines, (k, kept, at), state.lines, (row, begin), n_changing)
+            for s in range(n_stages):
+                move(checkpoints.memory, (k, kept, s, 0), state.memory, (row, s, 0), width)
+                move(checkpoints.pending, (k, kept, s, 0), state.pending, (row, s, 0), width)
+        move(checkpoints.phase, (k, 0), state.phase, (0,), n_stages)
+
+    return move_state
+
+
+save, restore = state_mover(False), state_mover(True)

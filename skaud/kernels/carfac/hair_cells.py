@@ -163,7 +163,7 @@ def two_cap_step_adjoint(cap1_next_bar, cap2_next_bar, nap_next_bar, bm, cap1, c
 
 
 @step
-def sigmoid_with_slope(x, taylor):
+def sigmoid(x, taylor):
     """1 / (1 + exp(x)) and its derivative; the exponential is taken of -|x|, where it is exact."""
     e = exponential(x if x.real < ZERO else -x, taylor)
     per_sum = ONE / (ONE + e)
@@ -171,23 +171,17 @@ def sigmoid_with_slope(x, taylor):
 
 
 @step
-def sigmoid(x, taylor):
-    """1 / (1 + exp(x))."""
-    y, _ = sigmoid_with_slope(x, taylor)
-    return y
-
-
-@step
 def synapse_step(v, reservoir, release, v_half, a1, a2, c):
     """One sample of one class of fibres; returns reservoir, release (firing probability a fibre and sample)."""
-    r = (ONE - reservoir) * sigmoid((v_half - v) * c.syn_per_width, c.taylor)
+    s, _ = sigmoid((v_half - v) * c.syn_per_width, c.taylor)
+    r = (ONE - reservoir) * s
     return smoothing_step(reservoir, a1 * r, c.syn_res), smoothing_step(release, a2 * r, c.syn_lpf)
 
 
 @step
 def synapse_step_adjoint(reservoir_next_bar, release_next_bar, v, reservoir, v_half, a1, a2, c):
     """Adjoint of synapse_step: bars of v, reservoir, release."""
-    s, slope = sigmoid_with_slope((v_half - v) * c.syn_per_width, c.taylor)
+    s, slope = sigmoid((v_half - v) * c.syn_per_width, c.taylor)
     # reservoir_next = smoothing_step(reservoir, a1 * r, c.syn_res)
     kept_bar, into_bar, _ = smoothing_step_adjoint(reservoir_next_bar, ZERO, ZERO, c.syn_res)
     # release_next = smoothing_step(release, a2 * r, c.syn_lpf)
@@ -195,7 +189,7 @@ def synapse_step_adjoint(reservoir_next_bar, release_next_bar, v, reservoir, v_h
     # r = (ONE - reservoir) * s
     r_bar = into_bar * a1 + out_of_bar * a2
     s_bar = r_bar * (ONE - reservoir)
-    # s = sigmoid((v_half - v) * c.syn_per_width, c.taylor)
+    # s, _ = sigmoid((v_half - v) * c.syn_per_width, c.taylor)
     v_bar = -s_bar * slope * c.syn_per_width
     return v_bar, kept_bar - r_bar * s, release_bar
 
@@ -236,8 +230,10 @@ def one_cap_output(entry, slope, intercept, ac, cap, lpf, nap, c):
 
 
 @step
-def one_cap_output_adjoint(bm_next_bar, ac_next_bar, cap_next_bar, lpf_next_bar, nap_next_bar, bm, cap, lpf, nap, c):
-    """Adjoint of one_cap_output: bars of out, ac, cap, lpf, nap, and of the constants."""
+def one_cap_output_adjoint(
+    bm_next_bar, ac_next_bar, cap_next_bar, lpf_next_bar, nap_next_bar, bm, cap, cap_next, lpf, nap, c
+):
+    """Adjoint of one_cap_output, which does not need cap_next: bars of out, ac, cap, lpf, nap, and of the constants."""
     # cap_next, lpf_next, nap_next = one_cap_step(bm, cap, lpf, nap, c)
     bm_bar, cap_bar, lpf_bar, nap_bar, constants_bar = one_cap_step_adjoint(
         cap_next_bar, lpf_next_bar, nap_next_bar, bm, cap, lpf, nap, c
@@ -288,3 +284,13 @@ def fibers_output_adjoint(
         reservoir_next_bar, released_bar, v, reservoir, v_half, a1, a2, c
     )
     return v_bar, reservoir_bar, release_bar, nap_bar * release_next * weight
+
+
+# What every hair cell does, and its adjoint; those with capacitors have three states.
+OUTPUT = {JUST_HWR: just_hwr_output, ONE_CAP: one_cap_output, TWO_CAP: two_cap_output, TWO_CAP_WITH_SYN: two_cap_output}
+OUTPUT_ADJOINT = {
+    JUST_HWR: just_hwr_output_adjoint,
+    ONE_CAP: one_cap_output_adjoint,
+    TWO_CAP: two_cap_output_adjoint,
+    TWO_CAP_WITH_SYN: two_cap_output_adjoint,
+}

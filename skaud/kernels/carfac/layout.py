@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud.kernels._compile import borrowed, fixed_tuple, loop, step
+from skaud.kernels._compile import fixed_tuple, loop
+from skaud.kernels.carfac.hair_cells import ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN
 from skaud.kernels.carfac.steps import Constants
 from skaud.kernels.lanes import LANES, SEGMENT, aligned_copies, aligned_empty, scratch
 from skaud.kernels.pointwise import TAYLOR
@@ -17,6 +18,7 @@ from skaud.kernels.pointwise import TAYLOR
 N_CLASSES = 3  # spontaneous-rate classes of the synapse
 # Columns of the AGC's table, which has a row a stage; FEEDBACK is the gain of the deeper stage's memory at the input.
 DECIMATION, INPUT_SCALE, EPSILON, FEEDBACK, BASAL, HERE, APICAL, MIX = range(8)
+N_COLUMNS = MIX + 1
 SOWN = 128  # frames between two visits to their bars
 
 # Rows of a group. Coefficients of the cascade.
@@ -24,6 +26,7 @@ A0, C0, H, R1 = (row * LANES for row in range(4))
 # What a run changes: DC of the output, ramps from one update of the AGC to the next, cascade, hair cell, synapse (a row
 # a class).
 AC, G, DG, ZB, DZB = (row * LANES for row in range(4, 9))
+RAMPS = DZB + LANES - G  # values of a group's ramps
 ZA, Z1, Z2, OUT, BM, CAP1, CAP2, NAP, LPF = (row * LANES for row in range(9, 18))
 RESERVOIR, RELEASE = 18 * LANES, (18 + N_CLASSES) * LANES
 # The composite of a lane's channels so far: out = SLOPE * input of the lane + INTERCEPT.
@@ -32,13 +35,17 @@ SLOPE, INTERCEPT = ((18 + 2 * N_CLASSES + row) * LANES for row in range(2))
 N_FIBERS, V_HALF, A1, A2, WEIGHT = ((20 + N_CLASSES * row) * LANES for row in range(2, 7))
 # What closes the AGC's loop.
 ZR, GA, GB, GC, HEALTH = ((20 + 7 * N_CLASSES + row) * LANES for row in range(5))
+GOALS_END = HEALTH + LANES
 N_ROWS = 20 + 7 * N_CLASSES + 5
 GROUP = N_ROWS * LANES  # from one group to the next
 
 # Bars lie where what they belong to lies, those of the constants behind them: BARS.velocity_scale and so on.
 N_CONSTANTS = len(Constants._fields) - 1  # without the Taylor sum
-BARS = Constants._make([*((N_ROWS + row) * LANES for row in range(N_CONSTANTS)), ()])
+PLACES = Constants._make([*range(N_CONSTANTS), ()])  # of the constants among each other
+BARS = Constants._make([*((N_ROWS + place) * LANES for place in PLACES[:-1]), ()])
 BARS_GROUP = (N_ROWS + N_CONSTANTS) * LANES
+# Row of the second of the three states that a hair cell with capacitors has, between CAP1 and NAP.
+SECOND = {ONE_CAP: LPF, TWO_CAP: CAP2, TWO_CAP_WITH_SYN: CAP2}
 
 
 class State(NamedTuple):
@@ -101,7 +108,7 @@ class Checkpoints(NamedTuple):
 class Asked(NamedTuple):
     """What a run is to respond with: the NAP unless first is 1, then rows of the lines, in frames of so many samples.
 
-    frame_samples : 0, or 1 backwards, for every sample
+    frame_samples : 1 for every sample
     """
 
     taps: np.ndarray
@@ -126,7 +133,7 @@ class Sizes(NamedTuple):
     first_decimation: int
 
 
-N_SIZES = len(Sizes._fields)
+N_SIZES, N_GROUPS = len(Sizes._fields), Sizes._fields.index("n_groups")
 N_TAYLOR = len(TAYLOR)
 
 
@@ -136,6 +143,16 @@ class Plan(NamedTuple):
     sizes: np.ndarray
     constants: np.ndarray
     table: np.ndarray
+
+    @property
+    def n_groups(self) -> int:
+        """Groups of channels."""
+        return int(self.sizes[N_GROUPS])
+
+    @property
+    def width(self) -> int:
+        """Lanes of all groups."""
+        return self.n_groups * LANES
 
     def with_ears(self, n_ears: int) -> "Plan":
         """Plan for signals of so many ears."""
@@ -156,19 +173,11 @@ def constants_of(plan):
     return Constants(*values)
 
 
-@step
-def borrowed_state(state):
-    """State of borrowed arrays."""
-    lines, memory, pending = borrowed(state.lines), borrowed(state.memory), borrowed(state.pending)
-    frame_sum, phase, frame_filled = borrowed(state.frame_sum), borrowed(state.phase), borrowed(state.frame_filled)
-    return State(lines, memory, pending, frame_sum, phase, frame_filled)
-
-
 class Bars(NamedTuple):
     """Derivatives of the objective with respect to x, the state, the coefficients in it, and the AGC's table.
 
     x : (n_rows, n_samples), lines : (n_rows, (n_groups + 1) * BARS_GROUP), memory and pending : (n_rows, n_stages,
-    n_groups * LANES), table : (n_stages, 8), float64, summed : (n_designs, as a row of lines), float64, the
+    n_groups * LANES), table : (n_stages, N_COLUMNS), float64, summed : (n_designs, as a row of lines), float64, the
     coefficients' bars over all rows of a design.
     """
 
@@ -185,20 +194,14 @@ class Bars(NamedTuple):
         return self._replace(x=x, lines=lines, memory=memory, pending=pending)
 
 
-@step
-def borrowed_bars(bars):
-    """Bars of borrowed arrays."""
-    x, lines, memory, pending = borrowed(bars.x), borrowed(bars.lines), borrowed(bars.memory), borrowed(bars.pending)
-    return Bars(x, lines, memory, pending, borrowed(bars.table), borrowed(bars.summed))
-
-
 class Tape(NamedTuple):
     """What a segment's forward run leaves for the reverse run.
 
     samples : (n_rows, n_samples + 2, (n_groups + 1) * n_taped), the rows from Z1 on, before the first sample and after
     every one; in front of them an entry that has z2 only, before the sample before the first,
-    ramps : (n_rows, n_updates + 1, n_groups * 4 * LANES), reached : (n_rows, n_updates, width), memory after an update,
-    kept : (n_rows, n_updates, 3 * n_stages or 0, width), what the bars of the AGC's table need,
+    ramps : (n_rows, n_updates + 1, n_groups * RAMPS), reached : (n_rows, n_updates, width), memory after an update,
+    kept : (n_rows, n_updates, 3 * n_stages or 0, width), what the bars of the AGC's table need: what the stages
+    gathered, their memories before, and after they were smoothed,
     elapsed : (n_samples,), samples since the last update, due : (n_updates,), stages whose time had come.
     """
 
@@ -210,19 +213,30 @@ class Tape(NamedTuple):
     due: np.ndarray
 
 
-@step
-def borrowed_tape(tape):
-    """Tape of borrowed arrays."""
-    samples, ramps, reached = borrowed(tape.samples), borrowed(tape.ramps), borrowed(tape.reached)
-    return Tape(samples, ramps, reached, borrowed(tape.kept), borrowed(tape.elapsed), borrowed(tape.due))
+class Work(NamedTuple):
+    """Memory that a run works in besides its state.
+
+    scratch : (n_sources, n_rows, SEGMENT, width), the NAP and what is tapped, entry : (n_rows, LANES), what flows into
+    each lane, smoothed : (width + 2 * LANES,), a stage of the AGC with the neighbours of its ends.
+    """
+
+    scratch: np.ndarray
+    entry: np.ndarray
+    smoothed: np.ndarray
 
 
 class Room(NamedTuple):
-    """Memory that a reverse run works in: a segment's tape, bars of `SOWN` frames of the responses, and the rest."""
+    """Memory that a reverse run works in: a segment's tape, bars of `SOWN` frames of the responses, and the AGC's.
+
+    padded : (width + 4 * LANES,), bars of a stage between two lanes of zeros at either end, smoothed_bar : as
+    `Work.smoothed`
+    """
 
     tape: Tape
     seeds: np.ndarray
-    work: np.ndarray
+    work: Work
+    padded: np.ndarray
+    smoothed_bar: np.ndarray
 
 
 def n_groups_for(n_channels: int) -> int:
@@ -342,11 +356,11 @@ def join_rows(states: list[State]) -> State:
     return State._make([*arrays, states[0].phase, states[0].frame_filled])
 
 
-def workspace(plan: Plan, n_rows: int, n_taps: int) -> np.ndarray:
+def workspace(plan: Plan, n_rows: int, n_taps: int) -> Work:
     """Memory that a run needs besides its state; this thread's next run may get the same."""
-    width = int(plan.sizes[0]) * LANES
-    size = (1 + n_taps) * n_rows * SEGMENT * width + n_rows * LANES + width + 2 * LANES
-    return scratch(size, plan.constants.dtype)
+    width = plan.width
+    shapes = (1 + n_taps, n_rows, SEGMENT, width), (n_rows, LANES), (width + 2 * LANES,)
+    return Work._make(scratch(*shapes, dtype=plan.constants.dtype))
 
 
 def rows_of_channels(lines: np.ndarray, group_size: int, n_channels: int) -> np.ndarray:
@@ -358,25 +372,30 @@ def rows_of_channels(lines: np.ndarray, group_size: int, n_channels: int) -> np.
 
 def zero_bars(plan: Plan, x: np.ndarray, n_designs: int) -> Bars:
     """Bars after the last sample, on which nothing depends; the rows of x have so many designs in turn."""
-    n_rows, (n_stages, n_columns), width = len(x), plan.table.shape, int(plan.sizes[0]) * LANES
-    lines_shape, stage_shape = (n_rows, (int(plan.sizes[0]) + 1) * BARS_GROUP), (n_rows, n_stages, width)
+    n_rows, stage_shape = len(x), (len(x), len(plan.table), plan.width)
+    lines_shape = (n_rows, (plan.n_groups + 1) * BARS_GROUP)
     lines, memory, pending = aligned_empty(lines_shape, stage_shape, stage_shape, dtype=plan.constants.dtype)
     for array in (lines, memory, pending):
         array[...] = 0
-    table, summed = np.zeros((n_stages, n_columns)), np.zeros((n_designs, lines.shape[1]))
-    return Bars(np.empty_like(x), lines, memory, pending, table, summed)
+    return Bars(
+        np.empty_like(x), lines, memory, pending, np.zeros(plan.table.shape), np.zeros((n_designs, lines.shape[1]))
+    )
 
 
-def empty_tape(plan: Plan, n_rows: int, n_samples: int, n_taped: int, *, keep: bool) -> Tape:
-    """Tape of n_taped values a group, for segments of up to so many samples; keep: what the bars of the AGC's need."""
-    n_groups, width = int(plan.sizes[0]), int(plan.sizes[0]) * LANES
+def empty_room(plan: Plan, n_rows: int, n_samples: int, n_taps: int, n_taped: int, *, keep: bool) -> Room:
+    """Room for segments of up to so many samples, with n_taped values a group on the tape; keep: the AGC's table's."""
+    width, dtype = plan.width, plan.constants.dtype
     n_updates = n_samples // int(plan.table[0, DECIMATION].real) + 1
-    samples, ramps, reached, kept = aligned_empty(
-        (n_rows, n_samples + 2, (n_groups + 1) * n_taped),
-        (n_rows, n_updates + 1, n_groups * 4 * LANES),
+    samples, ramps, reached, kept, seeds, padded, smoothed_bar = aligned_empty(
+        (n_rows, n_samples + 2, (plan.n_groups + 1) * n_taped),
+        (n_rows, n_updates + 1, plan.n_groups * RAMPS),
         (n_rows, n_updates, width),
         (n_rows, n_updates, 3 * len(plan.table) if keep else 0, width),
-        dtype=plan.constants.dtype,
+        (1 + n_taps, n_rows, SOWN, width),
+        (width + 4 * LANES,),
+        (width + 2 * LANES,),
+        dtype=dtype,
     )
-    elapsed, due = np.empty(n_samples, np.int64), np.empty(n_updates, np.int64)
-    return Tape(samples, ramps, reached, kept, elapsed, due)
+    seeds[...], padded[...] = 0, 0
+    tape = Tape(samples, ramps, reached, kept, np.empty(n_samples, np.int64), np.empty(n_updates, np.int64))
+    return Room(tape, seeds, workspace(plan, n_rows, 0), padded, smoothed_bar)

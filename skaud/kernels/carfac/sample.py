@@ -11,54 +11,53 @@ from functools import cache
 
 from skaud.kernels._compile import loop
 from skaud.kernels.carfac import layout as at
-from skaud.kernels.carfac.hair_cells import (
-    JUST_HWR,
-    ONE_CAP,
-    TWO_CAP,
-    TWO_CAP_WITH_SYN,
-    fibers_output,
-    just_hwr_output,
-    one_cap_output,
-    two_cap_output,
-)
+from skaud.kernels.carfac.hair_cells import OUTPUT, TWO_CAP_WITH_SYN, fibers_output
 from skaud.kernels.carfac.layout import GROUP, LANES, N_CLASSES
 from skaud.kernels.carfac.steps import stage_step
 from skaud.kernels.one_pole import ZERO
 
 
-@loop
-def resonate(lines, row, n_groups, elapsed, c):
-    """Step every resonator, and compose each lane's channels into one affine map of the lane's input.
+def resonate_for(delay):
+    @loop
+    def resonate(lines, row, n_groups, elapsed, c):
+        """Step every resonator, and compose each lane's channels into one affine map of the lane's input.
 
-    The input of a stage reaches its z1 here, one sample later, when it has been known for long.
-    """
-    for k in range(n_groups):
-        for l in range(LANES):
-            basal, i = k * GROUP + l, k * GROUP + l + GROUP
-            z2 = lines[row, i + at.Z2]
-            z1, z2_next, slope, intercept = stage_step(
-                lines[row, basal + at.OUT],
-                lines[row, i + at.Z1],
-                z2,
-                lines[row, i + at.ZA],
-                lines[row, basal + at.SLOPE],
-                lines[row, basal + at.INTERCEPT],
-                lines[row, i + at.G],
-                lines[row, i + at.DG],
-                lines[row, i + at.ZB],
-                lines[row, i + at.DZB],
-                lines[row, i + at.R1],
-                lines[row, i + at.A0],
-                lines[row, i + at.C0],
-                lines[row, i + at.H],
-                elapsed,
-                c,
-            )
-            lines[row, i + at.ZA] = z2
-            lines[row, i + at.Z1] = z1
-            lines[row, i + at.Z2] = z2_next
-            lines[row, i + at.INTERCEPT] = intercept
-            lines[row, i + at.SLOPE] = slope
+        The input of a stage reaches its z1 here, one sample later, when it has been known for long. With delay it is
+        the output of the stage before one sample ago, and reaches z1 at once.
+        """
+        for k in range(n_groups):
+            for l in range(LANES):
+                basal, i = k * GROUP + l, k * GROUP + l + GROUP
+                z2, s = lines[row, i + at.Z2], lines[row, basal + at.OUT]
+                if delay:
+                    s_before, slope, intercept = ZERO, ZERO, s
+                else:
+                    s_before, slope, intercept = s, lines[row, basal + at.SLOPE], lines[row, basal + at.INTERCEPT]
+                z1, z2_next, slope, intercept = stage_step(
+                    s_before,
+                    lines[row, i + at.Z1],
+                    z2,
+                    lines[row, i + at.ZA],
+                    slope,
+                    intercept,
+                    lines[row, i + at.G],
+                    lines[row, i + at.DG],
+                    lines[row, i + at.ZB],
+                    lines[row, i + at.DZB],
+                    lines[row, i + at.R1],
+                    lines[row, i + at.A0],
+                    lines[row, i + at.C0],
+                    lines[row, i + at.H],
+                    elapsed,
+                    c,
+                )
+                lines[row, i + at.ZA] = z2
+                lines[row, i + at.Z1] = z1 + s if delay else z1
+                lines[row, i + at.Z2] = z2_next
+                lines[row, i + at.INTERCEPT] = intercept
+                lines[row, i + at.SLOPE] = slope
+
+    return resonate
 
 
 @loop
@@ -73,106 +72,49 @@ def enter(x, lines, row, entry, n_groups):
 
 
 @loop
-def resonate_delayed(x, lines, row, entry, n_groups, elapsed, c):
-    """As resonate and enter, with a stage's input the output of the stage before one sample ago."""
+def enter_delayed(x, lines, row, entry, n_groups):
+    """As enter, with what the lane before gave one sample ago."""
     last = n_groups * GROUP
     for l in range(LANES - 1):
         entry[row, l + 1] = lines[row, last + at.OUT + l]
     entry[row, 0] = x
     for l in range(LANES):
         lines[row, at.OUT + l] = entry[row, l]
-    for k in range(n_groups):
-        for l in range(LANES):
-            basal, i = k * GROUP + l, k * GROUP + l + GROUP
-            z2, s = lines[row, i + at.Z2], lines[row, basal + at.OUT]
-            z1, z2_next, slope, intercept = stage_step(
-                ZERO,  # z1 holds it already
-                lines[row, i + at.Z1],
-                z2,
-                lines[row, i + at.ZA],
-                ZERO,
-                s,
-                lines[row, i + at.G],
-                lines[row, i + at.DG],
-                lines[row, i + at.ZB],
-                lines[row, i + at.DZB],
-                lines[row, i + at.R1],
-                lines[row, i + at.A0],
-                lines[row, i + at.C0],
-                lines[row, i + at.H],
-                elapsed,
-                c,
-            )
-            lines[row, i + at.ZA] = z2
-            lines[row, i + at.Z1] = z1 + s
-            lines[row, i + at.Z2] = z2_next
-            lines[row, i + at.INTERCEPT] = intercept
-            lines[row, i + at.SLOPE] = slope
 
 
-@loop
-def leave_just_hwr(lines, row, entry, scratch, t, n_groups, c):
-    """Outputs of all stages, and the hair cell that only rectifies."""
-    for k in range(n_groups):
-        for l in range(LANES):
-            i = k * GROUP + l + GROUP
-            out, bm, ac, nap = just_hwr_output(
-                entry[row, l], lines[row, i + at.SLOPE], lines[row, i + at.INTERCEPT], lines[row, i + at.AC], c
-            )
-            lines[row, i + at.OUT] = out
-            lines[row, i + at.BM] = bm
-            lines[row, i + at.AC] = ac
-            scratch[0, row, t, k * LANES + l] = nap
+def leave_for(style):
+    output, caps, second = OUTPUT[style], style in at.SECOND, at.SECOND.get(style, 0)
 
+    @loop
+    def leave(lines, row, entry, scratch, t, n_groups, c):
+        """Outputs of all stages, and hair cells."""
+        for k in range(n_groups):
+            for l in range(LANES):
+                i = k * GROUP + l + GROUP
+                slope, intercept, ac = lines[row, i + at.SLOPE], lines[row, i + at.INTERCEPT], lines[row, i + at.AC]
+                if caps:
+                    out, bm, ac, cap, between, nap = output(
+                        entry[row, l],
+                        slope,
+                        intercept,
+                        ac,
+                        lines[row, i + at.CAP1],
+                        lines[row, i + second],
+                        lines[row, i + at.NAP],
+                        c,
+                    )
+                else:
+                    out, bm, ac, nap = output(entry[row, l], slope, intercept, ac, c)
+                lines[row, i + at.OUT] = out
+                lines[row, i + at.BM] = bm
+                lines[row, i + at.AC] = ac
+                if caps:
+                    lines[row, i + at.CAP1] = cap
+                    lines[row, i + second] = between
+                    lines[row, i + at.NAP] = nap
+                scratch[0, row, t, k * LANES + l] = nap
 
-@loop
-def leave_one_cap(lines, row, entry, scratch, t, n_groups, c):
-    """Outputs of all stages, and the hair cell of v1."""
-    for k in range(n_groups):
-        for l in range(LANES):
-            i = k * GROUP + l + GROUP
-            out, bm, ac, cap, lpf, nap = one_cap_output(
-                entry[row, l],
-                lines[row, i + at.SLOPE],
-                lines[row, i + at.INTERCEPT],
-                lines[row, i + at.AC],
-                lines[row, i + at.CAP1],
-                lines[row, i + at.LPF],
-                lines[row, i + at.NAP],
-                c,
-            )
-            lines[row, i + at.OUT] = out
-            lines[row, i + at.BM] = bm
-            lines[row, i + at.AC] = ac
-            lines[row, i + at.CAP1] = cap
-            lines[row, i + at.LPF] = lpf
-            lines[row, i + at.NAP] = nap
-            scratch[0, row, t, k * LANES + l] = nap
-
-
-@loop
-def leave_two_cap(lines, row, entry, scratch, t, n_groups, c):
-    """Outputs of all stages, and the hair cell of v2."""
-    for k in range(n_groups):
-        for l in range(LANES):
-            i = k * GROUP + l + GROUP
-            out, bm, ac, cap1, cap2, nap = two_cap_output(
-                entry[row, l],
-                lines[row, i + at.SLOPE],
-                lines[row, i + at.INTERCEPT],
-                lines[row, i + at.AC],
-                lines[row, i + at.CAP1],
-                lines[row, i + at.CAP2],
-                lines[row, i + at.NAP],
-                c,
-            )
-            lines[row, i + at.OUT] = out
-            lines[row, i + at.BM] = bm
-            lines[row, i + at.AC] = ac
-            lines[row, i + at.CAP1] = cap1
-            lines[row, i + at.CAP2] = cap2
-            lines[row, i + at.NAP] = nap
-            scratch[0, row, t, k * LANES + l] = nap
+    return leave
 
 
 @loop
@@ -201,18 +143,10 @@ def release_transmitter(lines, row, scratch, t, n_groups, c):
             scratch[0, row, t, k * LANES + l] = nap
 
 
-LEAVE = {
-    JUST_HWR: leave_just_hwr,
-    ONE_CAP: leave_one_cap,
-    TWO_CAP: leave_two_cap,
-    TWO_CAP_WITH_SYN: leave_two_cap,
-}
-
-
 @cache
 def respond_for(style: int, delay: bool) -> Callable:
     """Loop over the rows of a sample for one hair cell, with delay or ripple: numba compiles what a loop may call."""
-    leave = LEAVE[style]
+    resonate, leave, synapse = resonate_for(delay), leave_for(style), style == TWO_CAP_WITH_SYN
 
     @loop
     def respond(x, time, lines, elapsed, n_groups, c, scratch, t, entry):
@@ -223,7 +157,8 @@ def respond_for(style: int, delay: bool) -> Callable:
         n_rows = x.shape[0]
         if delay:
             for row in range(n_rows):
-                resonate_delayed(x[row, time], lines, row, entry, n_groups, elapsed, c)
+                enter_delayed(x[row, time], lines, row, entry, n_groups)
+                resonate(lines, row, n_groups, elapsed, c)
         else:
             for row in range(n_rows):
                 resonate(lines, row, n_groups, elapsed, c)
@@ -231,7 +166,7 @@ def respond_for(style: int, delay: bool) -> Callable:
                 enter(x[row, time], lines, row, entry, n_groups)
         for row in range(n_rows):
             leave(lines, row, entry, scratch, t, n_groups, c)
-        if style == TWO_CAP_WITH_SYN:
+        if synapse:
             for row in range(n_rows):
                 release_transmitter(lines, row, scratch, t, n_groups, c)
 

@@ -16,18 +16,9 @@ import numpy as np
 
 from skaud.kernels._compile import compose_down, loop
 from skaud.kernels.carfac import layout as at
-from skaud.kernels.carfac.hair_cells import (
-    JUST_HWR,
-    ONE_CAP,
-    TWO_CAP_WITH_SYN,
-    CellBars,
-    fibers_output_adjoint,
-    just_hwr_output_adjoint,
-    one_cap_output_adjoint,
-    two_cap_output_adjoint,
-)
+from skaud.kernels.carfac.hair_cells import OUTPUT_ADJOINT, TWO_CAP_WITH_SYN, CellBars, fibers_output_adjoint
 from skaud.kernels.carfac.layout import BARS, BARS_GROUP, GROUP, LANES, N_CLASSES, Z1
-from skaud.kernels.carfac.steps import StageBars, ripple_step_adjoint, stage_step_adjoint
+from skaud.kernels.carfac.steps import StageBars, adder, ripple_step_adjoint, stage_step_adjoint
 from skaud.kernels.carfac.taping import n_taped
 from skaud.kernels.one_pole import ZERO
 
@@ -92,104 +83,57 @@ def output_adjoint(out_bar, bars, lines, row, k, l, elapsed):
     bars[row, j + at.BM] = ZERO
 
 
-def adder(bars_type):
-    """Function add(bars, row, j, own) that adds such bars of constants to the rows of a channel that have them."""
-    # Written for the names that the type has: numba has no loop over them.
-    lines = [f"    bars[row, j + {getattr(BARS, name)}] += own.{name}" for name in bars_type._fields]
-    names = {}
-    exec("\n".join(["def add(bars, row, j, own):", *lines]), names)
-    return loop(names["add"])
+def bars_adder(bars_type):
+    """Loop add(bars, row, j, own) that adds such bars of constants to the rows of a channel that have them."""
+    return loop(adder(bars_type, "bars, row, j", "bars[row, j + {}]", BARS))
 
 
-add_stage_bars, add_cell_bars = adder(StageBars), adder(CellBars)
+add_stage_bars, add_cell_bars = bars_adder(StageBars), bars_adder(CellBars)
 
 
-def leave_just_hwr_adjoint_for(taped, delay):
+def leave_adjoint_for(style, delay, constants):
+    caps, synapse, second = style in at.SECOND, style == TWO_CAP_WITH_SYN, at.SECOND.get(style, 0)
+    taped, cell_adjoint = n_taped(style, constants), OUTPUT_ADJOINT[style]
+    nap_at = (at.NAP if constants else second) - Z1  # only the constants' bars ask for the NAP
+
     @loop
-    def leave_just_hwr_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, n_groups, elapsed, c):
-        """Adjoint of leave_just_hwr."""
+    def leave_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, n_groups, elapsed, c):
+        """Adjoint of leave; with a synapse the NAP is not the hair cell's; constants: also their bars."""
         for turn in range(n_groups):
             k = turn if delay else max(n_groups - 1 - turn, 0)
             for l in range(LANES):
                 j, q = k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
-                nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
-                # out, bm, ac, nap = just_hwr_output(entry, slope, intercept, lines[AC], c)
-                out_bar, ac_bar = just_hwr_output_adjoint(
-                    bars[row, j + at.BM], bars[row, j + at.AC], nap_bar, samples[row, t + 1, q + (at.BM - Z1)], c
-                )
-                bars[row, j + at.AC] = ac_bar
-                output_adjoint(out_bar, bars, lines, row, k, l, elapsed)
-
-    return leave_just_hwr_adjoint
-
-
-def leave_one_cap_adjoint_for(taped, delay, constants):
-    @loop
-    def leave_one_cap_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, n_groups, elapsed, c):
-        """Adjoint of leave_one_cap; constants: also their bars."""
-        for turn in range(n_groups):
-            k = turn if delay else max(n_groups - 1 - turn, 0)
-            for l in range(LANES):
-                j, q = k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
-                nap_bar = seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
-                # out, bm, ac, cap, lpf, nap = one_cap_output(entry, slope, intercept, lines[AC], lines[CAP1], ...)
-                out_bar, ac_bar, cap_bar, lpf_bar, nap_bar, constants_bar = one_cap_output_adjoint(
-                    bars[row, j + at.BM],
-                    bars[row, j + at.AC],
-                    bars[row, j + at.CAP1],
-                    bars[row, j + at.LPF],
-                    nap_bar + bars[row, j + at.NAP],
-                    samples[row, t + 1, q + (at.BM - Z1)],
-                    samples[row, t, q + (at.CAP1 - Z1)],
-                    samples[row, t, q + (at.LPF - Z1)],
-                    samples[row, t, q + (at.NAP - Z1)],
-                    c,
-                )
-                bars[row, j + at.AC] = ac_bar
-                bars[row, j + at.CAP1] = cap_bar
-                bars[row, j + at.LPF] = lpf_bar
-                bars[row, j + at.NAP] = nap_bar
-                if constants:
-                    add_cell_bars(bars, row, j, constants_bar)
-                output_adjoint(out_bar, bars, lines, row, k, l, elapsed)
-
-    return leave_one_cap_adjoint
-
-
-def leave_two_cap_adjoint_for(taped, delay, constants, synapse):
-    @loop
-    def leave_two_cap_adjoint(bars, lines, samples, seeds, frame, pending_bar, row, t, n_groups, elapsed, c):
-        """Adjoint of leave_two_cap; with a synapse the NAP is not the hair cell's; constants: also their bars."""
-        for turn in range(n_groups):
-            k = turn if delay else max(n_groups - 1 - turn, 0)
-            for l in range(LANES):
-                j, q = k * BARS_GROUP + l + BARS_GROUP, k * taped + l + taped
-                nap_bar = bars[row, j + at.NAP]
+                bm_bar, ac_bar, bm = bars[row, j + at.BM], bars[row, j + at.AC], samples[row, t + 1, q + (at.BM - Z1)]
+                nap_bar = bars[row, j + at.NAP] if caps else ZERO
                 if not synapse:
                     nap_bar = nap_bar + seeds[0, row, frame, k * LANES + l] + pending_bar[row, 0, k * LANES + l]
-                # out, bm, ac, cap1, cap2, nap = two_cap_output(entry, slope, intercept, lines[AC], lines[CAP1], ...)
-                out_bar, ac_bar, cap1_bar, cap2_bar, nap_bar, constants_bar = two_cap_output_adjoint(
-                    bars[row, j + at.BM],
-                    bars[row, j + at.AC],
-                    bars[row, j + at.CAP1],
-                    bars[row, j + at.CAP2],
-                    nap_bar,
-                    samples[row, t + 1, q + (at.BM - Z1)],
-                    samples[row, t, q + (at.CAP1 - Z1)],
-                    samples[row, t + 1, q + (at.CAP1 - Z1)],
-                    samples[row, t, q + (at.CAP2 - Z1)],
-                    samples[row, t, q + ((at.NAP if constants else at.CAP2) - Z1)],  # only their bars ask for it
-                    c,
-                )
+                if caps:
+                    # out, bm, ac, cap, between, nap = output(entry, slope, intercept, ac, cap, between, nap, c)
+                    out_bar, ac_bar, cap_bar, between_bar, nap_bar, constants_bar = cell_adjoint(
+                        bm_bar,
+                        ac_bar,
+                        bars[row, j + at.CAP1],
+                        bars[row, j + second],
+                        nap_bar,
+                        bm,
+                        samples[row, t, q + (at.CAP1 - Z1)],
+                        samples[row, t + 1, q + (at.CAP1 - Z1)],
+                        samples[row, t, q + (second - Z1)],
+                        samples[row, t, q + nap_at],
+                        c,
+                    )
+                    bars[row, j + at.CAP1] = cap_bar
+                    bars[row, j + second] = between_bar
+                    bars[row, j + at.NAP] = nap_bar
+                    if constants:
+                        add_cell_bars(bars, row, j, constants_bar)
+                else:
+                    # out, bm, ac, nap = output(entry, slope, intercept, ac, c)
+                    out_bar, ac_bar = cell_adjoint(bm_bar, ac_bar, nap_bar, bm, c)
                 bars[row, j + at.AC] = ac_bar
-                bars[row, j + at.CAP1] = cap1_bar
-                bars[row, j + at.CAP2] = cap2_bar
-                bars[row, j + at.NAP] = nap_bar
-                if constants:
-                    add_cell_bars(bars, row, j, constants_bar)
                 output_adjoint(out_bar, bars, lines, row, k, l, elapsed)
 
-    return leave_two_cap_adjoint
+    return leave_adjoint
 
 
 @loop
@@ -272,12 +216,7 @@ def respond_adjoint_for(style: int, delay: bool, constants: bool) -> Callable:
     taped, synapse = n_taped(style, constants), style == TWO_CAP_WITH_SYN
     release_transmitter_adjoint = release_transmitter_adjoint_for(taped)
     resonate_adjoint = resonate_adjoint_for(taped, delay, constants)
-    if style == JUST_HWR:
-        leave_adjoint = leave_just_hwr_adjoint_for(taped, delay)
-    elif style == ONE_CAP:
-        leave_adjoint = leave_one_cap_adjoint_for(taped, delay, constants)
-    else:
-        leave_adjoint = leave_two_cap_adjoint_for(taped, delay, constants, synapse)
+    leave_adjoint = leave_adjoint_for(style, delay, constants)
 
     @loop
     def respond_adjoint(bars, lines, tape, seeds, frame, start, u, n_groups, c, entry):

@@ -9,7 +9,8 @@ Symbols are those of R. F. Lyon, Human and Machine Hearing (2017), and of CARFAC
 of a resonator, g the gain of a stage, za the delayed z2 from which the velocity is taken, zb the undamping of the pole.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from skaud.kernels._compile import step
 from skaud.kernels.one_pole import ONE, TWO, smoothing_step, smoothing_step_adjoint
@@ -46,6 +47,15 @@ class StageBars(NamedTuple):
 
     velocity_scale: float
     v_offset: float
+
+
+def adder(bars_type: Any, arguments: str, target: str, places: Constants) -> Callable:
+    """Function that adds such bars of constants, its last argument, to the targets at their places."""
+    # Written for the names that the type has: numba has no loop over them.
+    lines = [f"    {target.format(getattr(places, name))} += own.{name}" for name in bars_type._fields]
+    names: dict[str, Any] = {"__name__": __name__}
+    exec("\n".join([f"def add({arguments}, own):", *lines]), names)
+    return names["add"]
 
 
 # --- cascade ---------------------------------------------------------------------------------------------------------
