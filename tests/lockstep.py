@@ -43,6 +43,16 @@ def undefined(shape, dtype):
     return np.full(shape, np.nan if dtype.kind == "f" else np.iinfo(dtype).max // 2, dtype)
 
 
+def as_taken(own):
+    """An argument as a kernel takes it: arrays, in tuples too, as `Memory`."""
+    if isinstance(own, tuple):
+        entries = map(as_taken, own)
+        return type(own)._make(entries) if hasattr(own, "_make") else tuple(entries)
+    if type(own).__module__ == "cupy":
+        own = own.values
+    return Memory(own) if isinstance(own, np.ndarray) else own
+
+
 def quiet(function):
     """The function, without NumPy's warnings: threads that have no channel compute anything."""
 
@@ -115,12 +125,12 @@ class Lockstep:
 
     def launch(self, kernel, grid, block, arguments):
         """Run a `skaud.kernels.device.Kernel`, block after block; as `skaud.kernels.device.launch`."""
-        self.run(kernel.function, grid, block, [getattr(own, "values", own) for own in arguments])
+        self.run(kernel.function, grid, block, arguments)
 
     def run(self, function, grid, block, arguments):
         """Run a function as a kernel."""
         copied = copy_for(((cuda, self),), function, lambda own: own, self.copies)
-        taken = [Memory(own) if isinstance(own, np.ndarray) else own for own in arguments]
+        taken = [as_taken(own) for own in arguments]
         self.grid_shape, self.block_shape = SimpleNamespace(x=grid), SimpleNamespace(x=block[0], y=block[1])
         for index in range(grid):
             self._run_block(quiet(copied), index, taken)

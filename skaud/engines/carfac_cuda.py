@@ -12,12 +12,10 @@ from skaud.engines.carfac_outputs import ROWS
 from skaud.engines.device import segment_of
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
-from skaud.kernels.carfac import cuda as forward
 from skaud.kernels.carfac import cuda_layout as on
-from skaud.kernels.carfac import cuda_reverse as reverse
 from skaud.kernels.carfac import layout
-from skaud.kernels.carfac.cuda_adjoint import OWN
-from skaud.kernels.carfac.steps import Constants
+from skaud.kernels.carfac.cuda import run_kernel
+from skaud.kernels.carfac.cuda_reverse import reverse_kernel
 from skaud.kernels.device import contiguous, kernel
 
 
@@ -127,40 +125,36 @@ class CascadeOnDevice(Engine):
         value_bar = self.host.made_of_taps.finish_adjoint(tape.output, as_dtype(bar, self.dtype))
         if tape.frame_samples is not None:
             value_bar = value_bar / tape.frame_samples
-        switches = self._switches(n_ears)
+        switches, rows = self._switches(n_ears), on.rows_of(self.style, self.delay)
         n_updates = segment // int(self.host.plan.table[0, layout.DECIMATION]) + 1
-        rows, n_own = on.rows_of(self.style, self.delay), reverse.n_own(constants)
-        bars = self._zeros((n_rows, rows.n_states + n_own, n_channels), x)
-        scalar_bars = self._zeros((n_rows, switches.n_lanes, layout.N_CONSTANTS), x)
-        table_bars = self._zeros((n_rows, switches.n_lanes, n_stages, on.N_COLUMNS), x)
-        x_bar = self._empty(x.shape, x)
-        kernel(reverse.reverse_kernel, switches, self.taps[tape.output], constants)(
+        of_segment = on.Tape(
+            n_updates=np.int32(n_updates),
+            checkpoints=tape.checkpoints,
+            samples=empty((n_rows, segment + 1, rows.n_taped, n_channels), x),
+            passed=empty((n_rows, segment, 2, n_channels), x),
+            ramps=empty((n_rows, n_updates + 1, rows.n_ramps, n_channels), x),
+            reached=empty((n_rows, n_updates, n_channels), x),
+            kept=empty((n_rows, n_updates, 3 * n_stages if constants else 1, n_channels), x),
+            dues=empty((n_rows, n_updates), x, "int32"),
+        )
+        bars = on.Bars(
+            channels=self._zeros((n_rows, rows.n_states + on.n_own(constants), n_channels), x),
+            scalars=self._zeros((n_rows, switches.n_lanes, layout.N_CONSTANTS), x),
+            table=self._zeros((n_rows, switches.n_lanes, n_stages, layout.N_COLUMNS), x),
+            x=self._empty(x.shape, x),
+        )
+        kernel(reverse_kernel, switches, self.taps[tape.output], constants)(
             n_signals,
             (switches.n_lanes, n_ears),
             contiguous(x, self.dtype),
             tape.lengths,
-            *self._numbers(x),
-            np.int32(n_samples),
-            np.int32(n_channels),
-            np.int32(tape.frame_samples or 1),
-            np.int32(value_bar.shape[-1]),
-            np.int32(tape.begin),
-            np.int32(segment),
-            np.int32(n_updates),
-            tape.checkpoints,
+            self._design(x),
+            self._sizes(n_samples, tape.frame_samples or 1, value_bar.shape[-1], tape.begin, segment),
+            of_segment,
             contiguous(value_bar, self.dtype),
-            empty((n_rows, segment + 1, rows.n_taped, n_channels), x),
-            empty((n_rows, segment, 2, n_channels), x),
-            empty((n_rows, n_updates + 1, 4, n_channels), x),
-            empty((n_rows, n_updates, n_channels), x),
-            empty((n_rows, n_updates, 3 * n_stages if constants else 1, n_channels), x),
-            empty((n_rows, n_updates), x, "int32"),
             bars,
-            scalar_bars,
-            table_bars,
-            x_bar,
         )
-        return x_bar, self._coefficient_bars(tape, bar, *map(to_numpy, (bars, scalar_bars, table_bars)))
+        return bars.x, self._coefficient_bars(tape, bar, *map(to_numpy, bars[:3]))
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """Those of the engine on the CPU."""
@@ -192,29 +186,24 @@ class CascadeOnDevice(Engine):
         """Fill out (n_rows, n_taps, n_channels, n_frames); it changes state."""
         n_signals, n_ears, n_samples = x.shape
         switches, taps = self._switches(n_ears), sum((self.taps[name] for name in outputs), ())
-        kernel(forward.run_kernel, switches, taps, checkpoints is not None)(
+        kernel(run_kernel, switches, taps, checkpoints is not None)(
             n_signals,
             (switches.n_lanes, n_ears),
             contiguous(x, self.dtype),
             lengths,
-            state.values,
-            np.int32(state.values.shape[1]),
-            state.counts,
-            *self._numbers(x),
-            np.int32(n_samples),
-            np.int32(self.n_channels),
-            np.int32(frame_samples),
-            np.int32(out.shape[-1]),
-            np.int32(begin),
-            np.int32(segment),
+            on.State(state.values, np.int32(state.values.shape[1]), state.counts),
+            self._design(x),
+            self._sizes(n_samples, frame_samples, out.shape[-1], begin, segment),
             out if checkpoints is None else checkpoints,
             out,
         )
 
-    def _numbers(self, x: Any) -> tuple[Any, ...]:
-        """What kernels read and never change."""
+    def _design(self, x: Any) -> on.Design:
         coefficients, table = (beside(array, x) for array in self._fixed)
-        return coefficients, np.int32(self.n_designs), table, self._classes, self.constants
+        return on.Design(coefficients, np.int32(self.n_designs), table, self._classes, self.constants)
+
+    def _sizes(self, n_samples: int, frame_samples: int, n_frames: int, first: int, segment: int) -> on.Sizes:
+        return on.Sizes(*map(np.int32, (n_samples, self.n_channels, frame_samples, n_frames, first, segment)))
 
     def _shape(self, x: Array, outputs: Sequence[str], n_frames: int) -> tuple[int, ...]:
         return x.shape[0] * x.shape[1], sum(len(self.taps[name]) for name in outputs), self.n_channels, n_frames
@@ -248,12 +237,12 @@ class CascadeOnDevice(Engine):
     ) -> tuple[np.ndarray, ...]:
         """Bars shaped as the coefficients; sums over rows are made in their order."""
         of_designs = bars.reshape(-1, self.n_designs, *bars.shape[1:]).sum(axis=0)
-        rows = (*on.cpu_rows(self.style, self.delay), *OWN)[: bars.shape[1]]
+        rows = (*on.cpu_rows(self.style, self.delay), *on.OWN)[: bars.shape[1]]
         channels = np.zeros((self.n_designs, self.n_channels, layout.N_ROWS))
         channels[..., [row // layout.LANES for row in rows]] = of_designs.swapaxes(1, 2)
         scalars = scalar_bars.sum(axis=(0, 1))
         cap1_rest_bar, spikes = self.host.made_of_taps.own_bars(tape.output, bar, tape.response)
-        scalars[Constants._fields.index("cap1_rest")] += cap1_rest_bar
+        scalars[layout.PLACES.cap1_rest] += cap1_rest_bar
         return scalars, table_bars.sum(axis=(0, 1)), channels, spikes
 
 

@@ -136,12 +136,13 @@ def launch(own: Kernel, grid: int, block: tuple[int, int], arguments: tuple[Any,
     """Run a kernel where its arrays lie, on the stream that their library works on; of torch's, cupy takes views."""
     import cupy
 
-    first = next(value for value in arguments if hasattr(value, "__cuda_array_interface__"))
-    views = tuple(cupy.asarray(own) if hasattr(own, "__cuda_array_interface__") else own for own in arguments)
+    given = flatten(arguments)
+    first = next(value for value in given if hasattr(value, "__cuda_array_interface__"))
+    views = [cupy.asarray(value) if hasattr(value, "__cuda_array_interface__") else value for value in given]
     with cupy.asarray(first).device, cupy.cuda.ExternalStream(stream_of(first)):
         compiled = _loaded(own, types_of(arguments), cupy.cuda.Device().id)
         if grid:
-            compiled((grid, 1, 1), (*block, 1), tuple(flatten(views)))
+            compiled((grid, 1, 1), (*block, 1), tuple(views))
 
 
 def flatten(arguments: Any) -> list[Any]:

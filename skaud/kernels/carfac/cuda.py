@@ -11,18 +11,9 @@ from functools import cache
 import numpy as np
 
 from skaud.kernels.carfac import cuda_layout as on
-from skaud.kernels.carfac import layout as at
-from skaud.kernels.carfac.cuda_agc import Agc
-from skaud.kernels.carfac.hair_cells import (
-    JUST_HWR,
-    ONE_CAP,
-    TWO_CAP,
-    TWO_CAP_WITH_SYN,
-    fibers_output,
-    just_hwr_output,
-    one_cap_output,
-    two_cap_output,
-)
+from skaud.kernels.carfac.cuda_agc import advance_of
+from skaud.kernels.carfac.cuda_memory import load_for, state_mover, store_for
+from skaud.kernels.carfac.hair_cells import JUST_HWR, OUTPUT, TWO_CAP_WITH_SYN, fibers_output
 from skaud.kernels.carfac.layout import N_CLASSES
 from skaud.kernels.carfac.steps import ramp_step, stage_step
 from skaud.kernels.device import ALL, cuda
@@ -34,28 +25,21 @@ N_COEFFICIENTS = on.N_COEFFICIENTS
 @cache
 def cell_of(style: int, delay: bool) -> Callable:
     """Function for what a channel does after the ripple: it leaves bm and nap, and returns the stage's output."""
-    ac = on.rows_of(style, delay).ac
+    ac, output = on.rows_of(style, delay).ac, OUTPUT[style]
 
     def just_hwr(k, entry, slope, intercept, z, f, bm, nap, classes, c):
-        out, bm[k], z[ac, k], nap[k] = just_hwr_output(entry, slope, intercept, z[ac, k], c)
+        out, bm[k], z[ac, k], nap[k] = output(entry, slope, intercept, z[ac, k], c)
         return out
 
-    def one_cap(k, entry, slope, intercept, z, f, bm, nap, classes, c):
-        out, bm[k], z[ac, k], z[on.CAP1, k], z[on.LPF, k], z[on.NAP, k] = one_cap_output(
-            entry, slope, intercept, z[ac, k], z[on.CAP1, k], z[on.LPF, k], z[on.NAP, k], c
+    def caps(k, entry, slope, intercept, z, f, bm, nap, classes, c):
+        out, bm[k], z[ac, k], z[on.CAP1, k], z[on.SECOND, k], z[on.NAP, k] = output(
+            entry, slope, intercept, z[ac, k], z[on.CAP1, k], z[on.SECOND, k], z[on.NAP, k], c
         )
         nap[k] = z[on.NAP, k]
         return out
 
-    def two_cap(k, entry, slope, intercept, z, f, bm, nap, classes, c):
-        out, bm[k], z[ac, k], z[on.CAP1, k], z[on.CAP2, k], z[on.NAP, k] = two_cap_output(
-            entry, slope, intercept, z[ac, k], z[on.CAP1, k], z[on.CAP2, k], z[on.NAP, k], c
-        )
-        nap[k] = z[on.NAP, k]
-        return out
-
-    def two_cap_with_syn(k, entry, slope, intercept, z, f, bm, nap, classes, c):
-        out = two_cap(k, entry, slope, intercept, z, f, bm, nap, classes, c)
+    def caps_with_syn(k, entry, slope, intercept, z, f, bm, nap, classes, c):
+        out = caps(k, entry, slope, intercept, z, f, bm, nap, classes, c)
         v, total = c.cap1_rest - z[on.CAP1, k], -c.spont_sub
         for i in range(N_CLASSES):
             total, z[on.RESERVOIR + i, k], z[on.RELEASE + i, k] = fibers_output(
@@ -73,7 +57,7 @@ def cell_of(style: int, delay: bool) -> Callable:
         nap[k] = total
         return out
 
-    return {JUST_HWR: just_hwr, ONE_CAP: one_cap, TWO_CAP: two_cap, TWO_CAP_WITH_SYN: two_cap_with_syn}[style]
+    return {JUST_HWR: just_hwr, TWO_CAP_WITH_SYN: caps_with_syn}.get(style, caps)
 
 
 @cache
@@ -145,38 +129,12 @@ def respond_of(switches: on.Switches) -> Callable:
     return respond
 
 
-def load_for(per_thread: int, dtype: str) -> Callable:
-    """Function that loads rows of a thread's channels; of those behind the last, 0."""
-    real = np.dtype(dtype).type
-
-    def load(target, source, begin, n, lane, n_channels):
-        for i in range(n):
-            for k in range(per_thread):
-                channel = lane * per_thread + k
-                target[i, k] = source[begin + i * n_channels + channel] if channel < n_channels else real(0)
-
-    return load
-
-
-def store_for(per_thread: int) -> Callable:
-    """Function that stores rows of a thread's channels."""
-
-    def store(source, target, begin, n, lane, n_channels):
-        for i in range(n):
-            for k in range(per_thread):
-                channel = lane * per_thread + k
-                if channel < n_channels:
-                    target[begin + i * n_channels + channel] = source[i, k]
-
-    return store
-
-
 def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool) -> Callable:
     """Kernel of a run; taps : what its outputs are taken from."""
-    respond, agc = respond_of(switches), Agc(switches)
-    hand_on, smooth_due, share_due, aim = agc.hand_on, agc.smooth_due, agc.share_due, agc.aim
+    respond, advance = respond_of(switches), advance_of(switches, False, False)
+    load, store = load_for(switches), store_for(switches)
+    load_state, store_state = state_mover(load, switches), state_mover(store, switches)
     per_thread, n_stages, n_ears, closed = switches.per_thread, switches.n_stages, switches.n_ears, switches.closed
-    load, store = load_for(per_thread, switches.dtype), store_for(per_thread)
     rows, real = on.rows_of(switches.style, switches.delay), np.dtype(switches.dtype).type
     zb, dzb, n_states, n_taps = rows.zb, rows.dzb, rows.n_states, len(taps)
     n_saved, width = n_states + 2 * n_stages, per_thread * switches.n_lanes
@@ -188,20 +146,16 @@ def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool)
             return bm[k]
         return ramp_step(z[zb, k], z[dzb, k], elapsed) if tap == on.AGC_TAP else z[tap, k]
 
-    def run(
-        x, lengths, state, n_rows_of_state, counts, coefficients, n_designs, table, classes, c, n_samples, n_channels,
-        frame_samples, n_frames, first, segment, checkpoints, out,
-    ):  # fmt: skip
-        """Samples of x (n_rows, n_samples), of which a signal has lengths[signal], in frames of frame_samples.
+    def run(x, lengths, state, design, sizes, checkpoints, out):
+        """Samples of x (n_rows, n_samples), of which a signal has lengths[signal].
 
-        state (n_rows, n_rows_of_state, n_channels) has the states, what the AGC's stages remember and
-        gather, and the sums of the frame that is not full; counts (n_rows, n_stages + 1), the stages' phases and how
-        many samples the frame has. out (n_rows, n_taps, n_channels, n_frames) takes frames from number `first` on.
-        checkpoints (n_checkpoints, n_rows, n_states + 2 * n_stages, n_channels) takes the states every `segment`
+        out (n_rows, n_taps, n_channels, n_frames) takes frames, checkpoints, as in `Tape`, the states every so many
         samples. A thread is given as (thread of the warp, ear).
         """
         signal, lane, ear = cuda.blockIdx.x, cuda.threadIdx.x, cuda.threadIdx.y
-        row = signal * n_ears + ear
+        row, n_channels = signal * n_ears + ear, sizes.n_channels
+        frame_samples, n_frames = sizes.frame_samples, sizes.n_frames
+        table, classes, c = design.table, design.classes, design.constants
         f, z = cuda.local.array((N_COEFFICIENTS, per_thread), real), cuda.local.array((n_states, per_thread), real)
         memory, pending = (
             cuda.local.array((n_stages, per_thread), real),
@@ -212,28 +166,22 @@ def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool)
         inputs, smoothed = cuda.local.array(per_thread, real), cuda.local.array(per_thread, real)
         bm, nap = cuda.local.array(per_thread, real), cuda.local.array(per_thread, real)
         shared = cuda.shared.array((n_ears, width), real)
-        load(f, coefficients, (ear % n_designs) * N_COEFFICIENTS * n_channels, N_COEFFICIENTS, lane, n_channels)
-        begin = row * n_rows_of_state * n_channels
-        load(z, state, begin, n_states, lane, n_channels)
-        load(memory, state, begin + n_states * n_channels, n_stages, lane, n_channels)
-        load(pending, state, begin + (n_states + n_stages) * n_channels, n_stages, lane, n_channels)
-        load(total, state, begin + n_saved * n_channels, n_taps, lane, n_channels)
+        own_design = (ear % design.n_designs) * N_COEFFICIENTS * n_channels
+        load(f, 0, design.coefficients, own_design, N_COEFFICIENTS, lane, n_channels)
+        begin = row * state.n_values * n_channels
+        load_state(z, memory, pending, state.values, begin, lane, n_channels)
+        load(total, 0, state.values, begin + n_saved * n_channels, n_taps, lane, n_channels)
         for s in range(n_stages):
-            phase[s] = counts[row * (n_stages + 1) + s]
-        filled, frame = counts[row * (n_stages + 1) + n_stages], -first
+            phase[s] = state.counts[row * (n_stages + 1) + s]
+        filled, frame = state.counts[row * (n_stages + 1) + n_stages], -sizes.first
         until_checkpoint, checkpoint = 0, row
         for t in range(lengths[signal]):
             if checkpointed and until_checkpoint == 0:  # counted: a division takes as long as a stage
-                at_begin = checkpoint * n_saved * n_channels
-                until_checkpoint, checkpoint = segment, checkpoint + cuda.gridDim.x * n_ears
-                store(z, checkpoints, at_begin, n_states, lane, n_channels)
-                store(memory, checkpoints, at_begin + n_states * n_channels, n_stages, lane, n_channels)
-                store(pending, checkpoints, at_begin + (n_states + n_stages) * n_channels, n_stages, lane, n_channels)
+                store_state(z, memory, pending, checkpoints, checkpoint * n_saved * n_channels, lane, n_channels)
+                until_checkpoint, checkpoint = sizes.segment, checkpoint + cuda.gridDim.x * n_ears
             elapsed = real(phase[0] + 1)
-            respond(x[row * n_samples + t], z, f, slopes, intercepts, inputs, bm, nap, elapsed, classes, c, lane)
+            respond(x[row * sizes.n_samples + t], z, f, slopes, intercepts, inputs, bm, nap, elapsed, classes, c, lane)
             for k in range(per_thread):
-                if closed:
-                    pending[0, k] = pending[0, k] + nap[k]
                 for i in range(n_taps):
                     total[i, k] = total[i, k] + tapped(taps[i], k, z, bm, nap, elapsed)
             until_checkpoint -= 1
@@ -250,21 +198,13 @@ def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool)
                 filled = 0
                 frame += 1
             if closed:
-                phase[0] = phase[0] + 1
-                if real(phase[0]) >= table[at.DECIMATION]:
-                    phase[0] = 0
-                    due = hand_on(pending, phase, table)
-                    smooth_due(memory, pending, due, table, smoothed, lane, n_channels)
-                    share_due(memory, due, table, shared, lane, ear)
-                    aim(z, f, memory, table)
-        store(z, state, begin, n_states, lane, n_channels)
-        store(memory, state, begin + n_states * n_channels, n_stages, lane, n_channels)
-        store(pending, state, begin + (n_states + n_stages) * n_channels, n_stages, lane, n_channels)
-        store(total, state, begin + n_saved * n_channels, n_taps, lane, n_channels)
+                advance(nap, z, f, memory, pending, phase, table, smoothed, shared, lane, ear, n_channels, None, row, 0)
+        store_state(z, memory, pending, state.values, begin, lane, n_channels)
+        store(total, 0, state.values, begin + n_saved * n_channels, n_taps, lane, n_channels)
         if lane == 0:  # all read them before they shuffled
             for s in range(n_stages):
-                counts[row * (n_stages + 1) + s] = phase[s]
-            counts[row * (n_stages + 1) + n_stages] = filled
+                state.counts[row * (n_stages + 1) + s] = phase[s]
+            state.counts[row * (n_stages + 1) + n_stages] = filled
 
     run.threads = switches.n_lanes * n_ears  # type: ignore[attr-defined]
     return run

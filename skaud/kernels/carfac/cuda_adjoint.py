@@ -7,92 +7,47 @@ place that only this thread writes: they are the same bits in every run.
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 
 from skaud.kernels.carfac import cuda_layout as on
-from skaud.kernels.carfac import layout as at
 from skaud.kernels.carfac.hair_cells import (
     JUST_HWR,
-    ONE_CAP,
-    TWO_CAP,
+    OUTPUT_ADJOINT,
     TWO_CAP_WITH_SYN,
     CellBars,
     fibers_output_adjoint,
-    just_hwr_output_adjoint,
-    one_cap_output_adjoint,
-    two_cap_output_adjoint,
 )
-from skaud.kernels.carfac.layout import N_CLASSES
-from skaud.kernels.carfac.steps import (
-    Constants,
-    StageBars,
-    ripple_step_adjoint,
-    stage_step_adjoint,
-)
+from skaud.kernels.carfac.layout import N_CLASSES, PLACES
+from skaud.kernels.carfac.steps import StageBars, adder, ripple_step_adjoint, stage_step_adjoint
 from skaud.kernels.device import ALL, cuda
 
-CAP1_REST = Constants._fields.index("cap1_rest")
-# Bars of what a channel has of its own: first those that the AGC's loop needs.
-GOALS = (at.ZR, at.GA, at.GB, at.GC, at.HEALTH)
-OWN = (*GOALS, at.R1, *(at.N_FIBERS + k * at.LANES for k in range(N_CLASSES)))
-N_GOALS, R1_BAR, FIBERS_BAR = 5, 5, 6
-
-
-def adder(bars_type: Any) -> Callable:
-    """Function add(total, own) that adds such bars of constants to where their names lie."""
-    # Written for the names that the type has: numba has no loop over them.
-    places = [(Constants._fields.index(name), name) for name in bars_type._fields]
-    lines = [f"    total[{place}] = total[{place}] + own.{name}" for place, name in places]
-    names: dict[str, Any] = {"__name__": __name__}
-    exec("\n".join(["def add(total, own):", *lines]), names)
-    return names["add"]
-
-
-add_stage_bars, add_cell_bars = adder(StageBars), adder(CellBars)
+# Loop add(total, own) that adds such bars of constants to where they lie.
+add_stage_bars, add_cell_bars = (adder(own, "total", "total[{}]", PLACES) for own in (StageBars, CellBars))
 
 
 @cache
 def cell_adjoint_of(style: int, delay: bool, constants: bool) -> Callable:
     """Adjoint of `cell_of`: bar of the stage's output, from those of bm and nap; before and after are the tape's."""
-    ac = on.rows_of(style, delay).ac
+    ac, output_adjoint = on.rows_of(style, delay).ac, OUTPUT_ADJOINT[style]
 
     def just_hwr(k, bm_bar, nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c):
-        # out, bm, ac, nap = just_hwr_output(entry, slope, intercept, ac, c)
-        out_bar, z_bar[ac, k] = just_hwr_output_adjoint(bm_bar, z_bar[ac, k], nap_bar, bm, c)
+        # out, bm, ac, nap = output(entry, slope, intercept, ac, c)
+        out_bar, z_bar[ac, k] = output_adjoint(bm_bar, z_bar[ac, k], nap_bar, bm, c)
         return out_bar
 
-    def one_cap(k, bm_bar, nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c):
-        # out, bm, ac, cap, lpf, nap = one_cap_output(entry, slope, intercept, ac, cap, lpf, nap, c)
-        out_bar, z_bar[ac, k], z_bar[on.CAP1, k], z_bar[on.LPF, k], z_bar[on.NAP, k], bars = one_cap_output_adjoint(
+    def caps(k, bm_bar, nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c):
+        # out, bm, ac, cap1, second, nap = output(entry, slope, intercept, ac, cap1, second, nap, c)
+        out_bar, z_bar[ac, k], z_bar[on.CAP1, k], z_bar[on.SECOND, k], z_bar[on.NAP, k], bars = output_adjoint(
             bm_bar,
             z_bar[ac, k],
             z_bar[on.CAP1, k],
-            z_bar[on.LPF, k],
-            nap_bar + z_bar[on.NAP, k],
-            bm,
-            before[on.CAP1, k],
-            before[on.LPF, k],
-            before[on.NAP, k],
-            c,
-        )
-        if constants:
-            add_cell_bars(total, bars)
-        return out_bar
-
-    def two_cap(k, bm_bar, nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c):
-        # out, bm, ac, cap1, cap2, nap = two_cap_output(entry, slope, intercept, ac, cap1, cap2, nap, c)
-        out_bar, z_bar[ac, k], z_bar[on.CAP1, k], z_bar[on.CAP2, k], z_bar[on.NAP, k], bars = two_cap_output_adjoint(
-            bm_bar,
-            z_bar[ac, k],
-            z_bar[on.CAP1, k],
-            z_bar[on.CAP2, k],
+            z_bar[on.SECOND, k],
             nap_bar + z_bar[on.NAP, k],
             bm,
             before[on.CAP1, k],
             after[on.CAP1, k],
-            before[on.CAP2, k],
+            before[on.SECOND, k],
             before[on.NAP, k],
             c,
         )
@@ -100,7 +55,7 @@ def cell_adjoint_of(style: int, delay: bool, constants: bool) -> Callable:
             add_cell_bars(total, bars)
         return out_bar
 
-    def two_cap_with_syn(k, bm_bar, nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c):
+    def caps_with_syn(k, bm_bar, nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c):
         v, potential_bar = c.cap1_rest - after[on.CAP1, k], nap_bar - nap_bar
         for i in range(N_CLASSES):
             # nap, reservoir, release = fibers_output(nap, v, reservoir, release, ...)
@@ -120,14 +75,14 @@ def cell_adjoint_of(style: int, delay: bool, constants: bool) -> Callable:
             )
             potential_bar = potential_bar + v_bar
             if constants:
-                own_bar[FIBERS_BAR + i, k] = own_bar[FIBERS_BAR + i, k] + n_fibers_bar
+                own_bar[on.FIBERS_BAR + i, k] = own_bar[on.FIBERS_BAR + i, k] + n_fibers_bar
         # v = c.cap1_rest - cap1
         z_bar[on.CAP1, k] = z_bar[on.CAP1, k] - potential_bar
         if constants:
-            total[CAP1_REST] = total[CAP1_REST] + potential_bar
-        return two_cap(k, bm_bar, nap_bar - nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c)
+            total[PLACES.cap1_rest] = total[PLACES.cap1_rest] + potential_bar
+        return caps(k, bm_bar, nap_bar - nap_bar, z_bar, own_bar, total, bm, before, after, f, classes, c)
 
-    return {JUST_HWR: just_hwr, ONE_CAP: one_cap, TWO_CAP: two_cap, TWO_CAP_WITH_SYN: two_cap_with_syn}[style]
+    return {JUST_HWR: just_hwr, TWO_CAP_WITH_SYN: caps_with_syn}.get(style, caps)
 
 
 @cache
@@ -205,7 +160,7 @@ def respond_adjoint_of(switches: on.Switches, constants: bool) -> Callable:
             z_bar[zb, k] = z_bar[zb, k] + zb_bar
             z_bar[dzb, k] = z_bar[dzb, k] + dzb_bar
             if constants:
-                own_bar[R1_BAR, k] = own_bar[R1_BAR, k] + r1_bar
+                own_bar[on.R1_BAR, k] = own_bar[on.R1_BAR, k] + r1_bar
                 add_stage_bars(total, bars)
         return x_bar
 

@@ -1,14 +1,17 @@
 """CARFAC's automatic gain control on a GPU: what the thread of a warp does for its channels."""
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 
 from skaud.kernels.carfac import cuda_layout as on
 from skaud.kernels.carfac import layout as at
+from skaud.kernels.carfac.cuda_memory import store_for
+from skaud.kernels.carfac.layout import N_COLUMNS
 from skaud.kernels.carfac.steps import aim_step, gather_step, spatial_step
 from skaud.kernels.device import ALL, cuda
 from skaud.kernels.one_pole import smoothing_step
-
-N_COLUMNS = on.N_COLUMNS
 
 
 class Agc:
@@ -98,3 +101,42 @@ class Agc:
 
         self.hand_on, self.smooth_due, self.share_due, self.aim = hand_on, smooth_due, share_due, aim
         self.neighbours = neighbours
+
+
+@cache
+def advance_of(switches: on.Switches, taped: bool, constants: bool) -> Callable:
+    """Function that hands a sample's NAP to the AGC, and updates it where its time has come; returns how often.
+
+    taped : it leaves what its adjoint must know of a row's update, constants : and what the bars of the table need
+    """
+    agc, store, rows = Agc(switches), store_for(switches), on.rows_of(switches.style, switches.delay)
+    hand_on, smooth_due, share_due, aim = agc.hand_on, agc.smooth_due, agc.share_due, agc.aim
+    n_stages, per_thread, real = switches.n_stages, switches.per_thread, np.dtype(switches.dtype).type
+    g, n_ramps = rows.g, rows.n_ramps
+
+    def advance(nap, z, f, memory, pending, phase, table, smoothed, shared, lane, ear, n_channels, tape, row, update):
+        for k in range(per_thread):
+            pending[0, k] = pending[0, k] + nap[k]
+        phase[0] = phase[0] + 1
+        if real(phase[0]) < table[at.DECIMATION]:
+            return 0
+        phase[0] = 0
+        due = hand_on(pending, phase, table)
+        if constants:
+            kept = (row * tape.n_updates + update) * 3 * n_stages * n_channels
+            store(pending, 0, tape.kept, kept, n_stages, lane, n_channels)
+            store(memory, 0, tape.kept, kept + n_stages * n_channels, n_stages, lane, n_channels)
+        smooth_due(memory, pending, due, table, smoothed, lane, n_channels)
+        if constants:
+            store(memory, 0, tape.kept, kept + 2 * n_stages * n_channels, n_stages, lane, n_channels)
+        share_due(memory, due, table, shared, lane, ear)
+        aim(z, f, memory, table)
+        if taped:
+            place = row * tape.n_updates + update
+            store(memory, 0, tape.reached, place * n_channels, 1, lane, n_channels)
+            store(z, g, tape.ramps, (place + row + 1) * n_ramps * n_channels, n_ramps, lane, n_channels)
+            if lane == 0:
+                tape.dues[place] = due
+        return 1
+
+    return advance

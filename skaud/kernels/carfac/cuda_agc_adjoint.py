@@ -5,11 +5,10 @@ import numpy as np
 from skaud.kernels.carfac import cuda_layout as on
 from skaud.kernels.carfac import layout as at
 from skaud.kernels.carfac.cuda_agc import Agc
+from skaud.kernels.carfac.layout import N_COLUMNS
 from skaud.kernels.carfac.steps import aim_step_adjoint, gather_step, gather_step_adjoint, spatial_step_adjoint
 from skaud.kernels.device import ALL, cuda
 from skaud.kernels.one_pole import smoothing_step_adjoint
-
-N_COLUMNS = on.N_COLUMNS
 
 
 class AgcAdjoint:
@@ -48,11 +47,11 @@ class AgcAdjoint:
                     table[at.DECIMATION],
                 )
                 memory_bar[0, k] = memory_bar[0, k] + stage_bar
-                own_bar[0, k] = own_bar[0, k] + zr_bar
-                own_bar[1, k] = own_bar[1, k] + ga_bar
-                own_bar[2, k] = own_bar[2, k] + gb_bar
-                own_bar[3, k] = own_bar[3, k] + gc_bar
-                own_bar[4, k] = own_bar[4, k] + health_bar
+                own_bar[on.ZR_BAR, k] = own_bar[on.ZR_BAR, k] + zr_bar
+                own_bar[on.GA_BAR, k] = own_bar[on.GA_BAR, k] + ga_bar
+                own_bar[on.GB_BAR, k] = own_bar[on.GB_BAR, k] + gb_bar
+                own_bar[on.GC_BAR, k] = own_bar[on.GC_BAR, k] + gc_bar
+                own_bar[on.HEALTH_BAR, k] = own_bar[on.HEALTH_BAR, k] + health_bar
 
         def share_due_adjoint(memory_bar, table_bar, due, kept, table, shared, lane, ear):
             for s in range(n_stages if n_ears > 1 else 0):

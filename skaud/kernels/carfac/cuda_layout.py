@@ -23,8 +23,7 @@ V_HALF, A1, A2, WEIGHT = (k * N_CLASSES for k in range(4))
 
 # States of a channel: first those of the resonator and the hair cell, which a tape holds.
 Z1, Z2, ZA = range(3)
-CAP1, CAP2, NAP = 3, 4, 5  # of v2
-LPF = 4  # of v1, in the place of CAP2
+CAP1, SECOND, NAP = 3, 4, 5  # the second is CAP2, or of v1 LPF
 RESERVOIR, RELEASE = 6, 6 + N_CLASSES
 _V2 = (at.CAP1, at.CAP2, at.NAP)
 CELLS = {
@@ -36,7 +35,12 @@ CELLS = {
 # What a response is taken from, besides states.
 NAP_TAP, BM_TAP, AGC_TAP = -1, -2, -3
 
-N_COLUMNS = 8  # of the AGC's table
+# Bars of what a channel has of its own: first those that the AGC's loop needs.
+OWN: tuple[int, ...] = (at.ZR, at.GA, at.GB, at.GC, at.HEALTH, at.R1)
+OWN += tuple(at.N_FIBERS + k * LANES for k in range(N_CLASSES))
+ZR_BAR, GA_BAR, GB_BAR, GC_BAR, HEALTH_BAR, R1_BAR, FIBERS_BAR = range(7)
+N_GOALS = HEALTH_BAR + 1
+
 MOST_CHANNELS = 8 * WARP
 MOST_STAGES = 8
 MOST_EARS = 16
@@ -69,6 +73,84 @@ class Rows(NamedTuple):
     out: int
     n_taped: int  # states that a tape holds
     n_states: int
+
+    @property
+    def n_ramps(self) -> int:
+        """Rows of the ramps, from g on."""
+        return self.dzb + 1 - self.g
+
+
+class Design(NamedTuple):
+    """What kernels read and never change.
+
+    coefficients : (n_designs, N_COEFFICIENTS, n_channels), table : (n_stages, N_COLUMNS), classes : of fibres
+    """
+
+    coefficients: Any
+    n_designs: Any
+    table: Any
+    classes: tuple[Any, ...]
+    constants: Any
+
+
+class State(NamedTuple):
+    """What a run begins with and leaves.
+
+    values : (n_rows, n_values, n_channels), states, what the AGC's stages remember and gather, sums of the frame that
+    is not full, counts : (n_rows, n_stages + 1), phases of the stages, and how many samples the frame has
+    """
+
+    values: Any
+    n_values: Any
+    counts: Any
+
+
+class Sizes(NamedTuple):
+    """Of a run in frames of frame_samples, of which n_frames from number `first` on respond; checkpoints a segment."""
+
+    n_samples: Any
+    n_channels: Any
+    frame_samples: Any
+    n_frames: Any
+    first: Any
+    segment: Any
+
+
+class Tape(NamedTuple):
+    """What a reverse run knows of a segment, with n_updates updates of the AGC at most.
+
+    checkpoints : (n_checkpoints, n_rows, n_states + 2 * n_stages, n_channels), samples : (n_rows, segment + 1, n_taped,
+    n_channels), passed : (n_rows, segment, 2, n_channels), inputs and bm, ramps : (n_rows, n_updates + 1, n_ramps,
+    n_channels), reached : (n_rows, n_updates, n_channels), kept : (n_rows, n_updates, 3 * n_stages, n_channels),
+    dues : (n_rows, n_updates)
+    """
+
+    n_updates: Any
+    checkpoints: Any
+    samples: Any
+    passed: Any
+    ramps: Any
+    reached: Any
+    kept: Any
+    dues: Any
+
+
+class Bars(NamedTuple):
+    """What a reverse run leaves; zeros before, in double precision but for x.
+
+    channels : (n_rows, n_states + n_own, n_channels), scalars : (n_rows, n_lanes, N_CONSTANTS), table : (n_rows,
+    n_lanes, n_stages, N_COLUMNS), x : (n_rows, n_samples)
+    """
+
+    channels: Any
+    scalars: Any
+    table: Any
+    x: Any
+
+
+def n_own(constants: bool) -> int:
+    """Bars of a channel's coefficients."""
+    return len(OWN) if constants else N_GOALS
 
 
 def rows_of(style: int, delay: bool) -> Rows:

@@ -6,47 +6,30 @@ import numpy as np
 
 from skaud.kernels.carfac import cuda_layout as on
 from skaud.kernels.carfac import layout as at
-from skaud.kernels.carfac.cuda import load_for, respond_of, store_for
-from skaud.kernels.carfac.cuda_adjoint import N_GOALS, OWN, respond_adjoint_of
-from skaud.kernels.carfac.cuda_agc import Agc
+from skaud.kernels.carfac.cuda import respond_of
+from skaud.kernels.carfac.cuda_adjoint import respond_adjoint_of
+from skaud.kernels.carfac.cuda_agc import advance_of
 from skaud.kernels.carfac.cuda_agc_adjoint import AgcAdjoint
-from skaud.kernels.carfac.layout import N_CONSTANTS
+from skaud.kernels.carfac.cuda_layout import N_COEFFICIENTS
+from skaud.kernels.carfac.cuda_memory import load_for, state_mover, store_for
+from skaud.kernels.carfac.layout import N_COLUMNS, N_CONSTANTS
+from skaud.kernels.carfac.steps import ramp_step_adjoint
 from skaud.kernels.device import cuda
-
-N_COLUMNS, N_COEFFICIENTS = on.N_COLUMNS, on.N_COEFFICIENTS
-
-
-def n_own(constants: bool) -> int:
-    """Bars of a channel's coefficients."""
-    return len(OWN) if constants else N_GOALS
 
 
 def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool) -> Callable:
     """Kernel of the adjoint of a run from rest; constants: with the bars of what a run does not change."""
     respond, respond_adjoint = respond_of(switches), respond_adjoint_of(switches, constants)
-    agc, back = Agc(switches), AgcAdjoint(switches, constants)
-    hand_on, smooth_due, share_due, aim = agc.hand_on, agc.smooth_due, agc.share_due, agc.aim
+    advance, back = advance_of(switches, True, constants), AgcAdjoint(switches, constants)
     hand_on_adjoint, smooth_due_adjoint = back.hand_on, back.smooth_due
     share_due_adjoint, aim_adjoint = back.share_due, back.aim
     per_thread, n_stages, n_ears, closed = switches.per_thread, switches.n_stages, switches.n_ears, switches.closed
     n_lanes, real = switches.n_lanes, np.dtype(switches.dtype).type
-    load, store = load_for(per_thread, switches.dtype), store_for(per_thread)
-    rows, n_taps, n_bars = on.rows_of(switches.style, switches.delay), len(taps), n_own(constants)
-    g, zb, dzb, n_states, n_taped = rows.g, rows.zb, rows.dzb, rows.n_states, rows.n_taped
+    load, store = load_for(switches), store_for(switches)
+    load_state = state_mover(load, switches)
+    rows, n_taps, n_bars = on.rows_of(switches.style, switches.delay), len(taps), on.n_own(constants)
+    g, zb, dzb, n_states, n_taped, n_ramps = rows.g, rows.zb, rows.dzb, rows.n_states, rows.n_taped, rows.n_ramps
     n_saved, n_kept, width = n_states + 2 * n_stages, 3 * n_stages, per_thread * n_lanes
-
-    def load_ramps(z, ramps, begin, lane, n_channels):
-        for i in range(4):
-            for k in range(per_thread):
-                channel = lane * per_thread + k
-                z[g + i, k] = ramps[begin + i * n_channels + channel] if channel < n_channels else real(0)
-
-    def store_ramps(z, ramps, begin, lane, n_channels):
-        for i in range(4):
-            for k in range(per_thread):
-                channel = lane * per_thread + k
-                if channel < n_channels:
-                    ramps[begin + i * n_channels + channel] = z[g + i, k]
 
     def load_row(target, source, begin, lane, n_channels):
         for k in range(per_thread):
@@ -73,8 +56,9 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                         bm_bar[k] = bm_bar[k] + own
                     elif taps[i] == on.AGC_TAP:
                         # ramp_step(zb, dzb, elapsed)
-                        z_bar[zb, k] = z_bar[zb, k] + own
-                        z_bar[dzb, k] = z_bar[dzb, k] + own * elapsed
+                        begin_bar, slope_bar = ramp_step_adjoint(own, elapsed)
+                        z_bar[zb, k] = z_bar[zb, k] + begin_bar
+                        z_bar[dzb, k] = z_bar[dzb, k] + slope_bar
                     else:
                         z_bar[taps[i], k] = z_bar[taps[i], k] + own
 
@@ -83,42 +67,32 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
             for k in range(per_thread):
                 array[i, k] = real(0)
 
-    def add_up(own_bar, total, table_bar, bars, scalar_bars, table_bars, row, lane, n_channels):
+    def add_up(own_bar, total, table_bar, bars, row, lane, n_channels):
         """Move what gathered to double precision."""
         for i in range(n_bars):
             for k in range(per_thread):
                 channel = lane * per_thread + k
                 if channel < n_channels:
                     place = (row * (n_states + n_bars) + n_states + i) * n_channels + channel
-                    bars[place] = bars[place] + np.float64(own_bar[i, k])
+                    bars.channels[place] = bars.channels[place] + np.float64(own_bar[i, k])
                 own_bar[i, k] = real(0)
         if constants:
             for i in range(N_CONSTANTS):
                 place = (row * n_lanes + lane) * N_CONSTANTS + i
-                scalar_bars[place] = scalar_bars[place] + np.float64(total[i])
+                bars.scalars[place] = bars.scalars[place] + np.float64(total[i])
                 total[i] = real(0)
             for s in range(n_stages):
                 for i in range(N_COLUMNS):
                     place = ((row * n_lanes + lane) * n_stages + s) * N_COLUMNS + i
-                    table_bars[place] = table_bars[place] + np.float64(table_bar[s, i])
+                    bars.table[place] = bars.table[place] + np.float64(table_bar[s, i])
                     table_bar[s, i] = real(0)
 
-    def reverse(
-        x, lengths, coefficients, n_designs, table, classes, c, n_samples, n_channels, frame_samples, n_frames, first,
-        segment, n_updates, checkpoints, value_bar, samples, passed, ramps, reached, kept, dues, bars, scalar_bars,
-        table_bars, x_bar,
-    ):  # fmt: skip
-        """Adjoint of run, from its checkpoints; value_bar (n_rows, n_taps, n_channels, n_frames) is that of sums.
-
-        The tape of a segment, which has n_updates updates of the AGC at most: samples
-        (n_rows, segment + 1, n_taped, n_channels), passed (n_rows, segment, 2, n_channels), inputs and bm, ramps
-        (n_rows, n_updates + 1, 4, n_channels), reached (n_rows, n_updates, n_channels), kept
-        (n_rows, n_updates, 3 * n_stages, n_channels), dues (n_rows, n_updates). Bars come in as zeros: bars
-        (n_rows, n_states + n_own, n_channels), scalar_bars (n_rows, n_lanes, N_CONSTANTS), table_bars
-        (n_rows, n_lanes, n_stages, N_COLUMNS), in double precision, x_bar (n_rows, n_samples).
-        """
+    def reverse(x, lengths, design, sizes, tape, value_bar, bars):
+        """Adjoint of run, from its checkpoints; value_bar (n_rows, n_taps, n_channels, n_frames) is that of sums."""
         signal, lane, ear = cuda.blockIdx.x, cuda.threadIdx.x, cuda.threadIdx.y
-        row = signal * n_ears + ear
+        row, n_channels, segment, n_updates = signal * n_ears + ear, sizes.n_channels, sizes.segment, tape.n_updates
+        n_samples, frame_samples, n_frames = sizes.n_samples, sizes.frame_samples, sizes.n_frames
+        table, classes, c = design.table, design.classes, design.constants
         f, z = cuda.local.array((N_COEFFICIENTS, per_thread), real), cuda.local.array((n_states, per_thread), real)
         memory, pending = (
             cuda.local.array((n_stages, per_thread), real),
@@ -138,7 +112,8 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
         table_bar = cuda.local.array((n_stages, N_COLUMNS), real)
         own_kept = cuda.local.array((n_kept, per_thread), real)
         shared = cuda.shared.array((n_ears, width), real)
-        load(f, coefficients, (ear % n_designs) * N_COEFFICIENTS * n_channels, N_COEFFICIENTS, lane, n_channels)
+        own_design = (ear % design.n_designs) * N_COEFFICIENTS * n_channels
+        load(f, 0, design.coefficients, own_design, N_COEFFICIENTS, lane, n_channels)
         clear(z_bar, n_states)
         clear(memory_bar, n_stages)
         clear(pending_bar, n_stages)
@@ -154,49 +129,41 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
             start = (n_segments - 1 - turn) * segment
             stop, block = min(start + segment, length), 0
             saved = ((n_segments - 1 - turn) * (cuda.gridDim.x * n_ears) + row) * n_saved * n_channels
-            load(z, checkpoints, saved, n_states, lane, n_channels)
-            load(memory, checkpoints, saved + n_states * n_channels, n_stages, lane, n_channels)
-            load(pending, checkpoints, saved + (n_states + n_stages) * n_channels, n_stages, lane, n_channels)
+            load_state(z, memory, pending, tape.checkpoints, saved, lane, n_channels)
             updates = start // decimation
             phase[0] = start - updates * decimation if closed else 0
             for s in range(1, n_stages):
                 own = np.int32(table[s * N_COLUMNS + at.DECIMATION])
                 phase[s] = updates % own
                 updates = updates // own
-            store_ramps(z, ramps, row * (n_updates + 1) * 4 * n_channels, lane, n_channels)
+            store(z, g, tape.ramps, row * (n_updates + 1) * n_ramps * n_channels, n_ramps, lane, n_channels)
             for u in range(stop - start):
-                store(z, samples, (row * (segment + 1) + u) * n_taped * n_channels, n_taped, lane, n_channels)
+                store(z, 0, tape.samples, (row * (segment + 1) + u) * n_taped * n_channels, n_taped, lane, n_channels)
                 elapsed = real(phase[0] + 1)
                 respond(
                     x[row * n_samples + start + u], z, f, slopes, intercepts, inputs, bm, nap, elapsed, classes, c, lane
                 )
                 place = (row * segment + u) * 2 * n_channels
-                store_row(inputs, passed, place, lane, n_channels)
-                store_row(bm, passed, place + n_channels, lane, n_channels)
+                store_row(inputs, tape.passed, place, lane, n_channels)
+                store_row(bm, tape.passed, place + n_channels, lane, n_channels)
                 if closed:
-                    for k in range(per_thread):
-                        pending[0, k] = pending[0, k] + nap[k]
-                    phase[0] = phase[0] + 1
-                    if phase[0] >= decimation:
-                        phase[0] = 0
-                        due, place = hand_on(pending, phase, table), row * n_updates + block
-                        at_kept = place * 3 * n_stages * n_channels
-                        if constants:
-                            store(pending, kept, at_kept, n_stages, lane, n_channels)
-                            store(memory, kept, at_kept + n_stages * n_channels, n_stages, lane, n_channels)
-                        smooth_due(memory, pending, due, table, smoothed, lane, n_channels)
-                        if constants:
-                            store(memory, kept, at_kept + 2 * n_stages * n_channels, n_stages, lane, n_channels)
-                        share_due(memory, due, table, shared, lane, ear)
-                        for k in range(per_thread):
-                            smoothed[k] = memory[0, k]
-                        store_row(smoothed, reached, place * n_channels, lane, n_channels)
-                        aim(z, f, memory, table)
-                        if lane == 0:
-                            dues[place] = due
-                        block += 1
-                        at_ramps = (row * (n_updates + 1) + block) * 4 * n_channels
-                        store_ramps(z, ramps, at_ramps, lane, n_channels)
+                    block += advance(
+                        nap,
+                        z,
+                        f,
+                        memory,
+                        pending,
+                        phase,
+                        table,
+                        smoothed,
+                        shared,
+                        lane,
+                        ear,
+                        n_channels,
+                        tape,
+                        row,
+                        block,
+                    )
             cuda.syncwarp()  # the dues are there
             for i in range(n_taped):
                 for k in range(per_thread):
@@ -216,22 +183,24 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                 if closed and since == decimation:
                     block -= 1
                     place = row * n_updates + block
-                    load_row(smoothed, reached, place * n_channels, lane, n_channels)
+                    load_row(smoothed, tape.reached, place * n_channels, lane, n_channels)
                     if constants:
-                        load(own_kept, kept, place * 3 * n_stages * n_channels, 3 * n_stages, lane, n_channels)
-                    due = dues[place]
+                        load(own_kept, 0, tape.kept, place * 3 * n_stages * n_channels, 3 * n_stages, lane, n_channels)
+                    due = tape.dues[place]
                     aim_adjoint(z_bar, own_bar, memory_bar, f, smoothed, table)
                     share_due_adjoint(memory_bar, table_bar, due, own_kept, table, shared, lane, ear)
                     smooth_due_adjoint(
                         memory_bar, pending_bar, table_bar, due, own_kept, table, smoothed, inputs, lane, n_channels
                     )
                     hand_on_adjoint(pending_bar, table_bar, due, own_kept, table)
-                    load_ramps(z, ramps, (row * (n_updates + 1) + block) * 4 * n_channels, lane, n_channels)
+                    load(z, g, tape.ramps, (place + row) * n_ramps * n_channels, n_ramps, lane, n_channels)
                 elapsed = real(since)
-                load(before, samples, (row * (segment + 1) + u) * n_taped * n_channels, n_taped, lane, n_channels)
+                load(
+                    before, 0, tape.samples, (row * (segment + 1) + u) * n_taped * n_channels, n_taped, lane, n_channels
+                )
                 place = (row * segment + u) * 2 * n_channels
-                load_row(inputs, passed, place, lane, n_channels)
-                load_row(bm, passed, place + n_channels, lane, n_channels)
+                load_row(inputs, tape.passed, place, lane, n_channels)
+                load_row(bm, tape.passed, place + n_channels, lane, n_channels)
                 seed(
                     value_bar,
                     z_bar,
@@ -239,7 +208,7 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                     nap_bar,
                     pending_bar,
                     row,
-                    frame - first,
+                    frame - sizes.first,
                     n_frames,
                     elapsed,
                     lane,
@@ -267,16 +236,16 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                     lane,
                 )
                 if lane == 0:
-                    x_bar[row * n_samples + start + u] = entered_bar
+                    bars.x[row * n_samples + start + u] = entered_bar
                 for i in range(n_taped):
                     for k in range(per_thread):
                         after[i, k] = before[i, k]
-            add_up(own_bar, total, table_bar, bars, scalar_bars, table_bars, row, lane, n_channels)
+            add_up(own_bar, total, table_bar, bars, row, lane, n_channels)
         for i in range(n_states):
             for k in range(per_thread):
                 channel = lane * per_thread + k
                 if channel < n_channels:
-                    bars[(row * (n_states + n_bars) + i) * n_channels + channel] = np.float64(z_bar[i, k])
+                    bars.channels[(row * (n_states + n_bars) + i) * n_channels + channel] = np.float64(z_bar[i, k])
 
     reverse.threads = switches.n_lanes * n_ears  # type: ignore[attr-defined]
     return reverse
