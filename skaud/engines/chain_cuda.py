@@ -13,7 +13,7 @@ from skaud.engines.engine import Engine, Responses
 from skaud.kernels import device
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
 from skaud.kernels.chain import cuda, layout
-from skaud.kernels.chain.cuda_adjoint import reverse_kernel
+from skaud.kernels.chain.cuda_adjoint import Bars, Tape, reverse_kernel
 from skaud.kernels.chain.kind import Part
 from skaud.kernels.device import contiguous, kernel
 from skaud.kernels.pointwise import TAYLOR
@@ -120,33 +120,35 @@ class ChainOnDevice(Engine):
         n_rows, n_samples, n_states = x.shape[0] * x.shape[1], x.shape[-1], own.shape.n_states
         n_warps, n_links, n_lanes = self._n_warps(own), len(own.shape.links), own.shape.n_lanes
         value_bar, xp = as_dtype(bar, self.dtype) / tape.frame_samples, array_namespace(x)
-        bars = xp.astype(zeros((n_rows, own.shape.n_coefficients, n_channels), x), xp.float64, copy=False)
-        state_bars = zeros((n_rows, n_states, n_channels), x)
-        x_bar = self._empty(x.shape if self.takes_channels else (n_rows, n_warps, n_samples), x)
+        kept = Tape(
+            checkpoints=tape.checkpoints,
+            samples=empty((n_rows * n_warps, segment + 1, n_states, n_lanes), x),
+            inputs=empty((n_rows * n_warps, segment, n_links + 1, n_lanes), x),
+            flow=empty((n_rows * n_warps, segment, n_lanes), x),
+        )
+        bars = Bars(
+            value=contiguous(value_bar, self.dtype),
+            coefficients=xp.astype(zeros((n_rows, own.shape.n_coefficients, n_channels), x), xp.float64, copy=False),
+            states=zeros((n_rows, n_states, n_channels), x),
+            x=self._empty(x.shape if self.takes_channels else (n_rows, n_warps, n_samples), x),
+        )
         kernel(reverse_kernel, own.shape, bool(wanted))(
             n_rows * n_warps,
             (n_lanes, 1),
             contiguous(x, self.dtype),
             self._lengths(x),
-            *self._numbers(own, x),
-            np.int32(tape.frame_samples),
-            np.int32(value_bar.shape[-1]),
-            np.int32(segment),
-            tape.checkpoints,
-            contiguous(value_bar, self.dtype),
-            empty((n_rows * n_warps, segment + 1, n_states, n_lanes), x),
-            empty((n_rows * n_warps, segment, n_links + 1, n_lanes), x),
-            empty((n_rows * n_warps, segment, n_lanes), x),
+            self._reads(own, x),
+            self._sizes(own, x, tape.frame_samples, value_bar.shape[-1], segment),
+            kept,
             bars,
-            state_bars,
-            x_bar,
         )
+        x_bar = bars.x
         if not self.takes_channels:
             total = x_bar[:, 0, ...]
             for warp in range(1, n_warps):
                 total = total + x_bar[:, warp, ...]
             x_bar = xp.reshape(total, x.shape)
-        return x_bar, self._coefficient_bars(own, to_numpy(bars), to_numpy(state_bars))
+        return x_bar, self._coefficient_bars(own, to_numpy(bars.coefficients), to_numpy(bars.states))
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """Those of the engine on the CPU."""
@@ -177,14 +179,10 @@ class ChainOnDevice(Engine):
             contiguous(x, self.dtype),
             self._lengths(x),
             joined,
-            *self._numbers(own, x),
-            np.int32(frame),
-            np.int32(n_frames),
             np.int32(state.filled),
-            np.int32(segment or 1),
-            checkpoints,
-            responses,
-            frames,
+            self._reads(own, x),
+            self._sizes(own, x, frame, n_frames, segment or 1),
+            cuda.Left(checkpoints, responses, frames),
         )
         found: Responses = {}
         for name in outputs:
@@ -225,11 +223,13 @@ class ChainOnDevice(Engine):
     def _n_warps(self, own: Stretch) -> int:
         return -(-self.n_channels // own.shape.n_lanes)
 
-    def _numbers(self, own: Stretch, x: Any) -> tuple[Any, ...]:
-        """What kernels read and never change, and sizes."""
+    def _reads(self, own: Stretch, x: Any) -> cuda.Reads:
         coefficients, firsts, counts = (beside(array, x) for array in (own.coefficients, own.firsts, own.counts))
+        return cuda.Reads(coefficients, self._taylor, firsts, counts)
+
+    def _sizes(self, own: Stretch, x: Array, frame_samples: int, n_frames: int, segment: int) -> cuda.Sizes:
         sizes = (self._n_warps(own), x.shape[0] * x.shape[1], x.shape[-1], self.n_channels, own.n_features)
-        return coefficients, self._taylor, firsts, counts, *map(np.int32, sizes)
+        return cuda.Sizes(*map(np.int32, (*sizes, frame_samples, n_frames, segment)))
 
     def _coefficient_bars(
         self, own: Stretch, bars: np.ndarray, state_bars: np.ndarray

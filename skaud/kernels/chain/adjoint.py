@@ -5,7 +5,6 @@ know; then block after block goes backwards through the parts. A loop here loads
 in a sample, and stores.
 """
 
-from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy as np
 from skaud.kernels._compile import kernel, loop, pointer
 from skaud.kernels.chain.kind import Kind, Rows, made_once
 from skaud.kernels.chain.layout import COEFFICIENTS, FIRST, KEPT, N_COLUMNS, STATES, TIMES
-from skaud.kernels.chain.run import Span, Work, copy_lanes, filters, in_turn, link, load, nothing
+from skaud.kernels.chain.run import Span, copy_lanes, filters, in_turn, link, load, work_of
 from skaud.kernels.lanes import LANES, SEGMENT
 from skaud.kernels.one_pole import ZERO
 
@@ -35,21 +34,6 @@ class Back(NamedTuple):
     frames: np.ndarray
     history: np.ndarray
     cells: np.ndarray
-
-
-def backwards(loops: Sequence[Callable]) -> Any:
-    """As in_turn, the last first."""
-    first, second, third = [*loops[:3], nothing, nothing, nothing][:3]
-    then = backwards(loops[3:]) if loops[3:] else nothing
-
-    @loop
-    def last_first(i, span, work, back):
-        then(i + 3, span, work, back)
-        third(i + 2, span, work, back)
-        second(i + 1, span, work, back)
-        first(i, span, work, back)
-
-    return last_first
 
 
 @made_once
@@ -174,8 +158,8 @@ def reverse_of(kinds: tuple[type[Kind], ...], wanted: bool) -> Any:
     links, cells = [kind for kind in kinds if not kind.is_filter], [kind for kind in kinds if kind.is_filter]
     go_through = in_turn([link(kind) for kind in links])
     go_through_filters = in_turn([filters(kind) for kind in cells])
-    go_back = backwards([link_adjoint(kind, wanted) for kind in links])
-    go_back_through_filters = backwards([filters_adjoint(kind, wanted) for kind in cells])
+    go_back = in_turn([link_adjoint(kind, wanted) for kind in links], last_first=True)
+    go_back_through_filters = in_turn([filters_adjoint(kind, wanted) for kind in cells], last_first=True)
 
     @kernel
     def reverse(x, checkpoints, state, plan, value_bar, frame_samples, bars, tape, work):
@@ -188,24 +172,7 @@ def reverse_of(kinds: tuple[type[Kind], ...], wanted: bool) -> Any:
         first_cell, frames, cells = plan.table[plan.n_links, STATES], pointer(work.frames, 0), pointer(tape.cells, 0)
         n_cell_states, n_all = n_states - first_cell, checkpoints.shape[2]
         for row in range(n_rows):
-            own = Work(
-                row=row,
-                n_rows=n_rows,
-                n_samples=n_samples,
-                n_channels=plan.n_channels,
-                n_groups=plan.n_groups,
-                n_taped=tape.n_samples,
-                table=pointer(plan.table, 0),
-                coefficients=pointer(plan.coefficients, 0),
-                groups=pointer(plan.groups, 0),
-                taylor=plan.taylor,
-                block=pointer(work.block, 0),
-                states=pointer(state.states, row * n_states),
-                sums=pointer(state.sums, row * state.sums.shape[1]),
-                inputs=pointer(tape.inputs, 0),
-                kept=pointer(tape.kept, 0),
-                responses=pointer(value_bar, 0),
-            )
+            own = work_of(row, n_samples, plan, state, work.block, tape, value_bar)
             back = Back(
                 n_planes=plan.n_planes,
                 n_cells=len(plan.groups),
@@ -225,12 +192,12 @@ def reverse_of(kinds: tuple[type[Kind], ...], wanted: bool) -> Any:
                 for begin in range(start, stop, SEGMENT):
                     n, slot = min(SEGMENT, stop - begin), begin - start
                     load(x, plan.takes_channels, own, n, begin)
-                    go_through(0, Span(0, n, begin, slot), own)
+                    go_through(0, Span(0, n, begin, slot), own, None)
                     entering = pointer(own.inputs, ((plan.n_planes - 1) * tape.n_samples + slot) * width)
                     copy_lanes(own.block, entering, n * width)
                     at_begin = pointer(cells, slot // SEGMENT * n_cell_states)
                     copy_lanes(pointer(own.states, first_cell), at_begin, n_cell_states)
-                    go_through_filters(plan.n_links, Span(0, n, begin, slot), own)
+                    go_through_filters(plan.n_links, Span(0, n, begin, slot), own, None)
                 for begin in range(start + (stop - 1 - start) // SEGMENT * SEGMENT, start - 1, -SEGMENT):
                     span, first = Span(0, min(SEGMENT, stop - begin), begin, begin - start), begin // frame_samples
                     for t in range(span.end):

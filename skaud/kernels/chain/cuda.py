@@ -75,6 +75,44 @@ class Shape(NamedTuple):
         return sum(slot.kind.n_states for slot in self.slots)
 
 
+class Reads(NamedTuple):
+    """What kernels read and never change.
+
+    coefficients : (n_coefficients, n_channels), taylor : of the exponential, firsts, counts : (n_parts of filters,
+    n_channels), features of a channel
+    """
+
+    coefficients: Any
+    taylor: tuple
+    firsts: Any
+    counts: Any
+
+
+class Sizes(NamedTuple):
+    """Of a run; segment : samples between checkpoints."""
+
+    n_warps: Any
+    n_rows: Any
+    n_samples: Any
+    n_channels: Any
+    n_features: Any
+    frame_samples: Any
+    n_frames: Any
+    segment: Any
+
+
+class Left(NamedTuple):
+    """What a run leaves, besides its state.
+
+    checkpoints : (n_checkpoints, n_rows, n_states, n_channels), the states every segment, responses : (n_taps, n_rows,
+    n_channels, n_samples), frames : (n_rows, n_features, n_frames)
+    """
+
+    checkpoints: Any
+    responses: Any
+    frames: Any
+
+
 def shape_of(parts: Sequence[Part], takes_channels: bool, n_lanes: int, dtype: str) -> Shape:
     """Shape of a chain that ends in filters."""
     links = tuple(part.kind for part in parts if not part.kind.is_filter for _ in part.coefficients)
@@ -177,10 +215,11 @@ def close_of(slot: Slot, j: int, dtype: str) -> Callable:
     """Function that writes the mean of a frame, and starts a new one."""
     part, number, real = slot.part, slot.number, np.dtype(dtype).type
 
-    def close(total, firsts, counts, frames, row, frame, frame_samples, channel, n_channels, n_features, n_frames):
-        if number < counts[part * n_channels + channel]:
-            feature = firsts[part * n_channels + channel] + number
-            frames[(row * n_features + feature) * n_frames + frame] = total[j] / real(frame_samples)
+    def close(total, reads, sizes, frames, row, frame, channel):
+        if number < reads.counts[part * sizes.n_channels + channel]:
+            feature = reads.firsts[part * sizes.n_channels + channel] + number
+            place = (row * sizes.n_features + feature) * sizes.n_frames + frame
+            frames[place] = total[j] / real(sizes.frame_samples)
 
     return close
 
@@ -204,25 +243,22 @@ def run_kernel(shape: Shape, taps: tuple[int, ...], framed: bool, checkpointed: 
     filter_all = in_turn([filter_of(slot, j) for j, slot in enumerate(cells)], "x, f, z, total, taylor")
     close = in_turn(
         [close_of(slot, j, shape.dtype) for j, slot in enumerate(cells)],
-        "total, firsts, counts, frames, row, frame, frame_samples, channel, n_channels, n_features, n_frames",
+        "total, reads, sizes, frames, row, frame, channel",
     )
 
-    def run(
-        x, lengths, state, coefficients, taylor, firsts, counts, n_warps, n_rows, n_samples, n_channels, n_features,
-        frame_samples, n_frames, filled, segment, checkpoints, responses, frames,
-    ):  # fmt: skip
+    def run(x, lengths, state, filled, reads, sizes, left):
         """Samples of x (n_rows, [n_channels,] n_samples), of which a row has lengths[row], through all parts.
 
         state (n_rows, n_states + n_cells, n_channels) has the states, and the sums of the frame that has `filled`
-        samples. responses (n_taps, n_rows, n_channels, n_samples), frames (n_rows, n_features, n_frames), checkpoints
-        (n_checkpoints, n_rows, n_states, n_channels), the states every `segment` samples.
+        samples.
         """
+        n_warps, n_rows, n_samples, n_channels = sizes.n_warps, sizes.n_rows, sizes.n_samples, sizes.n_channels
         row, channel = cuda.blockIdx.x // n_warps, cuda.blockIdx.x % n_warps * n_lanes + cuda.threadIdx.x
         is_there = channel < n_channels
         channel = min(channel, n_channels - 1)  # threads behind the last repeat it
         f, z = cuda.local.array(size, real), cuda.local.array(size, real)
         total, begin = cuda.local.array(n_cells, real), row * n_rows_of_state * n_channels
-        load(f, z, coefficients, state, begin, channel, n_channels)
+        load(f, z, reads.coefficients, state, begin, channel, n_channels)
         for j in range(n_cells):
             total[j] = state[begin + (n_states + j) * n_channels + channel]
         frame, until_checkpoint, checkpoint = 0, 0, row
@@ -230,29 +266,26 @@ def run_kernel(shape: Shape, taps: tuple[int, ...], framed: bool, checkpointed: 
             if checkpointed:  # counted: a division takes as long as a part of the chain
                 if until_checkpoint == 0:
                     if is_there:
-                        store(z, checkpoints, checkpoint * n_states * n_channels, channel, n_channels)
-                    until_checkpoint, checkpoint = segment, checkpoint + n_rows
+                        store(z, left.checkpoints, checkpoint * n_states * n_channels, channel, n_channels)
+                    until_checkpoint, checkpoint = sizes.segment, checkpoint + n_rows
                 until_checkpoint -= 1
             place = (row * n_channels + channel) * n_samples + t
             y = go_through(
                 x[place if takes_channels else row * n_samples + t],
                 f,
                 z,
-                taylor,
-                responses,
+                reads.taylor,
+                left.responses,
                 n_rows * n_channels * n_samples,
                 place,
                 is_there,
             )
             if framed:
-                filter_all(y, f, z, total, taylor)
+                filter_all(y, f, z, total, reads.taylor)
                 filled += 1
-                if filled == frame_samples:
+                if filled == sizes.frame_samples:
                     if is_there:
-                        close(
-                            total, firsts, counts, frames, row, frame, frame_samples, channel, n_channels, n_features,
-                            n_frames,
-                        )  # fmt: skip
+                        close(total, reads, sizes, left.frames, row, frame, channel)
                     for j in range(n_cells):
                         total[j] = real(0)
                     filled = 0

@@ -7,6 +7,7 @@ the channels of a warp by shuffles: they are the same bits in every run.
 """
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,35 @@ from skaud.kernels.device import ALL, cuda
 from skaud.kernels.lanes import LANES
 
 MOST_NUMBERS = 64  # that a thread holds of some slots: coefficients, states before and behind a sample, and their bars
+
+
+class Tape(NamedTuple):
+    """What a reverse run knows of a segment, warp by warp, and what it hands on.
+
+    checkpoints : those of the run, samples : (n_rows, n_warps, segment + 1, n_states, n_lanes), inputs : (n_rows,
+    n_warps, segment, n_links + 1, n_lanes), flow : (n_rows, n_warps, segment, n_lanes), bars of what goes from one
+    stretch to the next
+    """
+
+    checkpoints: Any
+    samples: Any
+    inputs: Any
+    flow: Any
+
+
+class Bars(NamedTuple):
+    """What a reverse run takes and leaves; zeros before, but for value and x.
+
+    value : (n_rows, n_features, n_frames), of sums, coefficients : (n_rows, n_coefficients, n_channels), in double
+    precision, states : (n_rows, n_states, n_channels), x : (n_rows, n_warps, n_samples), summed over the channels of a
+    warp, or as x, where the chain takes channels
+    """
+
+    value: Any
+    coefficients: Any
+    states: Any
+    x: Any
+
 
 # Slots, each with the number of what enters it.
 Stretch = tuple[tuple[int, Slot], ...]
@@ -112,11 +142,11 @@ def seed_of(slot: Slot, j: int, dtype: str) -> Callable:
     """Function that loads the bar of what filter number j gives."""
     part, number, real = slot.part, slot.number, np.dtype(dtype).type
 
-    def seed(seeds, value_bar, firsts, counts, row, frame, channel, n_channels, n_features, n_frames):
+    def seed(seeds, value_bar, reads, sizes, row, frame, channel):
         seeds[j] = real(0)
-        if frame < n_frames and number < counts[part * n_channels + channel]:
-            feature = firsts[part * n_channels + channel] + number
-            seeds[j] = value_bar[(row * n_features + feature) * n_frames + frame]
+        if frame < sizes.n_frames and number < reads.counts[part * sizes.n_channels + channel]:
+            feature = reads.firsts[part * sizes.n_channels + channel] + number
+            seeds[j] = value_bar[(row * sizes.n_features + feature) * sizes.n_frames + frame]
 
     return seed
 
@@ -156,19 +186,17 @@ def replay_of(shape: Shape) -> Callable:
     )
     filter_all = in_turn([advance_of(slot) for slot in cells], "x, f, z, taylor")
 
-    def replay(
-        n, x, begin, own, lane, channel, at_checkpoint, coefficients, taylor, n_channels, segment, checkpoints, samples,
-        inputs,
-    ):  # fmt: skip
+    def replay(n, x, begin, own, lane, channel, at_checkpoint, reads, sizes, tape):
+        segment = sizes.segment
         f, z = cuda.local.array(size, real), cuda.local.array(size, real)
-        load(f, z, coefficients, checkpoints, at_checkpoint, channel, n_channels)
+        load(f, z, reads.coefficients, tape.checkpoints, at_checkpoint, channel, sizes.n_channels)
         for v in range(n):
             place = (own * segment + v) * n_entering * n_lanes + lane
-            store(z, samples, (own * (segment + 1) + v) * n_states * n_lanes, lane, n_lanes)
-            y = go_through(x[begin + v], f, z, taylor, inputs, place)
-            inputs[place + n_links * n_lanes] = y
-            filter_all(y, f, z, taylor)
-        store(z, samples, (own * (segment + 1) + n) * n_states * n_lanes, lane, n_lanes)
+            store(z, tape.samples, (own * (segment + 1) + v) * n_states * n_lanes, lane, n_lanes)
+            y = go_through(x[begin + v], f, z, reads.taylor, tape.inputs, place)
+            tape.inputs[place + n_links * n_lanes] = y
+            filter_all(y, f, z, reads.taylor)
+        store(z, tape.samples, (own * (segment + 1) + n) * n_states * n_lanes, lane, n_lanes)
 
     return replay
 
@@ -196,52 +224,54 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_
     )
     seed = in_turn(
         [seed_of(slot, j, dtype) for slot, j in zip(slots, numbers) if j >= 0],
-        "seeds, value_bar, firsts, counts, row, frame, channel, n_channels, n_features, n_frames",
+        "seeds, value_bar, reads, sizes, row, frame, channel",
     )
     clear = in_turn([clear_of(slot, dtype) for slot in slots], "f_bar")
     add_up = in_turn([add_of(slot) for slot in slots], "f_bar, bars, begin, channel, n_channels")
 
-    def back(
-        start, n, row, lane, warp, channel, is_there, coefficients, taylor, firsts, counts, n_warps, n_samples,
-        n_channels, n_features, frame_samples, n_frames, segment, value_bar, samples, inputs, flow, bars, state_bars,
-        x_bar,
-    ):  # fmt: skip
-        """The n samples of the segment that begins at `start`; flow is handed on."""
+    def back(start, n, row, lane, warp, channel, is_there, reads, sizes, tape, bars):
+        """The n samples of the segment that begins at `start`."""
+        n_samples, n_channels, frame_samples, segment = (
+            sizes.n_samples,
+            sizes.n_channels,
+            sizes.frame_samples,
+            sizes.segment,
+        )
         f, f_bar, z_bar = cuda.local.array(size, real), cuda.local.array(size, real), cuda.local.array(size, real)
         u, seeds = cuda.local.array(size, real), cuda.local.array(n_cells, real)
-        load(f, z_bar, coefficients, state_bars, row * n_states * n_channels, channel, n_channels)
+        load(f, z_bar, reads.coefficients, bars.states, row * n_states * n_channels, channel, n_channels)
         clear(f_bar)
-        own, frame = row * n_warps + warp, (start + n) // frame_samples
+        own, frame = row * sizes.n_warps + warp, (start + n) // frame_samples
         within = start + n - frame * frame_samples
-        load_after(u, samples, (own * (segment + 1) + n) * n_states * n_lanes, lane, n_lanes)
-        seed(seeds, value_bar, firsts, counts, row, frame, channel, n_channels, n_features, n_frames)
+        load_after(u, tape.samples, (own * (segment + 1) + n) * n_states * n_lanes, lane, n_lanes)
+        seed(seeds, bars.value, reads, sizes, row, frame, channel)
         for w in range(n):
             v = n - 1 - w
             within -= 1
             if within < 0:
                 frame, within = frame - 1, frame_samples - 1
-                seed(seeds, value_bar, firsts, counts, row, frame, channel, n_channels, n_features, n_frames)
-            load_before(u, samples, (own * (segment + 1) + v) * n_states * n_lanes, lane, n_lanes)
+                seed(seeds, bars.value, reads, sizes, row, frame, channel)
+            load_before(u, tape.samples, (own * (segment + 1) + v) * n_states * n_lanes, lane, n_lanes)
             between = (own * segment + v) * n_lanes + lane
             place = (own * segment + v) * n_entering * n_lanes + lane
-            bar = real(0) if is_first else flow[between]
-            bar = go_back(bar, place, inputs, f, f_bar, z_bar, u, taylor, seeds)
+            bar = real(0) if is_first else tape.flow[between]
+            bar = go_back(bar, place, tape.inputs, f, f_bar, z_bar, u, reads.taylor, seeds)
             shift(u)
             if not is_last:
-                flow[between] = bar
+                tape.flow[between] = bar
             elif takes_channels:
                 if is_there:
-                    x_bar[(row * n_channels + channel) * n_samples + start + v] = bar
+                    bars.x[(row * n_channels + channel) * n_samples + start + v] = bar
             else:
                 bar = bar if is_there else real(0)
                 for e in range(doublings):
                     bar = bar + cuda.shfl_down_sync(ALL, bar, n_lanes >> (e + 1))
                 if lane == 0:
-                    x_bar[own * n_samples + start + v] = bar
+                    bars.x[own * n_samples + start + v] = bar
         if is_there:
-            store(z_bar, state_bars, row * n_states * n_channels, channel, n_channels)
+            store(z_bar, bars.states, row * n_states * n_channels, channel, n_channels)
             if wanted:
-                add_up(f_bar, bars, row * n_coefficients * n_channels, channel, n_channels)
+                add_up(f_bar, bars.coefficients, row * n_coefficients * n_channels, channel, n_channels)
 
     return back
 
@@ -255,23 +285,12 @@ def reverse_kernel(shape: Shape, wanted: bool) -> Callable:
     last = len(backwards) - 1
     go_back = in_turn(
         [back_of(shape, own, wanted, is_first=i == 0, is_last=i == last) for i, own in enumerate(backwards)],
-        "start, n, row, lane, warp, channel, is_there, coefficients, taylor, firsts, counts, n_warps, n_samples, "
-        "n_channels, n_features, frame_samples, n_frames, segment, value_bar, samples, inputs, flow, bars, state_bars, "
-        "x_bar",
+        "start, n, row, lane, warp, channel, is_there, reads, sizes, tape, bars",
     )
 
-    def reverse(
-        x, lengths, coefficients, taylor, firsts, counts, n_warps, n_rows, n_samples, n_channels, n_features,
-        frame_samples, n_frames, segment, checkpoints, value_bar, samples, inputs, flow, bars, state_bars, x_bar,
-    ):  # fmt: skip
-        """Adjoint of run, from its checkpoints; value_bar (n_rows, n_features, n_frames) is that of sums.
-
-        The tape of a segment, warp by warp: samples (n_rows, n_warps, segment + 1, n_states, n_lanes), inputs
-        (n_rows, n_warps, segment, n_links + 1, n_lanes), flow (n_rows, n_warps, segment, n_lanes), bars of what goes
-        from one stretch to the next. Bars come in as zeros: bars (n_rows, n_coefficients, n_channels), in
-        double precision, state_bars (n_rows, n_states, n_channels). x_bar (n_rows, n_warps, n_samples), summed over
-        the channels of a warp, or as x, where the chain takes channels.
-        """
+    def reverse(x, lengths, reads, sizes, tape, bars):
+        """Adjoint of run, from its checkpoints."""
+        n_warps, n_channels, segment = sizes.n_warps, sizes.n_channels, sizes.segment
         row, warp, lane = cuda.blockIdx.x // n_warps, cuda.blockIdx.x % n_warps, cuda.threadIdx.x
         channel = warp * n_lanes + lane
         is_there = channel < n_channels
@@ -281,16 +300,9 @@ def reverse_kernel(shape: Shape, wanted: bool) -> Callable:
         for turn in range(n_segments):
             k = n_segments - 1 - turn
             start, n = k * segment, min(segment, length - k * segment)
-            begin = (row * n_channels + channel if takes_channels else row) * n_samples + start
-            at_checkpoint = (k * n_rows + row) * n_states * n_channels
-            replay(
-                n, x, begin, row * n_warps + warp, lane, channel, at_checkpoint, coefficients, taylor, n_channels,
-                segment, checkpoints, samples, inputs,
-            )  # fmt: skip
-            go_back(
-                start, n, row, lane, warp, channel, is_there, coefficients, taylor, firsts, counts, n_warps, n_samples,
-                n_channels, n_features, frame_samples, n_frames, segment, value_bar, samples, inputs, flow, bars,
-                state_bars, x_bar,
-            )  # fmt: skip
+            begin = (row * n_channels + channel if takes_channels else row) * sizes.n_samples + start
+            at_checkpoint = (k * sizes.n_rows + row) * n_states * n_channels
+            replay(n, x, begin, row * n_warps + warp, lane, channel, at_checkpoint, reads, sizes, tape)
+            go_back(start, n, row, lane, warp, channel, is_there, reads, sizes, tape, bars)
 
     return reverse

@@ -10,7 +10,7 @@ import numpy as np
 
 from skaud.kernels._compile import kernel, loop, pointer
 from skaud.kernels.chain.kind import Kind, made_once
-from skaud.kernels.chain.layout import COEFFICIENTS, FIRST, KEPT, N_COLUMNS, RESPONSE, STATES, TIMES
+from skaud.kernels.chain.layout import COEFFICIENTS, FIRST, KEPT, N_COLUMNS, RESPONSE, STATES, TIMES, Tape
 from skaud.kernels.lanes import LANES, SEGMENT
 from skaud.kernels.one_pole import ZERO
 
@@ -49,23 +49,48 @@ class Work(NamedTuple):
 
 
 @loop
-def nothing(i, span, work, back=None):
+def nothing(i, span, work, back):
     """What stands in the place of a part."""
 
 
-def in_turn(loops: Sequence[Callable]) -> Any:
+def in_turn(loops: Sequence[Callable], *, last_first: bool = False) -> Any:
     """One loop that runs others one after the other, each with the number of its part; a few, since each loop costs."""
-    first, second, third = [*loops[:3], nothing, nothing, nothing][:3]
-    then = in_turn(loops[3:]) if loops[3:] else nothing
+    then = in_turn(loops[3:], last_first=last_first) if loops[3:] else nothing
+    calls = [*zip([*loops[:3], nothing, nothing, nothing][:3], range(3)), (then, 3)][:: -1 if last_first else 1]
+    (first, i_first), (second, i_second), (third, i_third), (fourth, i_fourth) = calls
 
     @loop
-    def forwards(i, span, work):
-        first(i, span, work)
-        second(i + 1, span, work)
-        third(i + 2, span, work)
-        then(i + 3, span, work)
+    def one_after_the_other(i, span, work, back):
+        first(i + i_first, span, work, back)
+        second(i + i_second, span, work, back)
+        third(i + i_third, span, work, back)
+        fourth(i + i_fourth, span, work, back)
 
-    return forwards
+    return one_after_the_other
+
+
+@loop
+def work_of(row, n_samples, plan, state, block, tape, responses):
+    """`Work` of a row."""
+    n_rows, n_states = state.states.shape
+    return Work(
+        row=row,
+        n_rows=n_rows,
+        n_samples=n_samples,
+        n_channels=plan.n_channels,
+        n_groups=plan.n_groups,
+        n_taped=tape.n_samples,
+        table=pointer(plan.table, 0),
+        coefficients=pointer(plan.coefficients, 0),
+        groups=pointer(plan.groups, 0),
+        taylor=plan.taylor,
+        block=pointer(block, 0),
+        states=pointer(state.states, row * n_states),
+        sums=pointer(state.sums, row * state.sums.shape[1]),
+        inputs=pointer(tape.inputs, 0),
+        kept=pointer(tape.kept, 0),
+        responses=pointer(responses, 0),
+    )
 
 
 @loop
@@ -111,7 +136,7 @@ def link(kind: type[Kind]) -> Any:
     n_kept = n_states if kind.keeps_states else 0
 
     @loop
-    def go_through(i, span, work):
+    def go_through(i, span, work, back):
         n_groups, block, taylor, slot = work.n_groups, work.block, work.taylor, span.slot
         own = pointer(work.table, i * N_COLUMNS)
         for n in range(own[TIMES]):
@@ -147,7 +172,7 @@ def filters(kind: type[Kind]) -> Any:
     sample, n_coefficients, n_states = kind.sample, kind.n_coefficients * LANES, kind.n_states * LANES
 
     @loop
-    def go_through(i, span, work):
+    def go_through(i, span, work, back):
         width, taylor = work.n_groups * LANES, work.taylor
         own = pointer(work.table, i * N_COLUMNS)
         coefficients, states = pointer(work.coefficients, own[COEFFICIENTS]), pointer(work.states, own[STATES])
@@ -187,39 +212,23 @@ def run_of(kinds: tuple[type[Kind], ...]) -> Any:
         checkpoints (n_checkpoints, n_rows, n) gets the states before every `segment` samples, unless it is empty.
         """
         (n_rows, n_states), n_samples, n_features = state.states.shape, x.shape[1], len(plan.positions)
-        block, means, positions = pointer(work[0], 0), pointer(work[1], 0), pointer(plan.positions, 0)
+        means, positions = pointer(work[1], 0), pointer(plan.positions, 0)
+        no_tape = Tape(inputs=work[0], kept=work[0], cells=work[0], n_samples=0)
         filled, n_frames = state.filled[0], 0
         for row in range(n_rows):
-            own = Work(
-                row=row,
-                n_rows=n_rows,
-                n_samples=n_samples,
-                n_channels=plan.n_channels,
-                n_groups=plan.n_groups,
-                n_taped=0,
-                table=pointer(plan.table, 0),
-                coefficients=pointer(plan.coefficients, 0),
-                groups=pointer(plan.groups, 0),
-                taylor=plan.taylor,
-                block=block,
-                states=pointer(state.states, row * n_states),
-                sums=pointer(state.sums, row * state.sums.shape[1]),
-                inputs=block,
-                kept=block,
-                responses=pointer(responses, 0),
-            )
+            own = work_of(row, n_samples, plan, state, work[0], no_tape, responses)
             filled, n_frames = state.filled[0], 0
             for begin in range(0, n_samples, SEGMENT):
                 n = min(SEGMENT, n_samples - begin)
                 if len(checkpoints) and begin % segment == 0:
                     copy_lanes(own.states, pointer(checkpoints, (begin // segment * n_rows + row) * n_states), n_states)
                 load(x, plan.takes_channels, own, n, begin)
-                go_through(0, Span(0, n, begin, -1), own)
+                go_through(0, Span(0, n, begin, -1), own, None)
                 if len(frames):
                     t, n_ended = 0, 0
                     while t < n:
                         end = min(n, t + frame_samples - filled)
-                        go_through_filters(plan.n_links, Span(t, end, begin, -1), own)
+                        go_through_filters(plan.n_links, Span(t, end, begin, -1), own, None)
                         filled, t = filled + end - t, end
                         if filled == frame_samples:
                             mean = pointer(means, n_ended * n_features)
