@@ -14,16 +14,25 @@ TAYLOR = tuple(1 / factorial(n) for n in range(10, -1, -1))  # of exp, the highe
 
 
 @step
+def real_part(x):
+    """What comparisons look at, of a number that may take a complex step.
+
+    On a GPU, where all numbers are real, the number itself: not every compiler knows the real part of one.
+    """
+    return x.real
+
+
+@step
 def rectify_step(x):
     """The larger of 0 and x, also for complex numbers with a small imaginary part; NaN stays NaN."""
-    return x - x if x.real <= ZERO else x
+    return x - x if real_part(x) <= ZERO else x
 
 
 @step
 def rectify_step_adjoint(y_bar, x):
     """Adjoint of rectify_step; the derivative at 0 is 0."""
     # y = x - x if x <= ZERO else x
-    return y_bar - y_bar if x.real <= ZERO else y_bar
+    return y_bar - y_bar if real_part(x) <= ZERO else y_bar
 
 
 @step
@@ -32,7 +41,7 @@ def exponential(x, taylor):
 
     Its derivative is itself, to the same exactness.
     """
-    x = x if x.real > LOWEST else LOWEST + ZERO * x
+    x = x if real_part(x) > LOWEST else LOWEST + ZERO * x
     y = x * THIRTY_SECOND
     # Written out: LLVM vectorises the loop around it only when it sees no loop and no table here.
     e = ((y * taylor[0] + taylor[1]) * y + taylor[2]) * y + taylor[3]

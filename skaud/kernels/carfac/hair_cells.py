@@ -6,7 +6,7 @@ import numpy as np
 
 from skaud.kernels._compile import step
 from skaud.kernels.one_pole import ONE, TWO, ZERO, smoothing_step, smoothing_step_adjoint
-from skaud.kernels.pointwise import exponential, rectify_step, rectify_step_adjoint
+from skaud.kernels.pointwise import exponential, real_part, rectify_step, rectify_step_adjoint
 
 JUST_HWR, ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN = range(4)
 THREE = np.float32(3)
@@ -47,14 +47,14 @@ def high_pass_step_adjoint(bm_bar, ac_next_bar, ac_coeff):
 def just_hwr_step(bm):
     """Hair cell that only rectifies, and saturates at 2."""
     rectified = rectify_step(bm)
-    return rectified if rectified.real < 2 else TWO + ZERO * rectified
+    return rectified if real_part(rectified) < 2 else TWO + ZERO * rectified
 
 
 @step
 def just_hwr_step_adjoint(nap_bar, bm):
     """Adjoint of just_hwr_step."""
     # nap = rectify_step(bm), at most 2
-    return nap_bar - nap_bar if bm.real >= 2 else rectify_step_adjoint(nap_bar, bm)
+    return nap_bar - nap_bar if real_part(bm) >= 2 else rectify_step_adjoint(nap_bar, bm)
 
 
 @step
@@ -165,9 +165,9 @@ def two_cap_step_adjoint(cap1_next_bar, cap2_next_bar, nap_next_bar, bm, cap1, c
 @step
 def sigmoid(x, taylor):
     """1 / (1 + exp(x)) and its derivative; the exponential is taken of -|x|, where it is exact."""
-    e = exponential(x if x.real < ZERO else -x, taylor)
+    e = exponential(x if real_part(x) < ZERO else -x, taylor)
     per_sum = ONE / (ONE + e)
-    return per_sum if x.real < ZERO else e * per_sum, -per_sum * (per_sum * e)
+    return per_sum if real_part(x) < ZERO else e * per_sum, -per_sum * (per_sum * e)
 
 
 @step

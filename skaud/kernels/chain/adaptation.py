@@ -6,7 +6,7 @@ Symbols are those of T. Dau et al. (1996), JASA 99:3615.
 from skaud.kernels._compile import loop, step
 from skaud.kernels.chain.kind import Kind, rows
 from skaud.kernels.one_pole import ONE, TINY, ZERO, smoothing_step, smoothing_step_adjoint
-from skaud.kernels.pointwise import HALF, exponential
+from skaud.kernels.pointwise import HALF, exponential, real_part
 
 SMOOTHING, EXCESS, SLOPE = rows(3)  # EXCESS is M by which the output may exceed 1, SLOPE -2 / M
 OFFSET, SCALE, FLOOR = rows(3)
@@ -15,7 +15,7 @@ OFFSET, SCALE, FLOOR = rows(3)
 @step
 def floor_step(x, floor):
     """The larger of floor and x; NaN stays NaN."""
-    return floor if x.real <= floor.real else x
+    return floor if real_part(x) <= real_part(floor) else x
 
 
 @step
@@ -30,7 +30,7 @@ def floor_step_adjoint(y_bar, x, floor):
 def limit_step(x, excess, slope, taylor):
     """Above 1, 1 + M tanh((x - 1) / M): a loop's output exceeds 1 by at most M (Muenkner 1993); slope is -2 / M."""
     e = exponential(slope * (x - ONE), taylor)
-    return ONE + excess * (ONE - e) / (ONE + e) if x.real > ONE else x
+    return ONE + excess * (ONE - e) / (ONE + e) if real_part(x) > ONE else x
 
 
 @step

@@ -7,6 +7,7 @@ from skaud.kernels.chain.kind import Kind, rows
 from skaud.kernels.chain.modulation import magnitude_step, magnitude_step_adjoint
 from skaud.kernels.lanes import LANES
 from skaud.kernels.one_pole import ONE, TINY, ZERO, complex_one_pole_step, complex_one_pole_step_adjoint
+from skaud.kernels.pointwise import real_part
 
 EXPONENT, KNEE, LINEAR_BELOW = rows(3)
 B, A = rows(2)
@@ -19,11 +20,11 @@ AFTER = 4 * LANES  # of the states before a sample, those behind it
 @loop
 def compress_sample(x, l, f, z, taylor):
     """Broken stick, which is linear up to the knee, or a power law: sign(x) knee (|x| / knee)^exponent; 0 at 0."""
-    size, knee = x if x.real > ZERO else -x, f[l + KNEE]
-    if size.real <= ZERO or (f[l + LINEAR_BELOW].real > ZERO and size.real <= knee.real):
+    size, knee = x if real_part(x) > ZERO else -x, f[l + KNEE]
+    if real_part(size) <= ZERO or (real_part(f[l + LINEAR_BELOW]) > ZERO and real_part(size) <= real_part(knee)):
         return x
     y = knee * np.exp(f[l + EXPONENT] * np.log(size / knee))
-    return y if x.real > ZERO else -y
+    return y if real_part(x) > ZERO else -y
 
 
 @loop
