@@ -89,8 +89,8 @@ def one_cap_step(bm, cap, lpf, nap, c):
 
 
 @step
-def one_cap_step_adjoint(cap_next_bar, lpf_next_bar, nap_next_bar, bm, cap, lpf, nap, c):
-    """Adjoint of one_cap_step: bars of bm, cap, lpf, nap, and of the constants."""
+def one_cap_step_adjoint(cap_next_bar, lpf_next_bar, nap_next_bar, bm, cap, cap_next, lpf, nap, c):
+    """Adjoint of one_cap_step, which does not need cap_next: bars of bm, cap, lpf, nap, and of the constants."""
     q = conductance(bm, c.ihc_offset, c.ihc_knee)
     y = q * cap
     lpf_next = lpf * c.keep_lpf + (y * c.lpf_gain - c.lpf_rest)
@@ -221,48 +221,43 @@ def just_hwr_output_adjoint(bm_next_bar, ac_next_bar, nap_bar, bm, c):
     return high_pass_step_adjoint(bm_bar, ac_next_bar, c.ac_coeff)
 
 
-@step
-def one_cap_output(entry, slope, intercept, ac, cap, lpf, nap, c):
-    """The stage's output and the hair cell of v1; returns out, bm, ac, cap, lpf, nap."""
-    out, bm, ac = bm_output(entry, slope, intercept, ac, c)
-    cap, lpf, nap = one_cap_step(bm, cap, lpf, nap, c)
-    return out, bm, ac, cap, lpf, nap
+def caps_output_of(cell_step):
+    @step
+    def caps_output(entry, slope, intercept, ac, cap, second, nap, c):
+        """The stage's output and a hair cell with three states; returns out, bm, ac, cap, second, nap."""
+        out, bm, ac = bm_output(entry, slope, intercept, ac, c)
+        cap, second, nap = cell_step(bm, cap, second, nap, c)
+        return out, bm, ac, cap, second, nap
+
+    return caps_output
 
 
-@step
-def one_cap_output_adjoint(
-    bm_next_bar, ac_next_bar, cap_next_bar, lpf_next_bar, nap_next_bar, bm, cap, cap_next, lpf, nap, c
-):
-    """Adjoint of one_cap_output, which does not need cap_next: bars of out, ac, cap, lpf, nap, and of the constants."""
-    # cap_next, lpf_next, nap_next = one_cap_step(bm, cap, lpf, nap, c)
-    bm_bar, cap_bar, lpf_bar, nap_bar, constants_bar = one_cap_step_adjoint(
-        cap_next_bar, lpf_next_bar, nap_next_bar, bm, cap, lpf, nap, c
-    )
-    # bm, ac_next = high_pass_step(out, ac, c.ac_coeff)
-    out_bar, ac_bar = high_pass_step_adjoint(bm_bar + bm_next_bar, ac_next_bar, c.ac_coeff)
-    return out_bar, ac_bar, cap_bar, lpf_bar, nap_bar, constants_bar
+def caps_output_adjoint_of(cell_step_adjoint):
+    @step
+    def caps_output_adjoint(
+        bm_next_bar, ac_next_bar, cap_next_bar, second_next_bar, nap_next_bar, bm, cap, cap_next, second, nap, c
+    ):
+        """Adjoint of caps_output: bars of out, ac, cap, second, nap, and of the constants."""
+        # cap_next, second_next, nap_next = cell_step(bm, cap, second, nap, c)
+        bm_bar, cap_bar, second_bar, nap_bar, constants_bar = cell_step_adjoint(
+            cap_next_bar, second_next_bar, nap_next_bar, bm, cap, cap_next, second, nap, c
+        )
+        # bm, ac_next = high_pass_step(out, ac, c.ac_coeff)
+        out_bar, ac_bar = high_pass_step_adjoint(bm_bar + bm_next_bar, ac_next_bar, c.ac_coeff)
+        return out_bar, ac_bar, cap_bar, second_bar, nap_bar, constants_bar
+
+    return caps_output_adjoint
 
 
-@step
-def two_cap_output(entry, slope, intercept, ac, cap1, cap2, nap, c):
-    """The stage's output and the hair cell of v2; returns out, bm, ac, cap1, cap2, nap."""
-    out, bm, ac = bm_output(entry, slope, intercept, ac, c)
-    cap1, cap2, nap = two_cap_step(bm, cap1, cap2, nap, c)
-    return out, bm, ac, cap1, cap2, nap
-
-
-@step
-def two_cap_output_adjoint(
-    bm_next_bar, ac_next_bar, cap1_next_bar, cap2_next_bar, nap_next_bar, bm, cap1, cap1_next, cap2, nap, c
-):
-    """Adjoint of two_cap_output: bars of out, ac, cap1, cap2, nap, and of the constants."""
-    # cap1_next, cap2_next, nap_next = two_cap_step(bm, cap1, cap2, nap, c)
-    bm_bar, cap1_bar, cap2_bar, nap_bar, constants_bar = two_cap_step_adjoint(
-        cap1_next_bar, cap2_next_bar, nap_next_bar, bm, cap1, cap1_next, cap2, nap, c
-    )
-    # bm, ac_next = high_pass_step(out, ac, c.ac_coeff)
-    out_bar, ac_bar = high_pass_step_adjoint(bm_bar + bm_next_bar, ac_next_bar, c.ac_coeff)
-    return out_bar, ac_bar, cap1_bar, cap2_bar, nap_bar, constants_bar
+# What every hair cell does, and its adjoint.
+OUTPUT = {JUST_HWR: just_hwr_output, ONE_CAP: caps_output_of(one_cap_step), TWO_CAP: caps_output_of(two_cap_step)}
+OUTPUT[TWO_CAP_WITH_SYN] = OUTPUT[TWO_CAP]
+OUTPUT_ADJOINT = {
+    JUST_HWR: just_hwr_output_adjoint,
+    ONE_CAP: caps_output_adjoint_of(one_cap_step_adjoint),
+    TWO_CAP: caps_output_adjoint_of(two_cap_step_adjoint),
+}
+OUTPUT_ADJOINT[TWO_CAP_WITH_SYN] = OUTPUT_ADJOINT[TWO_CAP]
 
 
 @step
@@ -284,13 +279,3 @@ def fibers_output_adjoint(
         reservoir_next_bar, released_bar, v, reservoir, v_half, a1, a2, c
     )
     return v_bar, reservoir_bar, release_bar, nap_bar * release_next * weight
-
-
-# What every hair cell does, and its adjoint; those with capacitors have three states.
-OUTPUT = {JUST_HWR: just_hwr_output, ONE_CAP: one_cap_output, TWO_CAP: two_cap_output, TWO_CAP_WITH_SYN: two_cap_output}
-OUTPUT_ADJOINT = {
-    JUST_HWR: just_hwr_output_adjoint,
-    ONE_CAP: one_cap_output_adjoint,
-    TWO_CAP: two_cap_output_adjoint,
-    TWO_CAP_WITH_SYN: two_cap_output_adjoint,
-}
