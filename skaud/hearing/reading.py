@@ -17,8 +17,11 @@ def numbers(name: str, value: object) -> np.ndarray:
     if isinstance(value, np.ma.MaskedArray):
         value = np.ma.filled(value.astype(float), np.nan)
     try:
-        if np.asarray(value).dtype.kind not in "iufO":
+        kind = np.asarray(value).dtype.kind
+        if kind not in "iufO":
             raise TypeError
+        if kind == "O" and hasattr(value, "isna"):  # pandas' NA is a float from pandas 3 on alone
+            value = np.where(np.asarray(value.isna()), np.nan, np.asarray(value, dtype=object))
         array = np.array(value, dtype=float)
     except (TypeError, ValueError):
         raise TypeError(
