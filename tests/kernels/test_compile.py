@@ -51,7 +51,7 @@ def test_works_where_no_cache_folder_can_be_made(tmp_path):
     occupied.write_text("a file, so that no folder of this name can be made")
     nowhere = str(occupied / "none")
     done = run(folder, HOME=nowhere, XDG_CACHE_HOME=nowhere, IPYTHONDIR=nowhere, strict=False)
-    assert done == "(1, 40) 0\n"
+    assert done == "(1, 80) 0\n"
 
 
 def test_second_process_finds_the_compiled_kernel_until_a_step_changes(tmp_path):
