@@ -7,7 +7,6 @@ functions, each at least one launch of a kernel, "to the device" and "to the hos
 
 import operator
 import sys
-from contextlib import nullcontext
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -16,6 +15,22 @@ from array_api_compat import numpy as host
 from skaud.engines.engine import Engine
 
 calls = []
+current = [0]  # number of the device on which new arrays come to lie
+
+
+class Device:
+    """A device, which is the current one within a context."""
+
+    def __init__(self, number=None):
+        self.id = current[0] if number is None else number
+        self.compute_capability = "90"
+
+    def __enter__(self):
+        self.before, current[0] = current[0], self.id
+        return self
+
+    def __exit__(self, *_):
+        current[0] = self.before
 
 
 class ndarray:
@@ -23,14 +38,14 @@ class ndarray:
 
     __module__ = "cupy"
 
-    def __init__(self, values, device=0):
-        self.values, self.number = np.asarray(values), device
+    def __init__(self, values, device=None):
+        self.values, self.number = np.asarray(values), current[0] if device is None else device
 
     shape = property(lambda self: self.values.shape)
     dtype = property(lambda self: self.values.dtype)
     ndim = property(lambda self: self.values.ndim)
     size = property(lambda self: self.values.size)
-    device = property(lambda self: SimpleNamespace(id=self.number))
+    device = property(lambda self: Device(self.number))
     flags = property(lambda self: self.values.flags)
 
     @property
@@ -63,7 +78,7 @@ class ndarray:
         return ndarray, (self.values, self.number)
 
 
-def wrap(value, number=0):
+def wrap(value, number=None):
     if isinstance(value, (np.ndarray, np.generic)):
         return ndarray(value, number)
     if isinstance(value, (list, tuple)):
@@ -94,9 +109,9 @@ def lift(function):
 
     def lifted(*arguments, **options):
         numbers = numbers_of([*arguments, *options.values()])
-        assert len(numbers) < 2, "arrays of two devices"
-        device = options.pop("device", None)
-        number = device.id if device is not None else numbers.pop() if numbers else 0
+        assert numbers <= {current[0]}, "arrays of a device that is not the current one"
+        options.pop("device", None)  # which cupy's functions do not know
+        number = current[0]
         options = {name: unwrap(value) for name, value in options.items()}
         calls.append(function.__name__)
         return wrap(function(*map(unwrap, arguments), **options), number)
@@ -106,7 +121,7 @@ def lift(function):
 
 def asarray(values, dtype=None, *, device=None, **_):
     """What takes NumPy's arrays to the device."""
-    number = device.id if device is not None else getattr(values, "number", 0)
+    number = device.id if device is not None else getattr(values, "number", current[0])
     if not isinstance(values, (ndarray, NumbaArray)):
         calls.append("to the device")
     values = values.values if isinstance(values, (ndarray, NumbaArray)) else values
@@ -137,11 +152,12 @@ ndarray.__invert__ = lambda self: lift(operator.invert)(self)
 
 
 class NumbaArray:
-    """An array of numba.cuda: it has places, and no arithmetic."""
+    """An array of numba.cuda: it has places, and no arithmetic, and does not say where it lies."""
 
     __module__ = "numba.cuda.cudadrv.devicearray"
 
     def __init__(self, values):
+        self.number = getattr(values, "number", current[0])
         self.values = np.asarray(values.values if isinstance(values, ndarray) else values)
 
     shape = property(lambda self: self.values.shape)
@@ -149,7 +165,7 @@ class NumbaArray:
     __cuda_array_interface__ = property(lambda self: self.values.__array_interface__ | {"version": 3})
 
     def __getitem__(self, key):
-        return NumbaArray(self.values[key])
+        return NumbaArray(ndarray(self.values[key], self.number))
 
     def copy_to_host(self):
         calls.append("to the host")
@@ -185,7 +201,44 @@ class OnStandIn(Engine):
     @staticmethod
     def _there(x):
         assert type(x) is ndarray
+        assert x.number == current[0]
         return np.ascontiguousarray(x.values)
+
+
+class Stream:
+    """A stream, whose contexts `launches` remembers."""
+
+    now = 0
+
+    @classmethod
+    def from_external(cls, other):
+        version, own = other.__cuda_stream__()
+        assert version == 0
+        stream = cls()
+        stream.own = own
+        return stream
+
+    def __enter__(self):
+        self.before, Stream.now = Stream.now, self.own
+
+    def __exit__(self, *_):
+        Stream.now = self.before
+
+
+launches = []  # device, stream, grid, block, arguments
+
+
+class Module:
+    """Machine code on the current device; its functions do nothing but to be remembered."""
+
+    def load(self, code):
+        self.code = code
+
+    def get_function(self, name):
+        def launched(grid, block, arguments):
+            launches.append((current[0], Stream.now, grid, block, arguments, (self.code, name)))
+
+        return launched
 
 
 def install(monkeypatch, *, stream=7, free=100 * 2**20):
@@ -198,8 +251,10 @@ def install(monkeypatch, *, stream=7, free=100 * 2**20):
     cupy.cuda = SimpleNamespace(
         get_current_stream=lambda: SimpleNamespace(ptr=stream),
         runtime=SimpleNamespace(memGetInfo=lambda: (free // 4, 2**40)),
-        Device=lambda number=0: nullcontext(),
+        Device=Device,
     )
+    cupy.cuda.Stream = Stream
+    cupy.cuda.function = SimpleNamespace(Module=Module)
     cupy.get_default_memory_pool = lambda: SimpleNamespace(free_bytes=lambda: free - free // 4)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
     return cupy

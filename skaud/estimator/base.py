@@ -27,6 +27,7 @@ from skaud.estimator.stream_state import StreamState
 from skaud.estimator.streams import go_on, start
 from skaud.estimator.vjp import vjp
 from skaud.fitting.movable import Pullback, Value
+from skaud.kernels.on_device import where_it_lies
 from skaud.pooling.statistics import pooled_names
 from skaud.pooling.temporal import TemporalPooling, check_pooling
 from skaud.sound import check_rate, check_scale
@@ -73,6 +74,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
 
     # --- scikit-learn's methods ---
 
+    @where_it_lies
     def fit(self, X: Signals = None, y: Targets = None, sample_rate: Rates = None) -> Self:
         """Design the model from its parameters.
 
@@ -136,6 +138,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
         with each_once():
             return self.fit(X, y, sample_rate=sample_rate).transform(X, sample_rate=sample_rate)
 
+    @where_it_lies
     @as_fitted
     def transform(self, X: Signals, sample_rate: Rates = None) -> Features:
         """Compute features.
@@ -223,6 +226,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
 
     # --- the models' own methods ---
 
+    @where_it_lies
     @as_designed
     def simulate(self, X: Signals, outputs: str | Sequence[str] | None = None, sample_rate: Rates = None) -> Bunch:
         """Responses of the model's stages at full rate.
@@ -261,6 +265,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
             bunch[name] = sounds.place.give(stack(arrays) if sounds.is_array else arrays)
         return bunch
 
+    @where_it_lies
     @as_designed
     def vjp(
         self, X: Signals, wrt: str | Sequence[str] | None = None, output: str = "features"
@@ -327,6 +332,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
         """
         return start(self, n_signals, n_ears)
 
+    @where_it_lies
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
         """Go on with a stream.
 

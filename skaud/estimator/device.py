@@ -7,18 +7,19 @@ from typing import NamedTuple
 import numpy as np
 
 from skaud._types import Features, Signals
-from skaud.engines.device import device_errors, engine_for, memory_at, refuse_worker
+from skaud.engines.device import engine_for, memory_at
 from skaud.engines.engine import BLOCK, Engine, Tape, frame_of, respond
 from skaud.engines.portions import Portion, portions
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
 from skaud.estimator.listening import shaped_as_x
 from skaud.estimator.protocol import Model, Source
-from skaud.estimator.results import refuse_response, take_value_bar
+from skaud.estimator.results import check_gradients, check_rows, refuse_response, take_value_bar
 from skaud.estimator.sounds import Sounds, warn_of_powers
 from skaud.estimator.stream_state import StreamState
 from skaud.fitting.movable import Gradients, Pullback
-from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype
+from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, to_numpy
 from skaud.kernels.batches import all_finite, clip_of, gather, groups_of, in_order, rows_in_order
+from skaud.kernels.on_device import on_device
 from skaud.pooling.arrays import pool_arrays, pool_arrays_adjoint
 
 KEPT_SHARE = 0.25  # of a device's free memory, for frames that features were pooled of
@@ -46,48 +47,45 @@ def engine_at(model: Model, place: Place) -> Engine:
 
 def transform_on_device(model: Model, sounds: Sounds, frame_samples: int | None) -> Features:
     """Pooled features, or frames, of every clip."""
-    with device_errors(sounds.place, type(model).__name__, len(sounds.rates)):
-        found: Groups = []
-        for groups in _respond(model, sounds, (model.output,), frame_samples):
-            own = groups[model.output]
-            found += own if model.pooling is None else _pooled(model, own)
-        return _without_ears(found, sounds) if model.pooling is None else rows_in_order(found)
+    found: Groups = []
+    for groups in _respond(model, sounds, (model.output,), frame_samples):
+        own = groups[model.output]
+        found += own if model.pooling is None else _pooled(model, own, sounds)
+    return _without_ears(found, sounds) if model.pooling is None else rows_in_order(found)
 
 
 def simulate_on_device(model: Model, sounds: Sounds, names: tuple[str, ...]) -> dict[str, Features]:
     """Responses at full rate, by name."""
-    with device_errors(sounds.place, type(model).__name__, len(sounds.rates)):
-        found: dict[str, Groups] = {name: [] for name in names}
-        for groups in _respond(model, sounds, names, None):
-            for name in names:
-                found[name] += groups[name]
-        return {name: _without_ears(own, sounds) for name, own in found.items()}
+    found: dict[str, Groups] = {name: [] for name in names}
+    for groups in _respond(model, sounds, names, None):
+        for name in names:
+            found[name] += groups[name]
+    return {name: _without_ears(own, sounds) for name, own in found.items()}
 
 
 def vjp_on_device(model: Model, sounds: Sounds, names: tuple[str, ...], source: Source) -> tuple[Features, Pullback]:
     """Response, and its pullback."""
     who, place, n_signals = type(model).__name__, sounds.place, len(sounds.rates)
     output, frame_samples, pooled = source
-    with device_errors(place, who, n_signals):
-        engine, memory, found = engine_at(model, place), memory_at(place), list[tuple[list[int], Array]]()
-        wanted, runs, n_kept = model.wanted_parts(names), list[Run](), 0
-        for portion in portions(engine, _checked_ears(model, sounds).clips, output, frame_samples, memory):
-            own, frame = portion.engine_of(engine), frame_of(portion.x.shape[-1], frame_samples)
-            response, tape = own.record(portion.x, output, frame)
-            groups = _cut(own, portion, response, output, frame)
-            _refuse_infinite(model, groups, sounds)
-            found += _pooled(model, groups) if pooled else groups
-            # What features were pooled of is needed again: kept, or where there is much of it computed once more.
-            n_kept += math.prod(response.shape) * pooled * np.dtype(_name(response)).itemsize
-            kept = groups if pooled and n_kept < KEPT_SHARE * memory else None
-            runs.append(Run(portion, own, tape, tuple(response.shape), _name(response), kept))
-        value = rows_in_order(found) if pooled else _without_ears(found, sounds)
+    engine, memory, found = engine_at(model, place), memory_at(place), list[tuple[list[int], Array]]()
+    wanted, runs, n_kept = model.wanted_parts(names), list[Run](), 0
+    for portion in portions(engine, _checked_ears(model, sounds).clips, output, frame_samples, memory):
+        own, frame = portion.engine_of(engine), frame_of(portion.x.shape[-1], frame_samples)
+        response, tape = own.record(portion.x, output, frame)
+        groups = _cut(own, portion, response, output, frame)
+        _refuse_infinite(model, groups, sounds.clips)
+        found += _pooled(model, groups, sounds) if pooled else groups
+        # What features were pooled of is needed again: kept, or where there is much of it computed once more.
+        n_kept += math.prod(response.shape) * pooled * np.dtype(_name(response)).itemsize
+        kept = groups if pooled and n_kept < KEPT_SHARE * memory else None
+        runs.append(Run(portion, own, tape, tuple(response.shape), _name(response), kept))
+    value = rows_in_order(found) if pooled else _without_ears(found, sounds)
 
     def pullback(value_bar: Features) -> Gradients:
         bars = take_value_bar(value_bar, value, place)
         x_bars: Groups = []
         totals = []
-        with device_errors(place, who, n_signals):
+        with on_device(place, who, n_signals):
             for run in runs:
                 own_bars = _bars_of_pooled(model, run, bars, source) if pooled else _groups_of_bars(bars, run)
                 joined = run.portion.join(own_bars, run.shape[-1])
@@ -99,6 +97,7 @@ def vjp_on_device(model: Model, sounds: Sounds, names: tuple[str, ...], source: 
             grads = {name: model.parameter_bar(name, total) for name in names if name != "X"}
             if "X" in names:
                 grads = {"X": shaped_as_x(model, in_order(x_bars, is_array=sounds.is_array), sounds)} | grads
+            check_gradients(model, grads, bars)
             return grads
 
     return value, pullback
@@ -106,20 +105,17 @@ def vjp_on_device(model: Model, sounds: Sounds, names: tuple[str, ...], source: 
 
 def transform_chunk_on_device(model: Model, X: Signals, place: Place, state: StreamState) -> tuple[Array, StreamState]:
     """Response to the next samples of a stream, and its state after them."""
-    refuse_worker(place)
     state.check_place(str(place))
     shape = state.check_chunk(stand_in(X), model.channels_in()).shape
     x = as_clips(X, [shape[1:]] * shape[0], model.dtype) if shape[-1] else _empty_chunk(X, shape, model.dtype)
     if not model.takes_channels and shape[-1]:
         warn_of_powers(mean_squares(x), [model.level_of_one()] * shape[0], is_part=True)
     gain = float(model.gain())
-    with device_errors(place, type(model).__name__, shape[0]):
-        engine = engine_at(model, place)
-        before = state.arrays.copy() if state.place else engine.start(*shape[:2])
-        responses, after = engine.run(x if gain == 1 else x * gain, before, (model.output,), model.frame_samples())
-        response = responses[model.output]
-        if not all_finite(response):
-            refuse_response(model, x[0, ...], 0)
+    engine = engine_at(model, place)
+    before = state.arrays.copy() if state.place else engine.start(*shape[:2])
+    responses, after = engine.run(x if gain == 1 else x * gain, before, (model.output,), model.frame_samples())
+    response = responses[model.output]
+    _refuse_infinite(model, [(list(range(shape[0])), response)], x)
     went_on = state.followed_by(after, model, str(place))
     return place.give(response if state.n_ears is not None else response[:, 0, ...]), went_on
 
@@ -135,7 +131,7 @@ def _respond(
         responses = respond(portion.engine_of(engine), portion.x, names, frame)
         found = {name: _cut(engine, portion, own, name, frame) for name, own in responses.items()}
         for groups in found.values():
-            _refuse_infinite(model, groups, sounds)
+            _refuse_infinite(model, groups, sounds.clips)
         yield found
 
 
@@ -145,8 +141,13 @@ def _cut(engine: Engine, portion: Portion, response: Array, output: str, frame_s
     return portion.cut(response, lengths and [engine.n_frames(n, output, frame_samples) for n in lengths])
 
 
-def _pooled(model: Model, groups: Groups) -> Groups:
-    return [(own, pool_arrays(frames, *model.how_pooled())) for own, frames in groups]
+def _pooled(model: Model, groups: Groups, sounds: Sounds) -> Groups:
+    """Rows of features; refused where they are not finite, as those of finite frames may be."""
+    rows = [(own, pool_arrays(frames, *model.how_pooled())) for own, frames in groups]
+    for indices, some in rows:
+        if not all_finite(some):
+            check_rows(model, to_numpy(some), (to_numpy(clip_of(sounds.clips, i)) for i in indices), indices)
+    return rows
 
 
 def _bars_of_pooled(model: Model, run: Run, bars: Array, source: Source) -> Groups:
@@ -176,13 +177,13 @@ def _checked_ears(model: Model, sounds: Sounds) -> Sounds:
     return sounds
 
 
-def _refuse_infinite(model: Model, groups: Groups, sounds: Sounds) -> None:
+def _refuse_infinite(model: Model, groups: Groups, clips: Features) -> None:
     for indices, response in groups:
         if all_finite(response):
             continue
         for k, i in enumerate(indices):
             if not all_finite(response[k, ...]):
-                refuse_response(model, clip_of(sounds.clips, i), i)
+                refuse_response(model, clip_of(clips, i), i)
 
 
 def _without_ears(groups: Groups, sounds: Sounds) -> Array:

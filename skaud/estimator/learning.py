@@ -25,6 +25,7 @@ from skaud.fitting.parameters import names_to_learn
 from skaud.fitting.solvers import warn_unless_converged
 from skaud.fitting.training import train
 from skaud.kernels.array_api import of_host, take
+from skaud.kernels.on_device import where_it_lies
 
 
 class LearningTransformer(CallbackSupportMixin, AudioTransformer):
@@ -37,6 +38,7 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
 
     _parameter_constraints: dict = {"learn": [str, "array-like", Learn, None]}
 
+    @where_it_lies
     @with_callbacks
     def fit(
         self, X: Signals = None, y: Targets = None, sample_rate: Rates = None, sample_weight: ArrayLike | None = None

@@ -10,11 +10,11 @@ from joblib import Parallel, delayed, effective_n_jobs
 from skaud._types import Features, Rates, Signals, Targets
 from skaud._warnings import warn_caller
 from skaud.audio import resample_array
-from skaud.engines.device import REMEDY, refuse_worker
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
 from skaud.estimator.protocol import Model
 from skaud.estimator.sounds import Sounds, warn_of_levels, warn_of_powers
-from skaud.kernels.array_api import Array, array_namespace, take
+from skaud.kernels.array_api import Array, array_namespace, of_host, take
+from skaud.kernels.on_device import REMEDY
 
 _LONG_FRAME_S = 1.0
 
@@ -33,10 +33,9 @@ def refuse_unmeant(model: Model, y: Targets) -> None:
 
 def take_sounds(model: Model, X: Signals, sample_rate: Rates, **options: bool) -> Sounds:
     """Clips of X, of any library, validated; those of a device stay there, in the model's dtype."""
-    X, place = take(X)
+    (X, place), sample_rate = take(X), of_host(sample_rate, "sample_rate")
     if place.on_host:
         return model.check_sounds(X, sample_rate, **options)._replace(place=place)
-    refuse_worker(place)
     sounds = model.check_sounds(stand_in(X), sample_rate, **options)
     for i, rate in enumerate(sounds.rates):
         if rate != model.sample_rate:

@@ -7,11 +7,12 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator
 
 from skaud._types import Features, Signals
-from skaud.engines.device import REMEDY
 from skaud.estimator.faults import changed, short
 from skaud.estimator.protocol import Model
 from skaud.fitting.movable import Gradients
-from skaud.kernels.array_api import HOST, Array, Place, take, to_numpy
+from skaud.kernels.array_api import HOST, Array, Place, is_complex, is_foreign, take, to_numpy
+from skaud.kernels.batches import all_finite as finite_where_it_lies
+from skaud.kernels.on_device import REMEDY
 from skaud.sound import all_finite, energy
 from skaud.sound.refused import refuse_masked
 
@@ -74,16 +75,21 @@ def _too_much(estimator: BaseEstimator, clip: np.ndarray) -> str:
     )
 
 
-def check_gradients(estimator: Model, grads: Gradients, bars: Iterable[np.ndarray]) -> None:
+def check_gradients(estimator: Model, grads: Gradients, bars: Features) -> None:
     """Refuse derivatives that are not finite, of derivatives by the response that are."""
     for name, own in grads.items():
-        arrays = own if isinstance(own, list) else [own]
-        if not all(all_finite(np.asarray(array)) for array in arrays) and all(all_finite(bar) for bar in bars):
+        if not _finite_everywhere(own) and _finite_everywhere(bars):
             given = ", ".join(f"{of}={short(getattr(estimator, of))}" for of in changed(estimator))
             raise ValueError(
                 f"the derivative with respect to {name!r} is not finite in {estimator.dtype}; give smaller derivatives "
                 f"by the response, or parameters nearer to the defaults{': ' * bool(given)}{given}."
             )
+
+
+def _finite_everywhere(arrays: Features) -> bool:
+    """Whether an array of any library, or every one of a list, is finite."""
+    entries = arrays if isinstance(arrays, list) else [arrays]
+    return all(finite_where_it_lies(own if is_foreign(own) else np.asarray(own)) for own in entries)
 
 
 def take_value_bar(value_bar: Features, value: object, place: Place) -> Features:
@@ -94,6 +100,9 @@ def take_value_bar(value_bar: Features, value: object, place: Place) -> Features
         raise ValueError(f"value_bar has {has} where value has {wanted}; pass one derivative for every entry of value.")
     refuse_masked(value_bar, "value_bar")
     bars, given = take(value_bar, "value_bar")
+    for bar, own in zip(bars, value) if isinstance(value, list) else [(bars, value)]:
+        if is_complex(bar) and not is_complex(own):
+            raise ValueError("value_bar is complex for a real value; pass its real part.")
     if not (given.on_host and place.on_host) and not given.is_same(place):
         raise TypeError(
             f"value_bar is of {given} and value of {place}; pass derivatives where the value lies, in its library."

@@ -76,8 +76,6 @@ def vjp_of_sounds(model: Model, sounds: Sounds, names: tuple[str, ...], source: 
 
     def pullback(value_bar: Features) -> Gradients:
         bars = [np.asarray(bar) for bar in take_value_bar(value_bar, value, sounds.place)]
-        if any(np.iscomplexobj(bar) and not np.iscomplexobj(v) for bar, v in zip(bars, value)):
-            raise ValueError(f"value_bar is {bars[0].dtype} for a real value; pass its real part.")
         bars = [bar.reshape(shape) for bar, shape in zip(bars, own_shapes)]
         jobs = (delayed(back)([bars[i] for i in batch]) for batch, (_, back) in zip(batches, runs))
         x_bars: list[np.ndarray] = [np.empty(0)] * len(bars)

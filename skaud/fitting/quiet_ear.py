@@ -8,10 +8,11 @@ from joblib import Parallel, delayed
 
 from skaud.design.carfac import FULL_SCALE_DB_SPL, CARFACCoefficients
 from skaud.engines.carfac import Cascade, channels_bar, health_bar
-from skaud.engines.device import device_errors, engine_for
+from skaud.engines.device import engine_for
 from skaud.fitting.carfac import DesignedCARFAC
 from skaud.hearing.thresholds import hl_to_spl
 from skaud.kernels.array_api import HOST, Array, Place, array_namespace, to_numpy
+from skaud.kernels.on_device import on_device
 
 AT_ONCE = 4  # tones that the kernel runs side by side
 RISE_S = 0.005
@@ -123,7 +124,7 @@ class QuietEar:
             x, n_settle, window = self._tones(self.frequencies_hz[batch], level_db_hl[batch])
             return _response_db(_run_from(engine, place.bring(x), n_settle) - rest, place.bring(window))
 
-        with device_errors(place, "CARFAC", AT_ONCE):
+        with on_device(place, "CARFAC", AT_ONCE):
             return np.concatenate(self._map(listen, [(batch,) for batch in self._batches]))
 
     def vjp(
@@ -153,11 +154,11 @@ class QuietEar:
 
             return response_db, pullback
 
-        with device_errors(place, "CARFAC", AT_ONCE):
+        with on_device(place, "CARFAC", AT_ONCE):
             heard = self._map(listen, [(batch,) for batch in self._batches])
 
         def pullback(response_bar: np.ndarray) -> dict[str, np.ndarray]:
-            with device_errors(place, "CARFAC", AT_ONCE):
+            with on_device(place, "CARFAC", AT_ONCE):
                 parts = self._map(_call, [(back, response_bar[own]) for own, (_, back) in zip(self._batches, heard)])
             bars = tuple(np.sum(arrays, axis=0) for arrays in zip(*(own for own, _ in parts)))
             grads = {name: self._bar_of(name, bars, ohc_health, n_fibers) for name in wrt}

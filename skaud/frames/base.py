@@ -22,6 +22,7 @@ from skaud.estimator.vjp import check_wrt
 from skaud.fitting.movable import Bounds, Gradients, Pullback
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, floating, is_foreign, take, to_numpy, zeros
 from skaud.kernels.batches import all_finite, clip_of, gather, groups_of, in_order, zeros_of_no_size
+from skaud.kernels.on_device import on_device, where_it_lies
 from skaud.sound.refused import refuse_masked
 
 Heard = Array | tuple[Array, int] | None  # what a step keeps from chunk to chunk: the frames that it still hears
@@ -40,6 +41,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)  # frames are no data frames
 
+    @where_it_lies
     def fit(self, X: Features, y: Targets = None) -> Self:
         """Check the parameters and remember the channels of X.
 
@@ -69,6 +71,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             self.check_parameters(self.frame_shape_in_[-1])
         return self
 
+    @where_it_lies
     @as_fitted
     def transform(self, X: Features) -> Features:
         """Take every signal through the step.
@@ -93,6 +96,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         outputs = [(own, self._through(own, frames)) for own, frames in _groups(X, place)]
         return place.give(in_order(outputs, is_array=is_array))
 
+    @where_it_lies
     @as_fitted
     def vjp(self, X: Features, wrt: str | Sequence[str] | None = None) -> tuple[Features, Pullback]:
         """Frames, and the function that takes derivatives back through the step.
@@ -120,6 +124,10 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
 
         def pullback(value_bar: Features) -> Gradients:
             bars = take_value_bar(value_bar, value, place)
+            with on_device(place, type(self).__name__, sum(len(own) for own, _ in groups)):
+                return back(bars)
+
+        def back(bars: Features) -> Gradients:
             if place.on_host:
                 bars = [np.asarray(bar) for bar in bars]
             x_bars = []
@@ -159,6 +167,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             raise ValueError(f"n_signals={n_signals!r} must be an integer of at least 1.")
         return StreamState(self._stream_key(), n_signals, None, [None] * n_signals, self)
 
+    @where_it_lies
     @as_fitted
     def transform_chunk(self, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:
         """Go on with a stream: the next frames, which together are those of the whole, to the bit.
@@ -371,6 +380,8 @@ def _as_frames(frames: Array, i: int) -> Array:
         frames = np.asarray(frames)
         if frames.dtype.kind in "iub":
             frames = frames.astype(np.float64)
+    elif array_namespace(frames).isdtype(frames.dtype, ("bool", "integral")):
+        frames = as_dtype(frames, "float64")
     xp = array_namespace(frames) if foreign or frames.dtype.kind == "f" else None
     is_real = xp is not None and xp.isdtype(frames.dtype, "real floating")
     if not is_real or frames.ndim not in (2, 3, 4) or 0 in frames.shape:

@@ -6,6 +6,7 @@ a device has come, and by nothing else.
 """
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,10 +37,14 @@ class Place(NamedTuple):
     def __str__(self) -> str:
         return f"{self.library} on {self.device}"
 
+    @property
+    def computed_by(self) -> str:
+        """Library that computes the arrays: of numba's, cupy has views."""
+        return "cupy" if self.library == "numba" else self.library
+
     def is_same(self, other: "Place") -> bool:
-        """Whether arrays of both can be computed together: numba's are views of cupy's."""
-        mine, others = ("cupy" if place.library == "numba" else place.library for place in (self, other))
-        return (mine, *self[1:3]) == (others, *other[1:3])
+        """Whether arrays of both can be computed together."""
+        return (self.computed_by, *self[1:3]) == (other.computed_by, *other[1:3])
 
     def bring(self, values: np.ndarray) -> Array:
         """NumPy values as engines take them, where the place is; on the host as they are."""
@@ -67,6 +72,14 @@ class Place(NamedTuple):
 
 
 HOST = Place("numpy", "cpu", True)
+
+
+def device_context(place: Place) -> AbstractContextManager[Any]:
+    """Context in which a device is the current one of cupy, where its new arrays come to lie."""
+    if place.computed_by != "cupy" or "cupy" not in sys.modules:
+        return nullcontext()
+    context: AbstractContextManager[Any] = sys.modules["cupy"].cuda.Device(int(place.device.rpartition(":")[2]))
+    return context
 
 
 # --- what callers pass ---
@@ -141,7 +154,8 @@ def place_of(x: Array, name: str = "X") -> Place:
         on_host = str(x.device) == str(type(x.device)("CPU_DEVICE"))
         return Place(library, "cpu" if on_host else str(x.device).split("'")[1], on_host, x)
     if hasattr(x, "__cuda_array_interface__"):
-        return Place(library, f"cuda:{getattr(getattr(x, 'device', None), 'id', 0)}", False, x)
+        own = x if hasattr(x, "device") else _as_cupy(x, name)  # numba's arrays do not say where they lie
+        return Place(library, f"cuda:{own.device.id}", False, x)
     if not hasattr(x, "__array_interface__") and hasattr(x, "__dlpack_device__"):
         kind, number = x.__dlpack_device__()
         if int(kind) != 1:  # DLPack's kDLCPU
@@ -191,15 +205,20 @@ def _taken(x: Array, place: Place, name: str) -> Array:
     if place.library == "torch" and x.requires_grad:
         host_view(x, name)
     if place.on_cuda and not hasattr(x, "__array_namespace__") and place.library not in ("torch", "jax"):
-        try:
-            import cupy
-        except ImportError as error:
-            raise ImportError(
-                f"{name} is of {place}, arrays of which cupy computes, and cupy cannot be imported ({error}); install "
-                "it with: pip install 'skaud[gpu-cu13]', or 'skaud[gpu-cu12]'."
-            ) from error
-        return cupy.asarray(x) if hasattr(x, "__cuda_array_interface__") else cupy.from_dlpack(x)
+        return _as_cupy(x, name)
     return x
+
+
+def _as_cupy(x: Array, name: str) -> Array:
+    """View of an array of CUDA as cupy's."""
+    try:
+        import cupy
+    except ImportError as error:
+        raise ImportError(
+            f"{name} lies on a GPU, where cupy computes arrays of {_library(x)}, and cupy cannot be imported "
+            f"({error}); install it with: pip install 'skaud[gpu-cu13]', or 'skaud[gpu-cu12]'."
+        ) from error
+    return cupy.asarray(x) if hasattr(x, "__cuda_array_interface__") else cupy.from_dlpack(x)
 
 
 def _library(x: Array) -> str:

@@ -14,6 +14,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -144,10 +145,20 @@ def launch(own: Kernel, grid: int, block: tuple[int, int], arguments: tuple[Any,
     given = flatten(arguments)
     first = next(value for value in given if hasattr(value, "__cuda_array_interface__"))
     views = [cupy.asarray(value) if hasattr(value, "__cuda_array_interface__") else value for value in given]
-    with cupy.asarray(first).device, cupy.cuda.ExternalStream(stream_of(first)):
+    with cupy.asarray(first).device, cupy.cuda.Stream.from_external(_Stream(stream_of(first))):
         compiled = _loaded(own, types_of(arguments), cupy.cuda.Device().id)
         if grid:
             compiled((grid, 1, 1), (*block, 1), tuple(views))
+
+
+class _Stream:
+    """A stream of another library, as the protocol of CUDA's Python libraries names it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __cuda_stream__(self) -> tuple[int, int]:
+        return 0, self.number
 
 
 def flatten(arguments: Any) -> list[Any]:
@@ -186,6 +197,7 @@ def _loaded(own: Kernel, types: tuple[Any, ...], device: int) -> Any:
 # --- compiling ---
 
 ENTRY = "kernel"
+_COMPILING = Lock()  # what numba-cuda is told of a device holds for all threads
 
 
 def machine_code(own: Kernel, types: tuple[Any, ...], capability: tuple[int, ...]) -> bytes:
@@ -227,7 +239,7 @@ def ptx(own: Kernel, types: tuple[Any, ...], capability: tuple[int, ...]) -> str
     function = copy_for(others, own.function, wrap, copies)
     signature = _numba_type("void")(*(_numba_type(own) for own in types))
     options = {"launch_bounds": own.threads} if own.threads > MANY else {}
-    with _compiling_for(capability):
+    with _COMPILING, _compiling_for(capability):
         text = compiler.compile(function, signature, device=False, abi="numba", cc=capability, **options)[0]
     (entry,) = re.findall(r"\.entry\s+(\S+?)\(", text)
     text = text.replace(entry, ENTRY)

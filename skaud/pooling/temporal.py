@@ -20,6 +20,7 @@ from skaud._types import Features, Targets
 from skaud.design.limits import MOST_SEGMENTS
 from skaud.kernels.array_api import Array, array_namespace, as_dtype, floating, take, to_numpy
 from skaud.kernels.batches import all_finite, clip_of, groups_of, rows_in_order, zeros_of_no_size
+from skaud.kernels.on_device import where_it_lies
 from skaud.pooling.arrays import pool, pool_arrays
 from skaud.pooling.statistics import Statistics, check_parts, pooled_names, resolve_statistics
 from skaud.sound.refused import refuse_masked
@@ -69,6 +70,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         self.statistics = statistics
         self.segments = segments
 
+    @where_it_lies
     def fit(self, X: Features, y: Targets = None) -> Self:
         """Check the parameters and remember the channels of X.
 
@@ -99,6 +101,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
             self._check_where_it_is(X, reset=True)
         return self
 
+    @where_it_lies
     @as_fitted
     def transform(self, X: Features) -> np.ndarray:
         """Pool every signal.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
@@ -29,8 +29,9 @@ from skaud.fitting.parameters import names_to_learn
 from skaud.fitting.solvers import warn_unless_converged
 from skaud.fitting.training import train
 from skaud.frames.base import FrameTransformer
-from skaud.kernels.array_api import array_namespace, is_foreign, of_host, take
+from skaud.kernels.array_api import Place, array_namespace, is_foreign, of_host, take
 from skaud.kernels.batches import clip_of
+from skaud.kernels.on_device import DeviceMemoryError, on_device, where_it_lies
 from skaud.pooling.temporal import TemporalPooling
 from skaud.recipes.gradients import differentiable, vjp_of
 from skaud.recipes.movable_pipeline import MovablePipeline
@@ -73,7 +74,8 @@ class FeaturePipeline(Pipeline):
         the pipeline, ("carfac__velocity_scale", "log__floor"); a `Learn` of them says how. L-BFGS is the solver,
         unless it names another.
     signals_at_once : int or None, default=None
-        Signals whose frames are held at a time; None for 16, and 1024 on a device, which computes them side by side.
+        Signals whose frames are held at a time; None for 16, and on a device, which computes them side by side, for
+        1024, or as many as its memory holds.
     transform_input, memory, verbose : object
         As in scikit-learn; steps are so cheap beside the model that none is cached.
 
@@ -111,6 +113,7 @@ class FeaturePipeline(Pipeline):
         self.learn = learn
         self.signals_at_once = signals_at_once
 
+    @where_it_lies
     def fit(self, X: Signals, y: Targets = None, sample_rate: Rates = None) -> Self:
         """Fit the model on all signals, and the steps on the frames of the first; learn what `learn` names.
 
@@ -174,6 +177,7 @@ class FeaturePipeline(Pipeline):
         """
         return self.fit(X, y, sample_rate=sample_rate).transform(X, sample_rate=sample_rate)
 
+    @where_it_lies
     def transform(self, X: Signals, sample_rate: Rates = None) -> Features:
         """Compute features.
 
@@ -195,13 +199,8 @@ class FeaturePipeline(Pipeline):
         if is_empty_column(X):
             return no_rows(self, X, self.steps[0][1].dtype)
         X, place = take(X)
-        done = []
         with config_context(transform_output="default"):
-            for some in self._batches(X, on_host=place.on_host):
-                frames = self._model.transform(_some(X, some), sample_rate=_rates_of(sample_rate, some))
-                for step in steps_of(self)[1:]:
-                    frames = go_through(step, frames)
-                done.append(frames)
+            done = self._in_batches(X, sample_rate, place)
         if isinstance(done[0], list):
             return place.give([frames for own in done for frames in own])
         joined = array_namespace(done[0]).concat(done)
@@ -226,6 +225,7 @@ class FeaturePipeline(Pipeline):
         choose_container(self, transform)
         return self
 
+    @where_it_lies
     def vjp(self, X: Signals, wrt: str | Sequence[str] | None = None) -> tuple[Features, Pullback]:
         """Features, and the function that takes derivatives back through all steps.
 
@@ -255,7 +255,9 @@ class FeaturePipeline(Pipeline):
             value, pull = vjp_of(self, X, names)
 
         def pullback(value_bar: Features) -> Gradients:
-            x_bar, bars = pull(take_value_bar(value_bar, value, place))
+            bar = take_value_bar(value_bar, value, place)
+            with on_device(place, type(self).__name__, _num_samples(bar)):
+                x_bar, bars = pull(bar)
             return {name: place.give(x_bar) if name == "X" else bars[name] for name in names}
 
         return place.give(value), pullback
@@ -279,6 +281,7 @@ class FeaturePipeline(Pipeline):
         rest = [_start(step, n_signals, model.n_ears_in_) for step in _up_to_pooling(steps_of(self)[1:])]
         return PipelineState([first, *rest])
 
+    @where_it_lies
     def transform_chunk(self, X: np.ndarray, state: PipelineState) -> tuple[Features, PipelineState]:
         """Go on with a stream: the frames that a pooling step would take.
 
@@ -361,13 +364,27 @@ class FeaturePipeline(Pipeline):
         tags.target_tags.required = tags.target_tags.required or names is not None
         return tags
 
-    def _batches(self, X: Signals, *, on_host: bool) -> Iterator[slice]:
-        n_signals = len(X) if isinstance(X, list) else _num_samples(X)
+    def _in_batches(self, X: Signals, sample_rate: Rates, place: Place) -> list[Features]:
+        """Output for all signals, some at a time; on a device half as many where memory does not hold them."""
+        n_signals = _num_samples(X)
         if not n_signals:
             raise ValueError("X has no clips, an empty list or array; pass at least one clip.")
-        at_once = self.signals_at_once or (SIGNALS_AT_ONCE if on_host else SIGNALS_AT_ONCE_ON_DEVICE)
-        for begin in range(0, n_signals, at_once):
-            yield slice(begin, min(begin + at_once, n_signals))
+        at_once = self.signals_at_once or (SIGNALS_AT_ONCE if place.on_host else SIGNALS_AT_ONCE_ON_DEVICE)
+        done, begin = [], 0
+        while begin < n_signals:
+            some = slice(begin, min(begin + at_once, n_signals))
+            try:
+                frames = self._model.transform(_some(X, some), sample_rate=_rates_of(sample_rate, some))
+                for step in steps_of(self)[1:]:
+                    frames = go_through(step, frames)
+            except DeviceMemoryError:
+                if self.signals_at_once is not None or at_once == 1:
+                    raise
+                at_once = max(1, min(at_once, some.stop - begin) // 2)
+                continue
+            done.append(frames)
+            begin = some.stop
+        return done
 
 
 def _some(X: Signals, some: slice) -> Signals:

@@ -36,7 +36,7 @@ def branches_of(union: FeatureUnion) -> list[tuple[str, Estimator]]:
 def weights_of(union: FeatureUnion) -> list[float]:
     """What the union multiplies the output of every branch by."""
     given = union.transformer_weights or {}
-    return [given.get(name, 1.0) for name, _ in branches_of(union)]
+    return [float(given.get(name, 1)) for name, _ in branches_of(union)]
 
 
 def steps_within(step: Step, prefix: str = "") -> Iterator[tuple[str, Estimator]]:

@@ -1,14 +1,19 @@
 """What a GPU computes, beside the CPU: `python -m skaud.testing gpu` on a machine that has one."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from math import ceil
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud import CARFAC, Dau1997, King2019, Osses2021
+from skaud import CARFAC, AuditorySpectrogram, BiomimeticFrontend, Dau1997, King2019, Osses2021, recipes
 from skaud.kernels import device
-from skaud.kernels.array_api import to_numpy
+from skaud.kernels.array_api import place_of, to_numpy
+from skaud.kernels.on_device import free_bytes
 
 LIMITS = {"float32": 1e-4, "float64": 1e-10}  # of the largest number; single precision rounds in another order
 N_SAMPLES = 2000
@@ -24,6 +29,8 @@ MODELS: dict[str, Callable[..., Any]] = {
     "Osses2021": Osses2021,
     "Dau1997": Dau1997,
     "King2019": King2019,
+    "AuditorySpectrogram": AuditorySpectrogram,
+    "BiomimeticFrontend": lambda **own: BiomimeticFrontend(n_strfs=8, response="magnitude", **own),
 }
 TIMED = ("CARFAC two_cap", "Osses2021")
 
@@ -89,25 +96,73 @@ def check_models(names: Sequence[str] = tuple(MODELS), n_samples: int = N_SAMPLE
                 yield Check(f"{what}: the same bits again", 0.0 if same else 1.0, 0.0)
 
 
-def check_stream(n_samples: int = N_SAMPLES, **settings: Any) -> Check:
+def check_lists_and_chunks(
+    names: Sequence[str] = tuple(MODELS), n_samples: int = N_SAMPLES, **settings: Any
+) -> Iterator[Check]:
+    """Features of clips of several lengths, and a sound that comes chunk by chunk."""
+    for name in names:
+        model = MODELS[name](dtype="float64", **settings)
+        clips = list(sounds(3, n_samples, "float64"))
+        clips[1] = clips[1][: n_samples // 3]
+        model.fit(clips)
+        found = model.transform([device.to_device(clip) for clip in clips])
+        yield Check(f"{name}: a list of several lengths", difference(found, model.transform(clips)), LIMITS["float64"])
+        x = sounds(2, n_samples, "float64")
+        here, there = model.initial_state(2), model.initial_state(2)
+        largest = 0.0
+        for chunk in np.array_split(x, 3, axis=1):
+            expected, here = model.transform_chunk(chunk, here)
+            found, there = model.transform_chunk(device.to_device(np.ascontiguousarray(chunk)), there)
+            largest = max(largest, difference(found, expected)) if expected.size else largest
+        yield Check(f"{name}: chunk by chunk", largest, LIMITS["float64"])
+
+
+def check_recipe(n_samples: int = 8 * N_SAMPLES) -> Iterator[Check]:
+    """Features of a recipe, and their derivatives."""
+    x = sounds(2, n_samples, "float32")
+    features = recipes.carfac_cepstra().fit(x)
+    value, pull_back = features.vjp(x)
+    found, pull_back_there = features.vjp(device.to_device(x))
+    yield Check("a recipe: features", difference(found, value), LIMITS["float32"])
+    there = pull_back_there(device.to_device(value))["X"]
+    yield Check("a recipe: derivatives by X", difference(there, pull_back(value)["X"]), 10 * LIMITS["float32"])
+
+
+def check_stream(n_samples: int = N_SAMPLES, **settings: Any) -> Iterator[Check]:
     """A run on a stream that does not wait for the default one."""
     x = sounds(2, n_samples, "float64")
     model = CARFAC(pooling=None, dtype="float64", **settings).fit(x)
     with device.another_stream():
         found = to_numpy(model.transform(device.to_device(x)))
-    return Check("another stream than the default one", difference(found, model.transform(x)), LIMITS["float64"])
+    yield Check("another stream than the default one", difference(found, model.transform(x)), LIMITS["float64"])
 
 
-def check_memory() -> Check:
-    """A batch that no device holds is refused by name, with how many fit."""
-    x = sounds(1, 20_000, "float32")
+def check_memory(n_samples: int = 20_000) -> Iterator[Check]:
+    """A batch that the device does not hold is refused by name, and the batch that the error names fits."""
+    x = sounds(1, n_samples, "float32")
     model = CARFAC().fit(x)
-    many = np.broadcast_to(x, (400_000, x.shape[1]))
+    free = free_bytes(place_of(device.to_device(x))) or 0
+    n_signals = ceil(1.3 * free / (model.n_channels_ * n_samples * x.itemsize))  # at full rate
+    many = device.to_device(np.broadcast_to(x, (n_signals, n_samples)))
     try:
-        model.simulate(device.to_device(many[:20_000]), "bm")
+        model.simulate(many, "bm")
+        yield Check("out of memory is named", 1.0, 0.0, f"{n_signals} signals fitted")
     except MemoryError as error:
-        return Check("out of memory is named", 0.0 if "a call" in str(error) else 1.0, 0.0, str(error))
-    return Check("out of memory is named", 0.0, 0.0, "20,000 signals fitted, nothing to name")
+        named = re.search(r"about (\d+) a call", str(error))
+        yield Check("out of memory is named", 0.0 if named else 1.0, 0.0, str(error))
+        if named:
+            model.simulate(many[: int(named[1])], "bm")
+            yield Check("the batch that the error names fits", 0.0, 0.0, named[1])
+
+
+def guarded(checks: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+    """Checks; one that ends in an error fails, and the others go on."""
+    try:
+        yield from checks()
+    except Exception as error:
+        yield Check(
+            f"{getattr(checks, 'func', checks).__name__} ends", float("nan"), 0.0, f"{type(error).__name__}: {error}"
+        )
 
 
 def time_batches(names: Sequence[str] = TIMED, batches: Sequence[int] = BATCHES, **settings: Any) -> Iterator[Timing]:
@@ -136,9 +191,11 @@ def measure_gpu(about: dict[str, str], tell: Callable[[str], None] = print) -> d
     for key, value in about.items():
         tell(f"{key}: {value}")
     checks = []
-    for check in [*check_models(), check_stream(), check_memory()]:
+    of_models = (partial(own, [name]) for name in MODELS for own in (check_models, check_lists_and_chunks))
+    for check in chain.from_iterable(map(guarded, (*of_models, check_recipe, check_stream, check_memory))):
         checks.append(check)
-        tell(f"{'passed' if check.passed else 'FAILED'}  {check.error:8.1e} <= {check.limit:.0e}  {check.claim}")
+        verdict = "passed" if check.passed else "FAILED"
+        tell(f"{verdict}  {check.error:8.1e} <= {check.limit:.0e}  {check.claim}{check.note and f' ({check.note})'}")
     timings = []
     for timing in time_batches():
         timings.append(timing)

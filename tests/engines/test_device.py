@@ -8,21 +8,27 @@ import numpy as np
 import pytest
 from audio_checks import error
 
-from skaud import CARFAC, BiomimeticFrontend
+from skaud import CARFAC, BiomimeticFrontend, LogCompression, TemporalPooling
 from skaud.engines import device
-from skaud.engines.device import (
-    NotOnDevice,
-    device_errors,
-    engine_for,
-    free_bytes,
-    memory_at,
-    refuse_worker,
-    segment_of,
-)
+from skaud.engines.device import NotOnDevice, engine_for, memory_at, segment_of
+from skaud.kernels import on_device as on_device_module
 from skaud.kernels.array_api import HOST, Place, place_of
+from skaud.kernels.on_device import free_bytes, on_device, refuse_worker
 
 CUPY = place_of(cupy_stand_in.ndarray(np.zeros(3)))
 ENGINE = CARFAC(erb_per_step=4.0).fit().engine_
+SAID = {  # by libraries and drivers
+    "CUFFT_ALLOC_FAILED": (MemoryError, "do not fit"),
+    "cufft error: alloc failed": (MemoryError, "do not fit"),
+    "Found no NVIDIA driver on your system.": (RuntimeError, "no driver of a GPU answers"),
+    "libcuda.so.1: cannot open shared object file": (RuntimeError, "no driver of a GPU answers"),
+    "cudaErrorInitializationError: initialization error": (RuntimeError, "no driver of a GPU answers"),
+    "Cannot re-initialize CUDA in forked subprocess": (RuntimeError, "no driver of a GPU answers"),
+    "The NVIDIA driver on your system is too old": (RuntimeError, "is too old"),
+    "CUDA_ERROR_UNSUPPORTED_PTX_VERSION": (RuntimeError, "is too old"),
+    "CUDA_ERROR_NO_BINARY_FOR_GPU": (RuntimeError, "is too old"),
+    "cudaErrorSystemDriverMismatch": (RuntimeError, "is too old"),
+}
 
 
 def test_array_api_code_serves_every_device():
@@ -108,27 +114,32 @@ class OutOfMemoryError(MemoryError):
             ImportError,
             ("CARFAC", "numba-cuda", "skaud[gpu-cu13]"),
         ),
+        *((RuntimeError(text), kind, (words,)) for text, (kind, words) in SAID.items()),
     ],
-    ids=["no driver", "old driver", "cupy's memory", "numba's memory", "cupy without numba-cuda"],
+    ids=["no driver", "old driver", "cupy's memory", "numba's memory", "cupy without numba-cuda", *SAID],
 )
 def test_what_goes_wrong_on_a_device_is_named(monkeypatch, raised, kind, words):
     cupy_stand_in.install(monkeypatch)
-    with error(kind, *words), device_errors(CUPY, "CARFAC", 4096):
+    with error(kind, *words), on_device(CUPY, "CARFAC", 4096):
         raise raised
 
 
 def test_other_errors_and_those_of_the_host_are_left_as_they_are():
-    with pytest.raises(KeyError, match="three"), device_errors(CUPY, "CARFAC", 1):
+    with pytest.raises(KeyError, match="three"), on_device(CUPY, "CARFAC", 1):
         raise KeyError("three")
-    with pytest.raises(MemoryError, match="host"), device_errors(HOST, "CARFAC", 1):
+    with pytest.raises(MemoryError, match="host"), on_device(HOST, "CARFAC", 1):
         raise MemoryError("host")
-    with pytest.raises(ImportError, match="soxr"), device_errors(CUPY, "CARFAC", 1):
+    with pytest.raises(ImportError, match="soxr"), on_device(CUPY, "CARFAC", 1):
         raise ImportError("soxr", name="soxr")
 
 
 def test_arrays_of_a_device_in_workers_of_joblib_are_refused_with_what_to_do(monkeypatch):
     refuse_worker(CUPY)
-    monkeypatch.setattr(device, "current_process", lambda: SimpleNamespace(name="LokyProcess-3"))
+    monkeypatch.setattr(on_device_module, "parent_process", lambda: SimpleNamespace(name="MainProcess"))
     refuse_worker(HOST)
-    with error(RuntimeError, "cupy on cuda:0", "worker process of joblib", "n_jobs=1", "threading"):
+    with error(RuntimeError, "cupy on cuda:0", "worker process", "n_jobs=1", "threading"):
         refuse_worker(CUPY)
+    frames = cupy_stand_in.ndarray(np.ones((2, 3, 4)))
+    for step in (LogCompression(), TemporalPooling("mean")):
+        with error(RuntimeError, "worker process", "n_jobs=1"):
+            step.fit(np.ones((2, 3, 4))).transform(frames)

@@ -12,7 +12,17 @@ from audio_checks import error
 from cupy_stand_in import OnStandIn, calls
 from sklearn.base import clone
 
-from skaud import CARFAC, Audiogram, AuditorySpectrogram, BiomimeticFrontend, LateralInhibition, Learn, TemporalPooling
+from skaud import (
+    CARFAC,
+    Audiogram,
+    AuditorySpectrogram,
+    BiomimeticFrontend,
+    Deltas,
+    LateralInhibition,
+    Learn,
+    LogCompression,
+    TemporalPooling,
+)
 from skaud.engines import device
 from skaud.fitting import fit_response
 from skaud.kernels.array_api import to_numpy
@@ -261,6 +271,71 @@ def test_an_audiogram_is_fitted_where_x_lies(options):
         warnings.simplefilter("ignore")
         fitted = fit_response(clone(on_host), cupy(X), target, learn="velocity_scale", max_iter=1)
     np.testing.assert_allclose(fitted.ohc_health_, wanted.ohc_health_, atol=1e-6)
+
+
+@pytest.mark.parametrize(("make", "move"), [*MODELS, (lambda **_: LogCompression(), None)], ids=[*NAMES, "step"])
+@pytest.mark.parametrize("kind", [cupy_stand_in.ndarray, cupy_stand_in.NumbaArray], ids=["cupy", "numba"])
+def test_all_is_computed_on_the_device_of_x_which_need_not_be_the_current_one(make, move, kind, monkeypatch):
+    monkeypatch.setattr("numba.cuda.as_cuda_array", cupy_stand_in.NumbaArray)
+    sounds = [RANDOM.random((2, 3, 9)), [RANDOM.random((3, 9)), RANDOM.random((3, 5))]] if move is None else [X, CLIPS]
+    for sound in sounds:
+        there = [cupy_stand_in.ndarray(own, 1) for own in sound]
+        if not isinstance(sound, list):
+            there = cupy_stand_in.ndarray(sound, 1)
+        there = (
+            there
+            if kind is cupy_stand_in.ndarray
+            else ([kind(own) for own in there] if isinstance(there, list) else kind(there))
+        )
+        model = make(dtype="float64").fit(there)
+        value, pullback = model.vjp(there)
+        grads = pullback(value)
+        found = [model.transform(there), value, grads["X"]]
+        wanted_value, wanted = model.vjp(sound)
+        wanted = [model.transform(sound), wanted_value, wanted(wanted_value)["X"]]
+        for own, other in zip(found, wanted, strict=True):
+            for array in own if isinstance(own, list) else [own]:
+                assert array.number == 1
+                assert type(array) is kind
+            assert_close(own, other, 1e-9)
+
+
+@pytest.mark.parametrize("make", [lambda **options: AuditorySpectrogram(**options), cochlea], ids=["strict", "cupy"])
+def test_what_is_not_finite_is_named_on_a_device_as_on_the_host(make):
+    move = cupy if make is cochlea else there
+    model = make(pooling=("mean", "std")).fit(X)
+    loud = {"spectrogram": X * 1e20, "carfac": X}[NAMES[2 if make is cochlea else 0]]
+    if make is not cochlea:  # frames are finite, and the squares of their differences are not
+        for place in (lambda x: x, move):
+            for method in (model.transform, model.vjp):
+                with pytest.warns(UserWarning, match="above 130"), error(ValueError, "X[0]", "_std=inf"):
+                    method(place(loud))
+    value, pullback = model.vjp(X)
+    _, pullback_there = model.vjp(move(X))
+    bar = np.full(value.shape, 3e38, np.float32)
+    for own, place in ((pullback, lambda x: x), (pullback_there, move)):
+        with np.errstate(all="ignore"), error(ValueError, "the derivative with respect to", "is not finite"):
+            own(place(bar))
+        with error(ValueError, "value_bar is complex", "real part"):
+            own(place(bar.astype(np.complex64)))
+
+
+def test_out_of_memory_is_named_wherever_it_strikes(monkeypatch):
+    steps = [LogCompression(), Deltas(1), TemporalPooling("mean")]
+    frames = cupy(RANDOM.random((4, 3, 9)))
+    fitted = [step.fit(frames) for step in steps]
+    model = cochlea().fit(cupy(X))
+
+    def fail(*_, **__):
+        raise MemoryError("Out of memory allocating 512 bytes")
+
+    monkeypatch.setattr(cupy_stand_in.Namespace, "reshape", staticmethod(fail), raising=False)
+    for step in fitted:
+        with error(MemoryError, "4 signals", "cuda:0", "about 2 a call"):
+            step.transform(frames)
+    for call in (model.transform, model.simulate, model.vjp, model.fit):
+        with error(MemoryError, "3 signals", "CARFAC", "about 1 a call"):
+            call(cupy(X))
 
 
 def test_a_model_that_worked_on_a_device_opens_where_there_is_none(monkeypatch):

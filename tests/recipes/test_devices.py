@@ -164,6 +164,23 @@ def test_a_device_takes_many_signals_at_once(monkeypatch):
     assert 3.5 * together < n_calls() < 5 * together
 
 
+def test_a_device_that_holds_fewer_signals_takes_them_in_smaller_parts(monkeypatch):
+    features = cochlea().fit(cupy(X))
+    wanted, sizes, run = features.transform(cupy(X)), [], OnStandIn.run
+
+    def small(self, x, *others):
+        sizes.append(x.shape[0])
+        if x.shape[0] > 2:
+            raise MemoryError("out of memory")
+        return run(self, x, *others)
+
+    monkeypatch.setattr(OnStandIn, "run", small)
+    np.testing.assert_array_equal(to_numpy(features.transform(cupy(X))), to_numpy(wanted))
+    assert sizes == [5, 2, 2, 1]
+    with error(MemoryError, "signals at once do not fit"):
+        features.set_params(signals_at_once=4).fit(X[:1]).transform(cupy(X))
+
+
 def test_data_frames_are_of_the_host():
     features = cochlea().fit(cupy(X)).set_output(transform="pandas")
     with error(TypeError, "set_output asks for pandas", "ToNumpy()"):

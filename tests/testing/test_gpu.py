@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from lockstep import Lockstep
 
+from skaud import CARFAC
 from skaud.kernels import device
 from skaud.kernels.carfac import cuda_layout
 from skaud.testing import __main__ as command
@@ -29,9 +30,48 @@ def emulator(monkeypatch):
 
 
 def test_kernels_pass_beside_the_cpu(emulator):
-    checks = [*gpu.check_models(["CARFAC just_hwr"], 30, **SMALL), gpu.check_stream(20, **SMALL)]
-    assert len(checks) == 17
+    name = ["CARFAC just_hwr"]
+    checks = [*gpu.check_models(name, 30, **SMALL), *gpu.check_stream(20, **SMALL)]
+    checks += gpu.check_lists_and_chunks(name, 30, **SMALL)
+    assert len(checks) == 19
     assert [check for check in checks if not check.passed] == []
+
+
+def test_models_without_kernels_and_recipes_pass_beside_the_cpu(emulator, monkeypatch):
+    checks = [
+        *gpu.check_models(["AuditorySpectrogram"], 400),
+        *gpu.check_lists_and_chunks(["AuditorySpectrogram"], 400),
+    ]
+    assert len(checks) == 18
+    assert [check for check in checks if not check.passed] == []
+
+
+def test_memory_that_runs_out_is_tried_with_the_batch_that_is_named(emulator, monkeypatch):
+    monkeypatch.setattr(gpu, "free_bytes", lambda place: 60 * 20 * 4 * 71)
+    tried = []
+
+    def simulate(model, x, output):
+        tried.append(x.shape[0])
+        if x.shape[0] > limit:
+            raise MemoryError(f"{x.shape[0]} signals do not fit; pass about {x.shape[0] // 2} a call")
+
+    monkeypatch.setattr(CARFAC, "simulate", simulate)
+    for limit, passed in ((60, [True, True]), (1000, [False])):
+        assert [check.passed for check in gpu.check_memory(20)] == passed
+    assert tried == [n := tried[0], n // 2, n]
+    limit = 1  # the batch that is named does not fit either
+    assert [check.passed for check in gpu.guarded(lambda: gpu.check_memory(20))] == [True, False]
+
+
+def test_an_error_is_a_check_that_failed():
+    def broken():
+        yield gpu.Check("before", 0.0, 1.0)
+        raise RuntimeError("an illegal address")
+
+    before, failed = gpu.guarded(broken)
+    assert before.passed
+    assert not failed.passed
+    assert "an illegal address" in failed.note
 
 
 def test_a_kernel_that_is_wrong_fails(emulator, monkeypatch):
@@ -65,11 +105,10 @@ def test_without_a_gpu_the_command_says_what_it_takes(monkeypatch, capsys):
 def test_the_command_writes_what_it_found(monkeypatch, tmp_path):
     about = {"device": "one"}
     monkeypatch.setattr(device, "describe", lambda: about)
-    for name in ("check_models", "time_batches"):
-        monkeypatch.setattr(gpu, name, lambda: iter(()))
+    for name in ("check_models", "check_lists_and_chunks", "check_recipe", "check_memory", "time_batches"):
+        monkeypatch.setattr(gpu, name, lambda *_: iter(()))
     for passed in (True, False):
         check = gpu.Check("a claim", 0.0 if passed else 2.0, 1.0)
-        monkeypatch.setattr(gpu, "check_stream", lambda check=check: check)
-        monkeypatch.setattr(gpu, "check_memory", lambda check=check: check)
+        monkeypatch.setattr(gpu, "check_stream", lambda check=check: iter([check]))
         assert command.main(["gpu", "--json", str(tmp_path / "found.json")]) == int(not passed)
         assert '"device": "one"' in (tmp_path / "found.json").read_text()
