@@ -210,6 +210,7 @@ def stand_ins(operation):
         return get(x)
 
     cupy = mock.Mock(asarray=cupy_stand_in.asarray, ndarray=type("other", (), {}))
+    cupy.cuda.Device = cupy_stand_in.Device
     with (
         mock.patch.dict(sys.modules, {"cupy": cupy}),
         mock.patch.object(device, "import_module", find),

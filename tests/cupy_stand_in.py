@@ -25,6 +25,12 @@ class Device:
         self.id = current[0] if number is None else number
         self.compute_capability = "90"
 
+    def __eq__(self, other):
+        return self.id == other.id
+
+    def __hash__(self):
+        return hash(self.id)
+
     def __enter__(self):
         self.before, current[0] = current[0], self.id
         return self

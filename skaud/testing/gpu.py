@@ -160,9 +160,8 @@ def guarded(checks: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     try:
         yield from checks()
     except Exception as error:
-        yield Check(
-            f"{getattr(checks, 'func', checks).__name__} ends", float("nan"), 0.0, f"{type(error).__name__}: {error}"
-        )
+        name = getattr(checks, "func", checks).__name__
+        yield Check(f"{name} ends", float("nan"), 0.0, f"{type(error).__name__}: {error}")
 
 
 def time_batches(names: Sequence[str] = TIMED, batches: Sequence[int] = BATCHES, **settings: Any) -> Iterator[Timing]:
@@ -191,7 +190,9 @@ def measure_gpu(about: dict[str, str], tell: Callable[[str], None] = print) -> d
     for key, value in about.items():
         tell(f"{key}: {value}")
     checks = []
-    of_models = (partial(own, [name]) for name in MODELS for own in (check_models, check_lists_and_chunks))
+    of_models: Iterator[Callable[[], Iterator[Check]]] = (
+        partial(own, [name]) for name in MODELS for own in (check_models, check_lists_and_chunks)
+    )
     for check in chain.from_iterable(map(guarded, (*of_models, check_recipe, check_stream, check_memory))):
         checks.append(check)
         verdict = "passed" if check.passed else "FAILED"
