@@ -25,6 +25,9 @@ class Device:
         self.id = current[0] if number is None else number
         self.compute_capability = "90"
 
+    def __repr__(self):
+        return f"<CUDA Device {self.id}>"
+
     def __eq__(self, other):
         return self.id == other.id
 
