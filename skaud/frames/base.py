@@ -274,8 +274,9 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
             raise ValueError(f"X has shape {np.shape(X)}, no signals; pass at least 1.")
         if is_array and is_foreign(X):
             _as_frames(X[0, ...], 0)
+            X = as_dtype(X, floating(X))
             if all_finite(X) and frame_shape in (None, tuple(X.shape[1:-1])):
-                return as_dtype(X, floating(X)), is_array
+                return X, is_array
         signals = [_as_frames(X[i, ...] if is_array else X[i], i) for i in range(n_signals)]
         wanted = tuple(signals[0].shape[:-1]) if frame_shape is None else frame_shape
         for i, frames in enumerate(signals):

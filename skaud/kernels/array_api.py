@@ -14,6 +14,7 @@ import numpy as np
 Array = Any  # NumPy's, or that of another library, which has the array API
 DEVICE_LIBRARIES = ("cupy", "numba", "numba_cuda", "cuda")  # what kernels of a device stand on
 _TABLES = ("pandas", "polars", "pyarrow", "skaud", "scipy")  # whose columns may be arrays, but hold clips
+_NOT_COMPUTED = ("torch.bfloat16", "torch.complex32")
 _PLAIN = (np.ndarray, np.generic, list, tuple, dict, str, bytes, int, float, complex, type(None))
 
 
@@ -182,6 +183,11 @@ def host_view(x: Array, name: str = "X") -> np.ndarray:
             "skaud.interop.torch.as_module(model), call vjp, or pass a tensor without history: "
             f"{name}.detach()."
         )
+    if not (place := place_of(x, name)).on_host:
+        raise TypeError(
+            f"{name} lies on {place}, and sounds, tables and what is nested hold samples of the host; pass arrays of a "
+            "device as one array or a list of them, or copy it first: ToNumpy().transform([x])[0]."
+        )
     try:
         if _library(x) == "torch":
             array = x.resolve_conj().resolve_neg().numpy()
@@ -202,8 +208,18 @@ def host_view(x: Array, name: str = "X") -> np.ndarray:
 def _taken(x: Array, place: Place, name: str) -> Array:
     if place.on_host:
         return host_view(x, name)
-    if place.library == "torch" and x.requires_grad:
-        host_view(x, name)
+    if place.library == "torch":
+        if x.requires_grad:
+            host_view(x, name)
+        if x.device.type == "meta":
+            raise TypeError(
+                f"{name} is a tensor of {x.device}, which has no samples; materialise it on the CPU or a GPU."
+            )
+        if not str(x.layout).endswith("strided") or str(x.dtype) in _NOT_COMPUTED:
+            raise TypeError(
+                f"{name}, a tensor of {x.dtype} and {x.layout}, cannot be computed; make it dense and of float32 or "
+                "float64."
+            )
     if place.on_cuda and not hasattr(x, "__array_namespace__") and place.library not in ("torch", "jax"):
         return _as_cupy(x, name)
     return x

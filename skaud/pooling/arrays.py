@@ -50,14 +50,15 @@ def _call(function: Function, name: str, frames: Array) -> Array:
     remedy = "name a statistic, write it with the array API, or pass ToNumpy().transform(X)"
     try:
         value = function(frames, axis=-1)
-        given: Place | None = place_of(value)
+        given: Place | None = place_of(value) if hasattr(value, "shape") else None
     except Exception as error:
         raise TypeError(
             f"the statistic {name!r} cannot take frames that are {place} ({type(error).__name__}: {error}); {remedy}."
         ) from error
+    made = "a number" if given is None else f"shape {tuple(value.shape)}, {given}"
     if given is None or not given.is_same(place) or tuple(value.shape) != tuple(frames.shape[:-1]):
         raise ValueError(
-            f"the statistic {name!r} made shape {tuple(value.shape)}, {given}, of frames {tuple(frames.shape)}, "
+            f"the statistic {name!r} made {made}, of frames {tuple(frames.shape)}, "
             f"{place}; it must reduce the last axis, f(frames, axis=-1), and no other, and leave them there: {remedy}."
         )
     return value

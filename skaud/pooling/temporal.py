@@ -192,7 +192,8 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         is_list = isinstance(X, (list, tuple))
         shapes = self._check([zeros_of_no_size(x) for x in X] if is_list else zeros_of_no_size(X), reset=reset)
         for i in range(len(shapes)) if is_list else (None,):
-            if not all_finite(X if i is None else X[i]):
+            frames = X if i is None else X[i]
+            if not all_finite(as_dtype(frames, floating(frames))):
                 raise ValueError(
                     f"{'X' if i is None else f'X[{i}]'} has features that are NaN or infinite; every feature must be "
                     "finite."

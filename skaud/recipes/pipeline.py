@@ -361,6 +361,7 @@ class FeaturePipeline(Pipeline):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         names = self.learn.names if isinstance(self.learn, Learn) else self.learn
+        tags.array_api_support = True
         tags.target_tags.required = tags.target_tags.required or names is not None
         return tags
 

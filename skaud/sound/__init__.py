@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import ArrayLike
 
+from skaud.kernels.array_api import host_view, is_array
 from skaud.sound.refused import refuse_masked
 
 PASCALS_DB_SPL = 93.98  # level of an RMS of 1 Pa, 20 log10(1 / 20 µPa), to the two decimals of the AMT
@@ -193,7 +194,7 @@ def check_samples(samples: ArrayLike, name: str) -> np.ndarray:
     """Array of finite float32 or float64 with at least one sample; an error that names it otherwise."""
     refuse_masked(samples, name)
     try:
-        samples = np.asarray(samples)
+        samples = host_view(samples, name) if is_array(samples) else np.asarray(samples)
     except ValueError:
         raise ValueError(f"{name} is a list of sounds of different lengths; give them one by one.") from None
     if samples.dtype == np.float16:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud._types import Signals
+from skaud.kernels.array_api import host_view, is_array
 from skaud.sound import Sound
 
 
@@ -75,8 +76,8 @@ def take_apart(item: Any, name: str) -> Clip:
             ) from error
         if rate is None:
             raise ValueError(f"{name} has 'sampling_rate' None; fill in its rate in Hz, or pass the samples alone.")
-        return Clip(_to_numpy(samples), rate)
-    return Clip(_nested(item))
+        return Clip(_nested(samples, name), rate)
+    return Clip(_nested(item, name))
 
 
 def _is_decoder(item: object) -> bool:
@@ -145,14 +146,13 @@ def _holds_clips(dtype: object) -> bool:
     return str(dtype).split("(")[0] in ("Object", "List", "Array", "Struct")
 
 
-def _nested(item: Any) -> Any:
-    """Samples, where a data frame holds those of the ears as arrays in an array of objects."""
+def _nested(item: Any, name: str) -> Any:
+    """Samples, where those of the ears are arrays in a list, or in an array of objects as data frames hold them."""
+    if is_array(item):
+        return host_view(item, name)
     is_nested = isinstance(item, np.ndarray) and item.dtype.kind == "O" and item.ndim == 1 and len(item) > 0
-    if is_nested and len({np.shape(ear) for ear in item}) == 1 and np.ndim(item[0]) == 1:
-        return np.stack([np.asarray(ear) for ear in item])
+    if is_nested or (isinstance(item, (list, tuple)) and any(map(is_array, item))):
+        item = [host_view(ear, f"{name}[{k}]") if is_array(ear) else ear for k, ear in enumerate(item)]
+        if len({np.shape(ear) for ear in item}) == 1 and np.ndim(item[0]) == 1:
+            return np.stack([np.asarray(ear) for ear in item])
     return item
-
-
-def _to_numpy(samples: Any) -> Any:
-    """Samples of a decoder, which may be a tensor."""
-    return samples.numpy() if type(samples).__module__.split(".")[0] == "torch" else _nested(samples)

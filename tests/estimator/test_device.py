@@ -7,6 +7,7 @@ from types import ModuleType
 
 import cupy_stand_in
 import numpy as np
+import pandas as pd
 import pytest
 from audio_checks import error
 from cupy_stand_in import OnStandIn, calls
@@ -21,6 +22,7 @@ from skaud import (
     LateralInhibition,
     Learn,
     LogCompression,
+    Sound,
     TemporalPooling,
 )
 from skaud.engines import device
@@ -318,6 +320,35 @@ def test_what_is_not_finite_is_named_on_a_device_as_on_the_host(make):
             own(place(bar))
         with error(ValueError, "value_bar is complex", "real part"):
             own(place(bar.astype(np.complex64)))
+
+
+@pytest.mark.parametrize("move", [cupy, there], ids=["cupy", "strict"])
+def test_arrays_of_a_device_within_other_things_are_refused_with_what_to_do(move):
+    model, clip = AuditorySpectrogram().fit(X), move(X[0])
+    objects = np.empty(1, object)
+    objects[0] = clip
+    for within in ([[clip, clip]], pd.Series([clip]), objects, [{"array": clip, "sampling_rate": 8000}]):
+        with error(TypeError, "lies on", "hold samples of the host", "ToNumpy()"):
+            model.transform(within)
+    with error(TypeError, "samples lies on", "ToNumpy()"):
+        Sound(clip, 8000)
+    rates = move(np.full(3, float(model.sample_rate)))
+    assert_close(model.transform(move(X), sample_rate=rates), model.transform(X), 2e-5)
+
+
+@pytest.mark.parametrize("move", [cupy, there], ids=["cupy", "strict"])
+def test_frames_of_whole_numbers_and_truths_are_computed_on_a_device_as_on_the_host(move):
+    for frames in (RANDOM.integers(0, 9, (2, 3, 8)).astype(np.int16), RANDOM.random((2, 3, 8)) > 0.5):
+        for step in (LogCompression(), TemporalPooling(["mean", "std"])):
+            assert_close(step.fit(move(frames)).transform(move(frames)), step.fit(frames).transform(frames), 1e-12)
+    with error(ValueError, "a number", "reduce the last axis"):
+        TemporalPooling(lambda frames, axis: 0.5).fit(move(X[:, None])).transform(move(X[:, None]))
+
+
+def test_tensors_that_have_no_samples_or_no_numbers_of_ours_are_refused():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    with error(TypeError, "no samples", "CPU or a GPU"):
+        CARFAC(8000).fit(X).transform(torch.zeros((2, 1500), device="meta"))
 
 
 def test_out_of_memory_is_named_wherever_it_strikes(monkeypatch):
