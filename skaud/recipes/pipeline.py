@@ -256,7 +256,7 @@ class FeaturePipeline(Pipeline):
 
         def pullback(value_bar: Features) -> Gradients:
             bar = take_value_bar(value_bar, value, place)
-            with on_device(place, type(self).__name__, _num_samples(bar)):
+            with on_device(place, type(self).__name__, len(bar) if isinstance(bar, list) else bar.shape[0]):
                 x_bar, bars = pull(bar)
             return {name: place.give(x_bar) if name == "X" else bars[name] for name in names}
 
@@ -367,7 +367,7 @@ class FeaturePipeline(Pipeline):
 
     def _in_batches(self, X: Signals, sample_rate: Rates, place: Place) -> list[Features]:
         """Output for all signals, some at a time; on a device half as many where memory does not hold them."""
-        n_signals = _num_samples(X)
+        n_signals = len(X) if isinstance(X, list) else _num_samples(X)
         if not n_signals:
             raise ValueError("X has no clips, an empty list or array; pass at least one clip.")
         at_once = self.signals_at_once or (SIGNALS_AT_ONCE if place.on_host else SIGNALS_AT_ONCE_ON_DEVICE)

@@ -174,7 +174,7 @@ def test_a_worker_with_another_version_is_refused(tmp_path, fickle, capfd, monke
     take = Take(None, None, None, 107.0, 10.0, False, "float32")
     path = make_sounds(tmp_path / "in", 1) / "000.wav"
     batch = [(os.fsencode(path), File(str(path), {}))]
-    assert compute_packed(pickle.dumps(Work(model, take, fingerprint(model))), batch).rows[0].features.size == 106
+    assert compute_packed(pickle.dumps(Work(model, take, fingerprint(model))), batch).rows[0].features.size == 212
     with pytest.raises(OtherVersionError):
         compute_packed(pickle.dumps(Work(model, take, "of another")), batch)
 

@@ -507,7 +507,7 @@ def test_bad_gradients_are_named():
     value, pullback = model.vjp(X)
     with error(ValueError, "value_bar", "[(), (), ()]", "[(8, 128, 6)]"):
         pullback(np.ones(3))
-    with error(ValueError, "value_bar", "complex128"):
+    with error(ValueError, "value_bar is complex", "real part"):
         pullback(value + 0j)
     with error(ValueError, "ptp", "derivative is not known"):
         small(pooling=np.ptp).fit(X).vjp(X)[1](np.ones((1, 8 * 128)))

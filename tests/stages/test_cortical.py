@@ -138,7 +138,7 @@ def test_rows_of_features_have_no_gradient():
 
 def test_pooled_features_of_a_model_before_are_refused():
     clips, _, _ = make_task(n_signals=6)
-    with error(ValueError, "X has shape (6, 142)", "pooling=None"):
+    with error(ValueError, "X has shape (6, 284)", "pooling=None"):
         make_pipeline(CARFAC(frame_length=0.005), CorticalSTRF(8)).fit(clips)
 
 
