@@ -152,7 +152,7 @@ def _nested(item: Any, name: str) -> Any:
         return host_view(item, name)
     is_nested = isinstance(item, np.ndarray) and item.dtype.kind == "O" and item.ndim == 1 and len(item) > 0
     if is_nested or (isinstance(item, (list, tuple)) and any(map(is_array, item))):
-        item = [host_view(ear, f"{name}[{k}]") if is_array(ear) else ear for k, ear in enumerate(item)]
-        if len({np.shape(ear) for ear in item}) == 1 and np.ndim(item[0]) == 1:
-            return np.stack([np.asarray(ear) for ear in item])
+        ears = [host_view(ear, f"{name}[{k}]") if is_array(ear) else ear for k, ear in enumerate(item)]
+        if len({np.shape(ear) for ear in ears}) == 1 and np.ndim(ears[0]) == 1:
+            return np.stack([np.asarray(ear) for ear in ears])
     return item
