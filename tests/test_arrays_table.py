@@ -11,16 +11,6 @@ import skaud
 
 PAGE = Path(__file__).parent.parent / "docs" / "arrays.md"
 ROWS = list(rows())
-FAST = [
-    ("CARFAC", "transform"),
-    ("CARFAC", "transform_chunk"),
-    ("AuditorySpectrogram", "vjp"),
-    ("HeadphoneFilter", "simulate"),
-    ("LateralInhibition", "transform"),
-    ("PowerCompression", "vjp"),
-    ("TemporalPooling", "transform"),
-]
-SLOW = [row for row in ROWS if row not in FAST]
 
 
 def cells_on_the_page():
@@ -56,22 +46,12 @@ def test_no_kind_of_the_host_is_computed_otherwise_than_numpys():
             assert own[kind] in ("=", "", "r"), (model, operation, kind)
 
 
-def check(model, operation, kinds):
+@pytest.mark.parametrize(("model", "operation"), ROWS, ids=map(" ".join, ROWS))
+def test_what_the_page_says_is_so(model, operation):
     wanted = cells_on_the_page()[model, operation]
-    for kind in kinds:
+    for kind in KINDS:
         if find_spec(NEEDS.get(kind, "numpy")) is not None:
             assert cell(model, operation, kind) == wanted[kind], kind
-
-
-@pytest.mark.parametrize(("model", "operation"), FAST, ids=map(" ".join, FAST))
-def test_what_the_page_says_is_so(model, operation):
-    check(model, operation, KINDS)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("model", "operation"), SLOW, ids=map(" ".join, SLOW))
-def test_all_that_the_page_says_is_so(model, operation):
-    check(model, operation, KINDS)
 
 
 def test_every_public_transformer_is_in_the_table():
