@@ -4,12 +4,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from multiprocessing import parent_process
+from multiprocessing import current_process
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from skaud.kernels.array_api import DEVICE_LIBRARIES, HOST, Place, device_context, take
+from skaud.kernels.array_api import DEVICE_LIBRARIES, HOST, Place, device_context, is_array, place_of
 
 REMEDY = "pass ToNumpy().transform(X), which the CPU computes"
 # What drivers, libraries and compilers say, in lower case without blanks and underscores.
@@ -55,14 +55,16 @@ def where_it_lies(method: Method) -> Method:
     def run(self: Any, X: Any = None, *arguments: Any, **options: Any) -> Any:
         if X is None or type(X) is np.ndarray:
             return method(self, X, *arguments, **options)
+        is_list = isinstance(X, (list, tuple))
+        first = X[0] if is_list and len(X) else X  # clips of several places are for the method to refuse
         try:
-            place = take(X)[1]
+            place = place_of(first) if is_array(first) else HOST
         except (TypeError, ValueError, ImportError):  # which the method says, too, and what else there is to say
             place = HOST
         if place.on_host:
             return method(self, X, *arguments, **options)
         refuse_worker(place)
-        with on_device(place, type(self).__name__, len(X) if isinstance(X, (list, tuple)) else X.shape[0]):
+        with on_device(place, type(self).__name__, len(X) if is_list else (*X.shape, 1)[0]):
             return method(self, X, *arguments, **options)
 
     return cast(Method, run)
@@ -135,10 +137,13 @@ def memory_of(place: Place) -> tuple[int, int] | None:
 
 
 def refuse_worker(place: Place) -> None:
-    """Refuse arrays of a device in a worker process, each of which would copy them and start the device."""
-    if not place.on_host and parent_process() is not None:
+    """Refuse arrays of a device in a worker process of joblib, each of which would copy them and start the device.
+
+    Workers that have a device of their own, such as Dask's, are none of these.
+    """
+    if not place.on_host and any(kind in current_process().name for kind in ("LokyProcess", "PoolWorker")):
         raise RuntimeError(
-            f"X is of {place} in a worker process, where every worker would hold a copy of it and of the "
+            f"X is of {place} in a worker process of joblib, where every worker would hold a copy of it and of the "
             "device's context; set n_jobs=1 in the search or the cross-validation, since the device computes clips "
             "side by side anyway, or use threads: with joblib.parallel_backend('threading')."
         )

@@ -18,7 +18,7 @@ from skaud.frames.base import FrameTransformer, Heard
 from skaud.pooling.running_pool import RunningPool
 from skaud.pooling.temporal import TemporalPooling
 from skaud.recipes.pipeline import FeaturePipeline
-from skaud.recipes.steps import Step, branches_of, is_there, pools, side_by_side, steps_of
+from skaud.recipes.steps import Step, branches_of, is_there, parts_of, pools, side_by_side, steps_of
 
 _AT_ONCE = 512  # frames of all filters that go on together
 
@@ -81,7 +81,7 @@ class _Way(NamedTuple):
         if isinstance(first, Pipeline):
             return self.through([*steps_of(first), *rest], end)
         if isinstance(first, FeatureUnion):
-            branches = [branch for _, branch in branches_of(first)]
+            branches = parts_of(first)
             if pools(first):
                 return _Union(first, [self.through([branch]) for branch in branches])
             meeting = _Meeting(first, self.through(rest, end))

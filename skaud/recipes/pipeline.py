@@ -35,7 +35,16 @@ from skaud.kernels.on_device import DeviceMemoryError, on_device, where_it_lies
 from skaud.pooling.temporal import TemporalPooling
 from skaud.recipes.gradients import differentiable, vjp_of
 from skaud.recipes.movable_pipeline import MovablePipeline
-from skaud.recipes.steps import Step, branches_of, fit_through, go_through, is_there, pools, side_by_side, steps_of
+from skaud.recipes.steps import (
+    Step,
+    fit_through,
+    go_through,
+    is_there,
+    parts_of,
+    pools,
+    side_by_side,
+    steps_of,
+)
 from skaud.sound.clips import is_empty_column
 from skaud.stages.stage import ChannelStage
 
@@ -396,34 +405,28 @@ def _some(X: Signals, some: slice) -> Signals:
 
 
 def _rates_of(sample_rate: Rates, some: slice) -> Rates:
-    return sample_rate if sample_rate is None or np.ndim(sample_rate) == 0 else np.asarray(sample_rate)[some]
+    rates = of_host(sample_rate, "sample_rate")
+    return rates if rates is None or np.ndim(rates) == 0 else np.asarray(rates)[some]
 
 
 def _other_than_steps(step: Step) -> Step:
     """What of a step, or within it, learns from signals, or None."""
-    if isinstance(step, FeatureUnion):
-        inner = [branch for _, branch in branches_of(step)]
-    elif isinstance(step, Pipeline):
-        inner = steps_of(step)
-    else:
-        known = isinstance(step, (FrameTransformer, ChannelStage, TemporalPooling)) or not is_there(step)
-        return None if known else step
-    return next((other for other in map(_other_than_steps, inner) if other is not None), None)
+    if isinstance(step, (Pipeline, FeatureUnion)):
+        return next((other for other in map(_other_than_steps, parts_of(step)) if other is not None), None)
+    known = isinstance(step, (FrameTransformer, ChannelStage, TemporalPooling)) or not is_there(step)
+    return None if known else step
 
 
 def _refuse_behind_pooling(step: Step) -> None:
     """Refuse steps on frames where none are left."""
-    if isinstance(step, FeatureUnion):
-        inner = [branch for _, branch in branches_of(step)]
-    else:
-        inner = steps_of(step) if isinstance(step, Pipeline) else []
-        for own, behind in pairwise(inner):
-            if pools(own):
-                raise ValueError(
-                    f"{behind!r} stands behind {own!r}, which leaves rows of features and no frames; put it before, or "
-                    "behind the pipeline: make_pipeline(features, it)."
-                )
-    for own in inner:
+    parts = parts_of(step)
+    for own, behind in pairwise(parts if isinstance(step, Pipeline) else []):
+        if pools(own):
+            raise ValueError(
+                f"{behind!r} stands behind {own!r}, which leaves rows of features and no frames; put it before, or "
+                "behind the pipeline: make_pipeline(features, it)."
+            )
+    for own in parts:
         _refuse_behind_pooling(own)
 
 
@@ -446,8 +449,8 @@ def _start(step: Step, n_signals: int, n_ears: int | None) -> Any:
     if isinstance(step, Pipeline):
         return [_start(own, n_signals, n_ears) for own in _up_to_pooling(steps_of(step))]
     if isinstance(step, FeatureUnion):
-        branches = [branch for _, branch in branches_of(step)]
-        return [_start(branch, n_signals, n_ears) for branch in branches], [None] * len(branches)
+        states = [_start(branch, n_signals, n_ears) for branch in parts_of(step)]
+        return states, [None] * len(states)
     if isinstance(step, FrameTransformer):
         return step.initial_state(n_signals)
     return step.initial_state(n_signals, n_ears=n_ears) if _goes_on(step) else None
@@ -461,8 +464,8 @@ def _go_on(step: Step, X: Features, state: Any) -> tuple[Features, Any]:
             states.append(after)
         return X, states
     if isinstance(step, FeatureUnion):
-        branches, (states, waiting) = [branch for _, branch in branches_of(step)], state
-        done = [_go_on(branch, X, own) for branch, own in zip(branches, states)]
+        states, waiting = state
+        done = [_go_on(branch, X, own) for branch, own in zip(parts_of(step), states)]
         states, frames = [own for _, own in done], [own for own, _ in done]
         if pools(step):
             return frames, (states, waiting)

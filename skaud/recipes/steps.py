@@ -28,6 +28,13 @@ def steps_of(pipeline: Pipeline) -> list[Estimator]:
     return [step for _, step in pipeline.steps if is_there(step)]
 
 
+def parts_of(step: Step) -> list[Estimator]:
+    """What stands directly within a pipeline or a union; nothing within other steps."""
+    if isinstance(step, FeatureUnion):
+        return [branch for _, branch in branches_of(step)]
+    return steps_of(step) if isinstance(step, Pipeline) else []
+
+
 def branches_of(union: FeatureUnion) -> list[tuple[str, Estimator]]:
     """Branches that are there."""
     return [(name, branch) for name, branch in union.transformer_list if branch not in ("drop", None)]
@@ -50,11 +57,7 @@ def steps_within(step: Step, prefix: str = "") -> Iterator[tuple[str, Estimator]
 
 def pools(step: Step) -> bool:
     """Whether a step ends in rows of features, of a union in a branch."""
-    if isinstance(step, Pipeline):
-        return any(map(pools, steps_of(step)))
-    if isinstance(step, FeatureUnion):
-        return any(pools(branch) for _, branch in branches_of(step))
-    return isinstance(step, TemporalPooling)
+    return isinstance(step, TemporalPooling) or any(map(pools, parts_of(step)))
 
 
 def fit_through(step: Step, frames: np.ndarray) -> np.ndarray:
@@ -69,7 +72,7 @@ def fit_through(step: Step, frames: np.ndarray) -> np.ndarray:
     if isinstance(step, FeatureUnion):
         step._validate_transformers()
         step._validate_transformer_weights()
-        return side_by_side(step, [fit_through(branch, frames) for _, branch in branches_of(step)])
+        return side_by_side(step, [fit_through(branch, frames) for branch in parts_of(step)])
     return step.fit(frames).transform(frames) if is_there(step) else frames
 
 
@@ -80,10 +83,9 @@ def go_through(step: Step, X: Features) -> Features:
             X = go_through(own, X)
         return X
     if isinstance(step, FeatureUnion):
-        branches = branches_of(step)
         # A library's current stream is that of the thread.
         n_jobs = 1 if is_foreign(X[0] if isinstance(X, list) else X) else step.n_jobs
-        found = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(go_through)(own, X) for _, own in branches)
+        found = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(go_through)(own, X) for own in parts_of(step))
         return side_by_side(step, found)
     return step.transform(X) if is_there(step) else X
 

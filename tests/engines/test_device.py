@@ -135,10 +135,13 @@ def test_other_errors_and_those_of_the_host_are_left_as_they_are():
 
 def test_arrays_of_a_device_in_workers_of_joblib_are_refused_with_what_to_do(monkeypatch):
     refuse_worker(CUPY)
-    monkeypatch.setattr(on_device_module, "parent_process", lambda: SimpleNamespace(name="MainProcess"))
-    refuse_worker(HOST)
-    with error(RuntimeError, "cupy on cuda:0", "worker process", "n_jobs=1", "threading"):
-        refuse_worker(CUPY)
+    name = ["Dask Worker process (from Nanny)"]  # which may have a device of its own
+    monkeypatch.setattr(on_device_module, "current_process", lambda: SimpleNamespace(name=name[0]))
+    refuse_worker(CUPY)
+    for name[0] in ("SpawnPoolWorker-1", "ForkPoolWorker-2", "LokyProcess-3"):
+        refuse_worker(HOST)
+        with error(RuntimeError, "cupy on cuda:0", "worker process of joblib", "n_jobs=1", "threading"):
+            refuse_worker(CUPY)
     frames = cupy_stand_in.ndarray(np.ones((2, 3, 4)))
     for step in (LogCompression(), TemporalPooling("mean")):
         with error(RuntimeError, "worker process", "n_jobs=1"):

@@ -19,6 +19,7 @@ from skaud import (
     AuditorySpectrogram,
     BiomimeticFrontend,
     Deltas,
+    FeaturePipeline,
     LateralInhibition,
     Learn,
     LogCompression,
@@ -334,6 +335,17 @@ def test_arrays_of_a_device_within_other_things_are_refused_with_what_to_do(move
         Sound(clip, 8000)
     rates = move(np.full(3, float(model.sample_rate)))
     assert_close(model.transform(move(X), sample_rate=rates), model.transform(X), 2e-5)
+
+
+def test_a_number_on_a_device_is_no_sound():
+    with error(ValueError, "shape ()"):
+        cochlea().fit(X).transform(cupy(np.float32(3)))
+
+
+def test_rates_that_lie_on_a_device_reach_a_pipeline():
+    features = FeaturePipeline([("carfac", cochlea(pooling=None)), ("pooling", TemporalPooling())], signals_at_once=2)
+    found = features.fit(cupy(X)).transform(cupy(X), sample_rate=cupy(np.full(3, 8000.0)))
+    assert_close(found, features.transform(X), 2e-5)
 
 
 @pytest.mark.parametrize("move", [cupy, there], ids=["cupy", "strict"])
