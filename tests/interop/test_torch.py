@@ -11,7 +11,7 @@ from skaud import CARFAC, Audiogram, BiomimeticFrontend, TemporalPooling
 from skaud.fitting import predicted_audiogram
 from skaud.interop import torch as interop
 from skaud.interop.torch import as_module
-from skaud.kernels import array_api
+from skaud.kernels import array_api, on_device
 from skaud.pooling import arrays as pooled
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
@@ -252,10 +252,17 @@ def take_tensors_for_those_of_a_gpu(monkeypatch):
     """From now on nothing may read them as NumPy does."""
 
     def place_of(x, name="X"):
-        return array_api.Place("torch", "cuda:0", False, x) if isinstance(x, torch.Tensor) else array_api.HOST
+        there = isinstance(x, torch.Tensor) and not hasattr(x, "copied")
+        return array_api.Place("torch", "cuda:0", False, x) if there else array_api.HOST
 
-    for module in (array_api, pooled, interop):
+    def cpu(x):
+        x = x.clone()
+        x.copied = True
+        return x
+
+    for module in (array_api, on_device, pooled, interop):
         monkeypatch.setattr(module, "place_of", place_of)
+    monkeypatch.setattr(torch.Tensor, "cpu", cpu)
     to_numpy = torch.Tensor.numpy
     monkeypatch.setattr(torch.Tensor, "__array__", None)
     monkeypatch.setattr(torch.Tensor, "numpy", lambda x: to_numpy(x) if x.numel() < 500 else pytest.fail("a copy"))
