@@ -71,7 +71,7 @@ html_css_files = ["skaud.css"]
 html_math_renderer = "mathml"
 html_copy_source = False
 html_show_sourcelink = False
-html_sidebars = {"index": [], "changelog": [], "conformance": [], "performance": []}
+html_sidebars = {"index": [], "changelog": [], "conformance": [], "performance": [], "adding_a_model": []}
 html_theme_options = {
     "header_links_before_dropdown": 6,
     "show_prev_next": True,

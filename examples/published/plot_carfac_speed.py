@@ -65,6 +65,7 @@ ax.set(
     xlabel="Segment (s)", ylabel="Processor time (ms) for a second of sound", title="CARFAC in 10 ms frames, one thread"
 )
 ax.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
-ax.set_yticks([], minor=True)
+ax.set_xticks(lengths_s, [f"{length_s:g}" for length_s in lengths_s])
+ax.minorticks_off()
 ax.legend()
 plt.show()

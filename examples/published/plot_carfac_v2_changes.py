@@ -62,9 +62,12 @@ for health in (1.0, 0.75, 0.5, 0.25, 0.0):
     ax.semilogx(frequencies_hz, 20 * np.log10(np.abs(ear.transfer_function(frequencies_hz)[40])), label=f"{health:g}")
     lost_db = healthy.characteristic_gains_db_ - ear.characteristic_gains_db_
     along.semilogx(healthy.channel_frequencies_hz_, lost_db, label=f"{health:g}")
-ax.set(xlabel="Frequency (Hz)", ylabel="Gain of channel 40 (dB)", ylim=(-40, 65))
+ax.set(xlabel="Frequency (kHz)", ylabel="Gain of channel 40 (dB)", ylim=(-40, 65))
 ax.legend(title="health")
-along.set(xlabel="Frequency of the channel (Hz)", ylabel="Gain lost (dB)")
+along.set(xlabel="Frequency of the channel (kHz)", ylabel="Gain lost (dB)")
+for each in (ax, along):
+    each.set_xticks([100, 200, 500, 1000, 2000, 5000], ["0.1", "0.2", "0.5", "1", "2", "5"])
+    each.minorticks_off()
 
 # %%
 # The paper gives the parabola and the delay without a number for what they change; the bound of 0.01 dB is of this

@@ -50,10 +50,12 @@ else:
 
 figure, ax = plt.subplots(figsize=(9, 4), layout="constrained")
 for k in range(8, 129, 16):
-    (line,) = ax.semilogx(hz[1:], gains_db[k, 1:], lw=1)
-    ax.semilogx(hz[1:], other_db[k, 1:], ":", color=line.get_color(), lw=1)
+    (line,) = ax.semilogx(hz[1:], gains_db[k, 1:], lw=1.3)
+    ax.semilogx(hz[1:], other_db[k, 1:], ":", color=line.get_color(), lw=1.6)
+ax.set_xticks([100, 200, 500, 1000, 2000, 5000], ["0.1", "0.2", "0.5", "1", "2", "5"])
+ax.minorticks_off()
 ax.set(
-    xlabel="Frequency (Hz)",
+    xlabel="Frequency (kHz)",
     ylabel="Gain (dB)",
     ylim=(-40, 3),
     xlim=(60, 8000),

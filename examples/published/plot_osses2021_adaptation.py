@@ -62,6 +62,8 @@ for ax, (name, bank) in zip(axes, banks.items()):
     level_db = 10 * np.log10(np.mean(response**2, axis=-1) + 1e-9)
     ax.semilogx(rates_hz, level_db)
     ax.set(xlabel="Modulation rate (Hz)", title=name, ylim=(-40, 8))
+    ax.set_xticks([1, 3, 10, 30, 100, 300], [1, 3, 10, 30, 100, 300])
+    ax.minorticks_off()
 axes[0].set(ylabel="RMS of the output (dB)")
 
 # %%

@@ -68,7 +68,7 @@ def pole_frequencies(
 def exact_stage_gain(
     undamping: float | np.ndarray, a0: np.ndarray, c0: np.ndarray, h: np.ndarray, r1: np.ndarray, zr: np.ndarray
 ) -> np.ndarray:
-    """Stage gain that makes the gain at DC exactly 1 (Lyon 2017, section 16.5)."""
+    """Stage gain that makes the gain at DC exactly 1 (Lyon 2017, p. 285)."""
     r = r1 + zr * undamping
     return (1 - 2 * r * a0 + r**2) / (1 - 2 * r * a0 + h * r * c0 + r**2)
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from skaud.design.limits import as_numbers
 
-# Potential that the hair cell adds before it rectifies, and the knee of its conductance (Lyon 2017, eq. 18.4).
+# Potential that the hair cell adds before it rectifies, and the knee of its conductance (Lyon 2017, section 18.3).
 IHC_OFFSET = 0.175
 IHC_KNEE = 0.1
 
@@ -58,7 +58,7 @@ class Synapse(NamedTuple):
 
 
 def ihc_conductance(v: float) -> float:
-    """Conductance of the hair cell at a basilar membrane velocity (Lyon 2017, eq. 18.4)."""
+    """Conductance of the hair cell at a basilar membrane velocity (Lyon 2017, section 18.3)."""
     z = max(0.0, v + IHC_OFFSET)
     return z**3 / (z**3 + z**2 + IHC_KNEE)
 

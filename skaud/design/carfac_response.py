@@ -1,4 +1,4 @@
-"""What a designed CARFAC cascade does to sinusoids (Lyon 2017, section 16.6)."""
+"""What a designed CARFAC cascade does to sinusoids (Lyon 2017, figure 16.6)."""
 
 from typing import NamedTuple
 

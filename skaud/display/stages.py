@@ -209,5 +209,5 @@ class StagesDisplay:
         style = {"cmap": "RdBu_r", "vmin": -reach, "vmax": reach}  # the slow filters go both ways
         ax.pcolormesh(time, np.arange(len(order) + 1), frames[order], rasterized=True, **style)
         ax.hlines(borders[1:-1], 0, time[-1], colors="0.5", linewidth=0.5)
-        ax.set_yticks((borders[1:] + borders[:-1]) / 2, [f"{hz:.0f}" for hz in modulation_hz], fontsize="small")
+        ax.set_yticks((borders[1:] + borders[:-1]) / 2, [f"{hz:.0f}" for hz in modulation_hz], fontsize="x-small")
         ax.set_ylabel("modulation, Hz")

@@ -207,7 +207,7 @@ class CARFAC(CascadeResponse):
         f_0 = \theta f_s / 2 \pi, \qquad f_{k+1} = f_k - \mathrm{step} \cdot \mathrm{ERB}(f_k), \qquad
         \mathrm{ERB}(f) = (165.3\ \mathrm{Hz} + f) / 9.26
 
-    **Cascade** [1]_ (sections 16.3 to 16.5). Channel k has a pole at angle θ and radius r, and a zero `zero_ratio` (√2)
+    **Cascade** [1]_ (chapter 16, p. 285). Channel k has a pole at angle θ and radius r, and a zero `zero_ratio` (√2)
     above:
 
     .. math::
@@ -224,16 +224,16 @@ class CARFAC(CascadeResponse):
     `min_zeta` (0.10). g is what makes the gain at DC 1, a parabola in the undamping u [2]_ (section 2.7). The basilar
     membrane is y less what is below `ac_corner_hz` (20 Hz) [2]_ (section 2.1).
 
-    **Outer hair cells** [1]_ (chapter 17) undamp a pole, less where it moves fast; v is the velocity of z₂, b its
-    feedback, H the `ohc_health` [2]_ (section 2.9), `velocity_scale` 0.1, `v_offset` 0.04:
+    **Outer hair cells** [1]_ (sections 17.2, 17.4) undamp a pole, less where it moves fast; v is the velocity of z₂,
+    b its feedback, H the `ohc_health` [2]_ (section 2.9), `velocity_scale` 0.1, `v_offset` 0.04:
 
     .. math::
 
         r = r_1 + \frac{z_r u}{1 + (\mathrm{velocity\_scale}\, v + \mathrm{v\_offset})^2}, \qquad u = (1 - b)\, H
 
-    **Inner hair cells.** Conductance G of both styles with capacitors [1]_ (eq. 18.4), and those of v2 [2]_ (section
-    2.4), which discharge and recharge with `tau1_out` (0.5 ms), `tau1_in` (0.2 ms), `tau2_out` (1 ms) and `tau2_in` (10
-    ms), R₁ being 1 over the largest conductance, R₂ 1 over the largest receptor potential:
+    **Inner hair cells.** Conductance G of both styles with capacitors [1]_ (section 18.3), and those of v2 [2]_
+    (section 2.4), which discharge and recharge with `tau1_out` (0.5 ms), `tau1_in` (0.2 ms), `tau2_out` (1 ms) and
+    `tau2_in` (10 ms), R₁ being 1 over the largest conductance, R₂ 1 over the largest receptor potential:
 
     .. math::
 

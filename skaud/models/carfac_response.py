@@ -48,7 +48,7 @@ class CascadeResponse(LearningTransformer):
     def transfer_function(self, frequencies_hz: ArrayLike) -> np.ndarray:
         """Complex transfer function of every channel, from the input to the basilar membrane.
 
-        That of the linear model in open loop, at the undamping that `ohc_health` leaves (Lyon 2017, section 16.6). A
+        That of the linear model in open loop, at the undamping that `ohc_health` leaves (Lyon 2017, figure 16.6). A
         model that has nothing to find in `fit`, no `audiogram` and nothing to `learn`, need not be fitted.
 
         Parameters

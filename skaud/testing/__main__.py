@@ -15,7 +15,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 1 where a claim fails."""
     parser = argparse.ArgumentParser(prog="python -m skaud.testing", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    own = commands.add_parser("conformance", help="golden and published numbers, adjoints, invariances")
+    own = commands.add_parser("conformance", help="golden and published numbers, fits, adjoints, invariances")
     own.add_argument("--references", metavar="FOLDER", help="golden numbers of the published programs")
     own.add_argument("--html", metavar="FILE", help="write a page, too")
     own.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS), help="what to measure")

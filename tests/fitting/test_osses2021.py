@@ -11,46 +11,14 @@ from skaud import (
     HeadphoneFilter,
     Learn,
     ModulationFilterbank,
-    Osses2021,
 )
 from skaud.fitting import fit_response
+from skaud.testing.conformance.fits import few_channels, modulated_tones
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 RATE = 16000
-TIME = np.arange(round(0.3 * RATE)) / RATE
-SOUNDS = np.stack(
-    [
-        10 ** ((level_db - 93.98) / 20) * np.sin(2 * np.pi * hz * TIME) * (1 + np.sin(2 * np.pi * am_hz * TIME))
-        for level_db, hz, am_hz in ((70, 500, 4), (60, 1000, 10), (80, 1200, 0))
-    ]
-)
-SOUNDS[:, :800] = 0
-
-
-def small(**parameters):
-    return Osses2021(**{"sample_rate": RATE, "low_hz": 400, "high_hz": 1500, "pooling": None} | parameters)
-
-
-@pytest.mark.parametrize("output", ["features", "adaptation"])
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"adaptation_limit": 8.0},
-        {"adaptation_time_constants_s": (0.006, 0.04, 0.15, 0.3, 0.45)},
-        {"adaptation_limit": 8.0, "adaptation_time_constants_s": (0.006, 0.04, 0.15, 0.3, 0.45)},
-        {"adaptation_limit": 4.0, "minimum_level_db": 15.0},
-    ],
-    ids=str,
-)
-def test_the_adaptation_is_found(changed, output):
-    model = small(**changed).fit(SOUNDS)
-    target = model.transform(SOUNDS) if output == "features" else model.simulate(SOUNDS, output)[output]
-    found = fit_response(small(), SOUNDS, target, learn=tuple(changed), output=output)
-    for name, value in changed.items():
-        np.testing.assert_allclose(getattr(found, f"{name}_"), value, rtol=0.01)
-
-
+SOUNDS = modulated_tones(RATE)
 NOISE = np.abs(np.random.default_rng(0).standard_normal((2, 3, 3000))) / 30
 BAND = {"low_hz": 1000, "high_hz": 1300}  # 3 channels
 
@@ -87,15 +55,15 @@ def test_stages_alone_are_found(made, given, X, names):
 
 def labelled_noise():
     X = np.random.default_rng(0).standard_normal((8, 3000)) / 50
-    X[::2] *= 1 + np.sin(2 * np.pi * 20 * TIME[:3000])
+    X[::2] *= 1 + np.sin(2 * np.pi * 20 * np.arange(3000) / RATE)
     return X, np.array(["modulated", "steady"] * 4)
 
 
 def test_it_learns_from_labels():
     X, y = labelled_noise()
-    model = small(pooling=("mean", "std"), learn=Learn(("adaptation_limit", "modulation_q"), l2=0.1, max_iter=4)).fit(
-        X, y
-    )
+    model = few_channels(
+        pooling=("mean", "std"), learn=Learn(("adaptation_limit", "modulation_q"), l2=0.1, max_iter=4)
+    ).fit(X, y)
     assert (np.diff(model.loss_curve_) <= 0).all()
     assert model.loss_curve_[-1] < model.loss_curve_[0]
     assert model.adaptation_limit_ != 5.0
@@ -105,9 +73,9 @@ def test_it_learns_from_labels():
 def test_all_that_the_model_does_is_done_with_what_was_learned():
     X, y = labelled_noise()
     names = ("middle_ear_gains_db", "bandwidth_factor", "adaptation_limit", "adaptation_time_constants_s")
-    learned = small(pooling="mean", learn=Learn(names, l2=0.1, max_iter=2)).fit(X, y)
-    made = small(pooling="mean", **{name: getattr(learned, f"{name}_") for name in names}).fit(X)
-    given = small(pooling="mean").fit(X)
+    learned = few_channels(pooling="mean", learn=Learn(names, l2=0.1, max_iter=2)).fit(X, y)
+    made = few_channels(pooling="mean", **{name: getattr(learned, f"{name}_") for name in names}).fit(X)
+    given = few_channels(pooling="mean").fit(X)
 
     def all_of(model):
         value, pullback = model.vjp(X[:2], wrt="X")
@@ -125,12 +93,12 @@ def test_all_that_the_model_does_is_done_with_what_was_learned():
 @pytest.mark.parametrize(
     ("model", "first_unknown"),
     [
-        (small(output="hair_cell", learn=("bandwidth_factor", "adaptation_limit")), "adaptation_limit"),
-        (small(output="headphone", learn="middle_ear_gains_db"), "middle_ear_gains_db"),
-        (small(adaptation_limit=None, learn="adaptation_limit"), "adaptation_limit"),
-        (small(middle_ear=None, learn="middle_ear_gains_db"), "middle_ear_gains_db"),
+        (few_channels(output="hair_cell", learn=("bandwidth_factor", "adaptation_limit")), "adaptation_limit"),
+        (few_channels(output="headphone", learn="middle_ear_gains_db"), "middle_ear_gains_db"),
+        (few_channels(adaptation_limit=None, learn="adaptation_limit"), "adaptation_limit"),
+        (few_channels(middle_ear=None, learn="middle_ear_gains_db"), "middle_ear_gains_db"),
         (Dau1997(RATE, low_hz=400, high_hz=1500, learn="headphone_gains_db"), "headphone_gains_db"),
-        (small(learn="limit"), "limit"),
+        (few_channels(learn="limit"), "limit"),
     ],
 )
 def test_what_the_output_does_not_depend_on_is_not_learned(model, first_unknown):

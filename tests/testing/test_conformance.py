@@ -14,6 +14,8 @@ from skaud.testing.conformance import (
     auditory_images,
     carfac,
     conformance,
+    fits,
+    hair_cells,
     king2019,
     osses2021,
     promises,
@@ -78,6 +80,26 @@ def test_published_numbers_are_met(measure):
     rows = list(measure(None))
     assert [row.text for row in rows if row.verdict != "holds"] == []
     assert len(rows) > 2
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        pytest.param(measure, marks=[pytest.mark.slow] * (measure is fits.of_a_whole_cochlea), id=measure.__name__)
+        for measure in KINDS["fit"]
+    ],
+)
+def test_what_a_model_was_changed_to_is_found_again(measure):
+    rows = list(measure(None))
+    assert [row.text for row in rows if row.verdict != "holds"] == []
+    assert len(rows) > 7
+
+
+def test_health_that_is_not_found_fails(monkeypatch):
+    whole = fits.find
+    monkeypatch.setattr(fits, "find", lambda *args, **options: whole(*args, **{**options, "max_iter": 1}))
+    rows = [row for row in fits.of_a_small_cochlea() if row.what.startswith("health")]
+    assert {row.verdict for row in rows} == {"fails"}
 
 
 @pytest.mark.slow
@@ -186,6 +208,23 @@ def test_the_tuning_is_measured_on_the_model():
     assert width_hz > published[2] + 1
     assert gain_db < published[1] - 1
     assert q == pytest.approx(peak_hz / width_hz)
+
+
+def test_the_hair_cell_is_measured_alone(monkeypatch):
+    x, which = hair_cells.tones(300)
+    assert [np.abs(x[which == k]).max() for k in range(7)] == pytest.approx(0.09 * 2.0 ** np.arange(7), rel=1e-3)
+    own = hair_cells.hair_cell
+    monkeypatch.setattr(hair_cells, "hair_cell", lambda style, x: own("two_cap", x))
+    rows = {row.what: row.verdict for row in hair_cells.published()}
+    assert {verdict for what, verdict in rows.items() if "two_cap alone" in what} == {"holds"}
+    assert {verdict for what, verdict in rows.items() if "one_cap alone" in what} == {"fails"}
+
+
+def test_a_tone_takes_gain_from_the_channels_around_it():
+    adapted, quiet = carfac.adapted_to_a_tone(), CARFAC(linear_car=True, open_loop=True, dtype="float64").fit()
+    fall_db = {channel: carfac.tuning(quiet, channel)[1] - carfac.tuning(adapted, channel)[1] for channel in (38, 64)}
+    assert fall_db[38] > 30
+    assert fall_db[64] < 1
 
 
 @pytest.mark.parametrize(("kinds", "references"), [("speed", None), ("golden", "no/such/folder")])

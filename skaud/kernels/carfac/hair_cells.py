@@ -59,7 +59,7 @@ def just_hwr_step_adjoint(nap_bar, bm):
 
 @step
 def conductance(bm, offset, knee):
-    """Conductance of the hair cell (Lyon 2017, eq. 18.4)."""
+    """Conductance of the hair cell (Lyon 2017, section 18.3)."""
     z = rectify_step(bm + offset)
     z_squared = z * z
     z_cubed = z_squared * z

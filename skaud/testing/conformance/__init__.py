@@ -1,4 +1,4 @@
-"""Agreement with what was published, measured: golden numbers, published numbers, adjoints, invariances."""
+"""Agreement with what was published, measured: golden and published numbers, fits, adjoints, invariances."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -7,6 +7,7 @@ from skaud.testing.conformance import (
     auditory_images,
     biomimetic,
     carfac,
+    fits,
     hearing,
     king2019,
     osses2021,
@@ -29,6 +30,7 @@ KINDS: dict[str, tuple[Callable[[Path | None], Iterator[Row]], ...]] = {
         biomimetic.published,
         psychoacoustics.published,
     ),
+    "fit": (fits.of_a_small_cochlea, fits.of_a_whole_cochlea, fits.of_the_adaptation),
     "adjoint": (promises.adjoints,),
     "invariance": (promises.invariances, promises.of_stages, promises.of_steps),
 }
@@ -41,9 +43,9 @@ def conformance(references: str | Path | None = None, *, kinds: str | Sequence[s
     ----------
     references : str or Path, default=None
         Folder of golden numbers of the published programs; without it, what needs them is named and skipped.
-    kinds : str or sequence of str, default=("golden", "published", "adjoint", "invariance")
-        What to measure: errors against golden numbers; numbers of the papers; adjoints against complex steps; what
-        must change nothing.
+    kinds : str or sequence of str, default=("golden", "published", "fit", "adjoint", "invariance")
+        What to measure: errors against golden numbers; numbers of the papers; parameters that a fit finds again;
+        adjoints against complex steps; what must change nothing.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Spikes at a rate, and audiograms fitted by the health of outer hair cells."""
+"""Spikes at a rate, thresholds by the health of outer hair cells, and audiograms fitted by it."""
 
 import warnings
 from collections.abc import Iterator
@@ -16,6 +16,9 @@ RATE = 22050
 STANDARD = ("N1", "N2", "N3", "S1", "S2")
 BISGAARD = "a bound of this package, at losses 3 dB and more inside the reach of outer hair cells; Bisgaard et al. 2010"
 FIBRES = "published default of the synapse"
+LINEAR = "gain of the linear cascade with healthy cells over that with these, summed over channels"
+CLINIC_HZ = (125, 250, 500, 1000, 2000, 3000, 4000, 6000, 8000)
+HEALTHS = ((22050, 0.8), (22050, 0.5), (22050, 0.0), (48000, 0.0))  # sample rate in Hz, health in all channels
 REFRACTORY = "the rate and the dead time that they are drawn with"
 
 
@@ -33,7 +36,22 @@ def published(references: Path | None = None) -> Iterator[Row]:
     ):
         found = float(of_all / (model.ihcs_per_channel * fibres))
         yield Row("CARFAC", "published", f"spontaneous rate of the {name} class, spikes/s", found, 0.01, rate, FIBRES)
+    yield from losses()
     yield from audiograms()
+
+
+def losses() -> Iterator[Row]:
+    """Thresholds in dB HL that a health in all channels leaves, and how far outer hair cells reach."""
+    frequencies_hz = np.array(CLINIC_HZ, float)
+    for sample_rate, health in HEALTHS:
+        healthy = CARFAC(sample_rate, dtype="float64").fit()
+        model: Any = CARFAC(sample_rate, ohc_health=health, dtype="float64").fit()
+        powers = [(np.abs(ear.transfer_function(frequencies_hz)) ** 2).sum(axis=0) for ear in (healthy, model)]
+        expected_db = 10 * np.log10(powers[0] / powers[1])
+        found: Any = predicted_audiogram(model, frequencies_hz)
+        for hz, own, expected in zip(CLINIC_HZ, found.thresholds_db_hl, expected_db.round(1), strict=True):
+            what = f"threshold at {hz} Hz with health {health:g}, {sample_rate} Hz, in dB HL"
+            yield Row("CARFAC", "published", what, float(own), 1, float(expected), LINEAR)
 
 
 def audiograms() -> Iterator[Row]:

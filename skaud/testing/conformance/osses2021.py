@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.pipeline import make_pipeline
 
+import skaud
 from skaud import AdaptationLoops, GammatoneFilterbank, HairCellEnvelope, Osses2021, datasets
 from skaud.design.ears import unit_peak
 from skaud.testing.conformance.row import Row, error, load, skip_all
@@ -103,6 +104,9 @@ def published(references: Path | None = None) -> Iterator[Row]:
     onset, steady = adaptation_to_a_burst(5)
     yield Row("AdaptationLoops", "published", "onset of a burst at 60 dB, in model units", onset, 0.1, 613.6, REPORTED)
     yield Row("AdaptationLoops", "published", "the same, steady", steady, 0.1, 49.0, REPORTED)
+    for name in ("HeadphoneFilter", "MiddleEarFilter"):
+        what = "gains at 8 and 16 kHz against those at 44.1 kHz, 250 Hz to 3 kHz, in dB"
+        yield Row(name, "published", what, ears_at_low_rates_db(name), 0.6, source="a bound of this package")
 
 
 def hair_cell_corner_hz() -> float:
@@ -111,6 +115,17 @@ def hair_cell_corner_hz() -> float:
     impulse[..., 0] = 1.0
     gains = np.abs(np.fft.rfft(HairCellEnvelope(44100, dtype="float64").fit_transform(impulse)[0, 0]))
     return float(np.flatnonzero(gains >= gains[0] / np.sqrt(2))[-1])  # a bin is 1 Hz
+
+
+def ears_at_low_rates_db(name: str) -> float:
+    """Largest difference of the gains at low sample rates from those at 44.1 kHz."""
+    hz = np.array([250, 500, 1000, 2000, 3000])
+
+    def gains_db(rate: int) -> np.ndarray:
+        fir = getattr(skaud, name)(rate).fit(np.zeros((1, 100))).filter_.fir
+        return 20 * np.log10(np.abs(np.exp(-2j * np.pi * np.outer(hz, np.arange(len(fir))) / rate) @ fir))
+
+    return max(float(np.abs(gains_db(rate) - gains_db(44100)).max()) for rate in (8000, 16000))
 
 
 def adaptation_to_a_burst(limit: float) -> tuple[float, float]:

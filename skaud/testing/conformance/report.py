@@ -8,6 +8,7 @@ from skaud.testing.conformance.row import Row
 TITLES = {
     "golden": "Golden numbers: error over the largest value",
     "published": "Published numbers, what follows from them, and bounds",
+    "fit": "Parameters that a fit finds again: largest error",
     "adjoint": "Adjoints against complex steps: relative difference",
     "invariance": "What must change nothing",
 }

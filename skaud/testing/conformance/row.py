@@ -16,7 +16,7 @@ class Row:
     ----------
     model : str
         Model or stage.
-    kind : {"golden", "published", "adjoint", "invariance"}
+    kind : {"golden", "published", "fit", "adjoint", "invariance"}
         What it is held against.
     what : str
         Output, number or promise.
@@ -67,8 +67,8 @@ class Row:
         elif self.skipped:
             bound = found = ""
         else:
-            bound = f"{self.limit:.0e}" if self.found is not None or self.limit else "to the bit"
-            found = "" if self.found is None else f"{self.found:.1e}"
+            bound = short(self.limit) if self.found is not None or self.limit else "to the bit"
+            found = "" if self.found is None else short(self.found)
         return self.model, self.what, bound, found, difference, self.verdict, self.reason or self.source
 
     @property
@@ -80,8 +80,13 @@ class Row:
         if self.published is not None:
             head += f": {self.published:.6g} published, {self.found:.4g} found"
         elif self.found is not None:
-            head += f": error {self.found:.1e} of at most {self.limit:.0e}"
+            head += f": error {short(self.found)} of at most {short(self.limit)}"
         return f"{head}: {self.verdict}" + (f", {self.reason}" if self.reason else "")
+
+
+def short(number: float) -> str:
+    """A number in two digits, by its power of ten where it is small."""
+    return f"{number:.2g}" if number == 0 or 0.01 <= abs(number) < 1000 else f"{number:.1e}".replace(".0e", "e")
 
 
 def error(found: Any, wanted: Any) -> float:
