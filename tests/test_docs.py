@@ -251,7 +251,7 @@ def test_what_pages_take_from_the_table_is_in_it(builders, references, monkeypat
 
     claims = {claim for path in GUIDES for claim in CLAIMS.findall(path.read_text(encoding="utf-8"))}
     assert len(claims) > 15
-    kinds = ("golden", "published", "adjoint")
+    kinds = ("golden", "published", "fit", "adjoint")
     monkeypatch.setattr(conformance_page, "measured", partial(tuple, conformance(references, kinds=kinds)))
     monkeypatch.setenv("SKAUD_REFERENCES", str(references))
     assert [
