@@ -28,3 +28,22 @@ def golden():
             return dict(file)
 
     return load
+
+
+@pytest.fixture
+def emulator(monkeypatch):
+    """A device in the lockstep emulator, on which kernels for a GPU run."""
+    import on_emulator
+
+    return on_emulator.install(monkeypatch)
+
+
+@pytest.fixture(params=["as Python", pytest.param("compiled", marks=pytest.mark.slow)])
+def cpu(request, monkeypatch):
+    """The CPU's kernels, which take minutes to be compiled for every case: that is left to slow tests."""
+    import on_emulator
+
+    if request.param == "as Python":
+        on_emulator.run_as_python(monkeypatch)
+    else:
+        monkeypatch.setitem(on_emulator.LIMIT, "float32", on_emulator.OF_COMPILED)

@@ -20,21 +20,28 @@ class LockstepError(RuntimeError):
 
 
 class Memory:
-    """A flat array that knows its ends."""
+    """An array that knows its ends, and its dtype: numbers of double precision are not rounded in silence."""
 
-    __slots__ = ("array",)
+    __slots__ = ("array", "single")
 
     def __init__(self, array):
-        self.array = array.reshape(-1)
-        assert np.shares_memory(self.array, array) or not array.size, "an array for a kernel must be contiguous"
+        self.array, self.single = array, array.dtype == np.float32
 
-    def __getitem__(self, i):
-        assert i >= 0, f"index {i} lies before the array"
-        return self.array[i]
+    def __getitem__(self, at):
+        assert (min(at) if type(at) is tuple else at) >= 0, f"index {at} lies before the array"
+        return self.array[at]
 
-    def __setitem__(self, i, value):
-        assert i >= 0, f"index {i} lies before the array"
-        self.array[i] = value
+    def __setitem__(self, at, value):
+        assert (min(at) if type(at) is tuple else at) >= 0, f"index {at} lies before the array"
+        assert not self.single or type(value) is np.float32, f"{type(value)} is stored in single precision"
+        self.array[at] = value
+
+
+def flat(array):
+    """An array as a kernel takes it."""
+    found = array.reshape(-1)
+    assert np.shares_memory(found, array) or not array.size, "an array for a kernel must be contiguous"
+    return Memory(found)
 
 
 def undefined(shape, dtype):
@@ -50,7 +57,7 @@ def as_taken(own):
         return type(own)._make(entries) if hasattr(own, "_make") else tuple(entries)
     if type(own).__module__ == "cupy":
         own = own.values
-    return Memory(own) if isinstance(own, np.ndarray) else own
+    return flat(own) if isinstance(own, np.ndarray) else own
 
 
 def quiet(function):
@@ -66,12 +73,14 @@ def quiet(function):
 class Lockstep:
     """Takes the place of `cuda` in a kernel.
 
-    left_out : (name of the file, line) of the barrier or shuffle that does nothing; places : those that were passed
+    left_out : (file within skaud, line) of the barrier or shuffle that does nothing; places : those that were
+    passed, ran : (maker, dtype of the first array) of kernels
     """
 
     def __init__(self, *, seed=0, warp=32, left_out=None):
         self.random, self.warp, self.left_out, self.places = random.Random(seed), warp, left_out, set()
-        self.local = SimpleNamespace(array=undefined)
+        self.ran = set()
+        self.local = SimpleNamespace(array=lambda shape, dtype: Memory(undefined(shape, dtype)))
         self.shared = SimpleNamespace(array=self._shared)
         self.copies = {}
 
@@ -84,12 +93,12 @@ class Lockstep:
         own = getcurrent()
         own.n_shared += 1
         if own.n_shared not in self.arrays:
-            self.arrays[own.n_shared] = undefined(shape, dtype)
+            self.arrays[own.n_shared] = Memory(undefined(shape, dtype))
         return self.arrays[own.n_shared]
 
     def _place(self):
         frame = sys._getframe(2)
-        place = frame.f_code.co_filename.rsplit("/", 1)[-1], frame.f_lineno
+        place = frame.f_code.co_filename.rsplit("skaud/", 1)[-1], frame.f_lineno
         self.places.add(place)
         return place
 
@@ -125,6 +134,7 @@ class Lockstep:
 
     def launch(self, kernel, grid, block, arguments):
         """Run a `skaud.kernels.device.Kernel`, block after block; as `skaud.kernels.device.launch`."""
+        self.ran.add((kernel.make, arguments[0].dtype.name))
         self.run(kernel.function, grid, block, arguments)
 
     def run(self, function, grid, block, arguments):

@@ -49,6 +49,15 @@ def look_before(x, out):
     out[0] = x[cuda.threadIdx.x - 1]
 
 
+def look_before_in_its_own(x, out):
+    own = cuda.local.array((2, 2), np.float64)
+    own[0, cuda.threadIdx.x - 1] = x[0]
+
+
+def store_in_single_precision(x, out):
+    cuda.local.array(2, np.float32)[0] = x[0]
+
+
 @pytest.fixture
 def x():
     return np.random.default_rng(0).standard_normal(N)
@@ -84,13 +93,19 @@ def test_threads_that_never_meet_are_an_error(x, function):
         run(function, x, (WARP, 1))
 
 
-def test_an_index_before_an_array_is_an_error(x):
+@pytest.mark.parametrize("function", [look_before, look_before_in_its_own])
+def test_an_index_before_an_array_is_an_error(x, function):
     with pytest.raises(AssertionError, match="lies before"):
-        run(look_before, x, (1, 1))
+        run(function, x, (1, 1))
 
 
-def test_memory_begins_as_nan(x):
-    assert np.isnan(Lockstep().local.array(3, np.float32)).all()
+def test_a_number_of_double_precision_in_single_precision_is_an_error(x):
+    with pytest.raises(AssertionError, match="float64'> is stored in single precision"):
+        run(store_in_single_precision, x, (1, 1))
+
+
+def test_memory_begins_as_nan():
+    assert np.isnan(Lockstep().local.array(3, np.float32)[1])
 
 
 def test_outside_a_kernel_there_is_no_device():

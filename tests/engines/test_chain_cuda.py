@@ -2,36 +2,39 @@
 
 import numpy as np
 import pytest
-from lockstep import Lockstep
+from on_emulator import (
+    DTYPES,
+    LIMIT,
+    SEGMENT,
+    assert_same,
+    bars_of,
+    error,
+    in_chunks,
+    thinned,
+)
 
 from skaud import Dau1997, King2019, Osses2021
 from skaud.engines.chain import Chain
 from skaud.engines.chain_cuda import ChainOnDevice
 from skaud.engines.engine import respond
-from skaud.kernels import device
-from skaud.kernels.chain import adaptation, gammatone, hair_cell, king2019, modulation  # noqa: F401, that define kinds
+from skaud.kernels.chain import adaptation, gammatone, hair_cell, king2019, layout, modulation  # noqa: F401
 from skaud.kernels.chain.kind import Kind, Part
 
-LIMIT = {"float64": 1e-12, "float32": 1e-5}
 # In the order of tests/kernels/chain/test_kinds.py, whose kernel this is, too.
 FIRST = [adaptation.Rescale, adaptation.LimitedLoop, adaptation.Loop]
 KINDS = FIRST + sorted(set(Kind.__subclasses__()) - set(FIRST), key=lambda kind: (kind.is_filter, kind.__name__))
+# Each by itself, and all one after the other, of which the last hear little of the first.
+CHAINS = {kind.__name__: [kind] for kind in KINDS} | {"all": KINDS}
 N_CHANNELS = 5
+N_SAMPLES = 2 * SEGMENT + 3
+
+pytestmark = pytest.mark.usefixtures("emulator", "cpu")
 
 
-@pytest.fixture(autouse=True)
-def emulator(monkeypatch):
-    """A device whose warps have 4 threads: a row has two."""
-    own = Lockstep(warp=4)
-    monkeypatch.setattr(device, "WARP", 4)
-    monkeypatch.setattr(device, "launch", own.launch)
-    return own
-
-
-def chain_of_all(dtype="float64", *, takes_channels=True):
-    """Every kind two times, or two filters, of which every other channel has one."""
+def chains(name, dtype, *, takes_channels=True):
+    """Engines of every kind two times, or two filters, of which every other channel has one."""
     random, parts = np.random.default_rng(0), []
-    for kind in KINDS:
+    for kind in CHAINS[name]:
         coefficients = random.uniform(0.1, 0.4, (2, N_CHANNELS, kind.n_coefficients))
         if kind is gammatone.Gammatone or kind.is_filter:  # whose poles are 1 + step
             coefficients = -coefficients
@@ -40,7 +43,8 @@ def chain_of_all(dtype="float64", *, takes_channels=True):
         start = random.uniform(0.5, 1.0, (2, N_CHANNELS, kind.n_states))
         n_filters = tuple(1 + c % 2 for c in range(N_CHANNELS)) if kind.is_filter else ()
         parts.append(Part(kind.__name__, kind, coefficients, start, n_filters))
-    return Chain(parts, N_CHANNELS, dtype, takes_channels=takes_channels)
+    host = Chain(parts, N_CHANNELS, dtype, takes_channels=takes_channels)
+    return host, ChainOnDevice(host)
 
 
 def sound(host, n_signals, n_ears, n_samples):
@@ -48,90 +52,124 @@ def sound(host, n_signals, n_ears, n_samples):
     return np.random.default_rng(1).uniform(2.0, 8.0, shape).astype(host.dtype)
 
 
-def error(found, expected):
-    assert found.shape == expected.shape, (found.shape, expected.shape)
-    return np.abs(found - expected).max() / np.abs(expected).max()
-
-
-@pytest.mark.parametrize("takes_channels", [True, False])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_every_kind_responds_as_on_the_cpu(dtype, takes_channels):
-    host = chain_of_all(dtype, takes_channels=takes_channels)
+@pytest.mark.parametrize(("dtype", "takes_channels", "name"), thinned(DTYPES, (True, False), CHAINS, keep=1))
+def test_every_kind_responds_as_on_the_cpu(dtype, takes_channels, name):
+    host, on_device = chains(name, dtype, takes_channels=takes_channels)
     x = sound(host, 2, 2, 12)
-    expected, found = (respond(engine, x, host.outputs, None) for engine in (host, ChainOnDevice(host)))
-    for name in host.outputs:
-        assert found[name].dtype == dtype
-        assert error(found[name], expected[name]) < LIMIT[dtype], name
+    expected = respond(host, x, host.outputs, None)
+    assert_same(respond(on_device, x, host.outputs, None), expected)
+    assert_same(in_chunks(on_device, x, host.outputs, None, (3, 3, 8)), expected)
 
 
-@pytest.mark.parametrize("output", ["Gammatone", "Itself"])
-def test_frames_are_those_of_the_cpu(output):
-    host = chain_of_all()
-    x = sound(host, 1, 1, 17)
-    expected, found = (respond(engine, x, (output,), 5)[output] for engine in (host, ChainOnDevice(host)))
-    assert error(found, expected) < 1e-12
+@pytest.mark.parametrize(("dtype", "takes_channels", "name"), thinned(DTYPES, (True, False), CHAINS, keep=1))
+def test_frames_of_every_kind_whole_and_in_chunks_are_those_of_the_cpu(dtype, takes_channels, name):
+    host, on_device = chains(name, dtype, takes_channels=takes_channels)
+    x, last = sound(host, 2, 1, 17), host.outputs[-1:]
+    expected = respond(host, x, last, 5)
+    assert_same(respond(on_device, x, last, 5), expected)
+    assert_same(in_chunks(on_device, x, last, 5, (3, 3, 14)), expected)
 
 
-@pytest.mark.parametrize("frame_samples", [None, 7])
-def test_chunks_go_on_where_the_last_ended(frame_samples):
-    host = chain_of_all()
-    x, on_device, output = sound(host, 2, 1, 20), ChainOnDevice(host), host.outputs[-1]
-    expected, pieces, state = host.whole(x, (output,), frame_samples)[output], [], on_device.start(2, 1)
-    for begin, end in ((0, 3), (3, 15), (15, 20)):
-        response, state = on_device.run(x[..., begin:end], state, (output,), frame_samples)
-        pieces.append(response[output])
-    assert error(np.concatenate(pieces, axis=-1), expected) < 1e-12
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_frames_of_a_stage_on_the_way_are_those_of_the_cpu(dtype):
+    host, on_device = chains("all", dtype)
+    x = sound(host, 1, 1, 12)
+    assert_same(respond(on_device, x, ("Gammatone",), 5), respond(host, x, ("Gammatone",), 5))
 
 
-def bars_of(engine, x, output, frame_samples=None, wanted=True):
-    response, tape = engine.record(x, output, frame_samples)
-    bar = np.random.default_rng(2).standard_normal(response.shape).astype(response.dtype)
-    return engine.pull_back(tape, bar, engine.parts if wanted else ())
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_of_a_state_go_on_alone(dtype):
+    host, on_device = chains("all", dtype, takes_channels=False)
+    x, last = sound(host, 3, 1, 14), host.outputs[-1:]
+    _, state = on_device.run(x[..., :9], on_device.start(3, 1), last, 5)
+    found, _ = on_device.run(x[1:, :, 9:], state.of_rows(slice(1, 3)), last, 5)
+    assert_same(found, {last[0]: host.whole(x, last, 5)[last[0]][1:, ..., 1:]})
 
 
-def assert_same_bars(found, expected, limit, *, wanted=True):
+# --- backwards ---
+
+
+def assert_same_bars(found, expected, host, *, wanted=True):
+    """Every part's own bars: of all parts the last have the largest by far."""
+    limit = LIMIT[host.dtype]
+    assert found[0].dtype == host.dtype
     assert error(found[0], expected[0]) < limit
-    for own, other in list(zip(found[1], expected[1], strict=True))[0 if wanted else 1 :]:
-        assert error(own, other) < limit
+    for of_kind, own, other in zip(("n_coefficients", "n_states"), found[1], expected[1], strict=True):
+        assert own.shape == other.shape
+        begin = 0
+        for part in host.links:
+            values = part.coefficients if of_kind == "n_coefficients" else part.start
+            end = begin + layout.lay_out(part, values, N_CHANNELS).size
+            if end > begin and (wanted or of_kind == "n_states"):
+                assert error(own[begin:end], other[begin:end]) < limit, (part.stage, of_kind)
+            begin = end
+        assert begin == other.size
 
 
-@pytest.mark.parametrize("takes_channels", [True, False])
-@pytest.mark.parametrize("wanted", [True, False])
-def test_bars_of_every_kind_are_those_of_the_cpu(takes_channels, wanted):
-    host = chain_of_all(takes_channels=takes_channels)
-    x, output = sound(host, 2, 1, 40), host.outputs[-1]  # a segment, and some samples more
-    expected, found = (bars_of(engine, x, output, 6, wanted) for engine in (host, ChainOnDevice(host)))
-    assert_same_bars(found, expected, 1e-11, wanted=wanted)
+@pytest.mark.parametrize(
+    ("dtype", "takes_channels", "name", "frame_samples", "wanted"),
+    thinned(DTYPES, (True, False), CHAINS, (None, 4), (True, False), keep=2),
+)
+def test_bars_of_every_kind_are_those_of_the_cpu(dtype, takes_channels, name, frame_samples, wanted):
+    host, on_device = chains(name, dtype, takes_channels=takes_channels)
+    x, last = sound(host, 1, 2, N_SAMPLES), host.outputs[-1]
+    parts = host.parts if wanted else ()
+    expected, found = (bars_of(engine, x, last, frame_samples, parts) for engine in (host, on_device))
+    assert_same_bars(found, expected, host, wanted=wanted)
 
 
-def test_bars_of_a_stage_on_the_way_are_those_of_the_cpu():
-    host = chain_of_all()
-    x = sound(host, 1, 1, 33)
-    expected, found = (bars_of(engine, x, "Gammatone") for engine in (host, ChainOnDevice(host)))
-    assert_same_bars(found, expected, 1e-11)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bars_of_a_stage_on_the_way_are_those_of_the_cpu(dtype):
+    host, on_device = chains("all", dtype)
+    x = sound(host, 1, 1, N_SAMPLES)
+    expected, found = (bars_of(engine, x, "Gammatone") for engine in (host, on_device))
+    assert error(found[0], expected[0]) < LIMIT[dtype]
+    n = KINDS.index(gammatone.Gammatone) + 1
+    before, on_the_way = (Chain(host.links[:n], N_CHANNELS, dtype, takes_channels=True) for _ in range(2))
+    for own, other, whole in zip(found[1], expected[1], before.coefficients(), strict=True):
+        assert not own[whole.size :].any()
+        assert not other[whole.size :].any()
+    short = [
+        (bars[0], [own[: whole.size] for own, whole in zip(bars[1], before.coefficients())])
+        for bars in (found, expected)
+    ]
+    assert_same_bars(*short, on_the_way)
 
 
-def test_bars_are_the_same_bits_in_every_run():
-    host = chain_of_all("float32", takes_channels=False)
-    x, on_device = sound(host, 2, 1, 33), ChainOnDevice(host)
+@pytest.mark.parametrize(
+    ("dtype", "takes_channels", "frame_samples"), thinned(DTYPES, (True, False), (None, 4), keep=1)
+)
+def test_clips_of_several_lengths_and_their_bars_are_those_of_the_cpu(dtype, takes_channels, frame_samples):
+    host, on_device = chains("all", dtype, takes_channels=takes_channels)
+    x, lengths, last = sound(host, 3, 1, N_SAMPLES), (N_SAMPLES, 6, 10), host.outputs[-1]
+    response, tape = on_device.of_lengths(lengths).record(x, last, frame_samples)
+    bar, of_all, summed = np.zeros_like(response), np.zeros_like(x), []
+    for i, n in enumerate(lengths):
+        own, own_tape = host.record(np.ascontiguousarray(x[i : i + 1, ..., :n]), last, frame_samples)
+        assert error(response[i : i + 1, ..., : own.shape[-1]], own) < LIMIT[dtype]
+        assert not response[i, ..., own.shape[-1] :].any()
+        own_bar = np.random.default_rng(i).standard_normal(own.shape).astype(dtype)
+        bar[i : i + 1, ..., : own.shape[-1]] = own_bar
+        of_all[i : i + 1, ..., :n], bars = host.pull_back(own_tape, own_bar, host.parts)
+        summed = [a + b for a, b in zip(summed, bars)] if summed else bars
+    found = on_device.of_lengths(lengths).pull_back(tape, bar, host.parts)
+    assert_same_bars(found, (of_all, summed), host)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bars_are_the_same_bits_in_every_run(dtype):
+    host, on_device = chains("all", dtype, takes_channels=False)
+    x = sound(host, 2, 1, N_SAMPLES)
     first, again = (bars_of(on_device, x, host.outputs[-1]) for _ in range(2))  # threads take turns in another order
     assert (first[0] == again[0]).all()
     assert all((own == other).all() for own, other in zip(first[1], again[1]))
 
 
-def test_every_shuffle_is_needed(emulator):
-    host = chain_of_all(takes_channels=False)
-    x, on_device = sound(host, 1, 1, 33), ChainOnDevice(host)
-    expected = bars_of(on_device, x, host.outputs[-1])[0]
-    assert len(emulator.places) == 1
-    (emulator.left_out,) = emulator.places
-    assert error(bars_of(on_device, x, host.outputs[-1])[0], expected) > 1e-3
-
-
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("model", [Osses2021(), Dau1997(), King2019()], ids=lambda model: type(model).__name__)
-def test_the_chain_of_a_published_model_is_that_of_the_cpu(model):
-    engine = model.set_params(dtype="float64").fit().engine_
+def test_the_chain_of_a_published_model_is_that_of_the_cpu(model, dtype):
+    engine = model.set_params(dtype=dtype).fit().engine_
     host = next(own for own in getattr(engine, "engines", (engine,)) if isinstance(own, Chain))
-    x = np.random.default_rng(0).standard_normal((1, 1, 12)) * 0.1
-    expected, found = (respond(own, x, host.outputs[-1:], 4)[host.outputs[-1]] for own in (host, ChainOnDevice(host)))
-    assert error(found, expected) < 1e-12
+    x = (np.random.default_rng(0).standard_normal((1, 1, 12)) * 0.1).astype(dtype)
+    last, on_device = host.outputs[-1:], ChainOnDevice(host)
+    assert_same(respond(on_device, x, last, 4), respond(host, x, last, 4))

@@ -2,64 +2,69 @@
 
 import numpy as np
 import pytest
-from lockstep import Lockstep
+from on_emulator import DTYPES, LIMIT, assert_same, bars_of, error, thinned
 
 from skaud.engines.engine import respond
 from skaud.engines.fir import Fir
 from skaud.engines.fir_cuda import FirOnDevice
-from skaud.kernels import device
+from skaud.kernels.cuda_fir import THREADS
 
-LIMIT = {"float64": 1e-12, "float32": 1e-5}
-
-
-@pytest.fixture(autouse=True)
-def emulator(monkeypatch):
-    monkeypatch.setattr(device, "launch", Lockstep().launch)
+pytestmark = pytest.mark.usefixtures("emulator")
+FILTERS = {"behind": (11, 0), "ahead": (11, 4), "long": (THREADS + 7, THREADS // 2)}  # taps, samples it comes ahead
 
 
-def engines(advance, dtype="float64"):
-    host = Fir("filtered", np.random.default_rng(0).standard_normal(11), advance, dtype)
+def engines(name, dtype):
+    n_taps, advance = FILTERS[name]
+    host = Fir("filtered", np.random.default_rng(0).standard_normal(n_taps), advance, dtype)
     return host, FirOnDevice(host)
 
 
-def sound(n_samples, dtype="float64"):
+def sound(n_samples, dtype):
     return np.random.default_rng(1).standard_normal((2, 2, n_samples)).astype(dtype)
 
 
-def error(found, expected):
-    assert found.shape == expected.shape, (found.shape, expected.shape)
-    return np.abs(found - expected).max() / np.abs(expected).max()
+@pytest.mark.parametrize(("dtype", "name", "frame_samples"), thinned(DTYPES, FILTERS, (None, 6), keep=1))
+def test_a_filter_is_that_of_the_cpu(dtype, name, frame_samples):
+    host, on_device = engines(name, dtype)
+    x = sound(THREADS + 12, dtype)  # two blocks of threads
+    assert_same(respond(on_device, x, ("filtered",), frame_samples), respond(host, x, ("filtered",), frame_samples))
 
 
-@pytest.mark.parametrize("frame_samples", [None, 6])
-@pytest.mark.parametrize("advance", [0, 4])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_a_filter_is_that_of_the_cpu(advance, frame_samples, dtype):
-    host, on_device = engines(advance, dtype)
-    x = sound(140, dtype)  # two blocks of threads
-    expected, found = (respond(own, x, own.outputs, frame_samples)["filtered"] for own in (host, on_device))
-    assert found.dtype == dtype
-    assert error(found, expected) < LIMIT[dtype]
+@pytest.mark.parametrize(("dtype", "name", "frame_samples"), thinned(DTYPES, FILTERS, (None, 7), keep=1))
+def test_chunks_go_on_where_the_last_ended(dtype, name, frame_samples):
+    host, on_device = engines(name, dtype)
+    x = sound(100, dtype)
+    pieces, state = [], on_device.start(2, 2)
+    for begin, end in ((0, 3), (3, 3), (3, 80), (80, 100)):
+        responses, state = on_device.run(x[..., begin:end], state, ("filtered",), frame_samples)
+        pieces.append(responses["filtered"])
+    pieces += on_device.finish(state, ("filtered",), frame_samples).values()
+    found = {"filtered": np.concatenate(pieces, axis=-1)}
+    assert_same(found, host.whole(x, ("filtered",), frame_samples))
 
 
-def test_chunks_go_on_where_the_last_ended():
-    host, on_device = engines(4)
-    x, state, pieces = sound(30), on_device.start(2, 2), []
-    for begin, end in ((0, 3), (3, 20), (20, 30)):
-        response, state = on_device.run(x[..., begin:end], state, ("filtered",), 7)
-        pieces.append(response["filtered"])
-    pieces.append(on_device.finish(state, ("filtered",), 7)["filtered"])
-    assert error(np.concatenate(pieces, axis=-1), host.whole(x, ("filtered",), 7)["filtered"]) < 1e-12
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_of_a_state_go_on_alone(dtype):
+    host, on_device = engines("ahead", dtype)
+    x = sound(30, dtype)
+    _, state = on_device.run(x[..., :17], on_device.start(2, 2), ("filtered",), 7)
+    found, _ = on_device.run(x[1:, :, 17:], state.of_rows(slice(2, 4)), ("filtered",), 7)
+    assert_same(found, {"filtered": host.run(x, host.start(2, 2), ("filtered",), 7)[0]["filtered"][1:, ..., 1:]})
 
 
-@pytest.mark.parametrize("frame_samples", [None, 6])
-@pytest.mark.parametrize("advance", [0, 4])
-def test_bars_are_those_of_the_cpu(advance, frame_samples):
-    x, found = sound(30), []
-    for own in engines(advance):
-        response, tape = own.record(x, "filtered", frame_samples)
-        bar = np.random.default_rng(2).standard_normal(response.shape)
-        found.append(own.pull_back(tape, bar, ("filtered",)))
-    (expected, (of_taps,)), (x_bar, (own_taps,)) = found
-    assert error(x_bar, expected) < 1e-12
-    assert error(own_taps, of_taps) < 1e-12
+@pytest.mark.parametrize(("dtype", "name", "frame_samples"), thinned(DTYPES, FILTERS, (None, 6), keep=1))
+def test_bars_are_those_of_the_cpu(dtype, name, frame_samples):
+    x = sound(30, dtype)
+    (expected, (of_taps,)), (x_bar, (own_taps,)) = (
+        bars_of(own, x, "filtered", frame_samples) for own in engines(name, dtype)
+    )
+    assert x_bar.dtype == dtype
+    assert error(x_bar, expected) < LIMIT[dtype]
+    assert error(own_taps, of_taps) < LIMIT[dtype]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bars_of_x_alone_are_those_of_the_cpu(dtype):
+    x = sound(30, dtype)
+    expected, found = (bars_of(own, x, "filtered", None, ()) for own in engines("ahead", dtype))
+    assert error(found[0], expected[0]) < LIMIT[dtype]

@@ -19,6 +19,8 @@ MODELS = [
     King2019(low_hz=900.0, high_hz=1200.0, dtype="float64"),
     GammatoneFilterbank(low_hz=900.0, high_hz=1200.0, dtype="float64"),
 ]
+# A parameter moves several coefficients, whose bars cancel in part: 4e-12 were seen of tau1_in.
+PARAMETERS = 1e-11
 on_models = pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
 
 
@@ -68,10 +70,10 @@ def test_derivatives_are_those_of_the_cpu(model):
     bar = np.random.default_rng(1).standard_normal(expected.shape)
     bars, bars_there = pull_back(bar), pull_back_there(cupy_stand_in.asarray(bar))
     assert error(found, expected) < 1e-12
-    assert error(bars_there["X"], bars["X"]) < 1e-10
+    assert error(bars_there["X"], bars["X"]) < 1e-12
     for name in set(bars) - {"X"}:
         scale = np.abs(bars[name]).max()
-        assert np.abs(bars_there[name] - bars[name]).max() <= 1e-9 * scale, name
+        assert np.abs(bars_there[name] - bars[name]).max() <= PARAMETERS * scale, name
 
 
 @on_models
@@ -107,9 +109,9 @@ def test_lists_of_several_lengths_and_their_derivatives_are_those_of_the_cpu(mod
     assert sum("run_kernel" in name or "reverse_kernel" in name for name in launches) == 2  # all lengths at once
     largest = max(np.abs(own).max() for own in bars["X"])
     assert largest > 0
-    assert max(np.abs(a.get() - b).max() for a, b in zip(there["X"], bars["X"], strict=True)) <= 1e-10 * largest
+    assert max(np.abs(a.get() - b).max() for a, b in zip(there["X"], bars["X"], strict=True)) <= 1e-12 * largest
     for name in set(bars) - {"X"}:
-        assert np.abs(there[name] - bars[name]).max() <= 1e-9 * np.abs(bars[name]).max(), name
+        assert np.abs(there[name] - bars[name]).max() <= PARAMETERS * np.abs(bars[name]).max(), name
 
 
 @pytest.mark.filterwarnings("ignore:CARFAC did not converge")

@@ -1,0 +1,149 @@
+"""The adjoint of CARFAC's engine on a GPU, in the lockstep emulator, against the engine on the CPU."""
+
+import numpy as np
+import pytest
+from on_emulator import (
+    DTYPES,
+    ERB_PER_STEP,
+    LIMIT,
+    LOOPS,
+    RESPONSES,
+    SEGMENT,
+    STYLES,
+    bars_of,
+    cascades,
+    cascades_of_two_designs,
+    error,
+    install,
+    sound,
+    thinned,
+)
+
+from skaud.engines.carfac import health_bar
+from skaud.kernels.carfac import cuda_layout
+
+pytestmark = pytest.mark.usefixtures("emulator", "cpu")
+OWN = {"float64": 1e-12, "float32": 2e-4}  # 5e-5 were seen
+N_SAMPLES = 2 * SEGMENT + 3
+
+
+def assert_close(found, expected, limit, axis=None):
+    """Within the limit of the largest number along these axes."""
+    assert found.shape == expected.shape
+    most = np.abs(expected).max(axis=axis)
+    assert (np.abs(found - expected).max(axis=axis) <= limit * most).all()
+
+
+def assert_same_bars(found, expected, host, *, constants=True):
+    """In double precision every coefficient is held to its own bars, or those of its row or column.
+
+    In single precision to the largest of its kind, and to its own by OWN: its bars are sums that cancel.
+    """
+    limit, own_limit = LIMIT[host.dtype], OWN[host.dtype]
+    assert found[0].dtype == host.dtype
+    assert_close(found[0], expected[0], limit)
+    if not constants:
+        assert_close(health_bar(found[1]), health_bar(expected[1]), limit)
+        return
+    # Bars of rows that no coefficient fills mean nothing: those that a run leaves its intermediate results in.
+    filled = host.coefficients()[2] != 0
+    for axis, own, other in zip(((), 0, (0, 1), (0, 1)), found[1], expected[1], strict=True):
+        if other.size:
+            own, other = (array * filled if array.shape == filled.shape else array for array in (own, other))
+            assert_close(own, other, limit)
+            assert_close(own, other, own_limit, axis)
+
+
+@pytest.mark.parametrize("frame_samples", [None, 5])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("style", "output"), RESPONSES)
+def test_bars_of_every_output_of_every_hair_cell_are_those_of_the_cpu(style, output, dtype, frame_samples):
+    host, on_device = cascades(2, dtype, ihc_style=style)
+    x = sound(1, 2, N_SAMPLES, dtype)
+    expected, found = (bars_of(engine, x, output, frame_samples) for engine in (host, on_device))
+    assert_same_bars(found, expected, host)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "style", "loop", "n_ears", "constants"), thinned(DTYPES, STYLES, LOOPS, (1, 2, 3), (True, False))
+)
+def test_bars_of_every_loop_are_those_of_the_cpu(dtype, style, loop, n_ears, constants):
+    host, on_device = cascades(n_ears, dtype, ihc_style=style, **LOOPS[loop])
+    x, wanted = sound(2, n_ears, N_SAMPLES, dtype), ("coefficients",) if constants else ()
+    expected, found = (bars_of(engine, x, "nap", 5, wanted) for engine in (host, on_device))
+    assert_same_bars(found, expected, host, constants=constants)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bars_of_as_many_ears_and_stages_as_there_may_be_are_those_of_the_cpu(dtype):
+    host, on_device = cascades(cuda_layout.MOST_EARS, dtype, **LOOPS["most stages"])
+    x = sound(1, cuda_layout.MOST_EARS, 10, dtype)
+    expected, found = (bars_of(engine, x, "nap", 5) for engine in (host, on_device))
+    assert_same_bars(found, expected, host)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("n_channels", ERB_PER_STEP)
+def test_bars_of_every_number_of_channels_are_those_of_the_cpu(n_channels, dtype):
+    host, on_device = cascades(2, dtype, erb_per_step=ERB_PER_STEP[n_channels])
+    assert host.n_channels == n_channels
+    x = sound(1, 2, SEGMENT + 3, dtype)
+    expected, found = (bars_of(engine, x, "nap") for engine in (host, on_device))
+    assert_same_bars(found, expected, host)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bars_of_a_warp_as_devices_have_it_are_those_of_the_cpu(dtype, monkeypatch):
+    install(monkeypatch, warp=32)
+    host, on_device = cascades(1, dtype, erb_per_step=0.5)
+    x = sound(1, 1, SEGMENT + 2, dtype)
+    expected, found = (bars_of(engine, x, "nap") for engine in (host, on_device))
+    assert_same_bars(found, expected, host)
+
+
+@pytest.mark.parametrize(("dtype", "style"), thinned(DTYPES, STYLES, keep=1))
+def test_bars_of_ears_of_their_own_designs_are_those_of_the_cpu(dtype, style):
+    host, on_device = cascades_of_two_designs(dtype, style)
+    x = sound(2, 2, N_SAMPLES, dtype)
+    expected, found = (bars_of(engine, x, host.outputs[-1]) for engine in (host, on_device))
+    assert_same_bars(found, expected, host)
+
+
+@pytest.mark.parametrize(("dtype", "style"), thinned(DTYPES, STYLES, keep=1))
+def test_bars_of_the_end_of_a_response_are_those_of_the_cpu(dtype, style):
+    host, on_device = cascades(2, dtype, ihc_style=style)
+    x = sound(1, 2, N_SAMPLES, dtype)
+    expected, found = (bars_of(engine, x, "nap", begin=11) for engine in (host, on_device))
+    assert_same_bars(found, expected, host)
+
+
+@pytest.mark.parametrize(("dtype", "style", "frame_samples"), thinned(DTYPES, STYLES, (None, 4), keep=2))
+def test_bars_of_clips_of_several_lengths_are_those_of_the_cpu(dtype, style, frame_samples):
+    host, on_device = cascades(2, dtype, ihc_style=style)
+    x, lengths = sound(3, 2, N_SAMPLES, dtype), (N_SAMPLES, 6, 10)
+    for clip, n in zip(x, lengths):
+        clip[:, n:] = 0
+    response, tape = on_device.of_lengths(lengths).record(x, "nap", frame_samples)
+    bar, expected = np.zeros_like(response), []
+    for i, n in enumerate(lengths):
+        own, own_tape = host.record(np.ascontiguousarray(x[i : i + 1, :, :n]), "nap", frame_samples)
+        assert error(response[i : i + 1, ..., : own.shape[-1]], own) < LIMIT[dtype]
+        own_bar = np.random.default_rng(i).standard_normal(own.shape).astype(dtype)
+        bar[i : i + 1, ..., : own.shape[-1]] = own_bar
+        expected.append(host.pull_back(own_tape, own_bar, ("coefficients",)))
+    x_bar, bars = on_device.of_lengths(lengths).pull_back(tape, bar, ("coefficients",))
+    of_all = np.zeros_like(x)
+    for i, (n, own) in enumerate(zip(lengths, expected)):
+        of_all[i, :, :n] = own[0][0]
+    summed = [sum(arrays) for arrays in zip(*(own[1] for own in expected))]
+    assert_same_bars((x_bar, bars), (of_all, summed), host)
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_bars_are_the_same_bits_in_every_run(dtype, style):
+    _, on_device = cascades(2, dtype, ihc_style=style)
+    x = sound(2, 2, N_SAMPLES, dtype)
+    first, again = bars_of(on_device, x, "nap"), bars_of(on_device, x, "nap")  # threads take turns in another order
+    assert (first[0] == again[0]).all()
+    assert all((own == other).all() for own, other in zip(first[1], again[1]))
