@@ -125,6 +125,13 @@ def assert_same(found, expected):
         assert error(found[name], expected[name]) < LIMIT[expected[name].dtype.name], name
 
 
+def assert_close(found, expected, limit, axis=None):
+    """Within the limit, of the largest number along these axes; bars may all be 0."""
+    assert found.shape == expected.shape
+    most = np.abs(expected).max(axis=axis)
+    assert (np.abs(found - expected).max(axis=axis) <= limit * most).all()
+
+
 def in_chunks(engine, x, outputs, frame_samples, ends):
     """Responses to chunks of a sound that end there."""
     state, pieces, begin = engine.start(*x.shape[:2]), [], 0

@@ -10,6 +10,7 @@ from on_emulator import (
     RESPONSES,
     SEGMENT,
     STYLES,
+    assert_close,
     bars_of,
     cascades,
     cascades_of_two_designs,
@@ -25,13 +26,6 @@ from skaud.kernels.carfac import cuda_layout
 pytestmark = pytest.mark.usefixtures("emulator", "cpu")
 OWN = {"float64": 1e-12, "float32": 2e-4}  # 5e-5 were seen
 N_SAMPLES = 2 * SEGMENT + 3
-
-
-def assert_close(found, expected, limit, axis=None):
-    """Within the limit of the largest number along these axes."""
-    assert found.shape == expected.shape
-    most = np.abs(expected).max(axis=axis)
-    assert (np.abs(found - expected).max(axis=axis) <= limit * most).all()
 
 
 def assert_same_bars(found, expected, host, *, constants=True):

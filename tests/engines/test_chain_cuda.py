@@ -6,10 +6,12 @@ from on_emulator import (
     DTYPES,
     LIMIT,
     SEGMENT,
+    assert_close,
     assert_same,
     bars_of,
     error,
     in_chunks,
+    install,
     thinned,
 )
 
@@ -89,21 +91,22 @@ def test_rows_of_a_state_go_on_alone(dtype):
 # --- backwards ---
 
 
-def assert_same_bars(found, expected, host, *, wanted=True):
-    """Every part's own bars: of all parts the last have the largest by far."""
+def assert_same_bars(found, expected, host, *, wanted=True, n_parts=None):
+    """Every part's own bars, of the first n_parts: of all parts the last have the largest by far. Then there are none."""
     limit = LIMIT[host.dtype]
     assert found[0].dtype == host.dtype
-    assert error(found[0], expected[0]) < limit
-    for of_kind, own, other in zip(("n_coefficients", "n_states"), found[1], expected[1], strict=True):
+    assert_close(found[0], expected[0], limit)
+    both = list(zip((layout.coefficients_of, layout.start_of), found[1], expected[1], strict=True))
+    for flat_of, own, other in both if wanted else both[1:]:
         assert own.shape == other.shape
         begin = 0
-        for part in host.links:
-            values = part.coefficients if of_kind == "n_coefficients" else part.start
-            end = begin + layout.lay_out(part, values, N_CHANNELS).size
-            if end > begin and (wanted or of_kind == "n_states"):
-                assert error(own[begin:end], other[begin:end]) < limit, (part.stage, of_kind)
+        for part in host.links[:n_parts]:
+            end = begin + flat_of((part,), host.n_channels).size
+            if end > begin:
+                assert_close(own[begin:end], other[begin:end], limit)
             begin = end
-        assert begin == other.size
+        assert not own[begin:].any()
+        assert not other[begin:].any()
 
 
 @pytest.mark.parametrize(
@@ -123,17 +126,7 @@ def test_bars_of_a_stage_on_the_way_are_those_of_the_cpu(dtype):
     host, on_device = chains("all", dtype)
     x = sound(host, 1, 1, N_SAMPLES)
     expected, found = (bars_of(engine, x, "Gammatone") for engine in (host, on_device))
-    assert error(found[0], expected[0]) < LIMIT[dtype]
-    n = KINDS.index(gammatone.Gammatone) + 1
-    before, on_the_way = (Chain(host.links[:n], N_CHANNELS, dtype, takes_channels=True) for _ in range(2))
-    for own, other, whole in zip(found[1], expected[1], before.coefficients(), strict=True):
-        assert not own[whole.size :].any()
-        assert not other[whole.size :].any()
-    short = [
-        (bars[0], [own[: whole.size] for own, whole in zip(bars[1], before.coefficients())])
-        for bars in (found, expected)
-    ]
-    assert_same_bars(*short, on_the_way)
+    assert_same_bars(found, expected, host, n_parts=KINDS.index(gammatone.Gammatone) + 1)
 
 
 @pytest.mark.parametrize(
@@ -165,11 +158,16 @@ def test_bars_are_the_same_bits_in_every_run(dtype):
     assert all((own == other).all() for own, other in zip(first[1], again[1]))
 
 
+@pytest.mark.parametrize("wanted", [True, False])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("model", [Osses2021(), Dau1997(), King2019()], ids=lambda model: type(model).__name__)
-def test_the_chain_of_a_published_model_is_that_of_the_cpu(model, dtype):
+def test_the_chain_of_a_published_model_and_its_bars_are_those_of_the_cpu(model, dtype, wanted, monkeypatch):
+    install(monkeypatch, warp=32)
     engine = model.set_params(dtype=dtype).fit().engine_
     host = next(own for own in getattr(engine, "engines", (engine,)) if isinstance(own, Chain))
-    x = (np.random.default_rng(0).standard_normal((1, 1, 12)) * 0.1).astype(dtype)
-    last, on_device = host.outputs[-1:], ChainOnDevice(host)
-    assert_same(respond(on_device, x, last, 4), respond(host, x, last, 4))
+    x = (np.random.default_rng(0).standard_normal((1, 1, SEGMENT + 1)) * 0.1).astype(dtype)
+    last, on_device = host.outputs[-1], ChainOnDevice(host)
+    assert_same(respond(on_device, x, (last,), 4), respond(host, x, (last,), 4))
+    parts = host.parts if wanted else ()
+    expected, found = (bars_of(own, x, last, 4, parts) for own in (host, on_device))
+    assert_same_bars(found, expected, host, wanted=wanted)
