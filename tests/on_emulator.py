@@ -42,7 +42,7 @@ LOOPS = {
     "linear": {"linear_car": True},
     "one stage": stages(3),
     "uneven": stages(3, 1, 2),
-    "most stages": stages(*(1, 2) * (cuda_layout.MOST_STAGES // 2)),
+    "most stages": stages(1, 2, 1, 2, *[1] * (cuda_layout.MOST_STAGES - 4)),
 }
 # Channels for 4 threads: fewer, as many, one for some of them and two for others, two each, and the most, 8 each.
 ERB_PER_STEP = {2: 9.0, 4: 6.0, 5: 5.5, 8: 3.75, 32: 1.08}

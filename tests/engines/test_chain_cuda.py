@@ -92,7 +92,7 @@ def test_rows_of_a_state_go_on_alone(dtype):
 
 
 def assert_same_bars(found, expected, host, *, wanted=True, n_parts=None):
-    """Every part's own bars, of the first n_parts: of all parts the last have the largest by far. Then there are none."""
+    """Every part's own bars, of the first n_parts; of others there are none. The last part's are the largest by far."""
     limit = LIMIT[host.dtype]
     assert found[0].dtype == host.dtype
     assert_close(found[0], expected[0], limit)
