@@ -30,11 +30,7 @@ from skaud.engines.spectrogram_sections import SLOPE, Sections
 from skaud.kernels import fourier
 from skaud.kernels._memory import memory_used_again
 from skaud.kernels.array_api import Array, array_namespace, beside, is_foreign, to_numpy, zeros
-from skaud.kernels.leaky_integrator import (
-    factor_adjoint,
-    leak,
-    leak_adjoint,
-)
+from skaud.kernels.leaky_integrator import factor_adjoint, leak, leak_adjoint
 
 FACTOR = "factor"  # of the integrator, beside its weights
 KEPT_BYTES = 300_000_000  # of a run that is recorded: what the reverse run else computes again
@@ -166,7 +162,7 @@ class Spectrogram(Engine):
         response = self._run_to_the_end(
             rows_of(x, self.dtype), self.start(*x.shape[:2]), (output,), frame_samples, kept
         )
-        return response[output], SpectrogramTape(x, output, frame_samples, kept or {})
+        return response[output], SpectrogramTape(x, output, frame_samples, kept or {}, response[output])
 
     def _can_keep(self, x: Array, output: str) -> bool:
         """Whether there are dear stages, and memory for what they return."""
@@ -197,9 +193,11 @@ class Spectrogram(Engine):
         period = self.design.period if has_frames else 1
         bar = xp.reshape(bar, (n_rows, *bar.shape[2:]))
         bar = leak_adjoint(bar, self.design.factor) if has_frames else bar
+        if has_frames:
+            y = xp.reshape(tape.response, (n_rows, *tape.response.shape[2:]))
+            bars[FACTOR] = to_numpy(factor_adjoint(bar, y, 0 * y[..., 0]))
         groups = fourier.channel_groups(rows, self.design.n_channels - sections.overlap)
-        start = self.start(n_rows, 1)
-        past, level = beside(start.past, rows), beside(start.level, rows)
+        past = beside(self.start(n_rows, 1).past, rows)
         x_bars: list[Array] = []
         with fourier.threads(self.n_threads) as map_in_order:
             for begin, block, end in batches:
@@ -213,11 +211,6 @@ class Spectrogram(Engine):
                         bars[COMPRESSED][:, channels] += to_numpy(own[COMPRESSED])
                     for name in (INHIBITED, SLOPE):
                         bars[name] += to_numpy(own[name]) if name in own else 0
-                if has_frames:
-                    sums = join([own[SPECTROGRAM] for _, own, _ in found], 1)
-                    y = leak(xp.reshape(sums, own_bar.shape), self.design.factor, level)
-                    bars[FACTOR] += to_numpy(factor_adjoint(own_bar, y, level))
-                    level = y[..., -1]
                 if "X" in wanted:
                     self._add_x_bar(x_bars, [x_bar for _, _, x_bar in found], block, sections.overlap)
                 past = past_after(past, new)

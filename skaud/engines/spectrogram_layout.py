@@ -80,6 +80,7 @@ class SpectrogramTape(NamedTuple):
     output: str
     frame_samples: int | None
     kept: Kept
+    response: Array
 
 
 def join_groups(groups: list[Array], overlap: int) -> Array:

@@ -9,6 +9,7 @@ from skaud.engines.spectrogram_layout import COCHLEA, COMPRESSED, INHIBITED, SPE
 from skaud.kernels import fourier
 from skaud.kernels.array_api import Array, array_namespace, is_complex
 from skaud.kernels.cochlear import compress, compress_adjoint, inhibit, inhibit_adjoint, log_magnitude
+from skaud.kernels.inhibited_sums import inhibited_sums, inhibited_sums_adjoint
 from skaud.kernels.leaky_integrator import weigh, weigh_adjoint, weights, weights_slope
 
 SLOPE = "slope"  # of the weights of the integrator, by its decay
@@ -47,17 +48,22 @@ class Sections(NamedTuple):
     ) -> dict[str, Array]:
         """Responses (n_rows, n_channels, n_blocks, n_new) of some channels; of the spectrogram, sums of its periods."""
         channels = self.channels_of(group)
-        found = self.forward(cochlea(channels), channels, keep_log=kept is not None)
+        found = self.compressed(cochlea(channels), channels, keep_log=kept is not None)
         if kept is not None:
             kept[begin, group.start] = found.copy()
-        if SPECTROGRAM in self.names:
-            found[SPECTROGRAM] = weigh(found[INHIBITED], self.weights())
+        y = found[COMPRESSED]
+        if INHIBITED in outputs:
+            assert self.design.inhibition is not None
+            found[INHIBITED] = inhibit(y, self.design.inhibition)
+        if SPECTROGRAM in outputs:
+            own, inhibition = self.weights(), self.design.inhibition
+            found[SPECTROGRAM] = weigh(y, own) if inhibition is None else inhibited_sums(y, inhibition, own)
         if self.overlap and channels.stop < self.design.n_channels:  # the next group has it, too
             found |= {name: found[name][:, :-1, ...] for name in (COCHLEA, COMPRESSED)}
         return {name: found[name] for name in outputs}
 
-    def forward(self, y: Array, channels: slice, *, keep_log: bool = False) -> dict[str, Array]:
-        """Responses from the filters to the inhibition, or to what comes before the first stage, under its name."""
+    def compressed(self, y: Array, channels: slice, *, keep_log: bool = False) -> dict[str, Array]:
+        """Response of the filters, and what compression makes of it, or of what comes before the first stage."""
         found = {COCHLEA: y}
         if COMPRESSED in self.names:
             assert self.design.compression is not None
@@ -66,10 +72,6 @@ class Sections(NamedTuple):
                 found["log"] = log_magnitude(y)
             y = compress(y, self.design.compression[channels], found.get("log"))
         found[COMPRESSED] = y
-        if INHIBITED in self.names:
-            assert self.design.inhibition is not None
-            y = inhibit(y, self.design.inhibition)
-        found[INHIBITED] = y
         return found
 
     def reverse(
@@ -77,20 +79,26 @@ class Sections(NamedTuple):
     ) -> tuple[slice, dict[str, Array], Array]:
         """Adjoint for some channels: these, bars of coefficients, and that of x or of its spectra."""
         channels = self.channels_of(group)
-        forward = kept.get((begin, group.start)) or self.forward(cochlea(channels), channels, keep_log=True)
+        forward = kept.get((begin, group.start)) or self.compressed(cochlea(channels), channels, keep_log=True)
         bars: dict[str, Array] = {}
-        bar = bar[:, group if self.overlap else channels, ...]
-        # spectrogram = leak(weigh(inhibited))
+        bar, y, inhibition = (
+            bar[:, group if self.overlap else channels, ...],
+            forward[COMPRESSED],
+            self.design.inhibition,
+        )
         if SPECTROGRAM in self.names:
             assert self.design.decay is not None
-            bars[SPECTROGRAM] = weigh(forward[INHIBITED], self.weights())
-            slope = weigh(forward[INHIBITED], weights_slope(self.design.decay.real, self.design.period))
-            bars[SLOPE] = array_namespace(bar).sum(bar * slope, axis=(1, 2, 3))
-            bar = weigh_adjoint(bar, self.weights())
-        # inhibited = inhibit(compressed)
-        if INHIBITED in self.names:
-            assert self.design.inhibition is not None
-            bar, bars[INHIBITED] = inhibit_adjoint(bar, forward[COMPRESSED], forward[INHIBITED], self.design.inhibition)
+            own, slopes = self.weights(), weights_slope(self.design.decay.real, self.design.period)
+            if inhibition is not None:
+                # spectrogram = leak(inhibited_sums(compressed))
+                bar, bars[INHIBITED], bars[SLOPE] = inhibited_sums_adjoint(bar, y, inhibition, own, slopes)
+            else:
+                # spectrogram = leak(weigh(compressed))
+                bars[SLOPE] = array_namespace(bar).sum(bar * weigh(y, slopes), axis=(1, 2, 3))
+                bar = weigh_adjoint(bar, own)
+        elif inhibition is not None and INHIBITED in self.names:
+            # inhibited = inhibit(compressed)
+            bar, bars[INHIBITED] = inhibit_adjoint(bar, y, inhibit(y, inhibition), inhibition)
         # compressed = compress(gain * cochlea)
         if COMPRESSED in self.names:
             assert self.design.compression is not None

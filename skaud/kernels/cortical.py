@@ -39,15 +39,10 @@ class Filters(NamedTuple):
     """Some of the filters beside the arrays that they are applied to."""
 
     numbers: slice  # among all
-    transfer: Array  # (n, 1, n_bins), over the bins that pass
-    scale: Array  # (n, n_scale_bins, 1)
-    passed: slice  # bins of the spectrum; all, or of a filter alone the half of its sign
-    slopes: tuple[Array, Array] | None = None  # of transfer (n, n_bins) and scale (n, n_scale_bins) by their parameters
-
-    @property
-    def upper(self) -> bool:
-        """Whether it passes the upper half alone."""
-        return self.passed.start > 0
+    transfer: Array  # (n, 1, n_fft)
+    scale: Array  # (n, n_scale_bins + 1, 1), 0 in the last bin
+    passed: slice  # bins of time that pass: all, or of a filter alone the half of its sign
+    slopes: tuple[Array, Array] | None = None  # of transfer and scale by their parameters, without axes of length 1
 
 
 def cut(n_frames: int, n_rate_bins: int) -> list[Block]:
@@ -63,20 +58,23 @@ def filters_beside(
 ) -> list[Filters]:
     """The filters for blocks of x, one by one or some at once; with their slopes for the adjoint."""
     n_strfs, n = cortex.rates.shape
-    by_halves, n_bins, found = alone and at_once == 1, 2 * n if alone else 4 * n, []
+    found = []
 
-    def transfers(own: Cortex) -> Array:
-        return constant(own.rates if by_halves else over_both_halves(own) if alone else long_transfers(own), x)
+    def beside_x(own: Cortex) -> tuple[Array, Array]:
+        transfer = over_both_halves(own) if alone else long_transfers(own)
+        return constant(transfer, x), constant(np.pad(own.scales, ((0, 0), (0, 1))), x)
 
-    transfer, scale = transfers(cortex)[:, None, :], constant(cortex.scales, x)[:, :, None]
+    transfer, scale = beside_x(cortex)
     for k in range(0, n_strfs, at_once):
-        passed = slice(0, n_bins) if not by_halves else slice(0, n) if cortex.upwards[k] else slice(n, 2 * n)
+        passed = slice(0, transfer.shape[1])
+        if alone and at_once == 1:
+            passed = slice(0, n) if cortex.upwards[k] else slice(n, 2 * n)
         own = slice(k, min(k + at_once, n_strfs))
-        found.append(Filters(own, transfer[own, ...], scale[own, ...], passed))
+        found.append(Filters(own, transfer[own, None, :], scale[own, :, None], passed))
     if slopes is None:
         return found
-    transfer, scale = transfers(slopes), constant(slopes.scales, x)
-    return [own._replace(slopes=(transfer[own.numbers, ...], scale[own.numbers, ...])) for own in found]
+    transfer, scale = beside_x(slopes)
+    return [own._replace(slopes=(transfer[own.numbers, own.passed], scale[own.numbers, ...])) for own in found]
 
 
 def window(spectrogram: Array, begin: int, block: Block) -> Array:
@@ -102,16 +100,15 @@ def windows_adjoint(window_bars: list[Array], n_frames: int, n_rate_bins: int) -
 
 
 def transform(heard: Array, n_scale_bins: int, block: Block) -> Array:
-    """2-D spectrum of (n_rows, n_channels, n_heard), scales from 0 up: (n_rows, n_scale_bins, n_fft)."""
+    """2-D spectrum of (n_rows, n_channels, n_heard), scales from 0 up: (n_rows, n_scale_bins + 1, n_fft)."""
     fft = fft_namespace(heard)
-    over_scales = fft.rfft(heard, n=2 * n_scale_bins, axis=-2)[:, :n_scale_bins, :]
-    return fft.fft(over_scales, n=block.n_fft, axis=-1)
+    return fft.fft(fft.rfft(heard, n=2 * n_scale_bins, axis=-2), n=block.n_fft, axis=-1)
 
 
 def transform_adjoint(spectrum_bar: Array, n_channels: int, block: Block) -> Array:
-    """Adjoint of `transform`, whose first scale nobody uses, for the frames that the block hears."""
+    """Adjoint of `transform`, whose first and last scale nobody uses, for the frames that the block hears."""
     fft = fft_namespace(spectrum_bar)
-    n_scale_bins, n_heard = spectrum_bar.shape[1], block.n_new if block.alone else block.n_fft
+    n_scale_bins, n_heard = spectrum_bar.shape[1] - 1, block.n_new if block.alone else block.n_fft
     # spectrum = fft(over_scales)
     over_scales_bar = block.n_fft * fft.ifft(spectrum_bar, axis=-1)[..., :n_heard]
     # over_scales = rfft(window)
@@ -120,15 +117,14 @@ def transform_adjoint(spectrum_bar: Array, n_channels: int, block: Block) -> Arr
 
 def respond(spectrum: Array, strfs: Filters, block: Block, n_channels: int, *, real: bool) -> Array:
     """Response of filters to a block, (n_rows, n_filters, n_channels, n_new): complex, or its real part."""
-    fft, n_scale_bins = fft_namespace(spectrum), spectrum.shape[-2]
+    fft, n_scales = fft_namespace(spectrum), 2 * (spectrum.shape[-2] - 1)
     begin = 0 if block.alone else block.n_rate_bins
-    passed = spectrum[:, None, :, strfs.passed] * strfs.transfer
-    over_time = fft.ifft(passed, n=block.n_fft, axis=-1)[..., begin : begin + block.n_new] * strfs.scale
+    over_time = fft.ifft(spectrum[:, None, ...] * strfs.transfer, axis=-1)[..., begin : begin + block.n_new]
     if real:
-        response = fft.irfft(over_time, n=2 * n_scale_bins, axis=-2)[..., :n_channels, :] * 0.5
+        response = fft.irfft(over_time * (0.5 * strfs.scale), n=n_scales, axis=-2)
     else:
-        response = fft.ifft(over_time, n=2 * n_scale_bins, axis=-2)[..., :n_channels, :]
-    return response * _alternation(block.n_new, response) if strfs.upper else response
+        response = fft.ifft(over_time * strfs.scale, n=n_scales, axis=-2)
+    return response[..., :n_channels, :]
 
 
 def respond_adjoint(bar: Array, conjugate: Array, strfs: Filters, block: Block) -> tuple[Array, Array, Array]:
@@ -138,27 +134,24 @@ def respond_adjoint(bar: Array, conjugate: Array, strfs: Filters, block: Block) 
     Re(conj(a) b). No sum is a product with a matrix: BLAS would spread it over threads, which wait for each other
     longer than it takes.
     """
-    xp, fft, n_scale_bins = array_namespace(bar), fft_namespace(bar), conjugate.shape[-2]
-    # response = response * alternation
-    if strfs.upper:
-        bar = bar * _alternation(block.n_new, bar)
+    xp, fft, n_scales = array_namespace(bar), fft_namespace(bar), 2 * (conjugate.shape[-2] - 1)
     # response = ifft(over_time), over scales; or half of the real part's
     over_scales = fft.fft if xp.isdtype(bar.dtype, "complex floating") else fft.rfft
-    over_time_bar = over_scales(bar, n=2 * n_scale_bins, axis=-2)[..., :n_scale_bins, :]
+    over_time_bar = over_scales(bar, n=n_scales, axis=-2)[..., : n_scales // 2 + 1, :]
     # over_time = ifft(filtered)[begin : begin + n_new] * scale
     if not block.alone:
         gap = zeros((*over_time_bar.shape[:-1], block.n_rate_bins), over_time_bar)
         over_time_bar = xp.concat([gap, over_time_bar], axis=-1)
-    unscaled_bar = fft.fft(over_time_bar, n=block.n_fft, axis=-1)[..., : strfs.transfer.shape[-1]]
-    # filtered = passed * transfer * scale; both inverse transforms divide by their lengths
-    n, passed = 2 * n_scale_bins * block.n_fft, conjugate[:, None, :, strfs.passed]
-    scaled_bar = unscaled_bar * (strfs.scale / n)
+    unscaled_bar = fft.fft(over_time_bar, n=block.n_fft, axis=-1)[..., strfs.passed]
+    # filtered = spectrum * transfer * scale; both inverse transforms divide by their lengths
+    n, transfer = n_scales * block.n_fft, strfs.transfer[..., strfs.passed]
+    product = unscaled_bar * conjugate[:, None, :, strfs.passed]
     assert strfs.slopes is not None
     of_transfer, of_scale = strfs.slopes
-    transfer_bar = xp.sum(scaled_bar * passed, axis=2)
-    scale_bar = xp.real(xp.vecdot(strfs.transfer, unscaled_bar * passed)) / n
-    rate_bars, scale_bars = xp.real(xp.vecdot(of_transfer, transfer_bar)), xp.vecdot(of_scale, scale_bar)
-    passed_bar = scaled_bar * xp.conj(strfs.transfer)
+    scale_bars = xp.vecdot(of_scale, xp.real(xp.vecdot(transfer, product)) / n)
+    scale = strfs.scale / n
+    rate_bars = xp.real(xp.vecdot(of_transfer, xp.sum(product * scale, axis=2)))
+    passed_bar = unscaled_bar * scale * xp.conj(transfer)
     return passed_bar[:, 0, ...] if passed_bar.shape[1] == 1 else xp.sum(passed_bar, axis=1), rate_bars, scale_bars
 
 
@@ -174,8 +167,3 @@ def long_transfers(cortex: Cortex) -> np.ndarray:
     response = scipy.fft.ifft(over_both_halves(cortex))
     nothing = np.zeros((len(response), 2 * n + 1))
     return scipy.fft.fft(np.concatenate([response[:, :n], nothing, response[:, n + 1 :]], axis=1))
-
-
-def _alternation(n_frames: int, x: Array) -> Array:
-    """(-1) ** t: the upper half of the bins lies half the frame rate above the lower."""
-    return constant(1.0 - 2.0 * (np.arange(n_frames) % 2), x)
