@@ -11,6 +11,7 @@ import numpy as np
 import scipy.fft
 
 from skaud.kernels.array_api import Array, array_namespace, constant, fft_namespace, zeros
+from skaud.kernels.filtered_spectra import filtered_adjoint
 
 
 class Cortex(NamedTuple):
@@ -130,9 +131,7 @@ def respond(spectrum: Array, strfs: Filters, block: Block, n_channels: int, *, r
 def respond_adjoint(bar: Array, conjugate: Array, strfs: Filters, block: Block) -> tuple[Array, Array, Array]:
     """Adjoint of `respond`, of whose spectrum the conjugate is given: for the bins that pass, and for the parameters.
 
-    Bars of rates and scales, (n_rows, n_filters), come row by row. The inner product of complex numbers is
-    Re(conj(a) b). No sum is a product with a matrix: BLAS would spread it over threads, which wait for each other
-    longer than it takes.
+    Bars of rates and scales, (n_rows, n_filters), come row by row.
     """
     xp, fft, n_scales = array_namespace(bar), fft_namespace(bar), 2 * (conjugate.shape[-2] - 1)
     # response = ifft(over_time), over scales; or half of the real part's
@@ -142,16 +141,15 @@ def respond_adjoint(bar: Array, conjugate: Array, strfs: Filters, block: Block) 
     if not block.alone:
         gap = zeros((*over_time_bar.shape[:-1], block.n_rate_bins), over_time_bar)
         over_time_bar = xp.concat([gap, over_time_bar], axis=-1)
-    unscaled_bar = fft.fft(over_time_bar, n=block.n_fft, axis=-1)[..., strfs.passed]
-    # filtered = spectrum * transfer * scale; both inverse transforms divide by their lengths
-    n, transfer = n_scales * block.n_fft, strfs.transfer[..., strfs.passed]
-    product = unscaled_bar * conjugate[:, None, :, strfs.passed]
+    filtered_bar = fft.fft(over_time_bar, n=block.n_fft, axis=-1)
+    # filtered = scale * transfer * spectrum; both inverse transforms divide by their lengths
+    n = n_scales * block.n_fft
+    transfer, scale = strfs.transfer[:, 0, :], strfs.scale[..., 0] / n
+    passed_bar, transfer_bar, scale_bar = filtered_adjoint(filtered_bar, conjugate, transfer, scale, strfs.passed)
     assert strfs.slopes is not None
     of_transfer, of_scale = strfs.slopes
-    scale_bars = xp.vecdot(of_scale, xp.real(xp.vecdot(transfer, product)) / n)
-    scale = strfs.scale / n
-    rate_bars = xp.real(xp.vecdot(of_transfer, xp.sum(product * scale, axis=2)))
-    passed_bar = unscaled_bar * scale * xp.conj(transfer)
+    rate_bars = xp.real(xp.vecdot(of_transfer, transfer_bar))
+    scale_bars = xp.vecdot(of_scale, scale_bar) / n
     return passed_bar[:, 0, ...] if passed_bar.shape[1] == 1 else xp.sum(passed_bar, axis=1), rate_bars, scale_bars
 
 

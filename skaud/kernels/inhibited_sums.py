@@ -5,10 +5,10 @@ On a CPU; for arrays of devices and complex steps they are `cochlear.inhibit` an
 
 import numpy as np
 
-from skaud.kernels._compile import kernel, loop, pointer, step
+from skaud.kernels._compile import kernel, pointer, step
 from skaud.kernels.array_api import Array, array_namespace, is_complex, is_foreign
 from skaud.kernels.cochlear import inhibit, inhibit_adjoint
-from skaud.kernels.lanes import LANES
+from skaud.kernels.lanes import total_of
 from skaud.kernels.leaky_integrator import weigh, weigh_adjoint
 from skaud.kernels.one_pole import ZERO
 from skaud.kernels.pointwise import rectify_step, rectify_step_adjoint
@@ -69,21 +69,6 @@ def inhibition_step_adjoint(out_bar, near, far, near_weight, far_weight):
     # out = rectify_step(near_weight * near + far_weight * far)
     difference_bar = rectify_step_adjoint(out_bar, near_weight * near + far_weight * far)
     return difference_bar * near_weight, difference_bar * far_weight, difference_bar * near, difference_bar * far
-
-
-@loop
-def total_of(values, n):
-    """Sum of n values, lane by lane; they are not the same afterwards."""
-    whole = n - n % LANES
-    for t in range(LANES, whole, LANES):
-        for l in range(LANES):
-            values[l] += values[t + l]
-    total = ZERO
-    for l in range(min(n, LANES)):
-        total += values[l]
-    for t in range(max(whole, LANES), n):
-        total += values[t]
-    return total
 
 
 @kernel

@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from skaud.kernels._compile import loop
+from skaud.kernels.one_pole import ZERO
+
 LANES = 16  # channels side by side in a SIMD operation: one or two vectors of float32, four of float64
 SEGMENT = 64  # samples between two visits to the output arrays
 CACHE_LINE = 64  # bytes
@@ -50,3 +53,18 @@ def scratch(*shapes: tuple[int, ...], dtype: Any) -> list[np.ndarray]:
     if sum(map(prod, shapes)) <= SCRATCH_KEPT:
         _of_thread.kept = (shapes, dtype, arrays)
     return arrays
+
+
+@loop
+def total_of(values, n):
+    """Sum of n values, lane by lane; they are not the same afterwards."""
+    whole = n - n % LANES
+    for t in range(LANES, whole, LANES):
+        for l in range(LANES):
+            values[l] += values[t + l]
+    total = ZERO
+    for l in range(min(n, LANES)):
+        total += values[l]
+    for t in range(max(whole, LANES), n):
+        total += values[t]
+    return total

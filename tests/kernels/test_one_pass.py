@@ -1,0 +1,76 @@
+"""What the CPU computes in one pass over its arrays is what arrays of other libraries go through step by step."""
+
+import array_api_strict
+import numpy as np
+import pytest
+
+from skaud.kernels.filtered_spectra import filtered_adjoint
+from skaud.kernels.inhibited_sums import inhibited_sums, inhibited_sums_adjoint
+from skaud.kernels.leaky_integrator import weights, weights_slope
+
+LIMIT = {"float32": 1e-6, "float64": 1e-14}
+PERIODS = (1, 7, 16, 80)  # of fewer samples than lanes, of some more, of whole lanes
+
+
+def assert_same(found, expected, limit):
+    expected = np.asarray(expected)
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < limit * np.abs(expected).max()
+
+
+def channels(dtype, period):
+    """Some rows, channels and blocks of 5 periods, as they lie in the results of longer FFTs."""
+    random = np.random.default_rng(0)
+    return random.standard_normal((2, 4, 3, 6 * period))[..., : 5 * period].astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", LIMIT)
+@pytest.mark.parametrize("period", PERIODS)
+def test_sums_of_what_inhibition_leaves_are_those_of_two_steps(period, dtype):
+    x, inhibition, own = channels(dtype, period), np.array([1.1, -0.9]), weights(0.99, period)
+    found = inhibited_sums(x, inhibition, own)
+    assert found.dtype == dtype
+    assert_same(found, inhibited_sums(array_api_strict.asarray(x), inhibition, own), LIMIT[dtype])
+
+
+@pytest.mark.parametrize("dtype", LIMIT)
+@pytest.mark.parametrize("period", PERIODS)
+def test_bars_of_inhibited_sums_are_those_of_two_steps(period, dtype):
+    x, inhibition = channels(dtype, period), np.array([1.1, -0.9])
+    bar = np.random.default_rng(1).standard_normal((2, 3, 3, 5)).astype(dtype)
+    own, slopes = weights(0.99, period), weights_slope(0.99, period)
+    found = inhibited_sums_adjoint(bar, x, inhibition, own, slopes)
+    strict = [array_api_strict.asarray(array) for array in (bar, x)]
+    expected = inhibited_sums_adjoint(*strict, inhibition, own, slopes)
+    for bars, others in zip(found[: 3 if period > 1 else 2], expected):  # of 1 sample there is no slope
+        assert_same(bars, others, LIMIT[dtype])
+
+
+def test_inhibition_has_no_slope_where_it_leaves_nothing():
+    x = np.zeros((1, 2, 1, 4))
+    bars = inhibited_sums_adjoint(np.ones((1, 1, 1, 2)), x, np.array([1.0, -1.0]), np.ones(2), np.ones(2))
+    assert not any(own.any() for own in bars)
+
+
+def test_nan_goes_through_inhibited_sums():
+    x = np.zeros((1, 2, 1, 4))
+    x[0, 0, 0, 1] = np.nan
+    sums = inhibited_sums(x, np.array([1.0, -1.0]), np.ones(2))
+    assert np.isnan(sums[0, 0, 0, 0])
+    assert sums[0, 0, 0, 1] == 0
+
+
+@pytest.mark.parametrize("dtype", LIMIT)
+@pytest.mark.parametrize("passed", [slice(0, 8), slice(8, 16), slice(0, 16), slice(3, 4)])
+def test_bars_of_filtered_spectra_are_those_of_several_steps(passed, dtype):
+    random, kind = np.random.default_rng(0), np.result_type(dtype, np.complex64)
+
+    def complexes(*shape):
+        return (random.standard_normal(shape) + 1j * random.standard_normal(shape)).astype(kind)
+
+    arrays = complexes(2, 3, 5, 16), complexes(2, 5, 16), complexes(3, 16), random.uniform(size=(3, 5)).astype(dtype)
+    strict = [array_api_strict.asarray(own) for own in arrays]
+    found, expected = filtered_adjoint(*arrays, passed), filtered_adjoint(*strict, passed)
+    for own, other, own_kind in zip(found, expected, (kind, kind, dtype)):
+        assert own.dtype == own_kind
+        assert_same(own, other, LIMIT[dtype])
