@@ -59,6 +59,8 @@ def check_sounds(
         )
     refuse_masked(X, "X")
     array = X if hasattr(X, "iloc") else np.asarray(X)
+    if array.ndim == 0 and np.iterable(X):  # a generator, a set, a dict's values
+        raise TypeError(f"X is a {type(X).__name__}, whose clips have no numbers; pass them as a list, list(X).")
     if array.ndim == 1:
         raise ValueError(_one_axis(array.shape[0]))
     if array.ndim not in (2, 3):

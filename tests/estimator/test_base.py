@@ -298,6 +298,8 @@ BAD_SOUNDS = {
     "bare 1-D array": (TONE, ValueError, ("shape (400,)", "X.reshape(1, -1)", "[x]")),
     "bare 1-D list": (TONE.tolist(), ValueError, ("shape (400,)", "X.reshape(1, -1)", "[x]")),
     "a number": (np.array(1.0), ValueError, ("0 axes", "(n_signals, n_samples)")),
+    "a generator": ((TONE for _ in range(2)), TypeError, ("X is a generator", "list(X)")),
+    "values of a dict": ({"a": TONE}.values(), TypeError, ("X is a dict_values", "list(X)")),
     "4 axes": (np.zeros((1, 1, 1, 9)), ValueError, ("4 axes", "(1, 1, 1, 9)", "(n_signals, n_ears, n_samples)")),
     "clip of 3 axes": ([np.zeros((1, 1, 9))], ValueError, ("X[0] has shape (1, 1, 9)", "(n_ears, n_samples)")),
     "mixed ears": ([TONE, np.stack([TONE, TONE])], ValueError, ("X[1]", "(2, 400)", "X[0] (400,)", "average")),
