@@ -18,11 +18,10 @@ _FREQUENCY = re.compile(r"^(.*?)(\d+(?:\.\d+)?)(hz)?$")
 
 
 class CepstralCoefficients(FrameTransformer):
-    """First coefficients of the orthonormal cosine transform of frames across their channels.
+    r"""First coefficients of the orthonormal cosine transform of frames across their channels.
 
-    Of N channels, coefficient k is ``sqrt((2 - (k == 0)) / N) * sum(x[n] * cos(pi * k * (n + 1/2) / N))``. The first
-    is the overall level, the next few are the coarse shape of the spectrum; what neighbouring channels share goes into
-    few numbers. Behind a logarithm they are a cepstrum; of log-mel frames, MFCC.
+    The first is the overall level, the next few are the coarse shape of the spectrum; what neighbouring channels share
+    goes into few numbers. Behind a logarithm they are a cepstrum; of log-mel frames, MFCC.
 
     Parameters
     ----------
@@ -35,6 +34,14 @@ class CepstralCoefficients(FrameTransformer):
         Shape of one frame of X in fit, ([n_ears,] [n_filters,] n_channels).
     latency_frames_ : int
         Frames that a stream waits, 0.
+
+    Notes
+    -----
+    Of the N channels x of a frame, for k from 0 to `n_coefficients` (16) - 1, in the unit of x [1]_:
+
+    .. math::
+
+        y_k = \sqrt{\frac{2 - \delta_{k0}}{N}} \sum_{n=0}^{N-1} x_n \cos \frac{\pi k (n + 1/2)}{N}
 
     References
     ----------

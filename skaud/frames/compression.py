@@ -19,7 +19,7 @@ _POSITIVE = [Interval(Real, 0, None, closed="neither")]
 
 
 class LogCompression(FrameTransformer):
-    """Logarithm of frames above a floor, ``log(1 + max(0, x) / floor)``.
+    r"""Logarithm of frames above a floor, ``log(1 + max(0, x) / floor)``.
 
     What lies well below the floor, noise between harmonics or weak sound between strong, hardly counts; far above, a
     factor in x is a step. Silence gives 0.
@@ -38,6 +38,16 @@ class LogCompression(FrameTransformer):
         Frames that a stream waits, 0.
     floor_ : float
         Floor that the `learn` of a pipeline has found, where it was to.
+
+    Notes
+    -----
+    With F the `floor` (0.01, in the unit of the frames x), element by element, without a unit:
+
+    .. math::
+
+        y = \ln\left(1 + \frac{\max(0, x)}{F}\right)
+
+    `vjp` has derivatives with respect to X and `floor`; what lies at or below 0 has derivative 0.
 
     Examples
     --------
@@ -68,7 +78,7 @@ class LogCompression(FrameTransformer):
 
 
 class PowerCompression(FrameTransformer):
-    """Compression of frames by a power, ``sign(x) abs(x)**exponent``.
+    r"""Compression of frames by a power, ``sign(x) abs(x)**exponent``.
 
     The function of `PowerLawCompression`, the stage of the auditory spectrogram, on frames in their own unit.
 
@@ -85,6 +95,17 @@ class PowerCompression(FrameTransformer):
         Frames that a stream waits, 0.
     exponent_ : float
         Exponent that the `learn` of a pipeline has found, where it was to.
+
+    Notes
+    -----
+    With α the `exponent` (0.3), element by element, near the growth of loudness with intensity [1]_:
+
+    .. math::
+
+        y = \mathrm{sign}(x)\, |x|^{\alpha}
+
+    `vjp` has derivatives with respect to X and `exponent`; next to 0, where that by x grows without end, it is kept
+    finite, as in `PowerLawCompression`.
 
     References
     ----------

@@ -13,11 +13,10 @@ from skaud.kernels.frames import differentiate, differentiate_adjoint
 
 
 class Deltas(FrameTransformer):
-    """Frames, and how they change: slopes over time beside them, and slopes of the slopes.
+    r"""Frames, and how they change: slopes over time beside them, and slopes of the slopes.
 
-    The slope at a frame is that of the straight line through `width` frames before and after it,
-    ``sum(k * (x[t + k] - x[t - k])) / (2 * sum(k**2))`` for k from 1 to `width`, a frame; the outermost frames are
-    repeated.
+    The slope at a frame is that of the straight line through `width` frames before and after it; the outermost frames
+    are repeated.
 
     Parameters
     ----------
@@ -34,6 +33,14 @@ class Deltas(FrameTransformer):
         Shape of one frame of X in fit, ([n_ears,] [n_filters,] n_channels).
     latency_frames_ : int
         Frames that a stream waits, ``width * order``.
+
+    Notes
+    -----
+    With W the `width` (2), in the unit of the frames x a frame [1]_; a higher `order` takes the slopes of these:
+
+    .. math::
+
+        d[t] = \frac{\sum_{k=1}^{W} k \left(x[t + k] - x[t - k]\right)}{2 \sum_{k=1}^{W} k^2}
 
     References
     ----------

@@ -16,12 +16,10 @@ from skaud.kernels.frames import magnitude_adjoint, resonate, resonate_adjoint
 
 
 class ModulationSpectrum(FrameTransformer):
-    """Magnitude of every channel's fluctuation round some rates, over time.
+    r"""Magnitude of every channel's fluctuation round some rates, over time.
 
-    Every rate f has a complex resonator of first order, ``y[t] = p * y[t - 1] + (1 - abs(p)) * x[t]`` with
-    ``p = exp((-1 / (2 * quality) + 1j) * 2 * pi * f / frame_rate_hz)``, -3 dB at f (1 +- 1 / (2 quality)), whose
-    magnitude is kept: a low-pass of first order shifted to f, as the modulation filters of Dau et al. [1]_ above 10 Hz.
-    It hears the frames before alone.
+    Every rate has a complex resonator of first order, whose magnitude is kept: a low-pass of first order shifted to
+    that rate, as the modulation filters of Dau et al. [1]_ above 10 Hz. It hears the frames before alone.
 
     Parameters
     ----------
@@ -40,6 +38,15 @@ class ModulationSpectrum(FrameTransformer):
         Shape of one frame of X in fit, ([n_ears,] n_channels).
     latency_frames_ : int
         Frames that a stream waits, 0.
+
+    Notes
+    -----
+    For a rate f (`modulation_hz`: 2, 4, 8, 16 and 32 Hz), of frames x at f_s (`frame_rate_hz`, 100 Hz), with Q the
+    `quality` (1), -3 dB at f (1 ± 1 / (2 Q)), in the unit of x [1]_:
+
+    .. math::
+
+        z[t] = p\, z[t-1] + (1 - |p|)\, x[t], \qquad p = e^{(j - 1 / (2 Q))\, 2 \pi f / f_s}, \qquad y[t] = |z[t]|
 
     References
     ----------

@@ -86,9 +86,10 @@ class CARFAC(CascadeResponse):
         Level in dB SPL that an RMS of 1.0 stands for in plain samples; 93.98 for pascals, None for the scale of the
         published program, 107. A `Sound` knows its own.
     velocity_scale, v_offset : float, default=0.1, 0.04
-        Nonlinearity of the outer hair cells.
+        Nonlinearity of the outer hair cells: what a velocity of 1, in motion of the basilar membrane a sample, counts,
+        and its offset, without a unit.
     min_zeta, max_zeta : float, default=0.10, 0.35
-        Damping at full and at no undamping.
+        Damping ratio of a pole at full and at no undamping, of mid frequencies.
     first_pole_theta : float, default=0.85 * pi
         Angle of the first pole, in rad.
     zero_ratio : float, default=sqrt(2)
@@ -118,7 +119,7 @@ class CARFAC(CascadeResponse):
     saturated_rate : float, default=200.0
         Rate of a saturated fibre, in spikes/s.
     sat_reservoir : float, default=0.2
-        Reservoir left at saturation.
+        Share of the reservoir left at saturation.
     v_width : float, default=0.02
         Width of the synapse's sigmoid, in receptor potential.
     reservoir_tau : float, default=20e-3
@@ -136,7 +137,7 @@ class CARFAC(CascadeResponse):
     agc1_scales, agc2_scales : sequence of float, default=(1, 1.4, 2, 2.8), (1.65, 2.3, 3.3, 4.7)
         Spread of the spatial filters to the base and to the apex, in channels: 1 and 1.65 times sqrt(2)^stage.
     agc_mix_coeff : float, default=0.5
-        Coupling of the AGC between ears.
+        Coupling of the AGC between ears, about the share of their difference that a stage gives up in its time constant.
     audiogram : Audiogram, sequence of Audiogram or None, or None, default=None
         `fit` finds the `ohc_health` that explains it, in place of the one given, which must then be 1. One for all
         ears; or a sequence, one an ear, in the order of X's ears, which are fitted each alone, None where an ear is

@@ -331,6 +331,14 @@ class MiddleEarFilter(EarStage):
     .. [1] M. Jepsen, S. Ewert, T. Dau, "A computational model of human auditory signal processing and perception",
        J. Acoust. Soc. Am. 124:422, 2008.
     .. [2] E. Lopez-Poveda, R. Meddis, "A human nonlinear cochlear filterbank", J. Acoust. Soc. Am. 110:3107, 2001.
+
+    Examples
+    --------
+    >>> from skaud import MiddleEarFilter, datasets
+    >>> X = datasets.make_tone([800, 3000], duration_s=0.2)
+    >>> Y = MiddleEarFilter(sample_rate=44100).fit_transform(X)
+    >>> [round(float(y.samples.std() / x.samples.std()), 2) for x, y in zip(X, Y)]
+    [1.0, 0.22]
     """
 
     all_outputs = ("middle_ear",)
