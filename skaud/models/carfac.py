@@ -137,7 +137,8 @@ class CARFAC(CascadeResponse):
     agc1_scales, agc2_scales : sequence of float, default=(1, 1.4, 2, 2.8), (1.65, 2.3, 3.3, 4.7)
         Spread of the spatial filters to the base and to the apex, in channels: 1 and 1.65 times sqrt(2)^stage.
     agc_mix_coeff : float, default=0.5
-        Coupling of the AGC between ears, about the share of their difference that a stage gives up in its time constant.
+        Coupling of the AGC between ears: about the share of their difference that a stage gives up in its time
+        constant.
     audiogram : Audiogram, sequence of Audiogram or None, or None, default=None
         `fit` finds the `ohc_health` that explains it, in place of the one given, which must then be 1. One for all
         ears; or a sequence, one an ear, in the order of X's ears, which are fitted each alone, None where an ear is
