@@ -207,6 +207,8 @@ def test_a_sentence_has_what_was_measured(builders, monkeypatch):
         Row("Osses2021", "published", "last channel in Hz", 7819.2, 0.5, 7819),
         Row("Osses2021", "published", "onset", 613.64, 0.1, 613.6),
         Row("Osses2021", "golden", "all", reason="no folder", skipped=True),
+        Row("CARFAC", "published", "threshold", 13.96, 1, 14.0),
+        Row("CARFAC", "fit", "health", 0.0072, 0.02),
     )
     monkeypatch.setattr(conformance_page, "measured", lambda: rows)
     monkeypatch.setenv("SKAUD_REFERENCES", "folder")
@@ -215,6 +217,10 @@ def test_a_sentence_has_what_was_measured(builders, monkeypatch):
     assert conformance_page.value("CARFAC: audiogram") == "0.79"
     assert conformance_page.value("Osses2021: last channel in Hz") == "7819"
     assert conformance_page.value("Osses2021: onset") == "613.6"
+    assert conformance_page.value("CARFAC: threshold") == "14.0"
+    assert conformance_page.value("CARFAC: threshold", "allowed") == "1"
+    assert conformance_page.value("CARFAC: health") == "0.007"
+    assert conformance_page.value("CARFAC: health", "allowed") == "0.02"
     assert conformance_page.value("Osses2021: all") == conformance_page.NOT_MEASURED
     with pytest.raises(LookupError, match="nowhere"):
         conformance_page.value("CARFAC: nowhere")

@@ -47,11 +47,11 @@ def insert(app, docname, source):
 
 
 def written(number):
-    """A number as sentences have it: two digits behind the point, or one digit and a power of ten."""
+    """A number as sentences have it: two digits behind the point, one digit, or one and a power of ten."""
     if number and abs(number) < 0.005:
         digit, power = f"{number:.0e}".split("e")
         return f"{digit}e{int(power)}"
-    return f"{number:.2f}"
+    return f"{number:.1g}" if abs(number) < 0.05 else f"{number:.2f}"
 
 
 def value(claim, what="found"):
@@ -64,12 +64,13 @@ def value(claim, what="found"):
             return NOT_MEASURED
         raise LookupError(f"no claim is called {claim!r}; python -m skaud.testing conformance lists them")
     if what == "allowed":
-        return written(max(row.limit for row in held))
+        limit = max(row.limit for row in held)
+        return written(limit) if limit < 0.005 else f"{limit:g}"
     if held[0].published is None:
         return written(max(row.found for row in held))
     if len(held) > 1:
         raise LookupError(f"{claim!r} are {len(held)} numbers; name one")
-    decimals = len(f"{held[0].published:g}".partition(".")[2])
+    decimals = len(str(held[0].published).partition(".")[2])
     return f"{held[0].found:.{decimals}f}"
 
 
