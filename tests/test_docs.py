@@ -50,6 +50,16 @@ def test_snippets_on_a_page_are_python_and_import_what_is_there(path):
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
 
 
+def test_the_ten_lines_of_the_front_page_run(monkeypatch):
+    (code,) = snippets(DOCS / "index.md")
+    assert len([line for line in code.splitlines() if line]) <= 10
+    few = {"n_speakers": 3, "n_takes": 1, "duration_s": (0.1, 0.1)}
+    monkeypatch.setattr(skaud.datasets, "make_vowels", partial(skaud.datasets.make_vowels, **few))
+    names = {}
+    exec(code, names)
+    assert names["model"].score(names["unheard"].clips, names["unheard"].target) > 0.4  # chance is 0.1
+
+
 def statements(tree):
     """Assignments and functions, as text without annotations, decorators and docstrings, and the bases of classes."""
     found = set()
