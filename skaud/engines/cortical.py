@@ -1,6 +1,6 @@
 """Spectrotemporal receptive fields as an engine: frames of a spectrogram in, frames of every filter's response out."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -94,10 +94,20 @@ class Cortical(Engine):
 
     def finish(self, state: CorticalState, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """The blocks that are left, after which there is silence; all of a spectrogram that is as short as filters."""
+        return {self.outputs[0]: self._respond(state.heard, *self._left(state), state.n_ears)}
+
+    def ends(self, state: CorticalState, outputs: Sequence[str], frame_samples: int | None) -> Iterator[Responses]:
+        """The same, a block at a time."""
+        first, blocks = self._left(state)
+        for block in blocks:
+            yield {self.outputs[0]: self._respond(state.heard, first, [block], state.n_ears)}
+
+    @staticmethod
+    def _left(state: CorticalState) -> tuple[int, list[kernel.Block]]:
+        """Number of the first frame that is held, and blocks that are left."""
         blocks = kernel.cut(state.n_frames, design.rate_bins(state.n_frames)) if state.n_frames else []
-        blocks = [block for block in blocks if block.begin >= state.begin]
         first = max(0, state.begin - design.LONGEST_RATE_FILTER)
-        return {self.outputs[0]: self._respond(state.heard, first, blocks, state.n_ears)}
+        return first, [block for block in blocks if block.begin >= state.begin]
 
     @memory_used_again()
     def _respond(self, heard: Array, first: int, blocks: Sequence[kernel.Block], n_ears: int) -> Array:

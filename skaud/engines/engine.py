@@ -145,6 +145,12 @@ class Engine(ABC):
         """What is still to come where a clip ends: the end of a response that comes before its sound."""
         return {}
 
+    def ends(self, state: AnyState, outputs: Sequence[str], frame_samples: int | None) -> Iterator[Responses]:
+        """What `finish` gives, piece by piece where all of it at once is much."""
+        rest = self.finish(state, outputs, frame_samples)
+        if rest:
+            yield rest
+
     def whole(self, x: np.ndarray, outputs: Sequence[str], frame_samples: int | None) -> Responses:
         """Responses to whole clips, of at least a frame."""
         responses, state = self.run(x, self.start(*x.shape[:2]), outputs, frame_samples)

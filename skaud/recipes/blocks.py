@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -195,25 +194,34 @@ class _Filters:
         self._step, self._behind, self._has_ears, self._state = step, behind, has_ears, None
 
     def take(self, frames: np.ndarray, is_last: bool) -> None:
-        engine, output = self._step.engine_, self._step.output
         clip = to_level(self._step, frames if self._has_ears else frames[np.newaxis])
+        waiting = None
+        for piece in self._pieces(clip, is_last):
+            if waiting is not None:
+                self._behind.take(waiting, False)
+            waiting = piece
+        if waiting is not None:
+            self._behind.take(waiting, is_last)
+
+    def _pieces(self, clip: np.ndarray, is_last: bool) -> Iterator[np.ndarray]:
+        """Responses, a few frames at a time: of all filters no more than a block is held."""
+        for block in self._blocks(clip, is_last):
+            if block.shape[-1]:
+                check_responses(self._step, [block], [clip], [0])
+            for begin in range(0, block.shape[-1], _AT_ONCE):
+                piece = block[..., begin : begin + _AT_ONCE].copy()
+                yield piece if self._has_ears else piece[0]
+            del block
+
+    def _blocks(self, clip: np.ndarray, is_last: bool) -> Iterator[np.ndarray]:
+        engine, output, frame_samples = self._step.engine_, self._step.output, self._step.frame_samples()
         (x,) = self._step.as_engine_takes([clip])
         state = engine.start(1, len(x)) if self._state is None else self._state
-        frame_samples = self._step.frame_samples()
         responses, self._state = engine.run(x[np.newaxis], state, (output,), frame_samples)
-        pieces = [responses[output]]
+        yield responses.pop(output)[0]
         if is_last:
-            pieces += engine.finish(self._state, (output,), frame_samples).values()
-        found = [piece[0] for piece in pieces if piece.shape[-1]]
-        check_responses(self._step, found, [clip] * len(found), [0] * len(found))
-        some = list(chain.from_iterable(map(_in_pieces, found)))
-        for k, piece in enumerate(some):
-            self._behind.take(piece if self._has_ears else piece[0], is_last and k == len(some) - 1)
+            for ended in engine.ends(self._state, (output,), frame_samples):
+                yield ended.pop(output)[0]
 
     def row(self) -> np.ndarray:
         return self._behind.row()
-
-
-def _in_pieces(frames: np.ndarray) -> Iterator[np.ndarray]:
-    for begin in range(0, frames.shape[-1], _AT_ONCE):
-        yield frames[..., begin : begin + _AT_ONCE]

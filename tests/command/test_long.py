@@ -91,7 +91,7 @@ def test_a_long_file_that_changes_while_it_is_read_gives_no_row(sounds, tmp_path
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux to say how much memory was taken")
 @pytest.mark.parametrize(
     ("suffix", "recipe", "n_pieces", "most_mb"),
-    [("csv", [], 60, 300), ("parquet", [], 60, 300), ("csv", ["best"], 12, 380)],
+    [("csv", [], 60, 300), ("parquet", [], 60, 300), ("csv", ["best"], 12, 360)],
 )
 def test_minutes_of_stereo_take_little_memory(tmp_path, suffix, recipe, n_pieces, most_mb):
     random = np.random.default_rng(0)

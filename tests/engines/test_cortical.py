@@ -154,3 +154,13 @@ def test_float32_stays_float32():
     assert run(make("complex", "float32"), spectrogram).dtype == np.complex64
     bar = np.ones((1, 5, N_CHANNELS, N_FRAMES), np.float32)
     assert pull_back(make("real", "float32"), spectrogram, bar)[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("n_frames", [0, 1, N_FRAMES, 90])
+def test_what_is_left_comes_block_by_block_as_it_comes_at_once(n_rate_bins, n_frames):
+    engine, x = make(), RANDOM.standard_normal((2, 1, N_CHANNELS, n_frames))
+    _, state = engine.run(x, engine.start(2, 1), engine.outputs, None)
+    pieces = [own["cortical"] for own in engine.ends(state, engine.outputs, None)]
+    assert all(0 < piece.shape[-1] <= 2 * n_rate_bins for piece in pieces)
+    at_once = engine.finish(state, engine.outputs, None)["cortical"]
+    np.testing.assert_array_equal(np.concatenate([at_once[..., :0], *pieces], axis=-1), at_once)
