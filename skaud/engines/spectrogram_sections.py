@@ -8,7 +8,7 @@ import numpy as np
 from skaud.engines.spectrogram_layout import COCHLEA, COMPRESSED, INHIBITED, SPECTROGRAM, Design, Kept
 from skaud.kernels import fourier
 from skaud.kernels.array_api import Array, array_namespace, is_complex
-from skaud.kernels.cochlear import compress, compress_adjoint, inhibit, inhibit_adjoint, log_magnitude
+from skaud.kernels.cochlear import compress, compress_adjoint, inhibit, inhibit_adjoint
 from skaud.kernels.inhibited_sums import inhibited_sums, inhibited_sums_adjoint
 from skaud.kernels.leaky_integrator import weigh, weigh_adjoint, weights, weights_slope
 
@@ -48,7 +48,7 @@ class Sections(NamedTuple):
     ) -> dict[str, Array]:
         """Responses (n_rows, n_channels, n_blocks, n_new) of some channels; of the spectrogram, sums of its periods."""
         channels = self.channels_of(group)
-        found = self.compressed(cochlea(channels), channels, keep_log=kept is not None)
+        found = self.compressed(cochlea(channels), channels)
         if kept is not None:
             kept[begin, group.start] = found.copy()
         y = found[COMPRESSED]
@@ -62,15 +62,13 @@ class Sections(NamedTuple):
             found |= {name: found[name][:, :-1, ...] for name in (COCHLEA, COMPRESSED)}
         return {name: found[name] for name in outputs}
 
-    def compressed(self, y: Array, channels: slice, *, keep_log: bool = False) -> dict[str, Array]:
+    def compressed(self, y: Array, channels: slice) -> dict[str, Array]:
         """Response of the filters, and what compression makes of it, or of what comes before the first stage."""
         found = {COCHLEA: y}
         if COMPRESSED in self.names:
             assert self.design.compression is not None
             y = found["scaled"] = y if self.design.gain == 1 else y * self.design.gain
-            if keep_log and not (self.design.compression == 1).all():  # else it takes no logarithm
-                found["log"] = log_magnitude(y)
-            y = compress(y, self.design.compression[channels], found.get("log"))
+            y = compress(y, self.design.compression[channels])
         found[COMPRESSED] = y
         return found
 
@@ -79,7 +77,7 @@ class Sections(NamedTuple):
     ) -> tuple[slice, dict[str, Array], Array]:
         """Adjoint for some channels: these, bars of coefficients, and that of x or of its spectra."""
         channels = self.channels_of(group)
-        forward = kept.get((begin, group.start)) or self.compressed(cochlea(channels), channels, keep_log=True)
+        forward = kept.get((begin, group.start)) or self.compressed(cochlea(channels), channels)
         bars: dict[str, Array] = {}
         bar, y, inhibition = (
             bar[:, group if self.overlap else channels, ...],
@@ -103,8 +101,7 @@ class Sections(NamedTuple):
         if COMPRESSED in self.names:
             assert self.design.compression is not None
             exponents = self.design.compression[channels]
-            log = forward["log"] if "log" in forward else log_magnitude(forward["scaled"])
-            bar, bars[COMPRESSED] = compress_adjoint(bar, forward["scaled"], log, forward[COMPRESSED], exponents)
+            bar, bars[COMPRESSED] = compress_adjoint(bar, forward["scaled"], forward[COMPRESSED], exponents)
             bar = bar if self.design.gain == 1 else bar * self.design.gain
         # cochlea = filter_blocks(x_hat)
         if self.design.filters is not None and for_x:

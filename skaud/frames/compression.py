@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval
 from skaud.fitting.movable import Bounds, Gradients
 from skaud.frames.base import FrameTransformer, Heard
 from skaud.kernels.array_api import Array, array_namespace
-from skaud.kernels.cochlear import compress, compress_adjoint, log_magnitude
+from skaud.kernels.cochlear import compress, compress_adjoint
 from skaud.kernels.frames import log_compress, log_compress_adjoint
 
 FLOOR_RANGE = 100.0  # factor by which learning may move a floor, up and down: 40 dB
@@ -135,7 +135,7 @@ class PowerCompression(FrameTransformer):
 
     def pull_back(self, y_bar: Array, x: Array) -> tuple[Array, Gradients]:
         exponents = self._exponents(x)
-        x_bar, of_rows = compress_adjoint(y_bar, x, log_magnitude(x), compress(x, exponents), exponents)
+        x_bar, of_rows = compress_adjoint(y_bar, x, compress(x, exponents), exponents)
         return x_bar, {"exponent": array_namespace(x).sum(of_rows)}
 
     def names_after(self, names: list[str]) -> list[str]:

@@ -168,6 +168,34 @@ def _intrinsic(in_python: Callable) -> Callable:
 fixed_tuple: Any = (lambda array, count: tuple(array[:count])) if config.DISABLE_JIT else to_fixed_tuple
 
 
+def _binary_parts(x):
+    mantissa, exponent = np.frexp(x)
+    return 2 * mantissa, type(x)(exponent - 1)
+
+
+@_intrinsic(_binary_parts)
+def binary_parts(typing_context, x):
+    """Mantissa from 1 up to 2, and exponent of 2, of a positive real number, both in its dtype; of bits, for vectors.
+
+    Of what has no such parts, 0, a number below the smallest normal one, infinity or NaN, come any two numbers.
+    """
+
+    def generate(context, builder, signature, arguments):
+        n_bits, n_mantissa, bias = (32, 23, 127) if x == types.float32 else (64, 52, 1023)
+        whole = ir.IntType(n_bits)
+        bits = builder.bitcast(arguments[0], whole)
+        exponent = builder.trunc(
+            builder.ashr(bits, whole(n_mantissa)), ir.IntType(32)
+        )  # shorter ones are converted fast
+        exponent = builder.sub(exponent, exponent.type(bias))
+        digits = builder.and_(bits, whole((1 << n_mantissa) - 1))
+        mantissa = builder.bitcast(builder.or_(digits, whole(bias << n_mantissa)), arguments[0].type)
+        parts = mantissa, builder.sitofp(exponent, arguments[0].type)
+        return context.make_tuple(builder, signature.return_type, parts)
+
+    return types.UniTuple(x, 2)(x), generate
+
+
 def _run_of(array: np.ndarray, index: tuple[int, ...], count: int) -> np.ndarray:
     """View of so many values of an array, from an index on."""
     return array.reshape(-1)[np.ravel_multi_index(index, array.shape) :][:count]

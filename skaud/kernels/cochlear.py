@@ -5,33 +5,39 @@ x : (n_rows, n_channels, ...), the last axis that of time
 
 import numpy as np
 
-from skaud.kernels.array_api import Array, array_namespace, constant, zeros
+from skaud.kernels._compile import kernel, pointer, step
+from skaud.kernels.array_api import Array, array_namespace, constant, is_foreign, zeros
+from skaud.kernels.lanes import total_of
+from skaud.kernels.one_pole import ONE, ZERO
+from skaud.kernels.pointwise import ATANH, logarithm
+
+TERMS_AT_ONCE = 512  # of a sum
 
 
-def compress(x: Array, exponents: np.ndarray, log: Array = None) -> Array:
-    """Signed power, sign(x) |x| ** exponent.
-
-    exponents : (n_channels,); log : log_magnitude(x), where it is known
-    """
+def compress(x: Array, exponents: np.ndarray) -> Array:
+    """Signed power, sign(x) |x| ** exponent; exponents : (n_channels,)."""
     if (exponents == 1).all():
         return x
     # sign(x) |x| ** a = x |x| ** (a - 1), one exponential
-    power = constant(_beside(exponents, x) - 1, x) * (log_magnitude(x) if log is None else log)
+    power = constant(_beside(exponents, x) - 1, x) * log_magnitude(x)
     xp = array_namespace(x)
     if xp.isdtype(x.dtype, "complex floating"):  # a step at 0 gets through exponents of 1 alone, as in the adjoint
         x = x * ((x.real != 0) | (_beside(exponents, x) == 1))
     return x * xp.exp(power)
 
 
-def compress_adjoint(out_bar: Array, x: Array, log: Array, out: Array, exponents: np.ndarray) -> tuple[Array, Array]:
+def compress_adjoint(out_bar: Array, x: Array, out: Array, exponents: np.ndarray) -> tuple[Array, Array]:
     """Adjoint of `compress` for x and, over all samples, for the exponents of every row; out is what it returned.
 
-    At 0 the slope of an exponent below 1 is infinite; 0 stands for it, so that silence has no gradient.
+    At 0 the slope of an exponent below 1 is infinite; 0 stands for it, so that silence has no gradient. On a CPU, in
+    one pass over the samples.
     """
+    if not is_foreign(x):
+        return _compress_adjoint_on_cpu(out_bar, x, out, exponents)
     xp = array_namespace(x)
-    # out = sign(x) * exp(exponents * log)
+    # out = sign(x) * exp(exponents * log_magnitude(x))
     relative_bar = out_bar * out
-    exponents_bar = xp.vecdot(relative_bar, log)
+    exponents_bar = xp.vecdot(relative_bar, log_magnitude(x))
     if x.ndim > 3:
         exponents_bar = xp.sum(exponents_bar, axis=tuple(range(2, x.ndim - 1)))
     if (exponents == 1).all():
@@ -41,6 +47,48 @@ def compress_adjoint(out_bar: Array, x: Array, log: Array, out: Array, exponents
     if (exponents == 1).any():
         x_bar = xp.where(at_0, out_bar * constant(_beside(exponents == 1, x), x), x_bar)
     return x_bar, exponents_bar
+
+
+def _compress_adjoint_on_cpu(
+    out_bar: np.ndarray, x: np.ndarray, out: np.ndarray, exponents: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """As compress_adjoint, by the kernel."""
+    rows = [np.ascontiguousarray(own, x.dtype).reshape(*x.shape[:2], -1) for own in (out_bar, x, out)]
+    x_bar, exponents_bar = np.empty(rows[0].shape, x.dtype), np.empty(x.shape[:2])
+    atanh = tuple(map(x.dtype.type, ATANH))
+    smallest, terms = np.finfo(x.dtype).smallest_normal, np.empty(TERMS_AT_ONCE, x.dtype)
+    power_adjoint(*rows, exponents.astype(x.dtype), smallest, atanh, terms, x_bar, exponents_bar)
+    return x_bar.reshape(x.shape), exponents_bar
+
+
+@step
+def power_step_adjoint(out_bar, x, out, exponent, smallest, atanh):
+    """Adjoint of out = sign(x) |x| ** exponent: bars of x, exponent."""
+    relative_bar = out_bar * out
+    # out = sign(x) * exp(exponent * log(max(|x|, smallest)))
+    magnitude = -x if x < ZERO else x
+    exponent_bar = relative_bar * logarithm(smallest if magnitude < smallest else magnitude, atanh)
+    if exponent == ONE:
+        return out_bar, exponent_bar
+    return (ZERO * relative_bar if x == ZERO else exponent * relative_bar / x), exponent_bar
+
+
+@kernel
+def power_adjoint(out_bar, x, out, exponents, smallest, atanh, terms, x_bar, exponents_bar):
+    """Write the bar of x, (n_rows, n_channels, n_samples), and that of exponents, (n_rows, n_channels)."""
+    n_rows, n_channels, n_samples = x.shape
+    at_once, term = len(terms), pointer(terms, 0)
+    for row in range(n_rows):
+        for channel in range(n_channels):
+            exponent, total = exponents[channel], 0.0
+            for begin in range(0, n_samples, at_once):
+                first, n = (row * n_channels + channel) * n_samples + begin, min(at_once, n_samples - begin)
+                bar, here, there = pointer(out_bar, first), pointer(x, first), pointer(out, first)
+                here_bar = pointer(x_bar, first)
+                for t in range(n):
+                    here_bar[t], term[t] = power_step_adjoint(bar[t], here[t], there[t], exponent, smallest, atanh)
+                total += total_of(term, n)
+            exponents_bar[row, channel] = total
 
 
 def log_magnitude(x: Array) -> Array:

@@ -122,7 +122,8 @@ def block_spectra_adjoint(x_hat_bar: Array, block: Block) -> tuple[Array, Array]
 def filter_blocks(x_hat: Array, spectra: Array, block: Block) -> Array:
     """Response (n_rows, n_channels, n_blocks, n_new) to blocks."""
     y_hat = x_hat[:, None, ...] * spectra[None, :, None, :]
-    return fft_namespace(x_hat).irfft(y_hat, n=block.n_fft)[..., : block.n_new]
+    y = fft_namespace(x_hat).irfft(y_hat, n=block.n_fft)[..., : block.n_new]
+    return y if is_foreign(y) else np.ascontiguousarray(y)  # a CPU's loops would copy it, one after the other
 
 
 def filter_blocks_adjoint(y_bar: Array, spectra: Array, block: Block) -> Array:

@@ -1,16 +1,18 @@
 """Functions of one value as scalar steps; what their adjoints need stands below each."""
 
-from math import factorial
+from math import factorial, log
 
 import numpy as np
 
-from skaud.kernels._compile import step
-from skaud.kernels.one_pole import ZERO
+from skaud.kernels._compile import binary_parts, step
+from skaud.kernels.one_pole import ONE, TWO, ZERO
 
 LOWEST = np.float32(-40)  # exp(-40) is below the rounding of float64
 THIRTY_SECOND = np.float32(1 / 32)
 HALF = np.float32(0.5)
 TAYLOR = tuple(1 / factorial(n) for n in range(10, -1, -1))  # of exp, the highest power first
+ABOVE_1 = np.float32(1.4142135)  # of mantissas from there on half is as near to 1
+ATANH = (*(1 / (2 * n + 1) for n in range(10, -1, -1)), log(2.0))  # of atanh(s) / s by s^2, the highest power first
 
 
 @step
@@ -52,3 +54,22 @@ def exponential(x, taylor):
     e = e * e
     e = e * e
     return e * e
+
+
+@step
+def logarithm(x, atanh):
+    """Natural logarithm of a positive real number, to 1e-15 of it or of 1; infinity and NaN give NaN.
+
+    atanh is `ATANH` in its dtype: log m = 2 atanh((m - 1) / (m + 1)).
+    """
+    mantissa, exponent = binary_parts(x)
+    is_above = mantissa > ABOVE_1
+    mantissa = mantissa * HALF if is_above else mantissa
+    exponent = exponent + ONE if is_above else exponent
+    s = (mantissa - ONE) / (mantissa + ONE)
+    z = s * s
+    # Written out, as the exponential is.
+    sum = ((z * atanh[0] + atanh[1]) * z + atanh[2]) * z + atanh[3]
+    sum = ((sum * z + atanh[4]) * z + atanh[5]) * z + atanh[6]
+    sum = (((sum * z + atanh[7]) * z + atanh[8]) * z + atanh[9]) * z + atanh[10]
+    return exponent * atanh[11] + TWO * s * sum + ZERO * x

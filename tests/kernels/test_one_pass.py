@@ -4,6 +4,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
+from skaud.kernels.cochlear import compress, compress_adjoint
 from skaud.kernels.filtered_spectra import filtered_adjoint
 from skaud.kernels.inhibited_sums import inhibited_sums, inhibited_sums_adjoint
 from skaud.kernels.leaky_integrator import weights, weights_slope
@@ -74,3 +75,17 @@ def test_bars_of_filtered_spectra_are_those_of_several_steps(passed, dtype):
     for own, other, own_kind in zip(found, expected, (kind, kind, dtype)):
         assert own.dtype == own_kind
         assert_same(own, other, LIMIT[dtype])
+
+
+@pytest.mark.parametrize("dtype", LIMIT)
+@pytest.mark.parametrize("exponents", [(1.0, 1.0, 1.0), (0.3, 1.0, 2.5)], ids=["1", "several"])
+def test_bars_of_compression_are_those_of_several_steps(exponents, dtype):
+    x, exponents = np.random.default_rng(0).standard_normal((2, 3, 2, 700)).astype(dtype), np.array(exponents)
+    x[0, :, 0, :3] = 0, 1e-39, 1e10  # silence, what is below the smallest normal number in float32, what is loud
+    bar, out = np.random.default_rng(1).standard_normal(x.shape).astype(dtype), compress(x, exponents)
+    found = compress_adjoint(bar, x, out, exponents)
+    expected = compress_adjoint(*map(array_api_strict.asarray, (bar, x, out)), exponents)
+    for own, other in zip(found, expected):
+        assert_same(own, other, LIMIT[dtype])
+    assert_same(found[0][1], expected[0][1, ...], LIMIT[dtype])  # without what is loud
+    assert_same(found[1][1], expected[1][1, ...], LIMIT[dtype])

@@ -2,9 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from skaud.kernels.pointwise import TAYLOR, exponential, rectify_step, rectify_step_adjoint
+from skaud.kernels.pointwise import ATANH, TAYLOR, exponential, logarithm, rectify_step, rectify_step_adjoint
 
 
 @pytest.mark.parametrize("x", [-200.0, -39.0, -10.0, -1.0, -1e-3, 0.0, 1.5])
@@ -18,6 +19,14 @@ def test_the_exponential_is_its_own_derivative_as_computed(x):
     assert exponential(x, TAYLOR) == pytest.approx(derivative, rel=1e-12, abs=1e-15)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("x", [2e-38, 1e-5, 0.5, 0.7071, 0.7072, 1 - 1e-6, 1.0, 1 + 1e-6, 1.4142, 1.4143, 2.0, 3e38])
+def test_logarithm_is_that_of_the_library(x, kind):
+    x = kind(x)
+    found = logarithm(x, tuple(map(kind, ATANH)))
+    assert found == pytest.approx(math.log(x), rel=8 * float(np.finfo(kind).eps), abs=float(np.finfo(kind).eps) / 4)
+
+
 def test_rectifier_keeps_nan_and_the_imaginary_part():
     assert rectify_step(-1.0) == 0
     assert rectify_step(2 + 3j) == 2 + 3j
@@ -27,6 +36,7 @@ def test_rectifier_keeps_nan_and_the_imaginary_part():
 def test_nan_stays_nan():
     assert math.isnan(rectify_step(math.nan))
     assert math.isnan(exponential(math.nan, TAYLOR))
+    assert math.isnan(logarithm(math.nan, ATANH))
 
 
 def test_the_derivative_of_the_rectifier_at_0_is_0():
