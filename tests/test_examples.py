@@ -80,6 +80,7 @@ def test_every_example_is_run_here():
         *PLOTS,
         "biomimetic_cnn.py",
         "biomimetic_networks.py",  # of biomimetic_cnn.py
+        "biomimetic_mixtures.py",  # of biomimetic_speech.py
         "biomimetic_speech.py",
         "compare_features.py",
         "compared_features.py",  # of compare_features.py
