@@ -10,7 +10,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from skaud import CARFAC, datasets
-from skaud.testing.conformance.carfac import ADAPTATION, adapted_to_a_tone, tuning
+from skaud.testing.conformance.carfac import (
+    ADAPTATION,
+    SPREAD,
+    adapted_to_a_tone,
+    gain_control_spread,
+    peak_of,
+    tuning,
+)
 
 RATE = 22050
 model = CARFAC(RATE, dtype="float64").fit()
@@ -94,6 +101,16 @@ ax.set(ylabel="NAP", title="A step of 40 dB, 34 to 74 to 34 dB SPL")
 below.set(xlabel="Time (s)", ylabel="Undamping left")
 
 # %%
+# **Spread of the gain control** (figure 19.7 of the book): what each stage remembers of an input to channel 40 alone,
+# after 0.74 s. Slower stages smooth over more channels at a time, and feed the faster ones, which add them up.
+memories = gain_control_spread()
+figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained")
+for stage, (memory, seconds) in enumerate(zip(memories, model.agc_time_constants_s), 1):
+    ax.plot(memory, ".-", label=f"stage {stage}, {1000 * seconds:g} ms")
+ax.set(xlabel="Channel, base to apex", ylabel="Memory", xlim=(20, 60), title="Input of 100 to channel 40")
+ax.legend()
+
+# %%
 # **Two-tone suppression**: the response at a probe's own frequency beside a louder tone at other frequencies.
 suppressors_hz = np.geomspace(1000, 4000, 13)
 probe = tone(place_hz, 40)[0].samples
@@ -112,8 +129,8 @@ ax.set(
 )
 
 # %%
-# The numbers. Those of the adaptation are in a test of google/carfac, which names figure 19.9; published numbers for
-# the other stimuli are not at hand: the book shows the kinds of behaviour.
+# The numbers. Those of the adaptation and of the gain control's spread are in tests of google/carfac, which name
+# figures 19.9 and 19.7; published numbers for the other stimuli are not at hand: the book shows the kinds of behaviour.
 slope = np.diff(20 * np.log10(growth[place_hz][:, 0])) / 10
 below_slope = np.diff(20 * np.log10(growth[place_hz / 2][:, 0])) / 10
 before, during, after = (left[round(s * RATE) - 1] for s in (0.25, 0.5, 1.0))
@@ -125,6 +142,9 @@ for channel, wanted_db in ADAPTATION["two_cap"].items():
     (hz, before_db, *_), (_, beside_db, *_) = tuning(model, channel), tuning(adapted, channel)
     name = f"peak of channel {channel}, {hz:.0f} Hz, beside the tone"
     print(f"{name:52s}  {-wanted_db:6.2f} dB      {beside_db - before_db:6.2f} dB")
+for (stage, numbers), memory in zip(SPREAD.items(), memories):
+    for name, wanted, own in zip(("peak, in channels", "its value", "its width"), numbers, peak_of(memory)):
+        print(f"{f'spread of stage {stage}: {name}':52s}  {wanted:9.4f}      {own:9.4f}")
 for db_spl, (gain, hz) in peaks.items():
     print(f"largest gain for tones of {db_spl} dB SPL                  no number      {gain:.1f} dB, at {hz:.0f} Hz")
 print(f"growth at the place, 40 to 80 dB SPL, dB/dB           no number      {slope[4:8].mean():.2f}")

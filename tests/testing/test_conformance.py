@@ -220,6 +220,14 @@ def test_the_hair_cell_is_measured_alone(monkeypatch):
     assert {verdict for what, verdict in rows.items() if "one_cap alone" in what} == {"fails"}
 
 
+def test_the_spread_of_the_gain_control_follows_from_its_design(monkeypatch):
+    place, value, width = carfac.peak_of(carfac.gain_control_spread()[0])
+    assert (place, value, width) == pytest.approx(carfac.SPREAD[1], rel=1e-6)
+    wider = partial(CARFAC, agc2_scales=(1.8, 2.3, 3.3, 4.7))
+    monkeypatch.setattr(carfac, "CARFAC", wider)
+    assert carfac.peak_of(carfac.gain_control_spread()[0])[2] > width
+
+
 def test_a_tone_takes_gain_from_the_channels_around_it():
     adapted, quiet = carfac.adapted_to_a_tone(), CARFAC(linear_car=True, open_loop=True, dtype="float64").fit()
     fall_db = {channel: carfac.tuning(quiet, channel)[1] - carfac.tuning(adapted, channel)[1] for channel in (38, 64)}

@@ -45,6 +45,14 @@ ADAPTATION = {
 }
 # There an impulse after the tone measures the gain, amid the ramps of the AGC; here it follows from the undamping.
 ADAPTATION_SOURCE = "google/carfac, test of the adaptation, which names Lyon 2017, figure 19.9"
+# Stage of the AGC -> peak in channels, its value, and width at half of it, of 0.74 s of an input of 100 in channel 40.
+SPREAD = {
+    1: (39.033166, 8.359763, 9.598703),
+    2: (39.201534, 4.083376, 9.019020),
+    3: (39.374404, 1.878256, 8.219043),
+    4: (39.565957, 0.712351, 6.994498),
+}
+SPREAD_SOURCE = "google/carfac, test of the gain control, which names Lyon 2017, figure 19.7"
 TUNING_SOURCE = "google/carfac, frequency-response test, which names Lyon 2017, figure 16.6"
 
 
@@ -113,6 +121,11 @@ def published(references: Path | None = None) -> Iterator[Row]:
             fall_db = tuning(linear, channel)[1] - tuning(adapted, channel)[1]
             what = f"fall of the peak of channel {channel} beside a tone, {style}, in dB"
             yield Row("CARFAC", "published", what, fall_db, 0.1, wanted, ADAPTATION_SOURCE)
+    for stage, (numbers, memory) in enumerate(zip(SPREAD.values(), gain_control_spread(), strict=True), 1):
+        for name, own, wanted in zip(
+            ("peak, in channels", "its value", "its width"), peak_of(memory), numbers, strict=True
+        ):
+            yield Row("CARFAC", "published", f"AGC, stage {stage}: {name}", own, 2e-6 * wanted, wanted, SPREAD_SOURCE)
     yield from hair_cells.published()
     for rate, n_channels in {22050: 71, 44100: 83, 48000: 84}.items():
         own = CARFAC(rate).fit().n_channels_
@@ -134,6 +147,33 @@ def tuning(linear: CARFAC, channel: int) -> tuple[float, float, float, float]:
     high_hz = np.interp(peak_db - 3, gains_db[top:][::-1], near_hz[top:][::-1])
     width_hz = float(high_hz - low_hz)
     return peak_hz, peak_db, width_hz, peak_hz / width_hz
+
+
+def gain_control_spread() -> np.ndarray:
+    """Memory of each stage of the AGC over channels, after 2^14 samples of an input of 100 to channel 40 alone."""
+    agc = CARFAC(dtype="float64").fit().coefficients_.agc
+    impulse = np.zeros(71)
+    impulse[40] = 100 * agc.detect_scale
+    memory = np.zeros((4, 71))
+    every = np.cumprod(agc.decimation)
+    for sample in range(every[0], 2**14 + 1, every[0]):
+        for j in np.flatnonzero(sample % every == 0)[::-1]:  # slow stages first
+            into = impulse + (agc.stage_gain * memory[j + 1] if j < 3 else 0)
+            here = np.pad(memory[j] + agc.epsilon[j] * (into - memory[j]), 1, mode="edge")
+            memory[j] = np.convolve(here, agc.spatial_fir[j][::-1], mode="valid")
+    return memory
+
+
+def peak_of(memory: np.ndarray) -> tuple[float, float, float]:
+    """Place of the peak, its value, both of a parabola through three channels, and the width at half of it."""
+    k = int(memory.argmax())
+    before, here, after = memory[k - 1 : k + 2]
+    off = (before - after) / (before - 2 * here + after) / 2
+    top = here - off * (before - after) / 4
+    first, last = np.flatnonzero(memory > top / 2)[[0, -1]]
+    low = np.interp(top / 2, memory[[first - 1, first]], [first - 1, first])
+    high = np.interp(top / 2, memory[[last + 1, last]], [last + 1, last])
+    return float(k + off), float(top), float(high - low)
 
 
 def adapted_to_a_tone(style: str = "two_cap") -> CARFAC:
