@@ -121,9 +121,9 @@ def published(references: Path | None = None) -> Iterator[Row]:
             fall_db = tuning(linear, channel)[1] - tuning(adapted, channel)[1]
             what = f"fall of the peak of channel {channel} beside a tone, {style}, in dB"
             yield Row("CARFAC", "published", what, fall_db, 0.1, wanted, ADAPTATION_SOURCE)
-    for stage, (numbers, memory) in enumerate(zip(SPREAD.values(), gain_control_spread(), strict=True), 1):
+    for stage, (spread, memory) in enumerate(zip(SPREAD.values(), gain_control_spread(), strict=True), 1):
         for name, own, wanted in zip(
-            ("peak, in channels", "its value", "its width"), peak_of(memory), numbers, strict=True
+            ("peak, in channels", "its value", "its width"), peak_of(memory), spread, strict=True
         ):
             yield Row("CARFAC", "published", f"AGC, stage {stage}: {name}", own, 2e-6 * wanted, wanted, SPREAD_SOURCE)
     yield from hair_cells.published()
