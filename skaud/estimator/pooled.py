@@ -13,9 +13,11 @@ from skaud.estimator.results import stack
 from skaud.pooling.arrays import pool, pool_arrays
 from skaud.pooling.running_pool import RunningPool, can_run
 from skaud.pooling.statistics import columns
+from skaud.sound import all_finite
 
 POOLED_AT_ONCE = 512  # frames of some channels, which double precision makes larger
 TAKEN_AT_ONCE = 1024  # frames that these come from
+CHECKED_AT_ONCE = 2**16  # numbers, of short clips; of long ones the last tell
 
 Check = Callable[[int, np.ndarray], None]  # refuses a response to clip i of a batch that is not finite
 
@@ -33,10 +35,14 @@ def pool_clips(
             return [_pool_in_parts(model, engine, parts, clip, partial(check, i)) for i, clip in enumerate(clips)]
         if not is_long:
             whole = respond_side_by_side(engine, clips, model.output, frame_samples)
+            if clips[0].shape == clips[-1].shape:
+                together = stack(whole)
+                if together.size > CHECKED_AT_ONCE or not all_finite(together):
+                    for i, frames in enumerate(whole):
+                        check(i, frames)
+                return list(pool_arrays(together, statistics, segments))
             for i, frames in enumerate(whole):
                 check(i, frames)
-            if clips[0].shape == clips[-1].shape:
-                return list(pool_arrays(stack(whole), statistics, segments))
             return [pool(frames, statistics, segments) for frames in whole]
         pools = [RunningPool(n, statistics, segments) for n in n_frames]
         for i, frames in respond_in_blocks(engine, clips, model.output, frame_samples):

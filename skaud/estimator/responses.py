@@ -86,7 +86,7 @@ def _map(model: Model, run: Run[Result], sounds: Sounds, batches: list[list[int]
     engine = engine_for_batches(model, len(batches))
 
     def job(indices: list[int]) -> list[Result]:  # no more than its own clips, at their level, are held
-        heard = [to_level(model, sounds.clips[i], sounds.scales[i]) for i in indices]
+        heard = _heard(model, [sounds.clips[i] for i in indices], [sounds.scales[i] for i in indices])
 
         def check(k: int, response: np.ndarray) -> None:
             check_responses(model, [response], [sounds.clips[indices[k]]], [indices[k]])
@@ -100,6 +100,14 @@ def _map(model: Model, run: Run[Result], sounds: Sounds, batches: list[list[int]
         done = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(job)(batch) for batch in batches)
     by_index = {i: own for batch, results in zip(batches, done) for i, own in zip(batch, results)}
     return [by_index[i] for i in range(len(sounds.clips))]
+
+
+def _heard(model: Model, clips: list[np.ndarray], scales: list[float | None]) -> list[np.ndarray]:
+    """Clips at their level; short ones of one length at one scale all at once."""
+    alike = len(set(scales)) == 1 and len({clip.shape for clip in clips}) == 1
+    if alike and 1 < len(clips) <= SAMPLES_AT_ONCE // clips[0].size:
+        return list(to_level(model, np.stack(clips), scales[0]))
+    return [to_level(model, *own) for own in zip(clips, scales)]
 
 
 def engine_for_batches(model: Model, n_batches: int) -> Engine:

@@ -12,7 +12,7 @@ from skaud._types import Rates, Signals
 from skaud._warnings import warn_caller
 from skaud.estimator.sounds import Sounds, as_float, check_kind, warn_integers
 from skaud.kernels.array_api import host_view, is_array
-from skaud.sound import Sound, check_ears, check_rate, resampled_length
+from skaud.sound import Sound, all_finite, check_ears, check_rate, resampled_length
 from skaud.sound.clips import Clip, as_list, take_apart
 from skaud.sound.refused import refuse_masked, refuse_text
 
@@ -111,7 +111,10 @@ def _check_matrix(estimator: Listener, array: Signals, sample_rate: Rates, reset
             raise ValueError(_another_length(estimator, array.shape[1], rates[0], "X has another length"))
     else:  # of any length, or as long as in fit at another rate
         values = check_array(array, estimator=estimator, **options)
-    clips = [as_float(clip, f"X[{i}]")[np.newaxis] for i, clip in enumerate(values)]
+    if not all_finite(values):
+        for i, clip in enumerate(values):
+            as_float(clip, f"X[{i}]")  # names it
+    clips = list(values[:, np.newaxis])
     return Sounds(clips, False, True, None, rates, [None] * len(clips), sample_rate is not None)
 
 
