@@ -50,7 +50,7 @@ class DeviceTape(NamedTuple):
     frame_samples: int | None
     begin: int
     segment: int
-    checkpoints: Array
+    checkpoints: on.Checkpoints
     response: Array  # as the kernel left it
 
 
@@ -111,7 +111,9 @@ class CascadeOnDevice(Engine):
         one = n_signals * n_ears * self.n_saved * self.n_channels * np.dtype(self.dtype).itemsize
         segment = segment_of(x, one)
         state = DeviceState(beside(state.values, x), beside(state.counts, x), 0)
-        checkpoints = empty((ceil(n_samples / segment), n_signals * n_ears, self.n_saved, self.n_channels), x)
+        first, switches = (ceil(n_samples / segment), n_signals * n_ears), self._switches(n_ears)
+        values = empty((*first, self.n_saved, switches.per_thread, switches.n_lanes), x)
+        checkpoints = on.Checkpoints(values, empty((*first, self.n_stages), x, "int32"))
         out = self._empty(self._shape(x, (output,), (n_samples - begin) // frame), x)
         lengths = self._lengths(x, n_samples)
         self._launch(x, lengths, state, (output,), frame, out, begin, segment, checkpoints)
@@ -126,15 +128,15 @@ class CascadeOnDevice(Engine):
         if tape.frame_samples is not None:
             value_bar = value_bar / tape.frame_samples
         switches, rows = self._switches(n_ears), on.rows_of(self.style, self.delay)
+        threads = switches.per_thread, switches.n_lanes
         n_updates = segment // int(self.host.plan.table[0, layout.DECIMATION]) + 1
         of_segment = on.Tape(
             n_updates=np.int32(n_updates),
             checkpoints=tape.checkpoints,
-            samples=empty((n_rows, segment + 1, rows.n_taped, n_channels), x),
-            passed=empty((n_rows, segment, 2, n_channels), x),
-            ramps=empty((n_rows, n_updates + 1, rows.n_ramps, n_channels), x),
-            reached=empty((n_rows, n_updates, n_channels), x),
-            kept=empty((n_rows, n_updates, 3 * n_stages if constants else 1, n_channels), x),
+            samples=empty((n_rows, segment, rows.n_taped + 2, *threads), x),
+            ramps=empty((n_rows, n_updates + 1, rows.n_ramps, *threads), x),
+            reached=empty((n_rows, n_updates, *threads), x),
+            kept=empty((n_rows, n_updates, 3 * n_stages if constants else 1, *threads), x),
             dues=empty((n_rows, n_updates), x, "int32"),
         )
         bars = on.Bars(
@@ -181,7 +183,7 @@ class CascadeOnDevice(Engine):
         out: Array,
         begin: int = 0,
         segment: int = 1,
-        checkpoints: Array = None,
+        checkpoints: on.Checkpoints | None = None,
     ) -> None:
         """Fill out (n_rows, n_taps, n_channels, n_frames); it changes state."""
         n_signals, n_ears, n_samples = x.shape
@@ -194,7 +196,7 @@ class CascadeOnDevice(Engine):
             on.State(state.values, np.int32(state.values.shape[1]), state.counts),
             self._design(x),
             self._sizes(n_samples, frame_samples, out.shape[-1], begin, segment),
-            out if checkpoints is None else checkpoints,
+            on.Checkpoints(out, lengths) if checkpoints is None else checkpoints,
             out,
         )
 

@@ -13,7 +13,7 @@ from skaud.engines.engine import Engine, Responses
 from skaud.kernels import device
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
 from skaud.kernels.chain import cuda, layout
-from skaud.kernels.chain.cuda_adjoint import Bars, Tape, reverse_kernel
+from skaud.kernels.chain.cuda_adjoint import Bars, Tape, n_on_tape, reverse_kernel
 from skaud.kernels.chain.kind import Part
 from skaud.kernels.device import contiguous, kernel
 from skaud.kernels.pointwise import TAYLOR
@@ -85,12 +85,11 @@ class ChainOnDevice(Engine):
             end = max(i for i, part in enumerate(self.host.links) if part.stage == output) + 1
             parts = layout.as_chain(self.host.links[:end], self.n_channels)
             shape = cuda.shape_of(parts, self.takes_channels, device.WARP, self.dtype)
-            coefficients, rest = (
-                cuda.rows_of(parts, self.n_channels, what).astype(self.dtype) for what in ("coefficients", "start")
+            coefficients, start = (cuda.rows_of(parts, self.n_channels, what) for what in ("coefficients", "start"))
+            by_warp, (firsts, counts) = cuda.by_warp(coefficients, shape.n_lanes), cuda.features_of(parts)
+            self._stretches[output] = Stretch(
+                parts, shape, by_warp.astype(self.dtype), start.astype(self.dtype), firsts, counts, int(counts.sum())
             )
-            firsts, counts = cuda.features_of(parts)
-            own = Stretch(parts, shape, coefficients, rest, firsts, counts, int(counts.sum()))
-            self._stretches[output] = own
         return self._stretches[output]
 
     def start(self, n_signals: int, n_ears: int) -> DeviceState:
@@ -116,20 +115,19 @@ class ChainOnDevice(Engine):
 
     def pull_back(self, tape: DeviceTape, bar: Array, wanted: Sequence[str]) -> tuple[Array, tuple[np.ndarray, ...]]:
         """Bars of x, where it lies, and of the coefficients, as NumPy's: segment by segment, the last one first."""
-        x, own, segment, n_channels = tape.x, self.stretch_to(tape.output), tape.segment, self.n_channels
-        n_rows, n_samples, n_states = x.shape[0] * x.shape[1], x.shape[-1], own.shape.n_states
-        n_warps, n_links, n_lanes = self._n_warps(own), len(own.shape.links), own.shape.n_lanes
+        x, own, segment = tape.x, self.stretch_to(tape.output), tape.segment
+        n_rows, n_samples = x.shape[0] * x.shape[1], x.shape[-1]
+        n_warps, n_lanes = self._n_warps(own), own.shape.n_lanes
+        by_warp = n_rows, n_warps
         value_bar, xp = as_dtype(bar, self.dtype) / tape.frame_samples, array_namespace(x)
         kept = Tape(
             checkpoints=tape.checkpoints,
-            samples=empty((n_rows * n_warps, segment + 1, n_states, n_lanes), x),
-            inputs=empty((n_rows * n_warps, segment, n_links + 1, n_lanes), x),
-            flow=empty((n_rows * n_warps, segment, n_lanes), x),
+            samples=empty((n_rows * n_warps, segment + 1, n_on_tape(own.shape, bool(wanted)), n_lanes), x),
         )
         bars = Bars(
             value=contiguous(value_bar, self.dtype),
-            coefficients=xp.astype(zeros((n_rows, own.shape.n_coefficients, n_channels), x), xp.float64, copy=False),
-            states=zeros((n_rows, n_states, n_channels), x),
+            coefficients=xp.astype(zeros((*by_warp, own.shape.n_coefficients, n_lanes), x), xp.float64, copy=False),
+            states=zeros((*by_warp, own.shape.n_states, n_lanes), x),
             x=self._empty(x.shape if self.takes_channels else (n_rows, n_warps, n_samples), x),
         )
         kernel(reverse_kernel, own.shape, bool(wanted))(
@@ -172,10 +170,11 @@ class ChainOnDevice(Engine):
         joined = xp.concat([values[:, :n_states, ...], sums[:, :n_cells, ...]], axis=1)
         responses = self._empty((len(at_full_rate), n_rows, self.n_channels, n_samples), x)
         frames = self._empty((n_rows, own.n_features, n_frames), x)
-        checkpoints = empty((ceil(n_samples / segment) if segment else 0, n_rows, n_states, self.n_channels), x)
+        n_checkpoints, n_lanes = ceil(n_samples / segment) if segment else 0, own.shape.n_lanes
+        checkpoints = empty((n_checkpoints, n_rows, self._n_warps(own), n_states, n_lanes), x)
         kernel(cuda.run_kernel, own.shape, self._taps(own, at_full_rate), framed, segment > 0)(
             n_rows * self._n_warps(own),
-            (own.shape.n_lanes, 1),
+            (n_lanes, 1),
             contiguous(x, self.dtype),
             self._lengths(x),
             joined,
@@ -237,7 +236,8 @@ class ChainOnDevice(Engine):
         """Bars shaped as the coefficients; sums over rows are made in their order."""
         whole, start = self.coefficients()
         found = np.zeros(whole.shape), np.zeros(start.shape)
-        totals = bars.sum(axis=0), state_bars.sum(axis=0, dtype=float)
+        of_warps = (np.moveaxis(own_bars.sum(axis=0, dtype=float), 0, 1) for own_bars in (bars, state_bars))
+        totals = [rows.reshape(len(rows), -1)[:, : self.n_channels] for rows in of_warps]
         for flat, total, of_kind in zip(found, totals, ("n_coefficients", "n_states")):
             row, at = 0, 0
             for part in own.parts:

@@ -24,7 +24,7 @@ from skaud.kernels import _cache
 from skaud.kernels._compile import FINGERPRINT
 from skaud.kernels.array_api import as_dtype, stream_of
 from skaud.kernels.one_pole import ZERO
-from skaud.kernels.pointwise import LOWEST, exponential, real_part
+from skaud.kernels.pointwise import LOWEST, exponential, quotient, real_part
 
 WARP = 32  # threads that shuffle values among them
 ALL = 0xFFFFFFFF  # of a warp
@@ -32,11 +32,12 @@ MANY = 256  # threads of a block that can have 255 registers each
 logger = logging.getLogger("skaud")
 
 # Division and roots of single precision, to 2 units in the last place, without the branches that exactness takes; NaN
-# and infinity stay what they are, as they would not with fast math.
+# and infinity stay what they are, as they would not with fast math. What is rounded towards 0 is of `quick_quotient`.
 QUICK = (
     (re.compile(r"\bdiv\.rn\.f32\b"), "div.full.f32"),
     (re.compile(r"\brcp\.rn\.f32\b"), "rcp.approx.f32"),
     (re.compile(r"\bsqrt\.rn\.f32\b"), "sqrt.approx.f32"),
+    (re.compile(r"\brcp\.rz\.f32\b"), "rcp.approx.ftz.f32"),
 )
 
 
@@ -46,6 +47,11 @@ def quick_exponential(x, taylor):
     Nine instructions instead of 17, and a third of their latency; NaN stays NaN.
     """
     return math.exp(x if x > LOWEST else LOWEST + ZERO * x)
+
+
+def quick_quotient(x, divisor):
+    """What `quotient` computes, in single precision: by the device's own reciprocal, in two instructions, not eight."""
+    return x * cuda.libdevice.frcp_rz(divisor)
 
 
 def itself(x):
@@ -235,7 +241,8 @@ def ptx(own: Kernel, types: tuple[Any, ...], capability: tuple[int, ...]) -> str
 
     others: list[tuple[Any, Any]] = [(cuda, compiler), (np, _real_numpy), (real_part, wrap(itself))]
     if "float32*" in types:
-        others.append((exponential, wrap(quick_exponential)))
+        others += [(exponential, wrap(quick_exponential))]
+        others += [(quotient, wrap(copy_for(others, quick_quotient, wrap, copies)))]
     function = copy_for(others, own.function, wrap, copies)
     signature = _numba_type("void")(*(_numba_type(own) for own in types))
     options = {"launch_bounds": own.threads} if own.threads > MANY else {}

@@ -25,6 +25,15 @@ def real_part(x):
 
 
 @step
+def quotient(x, divisor):
+    """x / divisor, of a divisor that is far from 0 and from overflow, as most are.
+
+    On a GPU single precision takes a quarter of the instructions for it that it takes for a division.
+    """
+    return x / divisor
+
+
+@step
 def rectify_step(x):
     """The larger of 0 and x, also for complex numbers with a small imaginary part; NaN stays NaN."""
     return x - x if real_part(x) <= ZERO else x

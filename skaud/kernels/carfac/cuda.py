@@ -11,13 +11,15 @@ from functools import cache
 import numpy as np
 
 from skaud.kernels.carfac import cuda_layout as on
+from skaud.kernels.carfac import layout as at
 from skaud.kernels.carfac.cuda_agc import advance_of
-from skaud.kernels.carfac.cuda_memory import load_for, state_mover, store_for
+from skaud.kernels.carfac.cuda_memory import load_for, state_mover, store_for, store_own_for
 from skaud.kernels.carfac.hair_cells import JUST_HWR, OUTPUT, TWO_CAP_WITH_SYN, fibers_output
 from skaud.kernels.carfac.layout import N_CLASSES
 from skaud.kernels.carfac.steps import ramp_step, stage_step
 from skaud.kernels.device import ALL, cuda
 from skaud.kernels.one_pole import ZERO
+from skaud.kernels.pointwise import quotient
 
 N_COEFFICIENTS = on.N_COEFFICIENTS
 
@@ -134,6 +136,7 @@ def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool)
     respond, advance = respond_of(switches), advance_of(switches, False, False)
     load, store = load_for(switches), store_for(switches)
     load_state, store_state = state_mover(load, switches), state_mover(store, switches)
+    keep_state = state_mover(store_own_for(switches), switches, own=True)
     per_thread, n_stages, n_ears, closed = switches.per_thread, switches.n_stages, switches.n_ears, switches.closed
     rows, real = on.rows_of(switches.style, switches.delay), np.dtype(switches.dtype).type
     zb, dzb, n_states, n_taps = rows.zb, rows.dzb, rows.n_states, len(taps)
@@ -149,8 +152,8 @@ def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool)
     def run(x, lengths, state, design, sizes, checkpoints, out):
         """Samples of x (n_rows, n_samples), of which a signal has lengths[signal].
 
-        out (n_rows, n_taps, n_channels, n_frames) takes frames, checkpoints, as in `Tape`, the states every so many
-        samples. A thread is given as (thread of the warp, ear).
+        out (n_rows, n_taps, n_channels, n_frames) takes frames, checkpoints the states every so many samples. A thread
+        is given as (thread of the warp, ear).
         """
         signal, lane, ear = cuda.blockIdx.x, cuda.threadIdx.x, cuda.threadIdx.y
         row, n_channels = signal * n_ears + ear, sizes.n_channels
@@ -174,10 +177,13 @@ def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool)
         for s in range(n_stages):
             phase[s] = state.counts[row * (n_stages + 1) + s]
         filled, frame = state.counts[row * (n_stages + 1) + n_stages], -sizes.first
-        until_checkpoint, checkpoint = 0, row
+        until_checkpoint, checkpoint, decimation = 0, row, np.int32(table[at.DECIMATION])
         for t in range(lengths[signal]):
             if checkpointed and until_checkpoint == 0:  # counted: a division takes as long as a stage
-                store_state(z, memory, pending, checkpoints, checkpoint * n_saved * n_channels, lane, n_channels)
+                keep_state(z, memory, pending, checkpoints.values, checkpoint * n_saved * width, lane, n_channels)
+                if lane == 0:
+                    for s in range(n_stages):
+                        checkpoints.phases[checkpoint * n_stages + s] = phase[s]
                 until_checkpoint, checkpoint = sizes.segment, checkpoint + cuda.gridDim.x * n_ears
             elapsed = real(phase[0] + 1)
             respond(x[row * sizes.n_samples + t], z, f, slopes, intercepts, inputs, bm, nap, elapsed, classes, c, lane)
@@ -191,14 +197,30 @@ def run_kernel(switches: on.Switches, taps: tuple[int, ...], checkpointed: bool)
                     for k in range(per_thread):
                         channel = lane * per_thread + k
                         if channel < n_channels and frame >= 0:
-                            out[((row * n_taps + i) * n_channels + channel) * n_frames + frame] = total[i, k] / real(
-                                frame_samples
-                            )
+                            place = ((row * n_taps + i) * n_channels + channel) * n_frames + frame
+                            out[place] = quotient(total[i, k], real(frame_samples))
                         total[i, k] = real(0)
                 filled = 0
                 frame += 1
             if closed:
-                advance(nap, z, f, memory, pending, phase, table, smoothed, shared, lane, ear, n_channels, None, row, 0)
+                advance(
+                    nap,
+                    z,
+                    f,
+                    memory,
+                    pending,
+                    phase,
+                    table,
+                    decimation,
+                    smoothed,
+                    shared,
+                    lane,
+                    ear,
+                    n_channels,
+                    None,
+                    row,
+                    0,
+                )
         store_state(z, memory, pending, state.values, begin, lane, n_channels)
         store(total, 0, state.values, begin + n_saved * n_channels, n_taps, lane, n_channels)
         if lane == 0:  # all read them before they shuffled

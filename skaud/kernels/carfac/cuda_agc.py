@@ -7,11 +7,12 @@ import numpy as np
 
 from skaud.kernels.carfac import cuda_layout as on
 from skaud.kernels.carfac import layout as at
-from skaud.kernels.carfac.cuda_memory import store_for
+from skaud.kernels.carfac.cuda_memory import store_own_for
 from skaud.kernels.carfac.layout import N_COLUMNS
 from skaud.kernels.carfac.steps import aim_step, gather_step, spatial_step
 from skaud.kernels.device import ALL, cuda
 from skaud.kernels.one_pole import smoothing_step
+from skaud.kernels.pointwise import quotient
 
 
 class Agc:
@@ -79,7 +80,8 @@ class Agc:
                         mean = shared[0, lane * per_thread + k]
                         for other in range(1, n_ears):
                             mean = mean + shared[other, lane * per_thread + k]
-                        memory[s, k] = smoothing_step(memory[s, k], mean / real(n_ears), table[s * N_COLUMNS + at.MIX])
+                        mean = quotient(mean, real(n_ears))
+                        memory[s, k] = smoothing_step(memory[s, k], mean, table[s * N_COLUMNS + at.MIX])
                     cuda.syncthreads()
 
         def aim(z, f, memory, table):
@@ -109,32 +111,49 @@ def advance_of(switches: on.Switches, taped: bool, constants: bool) -> Callable:
 
     taped : it leaves what its adjoint must know of a row's update, constants : and what the bars of the table need
     """
-    agc, store, rows = Agc(switches), store_for(switches), on.rows_of(switches.style, switches.delay)
+    agc, store, rows = Agc(switches), store_own_for(switches), on.rows_of(switches.style, switches.delay)
     hand_on, smooth_due, share_due, aim = agc.hand_on, agc.smooth_due, agc.share_due, agc.aim
-    n_stages, per_thread, real = switches.n_stages, switches.per_thread, np.dtype(switches.dtype).type
-    g, n_ramps = rows.g, rows.n_ramps
+    n_stages, per_thread = switches.n_stages, switches.per_thread
+    g, n_ramps, width = rows.g, rows.n_ramps, per_thread * switches.n_lanes
 
-    def advance(nap, z, f, memory, pending, phase, table, smoothed, shared, lane, ear, n_channels, tape, row, update):
+    def advance(
+        nap,
+        z,
+        f,
+        memory,
+        pending,
+        phase,
+        table,
+        decimation,
+        smoothed,
+        shared,
+        lane,
+        ear,
+        n_channels,
+        tape,
+        row,
+        update,
+    ):
         for k in range(per_thread):
             pending[0, k] = pending[0, k] + nap[k]
         phase[0] = phase[0] + 1
-        if real(phase[0]) < table[at.DECIMATION]:
+        if phase[0] < decimation:
             return 0
         phase[0] = 0
         due = hand_on(pending, phase, table)
         if constants:
-            kept = (row * tape.n_updates + update) * 3 * n_stages * n_channels
+            kept = (row * tape.n_updates + update) * 3 * n_stages * width
             store(pending, 0, tape.kept, kept, n_stages, lane, n_channels)
-            store(memory, 0, tape.kept, kept + n_stages * n_channels, n_stages, lane, n_channels)
+            store(memory, 0, tape.kept, kept + n_stages * width, n_stages, lane, n_channels)
         smooth_due(memory, pending, due, table, smoothed, lane, n_channels)
         if constants:
-            store(memory, 0, tape.kept, kept + 2 * n_stages * n_channels, n_stages, lane, n_channels)
+            store(memory, 0, tape.kept, kept + 2 * n_stages * width, n_stages, lane, n_channels)
         share_due(memory, due, table, shared, lane, ear)
         aim(z, f, memory, table)
         if taped:
             place = row * tape.n_updates + update
-            store(memory, 0, tape.reached, place * n_channels, 1, lane, n_channels)
-            store(z, g, tape.ramps, (place + row + 1) * n_ramps * n_channels, n_ramps, lane, n_channels)
+            store(memory, 0, tape.reached, place * width, 1, lane, n_channels)
+            store(z, g, tape.ramps, (place + row + 1) * n_ramps * width, n_ramps, lane, n_channels)
             if lane == 0:
                 tape.dues[place] = due
         return 1

@@ -9,6 +9,7 @@ from skaud.kernels.carfac.layout import N_COLUMNS
 from skaud.kernels.carfac.steps import aim_step_adjoint, gather_step, gather_step_adjoint, spatial_step_adjoint
 from skaud.kernels.device import ALL, cuda
 from skaud.kernels.one_pole import smoothing_step_adjoint
+from skaud.kernels.pointwise import quotient
 
 
 class AgcAdjoint:
@@ -19,6 +20,11 @@ class AgcAdjoint:
         g, dg, zb, dzb = rows.g, rows.dg, rows.zb, rows.dzb
         n_stages, n_ears, per_thread = switches.n_stages, switches.n_ears, switches.per_thread
         real = np.dtype(switches.dtype).type
+
+        def add_to(table_bars, own_bars, s, column, bar):
+            """Add to a bar of the table, in this thread's own place: between two updates no register holds it."""
+            place = own_bars + s * N_COLUMNS + column
+            table_bars[place] = table_bars[place] + np.float64(bar)
 
         def aim_adjoint(z_bar, own_bar, memory_bar, f, reached, table):
             for k in range(per_thread):
@@ -53,7 +59,7 @@ class AgcAdjoint:
                 own_bar[on.GC_BAR, k] = own_bar[on.GC_BAR, k] + gc_bar
                 own_bar[on.HEALTH_BAR, k] = own_bar[on.HEALTH_BAR, k] + health_bar
 
-        def share_due_adjoint(memory_bar, table_bar, due, kept, table, shared, lane, ear):
+        def share_due_adjoint(memory_bar, table_bars, own_bars, due, kept, table, shared, lane, ear):
             for s in range(n_stages if n_ears > 1 else 0):
                 if s < due:
                     for k in range(per_thread):
@@ -64,13 +70,13 @@ class AgcAdjoint:
                             shared[ear, lane * per_thread + k] = memory
                             cuda.syncthreads()
                             for other in range(n_ears):
-                                mean = mean + shared[other, lane * per_thread + k] / real(n_ears)
+                                mean = mean + quotient(shared[other, lane * per_thread + k], real(n_ears))
                             cuda.syncthreads()
                         memory_bar[s, k], mean_bar, mix_bar = smoothing_step_adjoint(
                             memory_bar[s, k], memory, mean, table[s * N_COLUMNS + at.MIX]
                         )
                         if constants:
-                            table_bar[s, at.MIX] = table_bar[s, at.MIX] + mix_bar
+                            add_to(table_bars, own_bars, s, at.MIX, mix_bar)
                         shared[ear, lane * per_thread + k] = mean_bar
                     cuda.syncthreads()
                     # mean = sum of memory / n_ears
@@ -78,7 +84,7 @@ class AgcAdjoint:
                         mean_bar = real(0)
                         for other in range(n_ears):
                             mean_bar = mean_bar + shared[other, lane * per_thread + k]
-                        memory_bar[s, k] = memory_bar[s, k] + mean_bar / real(n_ears)
+                        memory_bar[s, k] = memory_bar[s, k] + quotient(mean_bar, real(n_ears))
                     cuda.syncthreads()
 
         def spatial_adjoint(s, smoothed_bar, memory_bar, table, lane, n_channels):
@@ -105,7 +111,7 @@ class AgcAdjoint:
                 if channel + 1 == n_channels:
                     smoothed_bar[k] = smoothed_bar[k] + table[row + at.APICAL] * here
 
-        def spatial_table_adjoint(s, table_bar, memory_bar, kept, table, smoothed, lane, n_channels):
+        def spatial_table_adjoint(s, table_bars, own_bars, memory_bar, kept, table, smoothed, lane, n_channels):
             row = s * N_COLUMNS
             for k in range(per_thread):
                 smoothed[k] = gather_step(
@@ -120,17 +126,17 @@ class AgcAdjoint:
             above = cuda.shfl_down_sync(ALL, smoothed[0], 1)
             for k in range(per_thread):
                 basal, apical = neighbours(k, smoothed, below, above, lane, n_channels)
-                table_bar[s, at.BASAL] = table_bar[s, at.BASAL] + memory_bar[s, k] * basal
-                table_bar[s, at.HERE] = table_bar[s, at.HERE] + memory_bar[s, k] * smoothed[k]
-                table_bar[s, at.APICAL] = table_bar[s, at.APICAL] + memory_bar[s, k] * apical
+                add_to(table_bars, own_bars, s, at.BASAL, memory_bar[s, k] * basal)
+                add_to(table_bars, own_bars, s, at.HERE, memory_bar[s, k] * smoothed[k])
+                add_to(table_bars, own_bars, s, at.APICAL, memory_bar[s, k] * apical)
 
         def smooth_adjoint(
-            s, memory_bar, pending_bar, table_bar, kept, table, smoothed, smoothed_bar, lane, n_channels
+            s, memory_bar, pending_bar, table_bars, own_bars, kept, table, smoothed, smoothed_bar, lane, n_channels
         ):
             row = s * N_COLUMNS
             spatial_adjoint(s, smoothed_bar, memory_bar, table, lane, n_channels)
             if constants:
-                spatial_table_adjoint(s, table_bar, memory_bar, kept, table, smoothed, lane, n_channels)
+                spatial_table_adjoint(s, table_bars, own_bars, memory_bar, kept, table, smoothed, lane, n_channels)
             for k in range(per_thread):
                 memory, gathered, deeper = real(0), real(0), real(0)
                 if constants:
@@ -151,20 +157,30 @@ class AgcAdjoint:
                 if s + 1 < n_stages:
                     memory_bar[s + 1, k] = memory_bar[s + 1, k] + deeper_bar
                 if constants:
-                    table_bar[s, at.EPSILON] = table_bar[s, at.EPSILON] + epsilon_bar
-                    table_bar[s, at.INPUT_SCALE] = table_bar[s, at.INPUT_SCALE] + scale_bar
-                    table_bar[s, at.FEEDBACK] = table_bar[s, at.FEEDBACK] + feedback_bar
+                    add_to(table_bars, own_bars, s, at.EPSILON, epsilon_bar)
+                    add_to(table_bars, own_bars, s, at.INPUT_SCALE, scale_bar)
+                    add_to(table_bars, own_bars, s, at.FEEDBACK, feedback_bar)
 
         def smooth_due_adjoint(
-            memory_bar, pending_bar, table_bar, due, kept, table, smoothed, smoothed_bar, lane, n_channels
+            memory_bar, pending_bar, table_bars, own_bars, due, kept, table, smoothed, smoothed_bar, lane, n_channels
         ):
             for s in range(n_stages):
                 if s < due:
                     smooth_adjoint(
-                        s, memory_bar, pending_bar, table_bar, kept, table, smoothed, smoothed_bar, lane, n_channels
+                        s,
+                        memory_bar,
+                        pending_bar,
+                        table_bars,
+                        own_bars,
+                        kept,
+                        table,
+                        smoothed,
+                        smoothed_bar,
+                        lane,
+                        n_channels,
                     )
 
-        def hand_on_adjoint(pending_bar, table_bar, due, kept, table):
+        def hand_on_adjoint(pending_bar, table_bars, own_bars, due, kept, table):
             for i in range(n_stages - 1):
                 s = n_stages - 1 - i
                 if s <= due:
@@ -174,9 +190,7 @@ class AgcAdjoint:
                             pending_bar[s - 1, k] + pending_bar[s, k] * table[(s - 1) * N_COLUMNS + at.INPUT_SCALE]
                         )
                         if constants:
-                            table_bar[s - 1, at.INPUT_SCALE] = (
-                                table_bar[s - 1, at.INPUT_SCALE] + pending_bar[s, k] * kept[s - 1, k]
-                            )
+                            add_to(table_bars, own_bars, s - 1, at.INPUT_SCALE, pending_bar[s, k] * kept[s - 1, k])
 
         self.aim, self.share_due, self.hand_on = aim_adjoint, share_due_adjoint, hand_on_adjoint
         self.smooth_due = smooth_due_adjoint

@@ -116,19 +116,28 @@ class Sizes(NamedTuple):
     segment: Any
 
 
-class Tape(NamedTuple):
-    """What a reverse run knows of a segment, with n_updates updates of the AGC at most.
+class Checkpoints(NamedTuple):
+    """The states every segment; thread by thread, which are `per_thread` times `n_lanes` numbers a row.
 
-    checkpoints : (n_checkpoints, n_rows, n_states + 2 * n_stages, n_channels), samples : (n_rows, segment + 1, n_taped,
-    n_channels), passed : (n_rows, segment, 2, n_channels), inputs and bm, ramps : (n_rows, n_updates + 1, n_ramps,
-    n_channels), reached : (n_rows, n_updates, n_channels), kept : (n_rows, n_updates, 3 * n_stages, n_channels),
-    dues : (n_rows, n_updates)
+    values : (n_checkpoints, n_rows, n_states + 2 * n_stages, per_thread, n_lanes), phases : (n_checkpoints, n_rows,
+    n_stages)
+    """
+
+    values: Any
+    phases: Any
+
+
+class Tape(NamedTuple):
+    """What a reverse run knows of a segment, with n_updates updates of the AGC at most; thread by thread.
+
+    samples : (n_rows, segment, n_taped + 2, per_thread, n_lanes), states, the stage's input and bm, ramps : (n_rows,
+    n_updates + 1, n_ramps, per_thread, n_lanes), reached : (n_rows, n_updates, per_thread, n_lanes), kept : (n_rows,
+    n_updates, 3 * n_stages, per_thread, n_lanes), dues : (n_rows, n_updates)
     """
 
     n_updates: Any
-    checkpoints: Any
+    checkpoints: Checkpoints
     samples: Any
-    passed: Any
     ramps: Any
     reached: Any
     kept: Any

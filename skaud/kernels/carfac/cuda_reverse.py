@@ -11,10 +11,12 @@ from skaud.kernels.carfac.cuda_adjoint import respond_adjoint_of
 from skaud.kernels.carfac.cuda_agc import advance_of
 from skaud.kernels.carfac.cuda_agc_adjoint import AgcAdjoint
 from skaud.kernels.carfac.cuda_layout import N_COEFFICIENTS
-from skaud.kernels.carfac.cuda_memory import load_for, state_mover, store_for
+from skaud.kernels.carfac.cuda_memory import load_for, load_own_for, state_mover, store_own_for
 from skaud.kernels.carfac.layout import N_COLUMNS, N_CONSTANTS
 from skaud.kernels.carfac.steps import ramp_step_adjoint
 from skaud.kernels.device import cuda
+
+SEGMENTS_AT_ONCE = 8  # whose bars are moved to double precision together
 
 
 def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool) -> Callable:
@@ -25,49 +27,46 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
     share_due_adjoint, aim_adjoint = back.share_due, back.aim
     per_thread, n_stages, n_ears, closed = switches.per_thread, switches.n_stages, switches.n_ears, switches.closed
     n_lanes, real = switches.n_lanes, np.dtype(switches.dtype).type
-    load, store = load_for(switches), store_for(switches)
-    load_state = state_mover(load, switches)
+    load_design, load, store = load_for(switches), load_own_for(switches), store_own_for(switches)
+    load_state = state_mover(load, switches, own=True)
     rows, n_taps, n_bars = on.rows_of(switches.style, switches.delay), len(taps), on.n_own(constants)
     g, zb, dzb, n_states, n_taped, n_ramps = rows.g, rows.zb, rows.dzb, rows.n_states, rows.n_taped, rows.n_ramps
     n_saved, n_kept, width = n_states + 2 * n_stages, 3 * n_stages, per_thread * n_lanes
+    n_rows_of_tape = n_taped + 2
 
-    def load_row(target, source, begin, lane, n_channels):
+    def load_seeds(seeds, value_bar, row, frame, n_frames, lane, n_channels):
+        """Bars of what the samples of a frame give."""
         for k in range(per_thread):
             channel = lane * per_thread + k
-            target[k] = source[begin + channel] if channel < n_channels else real(0)
+            is_there = channel < n_channels and frame >= 0 and frame < n_frames
+            for i in range(n_taps):
+                place = ((row * n_taps + i) * n_channels + channel) * n_frames + frame
+                seeds[i, k] = value_bar[place] if is_there else real(0)
 
-    def store_row(source, target, begin, lane, n_channels):
+    def seed(seeds, z_bar, bm_bar, nap_bar, pending_bar, elapsed):
+        """Bars of a sample, by what it gives."""
         for k in range(per_thread):
-            channel = lane * per_thread + k
-            if channel < n_channels:
-                target[begin + channel] = source[k]
-
-    def seed(value_bar, z_bar, bm_bar, nap_bar, pending_bar, row, frame, n_frames, elapsed, lane, n_channels):
-        """Bars of what a sample gives."""
-        for k in range(per_thread):
-            channel = lane * per_thread + k
             bm_bar[k], nap_bar[k] = real(0), pending_bar[0, k]
-            if channel < n_channels and frame >= 0 and frame < n_frames:
-                for i in range(n_taps):
-                    own = value_bar[((row * n_taps + i) * n_channels + channel) * n_frames + frame]
-                    if taps[i] == on.NAP_TAP:
-                        nap_bar[k] = nap_bar[k] + own
-                    elif taps[i] == on.BM_TAP:
-                        bm_bar[k] = bm_bar[k] + own
-                    elif taps[i] == on.AGC_TAP:
-                        # ramp_step(zb, dzb, elapsed)
-                        begin_bar, slope_bar = ramp_step_adjoint(own, elapsed)
-                        z_bar[zb, k] = z_bar[zb, k] + begin_bar
-                        z_bar[dzb, k] = z_bar[dzb, k] + slope_bar
-                    else:
-                        z_bar[taps[i], k] = z_bar[taps[i], k] + own
+            for i in range(n_taps):
+                own = seeds[i, k]
+                if taps[i] == on.NAP_TAP:
+                    nap_bar[k] = nap_bar[k] + own
+                elif taps[i] == on.BM_TAP:
+                    bm_bar[k] = bm_bar[k] + own
+                elif taps[i] == on.AGC_TAP:
+                    # ramp_step(zb, dzb, elapsed)
+                    begin_bar, slope_bar = ramp_step_adjoint(own, elapsed)
+                    z_bar[zb, k] = z_bar[zb, k] + begin_bar
+                    z_bar[dzb, k] = z_bar[dzb, k] + slope_bar
+                else:
+                    z_bar[taps[i], k] = z_bar[taps[i], k] + own
 
     def clear(array, n):
         for i in range(n):
             for k in range(per_thread):
                 array[i, k] = real(0)
 
-    def add_up(own_bar, total, table_bar, bars, row, lane, n_channels):
+    def add_up(own_bar, total, bars, row, lane, n_channels):
         """Move what gathered to double precision."""
         for i in range(n_bars):
             for k in range(per_thread):
@@ -81,11 +80,6 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                 place = (row * n_lanes + lane) * N_CONSTANTS + i
                 bars.scalars[place] = bars.scalars[place] + np.float64(total[i])
                 total[i] = real(0)
-            for s in range(n_stages):
-                for i in range(N_COLUMNS):
-                    place = ((row * n_lanes + lane) * n_stages + s) * N_COLUMNS + i
-                    bars.table[place] = bars.table[place] + np.float64(table_bar[s, i])
-                    table_bar[s, i] = real(0)
 
     def reverse(x, lengths, design, sizes, tape, value_bar, bars):
         """Adjoint of run, from its checkpoints; value_bar (n_rows, n_taps, n_channels, n_frames) is that of sums."""
@@ -100,8 +94,9 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
         )
         phase = cuda.local.array(n_stages, np.int32)
         slopes, intercepts = cuda.local.array(per_thread, real), cuda.local.array(per_thread, real)
-        inputs, smoothed = cuda.local.array(per_thread, real), cuda.local.array(per_thread, real)
-        bm, nap = cuda.local.array(per_thread, real), cuda.local.array(per_thread, real)
+        smoothed, nap = cuda.local.array(per_thread, real), cuda.local.array(per_thread, real)
+        passed, reached = cuda.local.array((2, per_thread), real), cuda.local.array((1, per_thread), real)
+        seeds = cuda.local.array((n_taps, per_thread), real)
         bm_bar, nap_bar = cuda.local.array(per_thread, real), cuda.local.array(per_thread, real)
         before = cuda.local.array((n_taped, per_thread), real)
         after = cuda.local.array((n_taped, per_thread), real)
@@ -109,43 +104,51 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
         memory_bar = cuda.local.array((n_stages, per_thread), real)
         pending_bar = cuda.local.array((n_stages, per_thread), real)
         own_bar, total = cuda.local.array((n_bars, per_thread), real), cuda.local.array(N_CONSTANTS, real)
-        table_bar = cuda.local.array((n_stages, N_COLUMNS), real)
         own_kept = cuda.local.array((n_kept, per_thread), real)
         shared = cuda.shared.array((n_ears, width), real)
         own_design = (ear % design.n_designs) * N_COEFFICIENTS * n_channels
-        load(f, 0, design.coefficients, own_design, N_COEFFICIENTS, lane, n_channels)
+        load_design(f, 0, design.coefficients, own_design, N_COEFFICIENTS, lane, n_channels)
         clear(z_bar, n_states)
         clear(memory_bar, n_stages)
         clear(pending_bar, n_stages)
         clear(own_bar, n_bars)
         for i in range(N_CONSTANTS):
             total[i] = real(0)
-        for s in range(n_stages):
-            for i in range(N_COLUMNS):
-                table_bar[s, i] = real(0)
+        own_table = (row * n_lanes + lane) * n_stages * N_COLUMNS
         length, decimation = lengths[signal], np.int32(table[at.DECIMATION])
         n_segments = (length + segment - 1) // segment
+        # Counted from sample to sample, since a division takes as long as a stage: samples since the last update, the
+        # frame, and the sample within it.
+        since, frame = length % decimation if closed else 1, length // frame_samples
+        within = length - frame * frame_samples
+        load_seeds(seeds, value_bar, row, frame - sizes.first, n_frames, lane, n_channels)
         for turn in range(n_segments):
-            start = (n_segments - 1 - turn) * segment
-            stop, block = min(start + segment, length), 0
-            saved = ((n_segments - 1 - turn) * (cuda.gridDim.x * n_ears) + row) * n_saved * n_channels
-            load_state(z, memory, pending, tape.checkpoints, saved, lane, n_channels)
-            updates = start // decimation
-            phase[0] = start - updates * decimation if closed else 0
-            for s in range(1, n_stages):
-                own = np.int32(table[s * N_COLUMNS + at.DECIMATION])
-                phase[s] = updates % own
-                updates = updates // own
-            store(z, g, tape.ramps, row * (n_updates + 1) * n_ramps * n_channels, n_ramps, lane, n_channels)
-            for u in range(stop - start):
-                store(z, 0, tape.samples, (row * (segment + 1) + u) * n_taped * n_channels, n_taped, lane, n_channels)
+            segment_number = n_segments - 1 - turn
+            start = segment_number * segment
+            n, block, checkpoint = min(segment, length - start), 0, segment_number * (cuda.gridDim.x * n_ears) + row
+            load_state(z, memory, pending, tape.checkpoints.values, checkpoint * n_saved * width, lane, n_channels)
+            for s in range(n_stages):
+                phase[s] = tape.checkpoints.phases[checkpoint * n_stages + s]
+            store(z, g, tape.ramps, row * (n_updates + 1) * n_ramps * width, n_ramps, lane, n_channels)
+            for u in range(n):
+                place = (row * segment + u) * n_rows_of_tape * width
+                store(z, 0, tape.samples, place, n_taped, lane, n_channels)
                 elapsed = real(phase[0] + 1)
                 respond(
-                    x[row * n_samples + start + u], z, f, slopes, intercepts, inputs, bm, nap, elapsed, classes, c, lane
+                    x[row * n_samples + start + u],
+                    z,
+                    f,
+                    slopes,
+                    intercepts,
+                    passed[0],
+                    passed[1],
+                    nap,
+                    elapsed,
+                    classes,
+                    c,
+                    lane,
                 )
-                place = (row * segment + u) * 2 * n_channels
-                store_row(inputs, tape.passed, place, lane, n_channels)
-                store_row(bm, tape.passed, place + n_channels, lane, n_channels)
+                store(passed, 0, tape.samples, place + n_taped * width, 2, lane, n_channels)
                 if closed:
                     block += advance(
                         nap,
@@ -155,6 +158,7 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                         pending,
                         phase,
                         table,
+                        decimation,
                         smoothed,
                         shared,
                         lane,
@@ -168,52 +172,43 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
             for i in range(n_taped):
                 for k in range(per_thread):
                     after[i, k] = z[i, k]
-            # Counted from sample to sample, since a division takes as long as a stage: samples since the last update,
-            # the frame, and the sample within it.
-            since = stop % decimation if closed else 1
-            frame = stop // frame_samples
-            within = stop - frame * frame_samples
-            for v in range(stop - start):
-                u = stop - start - 1 - v
+            for v in range(n):
+                u = n - 1 - v
                 if closed:
                     since = since if since > 0 else decimation
                 within -= 1
                 if within < 0:
                     frame, within = frame - 1, frame_samples - 1
+                    load_seeds(seeds, value_bar, row, frame - sizes.first, n_frames, lane, n_channels)
                 if closed and since == decimation:
                     block -= 1
                     place = row * n_updates + block
-                    load_row(smoothed, tape.reached, place * n_channels, lane, n_channels)
+                    load(reached, 0, tape.reached, place * width, 1, lane, n_channels)
                     if constants:
-                        load(own_kept, 0, tape.kept, place * 3 * n_stages * n_channels, 3 * n_stages, lane, n_channels)
+                        load(own_kept, 0, tape.kept, place * n_kept * width, n_kept, lane, n_channels)
                     due = tape.dues[place]
-                    aim_adjoint(z_bar, own_bar, memory_bar, f, smoothed, table)
-                    share_due_adjoint(memory_bar, table_bar, due, own_kept, table, shared, lane, ear)
+                    aim_adjoint(z_bar, own_bar, memory_bar, f, reached[0], table)
+                    share_due_adjoint(memory_bar, bars.table, own_table, due, own_kept, table, shared, lane, ear)
                     smooth_due_adjoint(
-                        memory_bar, pending_bar, table_bar, due, own_kept, table, smoothed, inputs, lane, n_channels
+                        memory_bar,
+                        pending_bar,
+                        bars.table,
+                        own_table,
+                        due,
+                        own_kept,
+                        table,
+                        smoothed,
+                        passed[0],
+                        lane,
+                        n_channels,
                     )
-                    hand_on_adjoint(pending_bar, table_bar, due, own_kept, table)
-                    load(z, g, tape.ramps, (place + row) * n_ramps * n_channels, n_ramps, lane, n_channels)
+                    hand_on_adjoint(pending_bar, bars.table, own_table, due, own_kept, table)
+                    load(z, g, tape.ramps, (place + row) * n_ramps * width, n_ramps, lane, n_channels)
                 elapsed = real(since)
-                load(
-                    before, 0, tape.samples, (row * (segment + 1) + u) * n_taped * n_channels, n_taped, lane, n_channels
-                )
-                place = (row * segment + u) * 2 * n_channels
-                load_row(inputs, tape.passed, place, lane, n_channels)
-                load_row(bm, tape.passed, place + n_channels, lane, n_channels)
-                seed(
-                    value_bar,
-                    z_bar,
-                    bm_bar,
-                    nap_bar,
-                    pending_bar,
-                    row,
-                    frame - sizes.first,
-                    n_frames,
-                    elapsed,
-                    lane,
-                    n_channels,
-                )
+                place = (row * segment + u) * n_rows_of_tape * width
+                load(before, 0, tape.samples, place, n_taped, lane, n_channels)
+                load(passed, 0, tape.samples, place + n_taped * width, 2, lane, n_channels)
+                seed(seeds, z_bar, bm_bar, nap_bar, pending_bar, elapsed)
                 if closed:
                     since -= 1
                 entered_bar = respond_adjoint(
@@ -224,8 +219,8 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                     total,
                     z,
                     f,
-                    bm,
-                    inputs,
+                    passed[1],
+                    passed[0],
                     before,
                     after,
                     intercepts,
@@ -240,7 +235,8 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                 for i in range(n_taped):
                     for k in range(per_thread):
                         after[i, k] = before[i, k]
-            add_up(own_bar, total, table_bar, bars, row, lane, n_channels)
+            if turn % SEGMENTS_AT_ONCE == SEGMENTS_AT_ONCE - 1 or turn == n_segments - 1:
+                add_up(own_bar, total, bars, row, lane, n_channels)
         for i in range(n_states):
             for k in range(per_thread):
                 channel = lane * per_thread + k

@@ -6,7 +6,7 @@ import numpy as np
 
 from skaud.kernels._compile import step
 from skaud.kernels.one_pole import ONE, TWO, ZERO, smoothing_step, smoothing_step_adjoint
-from skaud.kernels.pointwise import exponential, real_part, rectify_step, rectify_step_adjoint
+from skaud.kernels.pointwise import exponential, quotient, real_part, rectify_step, rectify_step_adjoint
 
 JUST_HWR, ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN = range(4)
 THREE = np.float32(3)
@@ -63,7 +63,7 @@ def conductance(bm, offset, knee):
     z = rectify_step(bm + offset)
     z_squared = z * z
     z_cubed = z_squared * z
-    return z_cubed / (z_cubed + z_squared + knee)
+    return quotient(z_cubed, z_cubed + z_squared + knee)
 
 
 @step
@@ -72,8 +72,8 @@ def conductance_adjoint(q_bar, bm, offset, knee):
     z = rectify_step(bm + offset)
     z_squared = z * z
     z_cubed = z_squared * z
-    # q = z_cubed / (z_cubed + z_squared + knee)
-    per_sum = ONE / (z_cubed + z_squared + knee)
+    # q = quotient(z_cubed, z_cubed + z_squared + knee)
+    per_sum = quotient(ONE, z_cubed + z_squared + knee)
     z_bar = q_bar * (z_squared * (z_squared + THREE * knee)) * (per_sum * per_sum)
     # z = rectify_step(bm + offset)
     return rectify_step_adjoint(z_bar, bm + offset)
@@ -166,7 +166,7 @@ def two_cap_step_adjoint(cap1_next_bar, cap2_next_bar, nap_next_bar, bm, cap1, c
 def sigmoid(x, taylor):
     """1 / (1 + exp(x)) and its derivative; the exponential is taken of -|x|, where it is exact."""
     e = exponential(x if real_part(x) < ZERO else -x, taylor)
-    per_sum = ONE / (ONE + e)
+    per_sum = quotient(ONE, ONE + e)
     return per_sum if real_part(x) < ZERO else e * per_sum, -per_sum * (per_sum * e)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from skaud.kernels._compile import step
 from skaud.kernels.one_pole import ONE, TWO, smoothing_step, smoothing_step_adjoint
+from skaud.kernels.pointwise import quotient
 
 
 class Constants(NamedTuple):
@@ -78,7 +79,7 @@ def ramp_step_adjoint(now_bar, elapsed):
 def resonator_step(z1, z2, za, zb, r1, a0, c0, velocity_scale, v_offset):
     """Rotate and damp one resonator (Lyon 2017, fig. 16.2); returns z1 (before its input), z2."""
     v = (z2 - za) * velocity_scale + v_offset
-    r = r1 + zb / (ONE + v * v)
+    r = r1 + quotient(zb, ONE + v * v)
     return r * (a0 * z1 - c0 * z2), r * (c0 * z1 + a0 * z2)
 
 
@@ -86,13 +87,13 @@ def resonator_step(z1, z2, za, zb, r1, a0, c0, velocity_scale, v_offset):
 def resonator_step_adjoint(z1_next_bar, z2_next_bar, z1, z2, za, zb, r1, a0, c0, velocity_scale, v_offset):
     """Adjoint of resonator_step, but for a0 and c0: bars of z1, z2, za, zb, r1, and of the constants."""
     v = (z2 - za) * velocity_scale + v_offset
-    nlf = ONE / (ONE + v * v)
+    nlf = quotient(ONE, ONE + v * v)
     r = r1 + zb * nlf
     # z1_next, z2_next = r * (a0 * z1 - c0 * z2), r * (c0 * z1 + a0 * z2)
     r_bar = z1_next_bar * (a0 * z1 - c0 * z2) + z2_next_bar * (c0 * z1 + a0 * z2)
     z1_bar = r * (a0 * z1_next_bar + c0 * z2_next_bar)
     z2_bar = r * (a0 * z2_next_bar - c0 * z1_next_bar)
-    # r = r1 + zb / (ONE + v * v)
+    # r = r1 + quotient(zb, ONE + v * v)
     zb_bar = r_bar * nlf
     v_bar = -TWO * v * zb * nlf * zb_bar
     # v = (z2 - za) * velocity_scale + v_offset
@@ -223,14 +224,14 @@ def stage_gain_adjoint(g_bar, undamping, ga, gb, gc):
 @step
 def slope_step(now, goal, decimation):
     """Increment a sample that leads from now to goal by the AGC's next update."""
-    return (goal - now) / decimation
+    return quotient(goal - now, decimation)
 
 
 @step
 def slope_step_adjoint(slope_bar, decimation):
     """Adjoint of slope_step: bars of now, goal."""
-    # slope = (goal - now) / decimation
-    goal_bar = slope_bar / decimation
+    # slope = quotient(goal - now, decimation)
+    goal_bar = quotient(slope_bar, decimation)
     return -goal_bar, goal_bar
 
 

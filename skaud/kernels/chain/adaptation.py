@@ -6,7 +6,7 @@ Symbols are those of T. Dau et al. (1996), JASA 99:3615.
 from skaud.kernels._compile import loop, step
 from skaud.kernels.chain.kind import Kind, rows
 from skaud.kernels.one_pole import ONE, TINY, ZERO, smoothing_step, smoothing_step_adjoint
-from skaud.kernels.pointwise import HALF, exponential, real_part
+from skaud.kernels.pointwise import HALF, exponential, quotient, real_part
 
 SMOOTHING, EXCESS, SLOPE = rows(3)  # EXCESS is M by which the output may exceed 1, SLOPE -2 / M
 OFFSET, SCALE, FLOOR = rows(3)
@@ -30,13 +30,13 @@ def floor_step_adjoint(y_bar, x, floor):
 def limit_step(x, excess, slope, taylor):
     """Above 1, 1 + M tanh((x - 1) / M): a loop's output exceeds 1 by at most M (Muenkner 1993); slope is -2 / M."""
     e = exponential(slope * (x - ONE), taylor)
-    return ONE + excess * (ONE - e) / (ONE + e) if real_part(x) > ONE else x
+    return ONE + quotient(excess * (ONE - e), ONE + e) if real_part(x) > ONE else x
 
 
 @step
 def limit_step_adjoint(y_bar, x, y, excess, slope, taylor):
     """Adjoint of limit_step, whose output is y: bars of x, excess, slope. Its derivative has no jump: it is 1 at 1."""
-    # y = ONE + excess * (ONE - e) / (ONE + e) if x > ONE else x
+    # y = ONE + quotient(excess * (ONE - e), ONE + e) if x > ONE else x
     ratio = (ONE - y) * (HALF * slope)  # (ONE - e) / (ONE + e), as 1 / M is - slope / 2
     # e = exponential(slope * (x - ONE))
     exponent_bar = -HALF * y_bar * excess * (ONE - ratio * ratio)
@@ -51,7 +51,7 @@ def limit_step_adjoint(y_bar, x, y, excess, slope, taylor):
 @loop
 def loop_sample(x, l, f, z, taylor):
     """One sample of a loop without a limit."""
-    y = x / z[l]
+    y = quotient(x, z[l])
     z[l] = smoothing_step(z[l], y, f[l + SMOOTHING])
     return y
 
@@ -59,7 +59,7 @@ def loop_sample(x, l, f, z, taylor):
 @loop
 def limited_loop_sample(x, l, f, z, taylor):
     """One sample of a loop with a limit."""
-    y = limit_step(x / z[l], f[l + EXCESS], f[l + SLOPE], taylor)
+    y = limit_step(quotient(x, z[l]), f[l + EXCESS], f[l + SLOPE], taylor)
     z[l] = smoothing_step(z[l], y, f[l + SMOOTHING])
     return y
 
@@ -75,11 +75,11 @@ def divisor_adjoint(y_bar, y, l, r, wanted):
 
 
 @loop
-def quotient_adjoint(quotient_bar, quotient, l, r):
+def quotient_adjoint(y_bar, y, l, r):
     """Adjoint of the division of a loop: bar of x."""
-    # quotient = x / divisor
-    x_bar = quotient_bar / r.u[l]
-    r.z_bar[l] -= x_bar * quotient
+    # y = quotient(x, divisor)
+    x_bar = quotient(y_bar, r.u[l])
+    r.z_bar[l] -= x_bar * y
     return x_bar
 
 
@@ -92,15 +92,15 @@ def loop_sample_adjoint(y_bar, x, y, l, r, wanted):
 @loop
 def limited_loop_sample_adjoint(y_bar, x, y, l, r, wanted):
     """Adjoint of limited_loop_sample: bar of x."""
-    quotient = x / r.u[l]
-    # y = limit_step(quotient, excess, slope)
-    quotient_bar, excess_bar, slope_bar = limit_step_adjoint(
-        divisor_adjoint(y_bar, y, l, r, wanted), quotient, y, r.f[l + EXCESS], r.f[l + SLOPE], r.taylor
+    unlimited = quotient(x, r.u[l])
+    # y = limit_step(unlimited, excess, slope)
+    unlimited_bar, excess_bar, slope_bar = limit_step_adjoint(
+        divisor_adjoint(y_bar, y, l, r, wanted), unlimited, y, r.f[l + EXCESS], r.f[l + SLOPE], r.taylor
     )
     if wanted:
         r.f_bar[l + EXCESS] += excess_bar
         r.f_bar[l + SLOPE] += slope_bar
-    return quotient_adjoint(quotient_bar, quotient, l, r)
+    return quotient_adjoint(unlimited_bar, unlimited, l, r)
 
 
 @loop

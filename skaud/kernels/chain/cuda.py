@@ -78,8 +78,8 @@ class Shape(NamedTuple):
 class Reads(NamedTuple):
     """What kernels read and never change.
 
-    coefficients : (n_coefficients, n_channels), taylor : of the exponential, firsts, counts : (n_parts of filters,
-    n_channels), features of a channel
+    coefficients : (n_warps, n_coefficients, n_lanes), taylor : of the exponential, firsts, counts : (n_parts of
+    filters, n_channels), features of a channel
     """
 
     coefficients: Any
@@ -104,8 +104,8 @@ class Sizes(NamedTuple):
 class Left(NamedTuple):
     """What a run leaves, besides its state.
 
-    checkpoints : (n_checkpoints, n_rows, n_states, n_channels), the states every segment, responses : (n_taps, n_rows,
-    n_channels, n_samples), frames : (n_rows, n_features, n_frames)
+    checkpoints : (n_checkpoints, n_rows, n_warps, n_states, n_lanes), the states every segment, responses : (n_taps,
+    n_rows, n_channels, n_samples), frames : (n_rows, n_features, n_frames)
     """
 
     checkpoints: Any
@@ -134,6 +134,13 @@ def rows_of(parts: Sequence[Part], n_channels: int, what: str) -> np.ndarray:
     return np.concatenate(pieces)
 
 
+def by_warp(rows: np.ndarray, n_lanes: int) -> np.ndarray:
+    """Rows (n, n_channels) as (n_warps, n, n_lanes), at addresses a constant apart; the last channel is repeated."""
+    n_warps = -(-rows.shape[1] // n_lanes)
+    padded = np.pad(rows, ((0, 0), (0, n_warps * n_lanes - rows.shape[1])), "edge" if len(rows) else "constant")
+    return np.ascontiguousarray(padded.reshape(len(rows), n_warps, n_lanes).swapaxes(0, 1))
+
+
 def features_of(parts: Sequence[Part]) -> tuple[np.ndarray, np.ndarray]:
     """First feature of every channel in every part of filters, and how many it has there; (n_parts, n_channels)."""
     counts = np.array([part.n_filters for part in parts if part.kind.is_filter], np.int32)
@@ -152,16 +159,13 @@ def in_turn(functions: Sequence[Callable], arguments: str, flows: str = "") -> C
 # --- what a thread holds ---
 
 
-def load_slot(slot: Slot) -> Callable:
-    """Function that loads a slot's coefficients and states."""
-    kind, at, first, first_state = slot.kind, slot.at, slot.coefficients, slot.states
-    n_coefficients, n_states = kind.n_coefficients, kind.n_states
+def load_coefficients(slot: Slot, n_lanes: int) -> Callable:
+    """Function that loads a slot's coefficients, from where those of a warp begin."""
+    at, first, n_coefficients = slot.at, slot.coefficients, slot.kind.n_coefficients
 
-    def load(f, z, coefficients, states, begin, channel, n_channels):
+    def load(f, coefficients, begin, lane):
         for i in range(n_coefficients):
-            f[at + i * LANES] = coefficients[(first + i) * n_channels + channel]
-        for i in range(n_states):
-            z[at + i * LANES] = states[begin + (first_state + i) * n_channels + channel]
+            f[at + i * LANES] = coefficients[begin + (first + i) * n_lanes + lane]
 
     return load
 
@@ -224,6 +228,7 @@ def close_of(slot: Slot, j: int, dtype: str) -> Callable:
     return close
 
 
+COEFFICIENTS = "f, coefficients, begin, lane"
 STATES = "z, states, begin, channel, n_channels"
 
 
@@ -232,8 +237,9 @@ def run_kernel(shape: Shape, taps: tuple[int, ...], framed: bool, checkpointed: 
     slots, n_links, n_cells = shape.slots, len(shape.links), len(shape.cells)
     links, cells = slots[:n_links], slots[n_links:]
     real, n_lanes, size, n_states = np.dtype(shape.dtype).type, shape.n_lanes, shape.size, shape.n_states
-    takes_channels, n_rows_of_state = shape.takes_channels, n_states + n_cells
-    load = in_turn([load_slot(slot) for slot in slots], "f, z, coefficients, states, begin, channel, n_channels")
+    takes_channels, n_rows_of_state, n_coefficients = shape.takes_channels, n_states + n_cells, shape.n_coefficients
+    load = in_turn([load_coefficients(slot, n_lanes) for slot in slots], COEFFICIENTS)
+    load_state = in_turn([load_states(slot, 0) for slot in slots], STATES)
     store = in_turn([store_slot(slot) for slot in slots], STATES)
     go_through = in_turn(
         [link_of(slot, tap) for slot, tap in zip(links, taps, strict=True)],
@@ -253,21 +259,22 @@ def run_kernel(shape: Shape, taps: tuple[int, ...], framed: bool, checkpointed: 
         samples.
         """
         n_warps, n_rows, n_samples, n_channels = sizes.n_warps, sizes.n_rows, sizes.n_samples, sizes.n_channels
-        row, channel = cuda.blockIdx.x // n_warps, cuda.blockIdx.x % n_warps * n_lanes + cuda.threadIdx.x
+        row, warp, lane = cuda.blockIdx.x // n_warps, cuda.blockIdx.x % n_warps, cuda.threadIdx.x
+        channel = warp * n_lanes + lane
         is_there = channel < n_channels
         channel = min(channel, n_channels - 1)  # threads behind the last repeat it
         f, z = cuda.local.array(size, real), cuda.local.array(size, real)
         total, begin = cuda.local.array(n_cells, real), row * n_rows_of_state * n_channels
-        load(f, z, reads.coefficients, state, begin, channel, n_channels)
+        load(f, reads.coefficients, warp * n_coefficients * n_lanes, lane)
+        load_state(z, state, begin, channel, n_channels)
         for j in range(n_cells):
             total[j] = state[begin + (n_states + j) * n_channels + channel]
-        frame, until_checkpoint, checkpoint = 0, 0, row
+        frame, until_checkpoint, checkpoint = 0, 0, cuda.blockIdx.x
         for t in range(lengths[row]):
             if checkpointed:  # counted: a division takes as long as a part of the chain
                 if until_checkpoint == 0:
-                    if is_there:
-                        store(z, left.checkpoints, checkpoint * n_states * n_channels, channel, n_channels)
-                    until_checkpoint, checkpoint = sizes.segment, checkpoint + n_rows
+                    store(z, left.checkpoints, checkpoint * n_states * n_lanes, lane, n_lanes)
+                    until_checkpoint, checkpoint = sizes.segment, checkpoint + n_rows * n_warps
                 until_checkpoint -= 1
             place = (row * n_channels + channel) * n_samples + t
             y = go_through(

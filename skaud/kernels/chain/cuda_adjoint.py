@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud.kernels.chain.cuda import (
+    COEFFICIENTS,
     STATES,
     Shape,
     Slot,
     in_turn,
     link_of,
-    load_slot,
+    load_coefficients,
     load_states,
     store_slot,
 )
@@ -31,29 +32,43 @@ MOST_NUMBERS = 64  # that a thread holds of some slots: coefficients, states bef
 class Tape(NamedTuple):
     """What a reverse run knows of a segment, warp by warp, and what it hands on.
 
-    checkpoints : those of the run, samples : (n_rows, n_warps, segment + 1, n_states, n_lanes), inputs : (n_rows,
-    n_warps, segment, n_links + 1, n_lanes), flow : (n_rows, n_warps, segment, n_lanes), bars of what goes from one
-    stretch to the next
+    checkpoints : those of the run, samples : (n_rows, n_warps, segment + 1, n_on_tape, n_lanes), states before a
+    sample that the adjoint must know, what enters every link and the filters, and the bar that goes from one stretch
+    to the next
     """
 
     checkpoints: Any
     samples: Any
-    inputs: Any
-    flow: Any
 
 
 class Bars(NamedTuple):
     """What a reverse run takes and leaves; zeros before, but for value and x.
 
-    value : (n_rows, n_features, n_frames), of sums, coefficients : (n_rows, n_coefficients, n_channels), in double
-    precision, states : (n_rows, n_states, n_channels), x : (n_rows, n_warps, n_samples), summed over the channels of a
-    warp, or as x, where the chain takes channels
+    value : (n_rows, n_features, n_frames), of sums, coefficients : (n_rows, n_warps, n_coefficients, n_lanes), in
+    double precision, states : (n_rows, n_warps, n_states, n_lanes), x : (n_rows, n_warps, n_samples), summed over the
+    channels of a warp, or as x, where the chain takes channels
     """
 
     value: Any
     coefficients: Any
     states: Any
     x: Any
+
+
+def taped_of(shape: Shape, wanted: bool) -> tuple[dict[Slot, Slot], int]:
+    """Slots whose states are on the tape, each with the one that knows its rows there, and the number of these."""
+    found: dict[Slot, Slot] = {}
+    n = 0
+    for slot in shape.slots:
+        if slot.kind.keeps_states and (wanted or not slot.kind.only_for_bars):
+            found[slot] = slot._replace(states=n)
+            n += slot.kind.n_states
+    return found, n
+
+
+def n_on_tape(shape: Shape, wanted: bool) -> int:
+    """Numbers that a channel leaves on the tape in a sample."""
+    return taped_of(shape, wanted)[1] + len(shape.links) + 2
 
 
 # Slots, each with the number of what enters it.
@@ -82,12 +97,12 @@ def _n_numbers(slot: Slot, wanted: bool) -> int:
     return slot.kind.n_coefficients * (1 + wanted) + slot.kind.n_states * 3
 
 
-def keep_of(slot: Slot, i: int, n_lanes: int) -> Callable:
-    """Function that takes a sample through slot number i and leaves it, as it enters, on the tape."""
+def keep_of(slot: Slot, row: int, n_lanes: int) -> Callable:
+    """Function that takes a sample through a slot and leaves it, as it enters, in a row of the tape."""
 
-    def keep(x, f, z, taylor, inputs, place):
-        inputs[place + i * n_lanes] = x
-        return go_through(x, f, z, taylor, inputs, 0, 0, False)
+    def keep(x, f, z, taylor, samples, place):
+        samples[place + row * n_lanes] = x
+        return go_through(x, f, z, taylor, samples, 0, 0, False)
 
     go_through = link_of(slot, -1)
     return keep
@@ -114,25 +129,25 @@ def shift_of(slot: Slot) -> Callable:
     return shift
 
 
-def link_adjoint_of(slot: Slot, i: int, n_lanes: int, wanted: bool) -> Callable:
-    """Adjoint of a sample through slot number i: bar of what entered it."""
+def link_adjoint_of(slot: Slot, row: int, n_lanes: int, wanted: bool) -> Callable:
+    """Adjoint of a sample through a slot, which lies in a row of the tape: bar of what entered it."""
     sample_adjoint, at = slot.kind.sample_adjoint, slot.at
 
-    def go_back(bar, place, inputs, f, f_bar, z_bar, u, taylor, seeds):
+    def go_back(bar, place, samples, f, f_bar, z_bar, u, taylor, seeds):
         # y = sample(x, l, f, z, taylor)
-        x, y = inputs[place + i * n_lanes], inputs[place + (i + 1) * n_lanes]
+        x, y = samples[place + row * n_lanes], samples[place + (row + 1) * n_lanes]
         return sample_adjoint(bar, x, y, at, Rows(f, f_bar, z_bar, u, taylor), wanted)
 
     return go_back
 
 
-def filter_adjoint_of(slot: Slot, j: int, last: int, n_lanes: int, wanted: bool) -> Callable:
-    """Adjoint of filter number j, added to the bar of what entered all filters."""
+def filter_adjoint_of(slot: Slot, j: int, row: int, n_lanes: int, wanted: bool) -> Callable:
+    """Adjoint of filter number j, added to the bar of what entered all filters, which lies in a row of the tape."""
     sample_adjoint, at = slot.kind.sample_adjoint, slot.at
 
-    def go_back(bar, place, inputs, f, f_bar, z_bar, u, taylor, seeds):
+    def go_back(bar, place, samples, f, f_bar, z_bar, u, taylor, seeds):
         # total = total + sample(x, l, f, z, taylor)
-        x = inputs[place + last * n_lanes]
+        x = samples[place + row * n_lanes]
         return bar + sample_adjoint(seeds[j], x, at, Rows(f, f_bar, z_bar, u, taylor), wanted)
 
     return go_back
@@ -162,41 +177,45 @@ def clear_of(slot: Slot, dtype: str) -> Callable:
     return clear
 
 
-def add_of(slot: Slot) -> Callable:
-    """Function that moves a slot's bars of coefficients to double precision."""
+def add_of(slot: Slot, n_lanes: int) -> Callable:
+    """Function that moves a slot's bars of coefficients to double precision, to where those of a warp begin."""
     at, first, n_coefficients = slot.at, slot.coefficients, slot.kind.n_coefficients
 
-    def add(f_bar, bars, begin, channel, n_channels):
+    def add(f_bar, bars, begin, lane):
         for i in range(n_coefficients):
-            place = begin + (first + i) * n_channels + channel
+            place = begin + (first + i) * n_lanes + lane
             bars[place] = bars[place] + np.float64(f_bar[at + i * LANES])
 
     return add
 
 
-def replay_of(shape: Shape) -> Callable:
+def replay_of(shape: Shape, wanted: bool) -> Callable:
     """Function that runs a segment from its checkpoint, and leaves its tape."""
     n_links, size, real = len(shape.links), shape.size, np.dtype(shape.dtype).type
-    n_lanes, n_states, n_entering = shape.n_lanes, shape.n_states, n_links + 1
+    n_lanes, n_states, n_coefficients = shape.n_lanes, shape.n_states, shape.n_coefficients
+    (taped, n_taped), n_rows = taped_of(shape, wanted), n_on_tape(shape, wanted)
     links, cells = shape.slots[:n_links], shape.slots[n_links:]
-    load = in_turn([load_slot(slot) for slot in shape.slots], "f, z, coefficients, states, begin, channel, n_channels")
-    store = in_turn([store_slot(slot) for slot in shape.slots if slot.kind.keeps_states], STATES)
+    load = in_turn([load_coefficients(slot, n_lanes) for slot in shape.slots], COEFFICIENTS)
+    load_state = in_turn([load_states(slot, 0) for slot in shape.slots], STATES)
+    store = in_turn([store_slot(slot) for slot in taped.values()], STATES)
     go_through = in_turn(
-        [keep_of(slot, i, n_lanes) for i, slot in enumerate(links)], "x, f, z, taylor, inputs, place", "x"
+        [keep_of(slot, n_taped + i, n_lanes) for i, slot in enumerate(links)], "x, f, z, taylor, samples, place", "x"
     )
     filter_all = in_turn([advance_of(slot) for slot in cells], "x, f, z, taylor")
 
-    def replay(n, x, begin, own, lane, channel, at_checkpoint, reads, sizes, tape):
+    def replay(n, x, begin, own, warp, lane, checkpoint, reads, sizes, tape):
         segment = sizes.segment
         f, z = cuda.local.array(size, real), cuda.local.array(size, real)
-        load(f, z, reads.coefficients, tape.checkpoints, at_checkpoint, channel, sizes.n_channels)
+        load(f, reads.coefficients, warp * n_coefficients * n_lanes, lane)
+        load_state(z, tape.checkpoints, checkpoint * n_states * n_lanes, lane, n_lanes)
+        place = own * (segment + 1) * n_rows * n_lanes
         for v in range(n):
-            place = (own * segment + v) * n_entering * n_lanes + lane
-            store(z, tape.samples, (own * (segment + 1) + v) * n_states * n_lanes, lane, n_lanes)
-            y = go_through(x[begin + v], f, z, reads.taylor, tape.inputs, place)
-            tape.inputs[place + n_links * n_lanes] = y
+            store(z, tape.samples, place, lane, n_lanes)
+            y = go_through(x[begin + v], f, z, reads.taylor, tape.samples, place + lane)
+            tape.samples[place + (n_taped + n_links) * n_lanes + lane] = y
             filter_all(y, f, z, reads.taylor)
-        store(z, tape.samples, (own * (segment + 1) + n) * n_states * n_lanes, lane, n_lanes)
+            place += n_rows * n_lanes
+        store(z, tape.samples, place, lane, n_lanes)
 
     return replay
 
@@ -205,21 +224,25 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_
     """Function that takes a segment back through some slots; the last of these functions leaves the bar of x."""
     n_links, dtype, size = len(shape.links), shape.dtype, shape.size
     real, n_lanes, n_states, n_coefficients = np.dtype(dtype).type, shape.n_lanes, shape.n_states, shape.n_coefficients
-    takes_channels, doublings, n_entering = shape.takes_channels, n_lanes.bit_length() - 1, n_links + 1
-    slots, kept = [slot for _, slot in stretch], [slot for _, slot in stretch if slot.kind.keeps_states]
+    takes_channels, doublings, n_rows = shape.takes_channels, n_lanes.bit_length() - 1, n_on_tape(shape, wanted)
+    (taped, n_taped), flow = taped_of(shape, wanted), (n_rows - 1) * n_lanes
+    slots, kept = [slot for _, slot in stretch], [taped[slot] for _, slot in stretch if slot in taped]
     cells, n_cells = list(shape.slots[n_links:]), len(shape.cells)
     numbers = [cells.index(slot) if i == n_links else -1 for i, slot in stretch]
-    load = in_turn([load_slot(slot) for slot in slots], "f, z_bar, coefficients, states, begin, channel, n_channels")
+    load = in_turn([load_coefficients(slot, n_lanes) for slot in slots], COEFFICIENTS)
+    load_bars = in_turn([load_states(slot, 0) for slot in slots], STATES)
     store = in_turn([store_slot(slot) for slot in slots], STATES)
     load_before = in_turn([load_states(slot, 0) for slot in kept], STATES)
     load_after = in_turn([load_states(slot, slot.kind.n_states) for slot in kept], STATES)
     shift = in_turn([shift_of(slot) for slot in kept], "u")
     go_back = in_turn(
         [
-            link_adjoint_of(slot, i, n_lanes, wanted) if j < 0 else filter_adjoint_of(slot, j, n_links, n_lanes, wanted)
+            link_adjoint_of(slot, n_taped + i, n_lanes, wanted)
+            if j < 0
+            else filter_adjoint_of(slot, j, n_taped + n_links, n_lanes, wanted)
             for (i, slot), j in zip(stretch, numbers)
         ],
-        "bar, place, inputs, f, f_bar, z_bar, u, taylor, seeds",
+        "bar, place, samples, f, f_bar, z_bar, u, taylor, seeds",
         "bar",
     )
     seed = in_turn(
@@ -227,7 +250,7 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_
         "seeds, value_bar, reads, sizes, row, frame, channel",
     )
     clear = in_turn([clear_of(slot, dtype) for slot in slots], "f_bar")
-    add_up = in_turn([add_of(slot) for slot in slots], "f_bar, bars, begin, channel, n_channels")
+    add_up = in_turn([add_of(slot, n_lanes) for slot in slots], "f_bar, bars, begin, lane")
 
     def back(start, n, row, lane, warp, channel, is_there, reads, sizes, tape, bars):
         """The n samples of the segment that begins at `start`."""
@@ -239,11 +262,13 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_
         )
         f, f_bar, z_bar = cuda.local.array(size, real), cuda.local.array(size, real), cuda.local.array(size, real)
         u, seeds = cuda.local.array(size, real), cuda.local.array(n_cells, real)
-        load(f, z_bar, reads.coefficients, bars.states, row * n_states * n_channels, channel, n_channels)
-        clear(f_bar)
         own, frame = row * sizes.n_warps + warp, (start + n) // frame_samples
+        load(f, reads.coefficients, warp * n_coefficients * n_lanes, lane)
+        load_bars(z_bar, bars.states, own * n_states * n_lanes, lane, n_lanes)
+        clear(f_bar)
         within = start + n - frame * frame_samples
-        load_after(u, tape.samples, (own * (segment + 1) + n) * n_states * n_lanes, lane, n_lanes)
+        place = (own * (segment + 1) + n) * n_rows * n_lanes + lane
+        load_after(u, tape.samples, place, 0, n_lanes)
         seed(seeds, bars.value, reads, sizes, row, frame, channel)
         for w in range(n):
             v = n - 1 - w
@@ -251,14 +276,13 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_
             if within < 0:
                 frame, within = frame - 1, frame_samples - 1
                 seed(seeds, bars.value, reads, sizes, row, frame, channel)
-            load_before(u, tape.samples, (own * (segment + 1) + v) * n_states * n_lanes, lane, n_lanes)
-            between = (own * segment + v) * n_lanes + lane
-            place = (own * segment + v) * n_entering * n_lanes + lane
-            bar = real(0) if is_first else tape.flow[between]
-            bar = go_back(bar, place, tape.inputs, f, f_bar, z_bar, u, reads.taylor, seeds)
+            place -= n_rows * n_lanes
+            load_before(u, tape.samples, place, 0, n_lanes)
+            bar = real(0) if is_first else tape.samples[place + flow]
+            bar = go_back(bar, place, tape.samples, f, f_bar, z_bar, u, reads.taylor, seeds)
             shift(u)
             if not is_last:
-                tape.flow[between] = bar
+                tape.samples[place + flow] = bar
             elif takes_channels:
                 if is_there:
                     bars.x[(row * n_channels + channel) * n_samples + start + v] = bar
@@ -268,10 +292,9 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_
                     bar = bar + cuda.shfl_down_sync(ALL, bar, n_lanes >> (e + 1))
                 if lane == 0:
                     bars.x[own * n_samples + start + v] = bar
-        if is_there:
-            store(z_bar, bars.states, row * n_states * n_channels, channel, n_channels)
-            if wanted:
-                add_up(f_bar, bars.coefficients, row * n_coefficients * n_channels, channel, n_channels)
+        store(z_bar, bars.states, own * n_states * n_lanes, lane, n_lanes)
+        if wanted:
+            add_up(f_bar, bars.coefficients, own * n_coefficients * n_lanes, lane)
 
     return back
 
@@ -279,8 +302,8 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_
 def reverse_kernel(shape: Shape, wanted: bool) -> Callable:
     """Kernel of the adjoint of a run from rest, with or without bars of coefficients."""
     links, filters = stretches_of(shape, wanted)
-    n_lanes, n_states, takes_channels = shape.n_lanes, shape.n_states, shape.takes_channels
-    replay = replay_of(shape)
+    n_lanes, takes_channels = shape.n_lanes, shape.takes_channels
+    replay = replay_of(shape, wanted)
     backwards = [*filters, *(own[::-1] for own in links[::-1])]
     last = len(backwards) - 1
     go_back = in_turn(
@@ -301,8 +324,8 @@ def reverse_kernel(shape: Shape, wanted: bool) -> Callable:
             k = n_segments - 1 - turn
             start, n = k * segment, min(segment, length - k * segment)
             begin = (row * n_channels + channel if takes_channels else row) * sizes.n_samples + start
-            at_checkpoint = (k * sizes.n_rows + row) * n_states * n_channels
-            replay(n, x, begin, row * n_warps + warp, lane, channel, at_checkpoint, reads, sizes, tape)
+            own = row * n_warps + warp
+            replay(n, x, begin, own, warp, lane, k * sizes.n_rows * n_warps + own, reads, sizes, tape)
             go_back(start, n, row, lane, warp, channel, is_there, reads, sizes, tape, bars)
 
     return reverse

@@ -67,4 +67,5 @@ class Gammatone(Kind):
     """A filter a channel."""
 
     n_coefficients, n_states, keeps_states = 3, 8, True
+    only_for_bars = True
     sample, sample_adjoint = staticmethod(gammatone_sample), staticmethod(gammatone_sample_adjoint)

@@ -99,6 +99,7 @@ class HairCellOfFivePasses(Kind):
     """Rectifier and five equal low-passes."""
 
     n_coefficients, n_states, keeps_states = 2, 5, True
+    only_for_bars = True
     sample, sample_adjoint = staticmethod(five_passes_sample), staticmethod(five_passes_sample_adjoint)
 
 

@@ -47,6 +47,8 @@ class Kind:
         Rows of a group of channels.
     keeps_states : bool
         Whether the adjoint must know the states.
+    only_for_bars : bool
+        Whether it must know them only for the bars of coefficients, as of what is linear.
     is_filter : bool
         Whether it is one of several filters of a channel, which end a chain.
     sample : callable
@@ -59,6 +61,7 @@ class Kind:
     n_coefficients: ClassVar[int] = 0
     n_states: ClassVar[int] = 0
     keeps_states: ClassVar[bool] = False
+    only_for_bars: ClassVar[bool] = False
     is_filter: ClassVar[bool] = False
     sample: Callable
     sample_adjoint: Callable

@@ -7,7 +7,7 @@ from skaud.kernels.chain.kind import Kind, rows
 from skaud.kernels.chain.modulation import magnitude_step, magnitude_step_adjoint
 from skaud.kernels.lanes import LANES
 from skaud.kernels.one_pole import ONE, TINY, ZERO, complex_one_pole_step, complex_one_pole_step_adjoint
-from skaud.kernels.pointwise import real_part
+from skaud.kernels.pointwise import quotient, real_part
 
 EXPONENT, KNEE, LINEAR_BELOW = rows(3)
 B, A = rows(2)
@@ -23,7 +23,7 @@ def compress_sample(x, l, f, z, taylor):
     size, knee = x if real_part(x) > ZERO else -x, f[l + KNEE]
     if real_part(size) <= ZERO or (real_part(f[l + LINEAR_BELOW]) > ZERO and real_part(size) <= real_part(knee)):
         return x
-    y = knee * np.exp(f[l + EXPONENT] * np.log(size / knee))
+    y = knee * np.exp(f[l + EXPONENT] * np.log(quotient(size, knee)))
     return y if real_part(x) > ZERO else -y
 
 
@@ -38,10 +38,10 @@ def compress_sample_adjoint(y_bar, x, y, l, r, wanted):
         return y_bar
     if size <= ZERO:
         return ZERO * y_bar
-    # y = knee * exp(exponent * log(size / knee)), with the sign of x
+    # y = knee * exp(exponent * log(quotient(size, knee))), with the sign of x
     if wanted:
-        r.f_bar[l + EXPONENT] += y_bar * y * np.log(size / knee)
-        r.f_bar[l + KNEE] += y_bar * (ONE - exponent) * (y / knee)
+        r.f_bar[l + EXPONENT] += y_bar * y * np.log(quotient(size, knee))
+        r.f_bar[l + KNEE] += y_bar * (ONE - exponent) * quotient(y, knee)
     return y_bar * exponent * (y / x)
 
 
@@ -159,6 +159,7 @@ class HighPass(Kind):
     """A high-pass of first order."""
 
     n_coefficients, n_states, keeps_states = 2, 2, True
+    only_for_bars = True
     sample, sample_adjoint = staticmethod(high_pass_sample), staticmethod(high_pass_sample_adjoint)
 
 
@@ -166,6 +167,7 @@ class SignedBand(Kind):
     """A modulation filter that keeps its phase."""
 
     n_coefficients, n_states, keeps_states, is_filter = 10, 4, True, True
+    only_for_bars = True
     sample, sample_adjoint = staticmethod(signed_band_sample), staticmethod(signed_band_sample_adjoint)
 
 

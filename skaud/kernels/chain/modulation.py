@@ -6,6 +6,7 @@ from skaud.kernels._compile import loop, step
 from skaud.kernels.chain.kind import Kind, rows
 from skaud.kernels.lanes import LANES
 from skaud.kernels.one_pole import ONE, ZERO, complex_one_pole_step, complex_one_pole_step_adjoint
+from skaud.kernels.pointwise import quotient
 
 STEP_RE, STEP_IM, B, MIX_RE, MIX_IM, DIRECT = rows(6)
 RE, IM = rows(2)
@@ -23,7 +24,7 @@ def magnitude_step_adjoint(y_bar, re, im):
     """Adjoint of magnitude_step: bars of re, im; the derivative at 0, which has none, is taken as 0."""
     # y = sqrt(re * re + im * im)
     magnitude = magnitude_step(re, im)
-    share = y_bar / (magnitude if magnitude > ZERO else ONE)
+    share = quotient(y_bar, magnitude if magnitude > ZERO else ONE)
     return share * re, share * im
 
 
@@ -106,6 +107,7 @@ class LinearFilter(Kind):
     """A filter that keeps the phase of the modulation."""
 
     n_coefficients, n_states, keeps_states, is_filter = 6, 2, True, True
+    only_for_bars = True
     sample, sample_adjoint = staticmethod(linear_sample), staticmethod(linear_sample_adjoint)
 
 
