@@ -237,7 +237,7 @@ class ChainOnDevice(Engine):
         whole, start = self.coefficients()
         found = np.zeros(whole.shape), np.zeros(start.shape)
         of_warps = (np.moveaxis(own_bars.sum(axis=0, dtype=float), 0, 1) for own_bars in (bars, state_bars))
-        totals = [rows.reshape(len(rows), -1)[:, : self.n_channels] for rows in of_warps]
+        totals = [rows.reshape(len(rows), bars.shape[1] * bars.shape[3])[:, : self.n_channels] for rows in of_warps]
         for flat, total, of_kind in zip(found, totals, ("n_coefficients", "n_states")):
             row, at = 0, 0
             for part in own.parts:

@@ -1,111 +1,90 @@
 """Kernels for a GPU as machine code: registers, no stack, no spills, no slow divisions. No GPU is needed."""
 
 import re
-import shutil
-import subprocess
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
+import sass
+from machine_code import VARIANTS, assemble, cases, classes, engines_of, launch_of, ptx_of, tool
 
-from skaud import CARFAC, King2019, Osses2021
-from skaud.engines.carfac_cuda import CascadeOnDevice
-from skaud.engines.chain import Chain
 from skaud.engines.chain_cuda import ChainOnDevice
 from skaud.kernels import device
-from skaud.kernels.pointwise import TAYLOR, exponential
+from skaud.kernels.chain.kind import Kind
+from skaud.kernels.pointwise import TAYLOR, exponential, quotient
 
-
-def find_assembler():
-    """NVIDIA's ptxas, of a toolkit or of the package nvidia-cuda-nvcc."""
-    folders = getattr(find_spec("nvidia"), "submodule_search_locations", None) or []
-    found = (path for folder in folders for path in Path(folder).rglob("ptxas"))
-    return shutil.which("ptxas") or next(found, None)
-
-
-ASSEMBLER = find_assembler()
-pytestmark = pytest.mark.skipif(
+ASSEMBLER, DISASSEMBLER = tool("ptxas"), tool("nvdisasm")
+needs_toolkit = pytest.mark.skipif(
     find_spec("numba_cuda") is None or ASSEMBLER is None,
     reason="no toolkit to compile for a GPU with: pip install 'numba-cuda[cu12]'",
 )
-
-
-def cascade(**settings):
-    return CascadeOnDevice(CARFAC(22050, **settings).fit().engine_), "nap"
-
-
-def chain(model):
-    engines = model.fit().engine_.engines
-    host = next(own for own in engines if isinstance(own, Chain))
-    return ChainOnDevice(host), host.outputs[-1]
-
-
-def run(made, n_ears=1):
-    engine, output = made
-    engine.run(np.zeros((1, n_ears, 200), engine.dtype), engine.start(1, n_ears), (output,), 100)
-
-
-def reverse(made, n_ears=1, *, by_all=True):
-    engine, output = made
-    response, tape = engine.record(np.zeros((1, n_ears, 200), engine.dtype), output, 100)
-    engine.pull_back(tape, np.zeros_like(response), engine.parts if by_all else ())
-
-
-# What launches the kernel last, and how many registers a thread may have; 255 are the most.
-KERNELS = {
-    "CARFAC just_hwr": (lambda: run(cascade(ihc_style="just_hwr")), 168),
-    "CARFAC two_cap": (lambda: run(cascade()), 176),
-    "CARFAC two_cap, 2 ears": (lambda: run(cascade(), 2), 192),
-    "CARFAC two_cap_with_syn": (lambda: run(cascade(ihc_style="two_cap_with_syn")), 255),
-    "Osses2021": (lambda: run(chain(Osses2021())), 176),
-    "CARFAC two_cap, backwards": (lambda: reverse(cascade()), 255),
-    "Osses2021, backwards": (lambda: reverse(chain(Osses2021())), 255),
-    "King2019, backwards": (lambda: reverse(chain(King2019())), 255),
-    "King2019, backwards by X": (lambda: reverse(chain(King2019()), by_all=False), 240),
-}
-# Bytes, that docs/development/gpu.md states.
-SPILLED = {("King2019, backwards", "sm_80"): 8, ("Osses2021, backwards", "sm_80"): 8}
-SLOW = ("CARFAC two_cap, 2 ears", *(name for name in KERNELS if "backwards" in name))
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in KERNELS]
+CASES = {case.name: case for case in cases()}
+# One of every function that makes kernels, the quickest to compile; the others with -m "".
+ORDINARY = (
+    "CARFAC two_cap",
+    "CARFAC just_hwr, backwards by X",
+    "HairCellEnvelope",
+    "AdaptationLoops, backwards by all",
+    "FIR filter",
+    "FIR filter, backwards by all",
 )
-def test_a_kernel_lives_in_registers(name, monkeypatch, tmp_path):
-    launched = []
-    monkeypatch.setattr(device, "launch", lambda own, _grid, _block, arguments: launched.append((own, arguments)))
-    launch, most = KERNELS[name]
-    launch()
-    own, arguments = launched[-1]
-    text = device.ptx(own, device.types_of(arguments), (8, 0))
-    # Powers of 2 may take what is below the smallest number for 0; exponents are -40 at least.
-    slow = r"div\.rn\.f32|rcp\.rn\.f32|sqrt\.rn\.f32|(?<!ex2\.approx)\.ftz|\bcall\b|div\.rn\.f64"
-    assert re.findall(slow, text) == []
-    assert ("ex2.approx" in text) == (name.startswith(("Osses2021", "King2019")) or "syn" in name)
-    assert len(re.findall(r"\.param \.\w+ kernel_param_\d+", text)) == len(device.flatten(arguments))
-    (tmp_path / "kernel.ptx").write_text(text)
-    for target in ("sm_80", "sm_90"):
-        command = [ASSEMBLER, "-v", f"-arch={target}", tmp_path / "kernel.ptx", "-o", tmp_path / "kernel.cubin"]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
-        n = SPILLED.get((name, target), 0)
-        spilled = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", told)
-        assert max(map(int, spilled.groups())) <= n, f"{target}: {told}"
-        (registers,) = re.findall(r"Used (\d+) registers", told)
-        assert int(registers) <= most, target
+MOST = 255  # registers of a thread, where its block has few
+DOUBLE_SPILLS: tuple[str, ...] = ()  # in double precision a number takes two registers
 
 
-@pytest.mark.slow
-def test_threads_of_many_ears_share_the_registers_of_a_multiprocessor(monkeypatch, tmp_path):
-    launched = []
-    monkeypatch.setattr(device, "launch", lambda own, _grid, block, arguments: launched.append((own, block, arguments)))
-    run(cascade(), 16)
-    own, block, arguments = launched[-1]
-    (tmp_path / "kernel.ptx").write_text(device.ptx(own, device.types_of(arguments), (9, 0)))
-    command = [ASSEMBLER, "-v", "-arch=sm_90", tmp_path / "kernel.ptx", "-o", tmp_path / "kernel.cubin"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
-    (registers,) = re.findall(r"Used (\d+) registers", told)
-    assert int(registers) * block[0] * block[1] <= 65536
+def test_every_kind_of_part_and_every_model_with_kernels_has_its_row():
+    kinds = {kind.__name__: kind for kind in classes()}
+    assert {name for name in kinds if any(case.startswith(name) for case in CASES)} >= set(VARIANTS)
+    chains = [own for name, more in VARIANTS.items() for s in more.values() for own in engines_of(kinds[name], s)]
+    chains += [own for name in kinds if name not in VARIANTS for own in engines_of(kinds[name], {})]
+    used = {part.kind for own in chains if isinstance(own, ChainOnDevice) for part in own.host.links}
+    used |= {slot.kind for own in chains if isinstance(own, ChainOnDevice) for slot in slots_of(own)}
+    assert used == set(Kind.__subclasses__())
+
+
+def slots_of(engine):
+    return engine.stretch_to(engine.outputs[-1]).shape.slots
+
+
+@needs_toolkit
+def test_an_ordinary_run_compiles_what_every_function_makes():
+    made = {launch_of(case).own.make: name for name, case in CASES.items()}
+    assert {launch_of(CASES[name]).own.make for name in ORDINARY} == set(made)
+
+
+@needs_toolkit
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ORDINARY else pytest.mark.slow) for name in CASES]
+)
+def test_a_kernel_lives_in_registers(name, tmp_path):
+    launch = launch_of(CASES[name])
+    text = ptx_of(launch)
+    assert len(re.findall(r"\.param \.\w+ kernel_param_\d+", text)) == len(device.flatten(launch.arguments))
+    if "float64" not in name:
+        # Powers of 2 and quotients may take what is below the smallest number for 0.
+        slow = r"div\.rn\.f32|rcp\.rn\.f32|sqrt\.rn\.f32|(?<!ex2\.approx)(?<!rcp\.approx)\.ftz|\bcall\b|div\.rn\.f64"
+        assert re.findall(slow, text) == []
+        # 16 ears have 65536 registers for 512 threads.
+    threads = launch.block[0] * launch.block[1]
+    for code in assemble(text, tmp_path, ASSEMBLER):
+        if name not in DOUBLE_SPILLS:
+            assert code.spilled == (0, 0, 0), code.target
+        assert code.registers <= min(MOST, 65536 // threads), code.target
+
+
+@needs_toolkit
+@pytest.mark.skipif(DISASSEMBLER is None, reason="no nvdisasm: pip install nvidia-cuda-nvdisasm")
+def test_instructions_of_a_sample_are_counted(tmp_path):
+    """As the page of kernels has them: a thread three channels, each of them 60 to 80 instructions."""
+    code = assemble(ptx_of(launch_of(CASES["CARFAC two_cap"])), tmp_path, ASSEMBLER)[-1]
+    (loop,), around = sass.Program(code.cubin, DISASSEMBLER).loops()
+    operations = [own.operation for own in loop.instructions]
+    assert around == 0
+    assert operations.count("SHFL") == 12  # five doublings of two numbers, and one step
+    assert operations.count("MUFU") == 6  # two quotients a channel
+    assert 180 < loop.count < 240 < loop.n_all < 700
+    assert loop.bytes == 4  # the sound
+    assert loop.count < loop.cycles(sass.FROM_L1) < 700
 
 
 def test_the_exponential_of_a_device_is_that_of_the_cpu_in_single_precision():
@@ -120,6 +99,18 @@ def test_the_exponential_of_a_device_is_that_of_the_cpu_in_single_precision():
     assert np.isnan(device.quick_exponential(np.float32("nan"), taylor))
 
 
+def test_a_quotient_of_a_device_is_a_reciprocal_and_a_product(monkeypatch):
+    asked = []
+    reciprocal = type("libdevice", (), {"frcp_rz": staticmethod(lambda x: asked.append(x) or np.float32(1) / x)})
+    monkeypatch.setattr(device, "cuda", type("cuda", (), {"libdevice": reciprocal}))
+    step = getattr(quotient, "py_func", quotient)
+    for x, divisor in ((3.0, 7.0), (-1e-3, 4e5), (float("nan"), 2.0), (float("inf"), 3.0)):
+        x, divisor = np.float32(x), np.float32(divisor)
+        assert device.quick_quotient(x, divisor) == pytest.approx(step(x, divisor), rel=2**-22, nan_ok=True)
+    assert len(asked) == 4
+
+
+@needs_toolkit
 def test_machine_code_is_kept_on_disk(monkeypatch, tmp_path):
     monkeypatch.setattr(device._cache.config, "CACHE_DIR", str(tmp_path))
     from skaud.kernels.cuda_fir import convolve_kernel
