@@ -9,7 +9,7 @@ import numpy as np
 
 from skaud.engines.carfac import Cascade
 from skaud.engines.carfac_outputs import ROWS
-from skaud.engines.device import segment_of
+from skaud.engines.device import longest_segment, segment_of
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
 from skaud.kernels.carfac import cuda_layout as on
@@ -157,6 +157,23 @@ class CascadeOnDevice(Engine):
             bars,
         )
         return bars.x, self._coefficient_bars(tape, bar, *map(to_numpy, bars[:3]))
+
+    def bytes_on_device(
+        self, n_ears: int, n_samples: int, outputs: Sequence[str], frame_samples: int | None, *, backwards: bool
+    ) -> int:
+        """State, sound, what is tapped and the response of it; backwards bars, too, checkpoints and a tape."""
+        item, n_taps = np.dtype(self.dtype).itemsize, sum(len(self.taps[name]) for name in outputs)
+        response = n_taps * self.n_channels * self.n_frames(n_samples, outputs[0], frame_samples)
+        numbers = self._rest[0].size + 2 * n_samples + 2 * response
+        if backwards:
+            switches, segment = self._switches(n_ears), longest_segment(n_samples)
+            rows, width = on.rows_of(self.style, self.delay), switches.per_thread * switches.n_lanes
+            n_updates = segment // int(self.host.plan.table[0, layout.DECIMATION]) + 2
+            of_tape = segment * (rows.n_taped + 2) + n_updates * (rows.n_ramps + 1 + 3 * self.n_stages)
+            of_bars = (rows.n_states + on.n_own(True)) * self.n_channels * 2
+            of_bars += switches.n_lanes * 2 * (layout.N_CONSTANTS + self.n_stages * layout.N_COLUMNS)
+            numbers += (-(-n_samples // segment) * self.n_saved + of_tape) * width + of_bars + n_samples + 2 * response
+        return n_ears * numbers * item
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """Those of the engine on the CPU."""

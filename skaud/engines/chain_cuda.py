@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud.engines.chain import Chain
-from skaud.engines.device import segment_of
+from skaud.engines.device import longest_segment, segment_of
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels import device
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
@@ -147,6 +147,25 @@ class ChainOnDevice(Engine):
                 total = total + x_bar[:, warp, ...]
             x_bar = xp.reshape(total, x.shape)
         return x_bar, self._coefficient_bars(own, to_numpy(bars.coefficients), to_numpy(bars.states))
+
+    def bytes_on_device(
+        self, n_ears: int, n_samples: int, outputs: Sequence[str], frame_samples: int | None, *, backwards: bool
+    ) -> int:
+        """States, sound and responses; backwards bars, too, checkpoints and a tape."""
+        own, item = self.stretch_to(max(outputs, key=self.outputs.index)), np.dtype(self.dtype).itemsize
+        width, n_in = self._n_warps(own) * own.shape.n_lanes, self.n_channels if self.takes_channels else 1
+        n_features = sum(own.n_features if name in self._of_filters else self.n_channels for name in outputs)
+        response = n_features * self.n_frames(n_samples, outputs[0], frame_samples)
+        numbers = (
+            3 * (own.shape.n_states + len(own.shape.cells)) * self.n_channels + 2 * n_in * n_samples + 2 * response
+        )
+        if backwards:
+            segment = longest_segment(n_samples)
+            of_tape = (segment + 1) * n_on_tape(own.shape, wanted=True)
+            of_bars = own.shape.n_coefficients * 2 + own.shape.n_states
+            numbers += (-(-n_samples // segment) * own.shape.n_states + of_tape + of_bars) * width
+            numbers += n_samples * (n_in if self.takes_channels else self._n_warps(own) + 1) + 2 * response
+        return n_ears * numbers * item
 
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """Those of the engine on the CPU."""

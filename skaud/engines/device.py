@@ -12,11 +12,10 @@ from math import ceil, sqrt
 from skaud.engines.engine import Engine
 from skaud.engines.series import Series
 from skaud.kernels.array_api import Array, Place, place_of
-from skaud.kernels.on_device import REMEDY, free_bytes, memory_of
+from skaud.kernels.on_device import REMEDY, SHARE, free_bytes, memory_of
 
 SHORTEST_SEGMENT = 16
 CHECKPOINTS_SHARE = 1 / 8
-SHARE = 0.6  # of the free memory, that estimates may be off and a device's memory in pieces
 UNTOLD_BYTES = 2**30  # where a library does not tell what is free
 
 
@@ -64,11 +63,16 @@ def segment_of(x: Array, n_bytes: int) -> int:
     not matter, so that sums over segments are the same bits in every run.
     """
     told, n_samples = memory_of(place_of(x)), x.shape[-1]
-    least = max(32, ceil(sqrt(n_samples)))
+    longest = longest_segment(n_samples)
     if told is None:
-        return least
+        return longest
     n_checkpoints = max(1, int(CHECKPOINTS_SHARE * told[1]) // n_bytes)
-    return min(max(SHORTEST_SEGMENT, ceil(n_samples / n_checkpoints)), least)
+    return min(max(SHORTEST_SEGMENT, ceil(n_samples / n_checkpoints)), longest)
+
+
+def longest_segment(n_samples: int) -> int:
+    """Samples between checkpoints with which they and the tape take the least."""
+    return max(32, ceil(sqrt(n_samples)))
 
 
 def memory_at(place: Place) -> int:

@@ -208,6 +208,12 @@ class Engine(ABC):
         """Memory that a signal takes at least, forwards and backwards; 0 where a kernel's launch takes all signals."""
         return 0
 
+    def bytes_on_device(
+        self, n_ears: int, n_samples: int, outputs: Sequence[str], frame_samples: int | None, *, backwards: bool
+    ) -> int:
+        """Memory of a device that a signal takes in all, its response with it; for the error where it does not fit."""
+        return sum(self.bytes_of_signal(n_ears, n_samples, name) for name in outputs)
+
 
 # --- forwards ---
 

@@ -85,6 +85,14 @@ class FirOnDevice(Engine):
             taps_bar = to_numpy(of_rows).sum(axis=0)
         return x_bar, (taps_bar[::-1],)
 
+    def bytes_on_device(
+        self, n_ears: int, n_samples: int, outputs: Sequence[str], frame_samples: int | None, *, backwards: bool
+    ) -> int:
+        """Sound, the same behind a history, and the response; backwards as much again, and bars of the taps."""
+        n_taps, item = len(self.backwards), np.dtype(self.dtype).itemsize
+        numbers = 3 * n_samples + 2 * n_taps + 2 * self.n_frames(n_samples, outputs[0], frame_samples)
+        return n_ears * (numbers * (3 if backwards else 1) * item + (8 * n_taps if backwards else 0))
+
     def coefficients(self) -> tuple[np.ndarray, ...]:
         """The taps."""
         return (self.host.taps,)

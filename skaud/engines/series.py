@@ -199,6 +199,19 @@ class Series(Engine):
             n_samples = engine.n_frames(n_samples, name, None)
         return total
 
+    def bytes_on_device(
+        self, n_ears: int, n_samples: int, outputs: Sequence[str], frame_samples: int | None, *, backwards: bool
+    ) -> int:
+        """Of the engines one after the other."""
+        total, last = 0, self._last(tuple(outputs))
+        for i, engine in enumerate(self.engines[: last + 1]):
+            names = [name for name in outputs if name in engine.outputs] or [engine.outputs[-1]]
+            total += engine.bytes_on_device(
+                n_ears, n_samples, names, frame_samples if i == last else None, backwards=backwards
+            )
+            n_samples = engine.n_frames(n_samples, names[-1], None)
+        return total
+
     def derivative(self, response: np.ndarray, output: str) -> np.ndarray:
         """As the engine says that has the output."""
         return self.engines[self._last((output,))].derivative(response, output)

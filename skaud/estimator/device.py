@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -45,28 +46,47 @@ def engine_at(model: Model, place: Place) -> Engine:
     return engine_for(model.engine_, place, type(model).__name__).with_memory(memory_at(place))
 
 
+@contextmanager
+def _named(
+    model: Model, sounds: Sounds, names: Sequence[str], frame_samples: int | None, backwards: bool
+) -> Iterator[None]:
+    """What does not fit is named with the batch that does."""
+    shapes = [clip.shape for clip in sounds.clips] if isinstance(sounds.clips, list) else [sounds.clips.shape[1:]]
+    n_ears, n_samples = shapes[0][0], max(1, *(shape[-1] for shape in shapes))
+    frame, engine = frame_of(n_samples, frame_samples), engine_at(model, sounds.place)
+    n_bytes = engine.bytes_on_device(n_ears, n_samples, names, frame, backwards=backwards)
+    with on_device(sounds.place, type(model).__name__, len(sounds.rates), n_bytes):
+        yield
+
+
 def transform_on_device(model: Model, sounds: Sounds, frame_samples: int | None) -> Features:
     """Pooled features, or frames, of every clip."""
     found: Groups = []
-    for groups in _respond(model, sounds, (model.output,), frame_samples):
-        own = groups[model.output]
-        found += own if model.pooling is None else _pooled(model, own, sounds)
-    return _without_ears(found, sounds) if model.pooling is None else rows_in_order(found)
+    with _named(model, sounds, (model.output,), frame_samples, backwards=False):
+        for groups in _respond(model, sounds, (model.output,), frame_samples):
+            own = groups[model.output]
+            found += own if model.pooling is None else _pooled(model, own, sounds)
+        return _without_ears(found, sounds) if model.pooling is None else rows_in_order(found)
 
 
 def simulate_on_device(model: Model, sounds: Sounds, names: tuple[str, ...]) -> dict[str, Features]:
     """Responses at full rate, by name."""
     found: dict[str, Groups] = {name: [] for name in names}
-    for groups in _respond(model, sounds, names, None):
-        for name in names:
-            found[name] += groups[name]
-    return {name: _without_ears(own, sounds) for name, own in found.items()}
+    with _named(model, sounds, names, None, backwards=False):
+        for groups in _respond(model, sounds, names, None):
+            for name in names:
+                found[name] += groups[name]
+        return {name: _without_ears(own, sounds) for name, own in found.items()}
 
 
 def vjp_on_device(model: Model, sounds: Sounds, names: tuple[str, ...], source: Source) -> tuple[Features, Pullback]:
     """Response, and its pullback."""
-    who, place, n_signals = type(model).__name__, sounds.place, len(sounds.rates)
-    output, frame_samples, pooled = source
+    with _named(model, sounds, (source.output,), source.frame_samples, backwards=True):
+        return _vjp(model, sounds, names, source)
+
+
+def _vjp(model: Model, sounds: Sounds, names: tuple[str, ...], source: Source) -> tuple[Features, Pullback]:
+    place, (output, frame_samples, pooled) = sounds.place, source
     engine, memory, found = engine_at(model, place), memory_at(place), list[tuple[list[int], Array]]()
     wanted, runs, n_kept = model.wanted_parts(names), list[Run](), 0
     for portion in portions(engine, _checked_ears(model, sounds).clips, output, frame_samples, memory):
@@ -85,7 +105,7 @@ def vjp_on_device(model: Model, sounds: Sounds, names: tuple[str, ...], source: 
         bars = take_value_bar(value_bar, value, place)
         x_bars: Groups = []
         totals = []
-        with on_device(place, who, n_signals):
+        with _named(model, sounds, (output,), frame_samples, backwards=True):
             for run in runs:
                 own_bars = _bars_of_pooled(model, run, bars, source) if pooled else _groups_of_bars(bars, run)
                 joined = run.portion.join(own_bars, run.shape[-1])

@@ -30,6 +30,7 @@ NO_DRIVER = (
     "initializationerror",
     "cannotre-initializecuda",
 )
+SHARE = 0.6  # of the free memory, that estimates may be off and a device's memory in pieces
 INSTALL = "install it with: pip install 'skaud[gpu-cu13]', or 'skaud[gpu-cu12]'"
 
 
@@ -71,8 +72,12 @@ def where_it_lies(method: Method) -> Method:
 
 
 @contextmanager
-def on_device(place: Place, who: str, n_signals: int) -> Iterator[None]:
-    """Compute on a device: it is the current one, and what goes wrong is named in the words of this package."""
+def on_device(place: Place, who: str, n_signals: int, bytes_of_signal: int = 0) -> Iterator[None]:
+    """Compute on a device: it is the current one, and what goes wrong is named in the words of this package.
+
+    bytes_of_signal : of the device's memory, that a signal takes; 0 where nobody knows
+    """
+    free = free_bytes(place) if bytes_of_signal else None  # before anything lies there
     try:
         with device_context(place):
             yield
@@ -83,13 +88,16 @@ def on_device(place: Place, who: str, n_signals: int) -> Iterator[None]:
             f"{who} runs on {place} by kernels of numba-cuda, which cannot be imported ({error}); {INSTALL}."
         ) from error
     except Exception as error:
-        told = _told(error, place, who, n_signals)
+        n_fit = n_signals // 2
+        if free is not None and int(SHARE * free) // bytes_of_signal < n_signals:
+            n_fit = int(SHARE * free) // bytes_of_signal
+        told = _told(error, place, who, n_signals, n_fit)
         if told is None:
             raise
         raise told from error
 
 
-def _told(error: Exception, place: Place, who: str, n_signals: int) -> Exception | None:
+def _told(error: Exception, place: Place, who: str, n_signals: int, n_fit: int) -> Exception | None:
     """What an error of a device means; None where it is none, or is told already."""
     if place.on_host or isinstance(error, Told):
         return None
@@ -99,7 +107,7 @@ def _told(error: Exception, place: Place, who: str, n_signals: int) -> Exception
         has = "" if free is None else f", of which {free / 2**20:.0f} MiB are free,"
         return DeviceMemoryError(
             f"{n_signals} signals at once do not fit in the memory of {place.device}{has} as {who} computes them "
-            f"({error}); pass about {max(1, n_signals // 2)} a call, or X in the host's memory."
+            f"({error}); pass about {max(1, n_fit)} a call, or X in the host's memory."
         )
     if any(words in text for words in OLD_DRIVER):
         return DriverError(
