@@ -138,6 +138,7 @@ class CascadeOnDevice(Engine):
             reached=empty((n_rows, n_updates, *threads), x),
             kept=empty((n_rows, n_updates, 3 * n_stages if constants else 1, *threads), x),
             dues=empty((n_rows, n_updates), x, "int32"),
+            parked=empty((n_rows, on.n_parked(switches), *threads), x),
         )
         bars = on.Bars(
             channels=self._zeros((n_rows, rows.n_states + on.n_own(constants), n_channels), x),

@@ -132,7 +132,8 @@ class Tape(NamedTuple):
 
     samples : (n_rows, segment, n_taped + 2, per_thread, n_lanes), states, the stage's input and bm, ramps : (n_rows,
     n_updates + 1, n_ramps, per_thread, n_lanes), reached : (n_rows, n_updates, per_thread, n_lanes), kept : (n_rows,
-    n_updates, 3 * n_stages, per_thread, n_lanes), dues : (n_rows, n_updates)
+    n_updates, 3 * n_stages, per_thread, n_lanes), dues : (n_rows, n_updates), parked : (n_rows, n_parked, per_thread,
+    n_lanes), bars while a segment runs forwards
     """
 
     n_updates: Any
@@ -142,6 +143,7 @@ class Tape(NamedTuple):
     reached: Any
     kept: Any
     dues: Any
+    parked: Any
 
 
 class Bars(NamedTuple):
@@ -160,6 +162,11 @@ class Bars(NamedTuple):
 def n_own(constants: bool) -> int:
     """Bars of a channel's coefficients."""
     return len(OWN) if constants else N_GOALS
+
+
+def n_parked(switches: Switches) -> int:
+    """Bars of a channel's states that go from one segment to the next."""
+    return rows_of(switches.style, switches.delay).n_states + 2 * switches.n_stages
 
 
 def rows_of(style: int, delay: bool) -> Rows:

@@ -12,6 +12,7 @@ from skaud.kernels.carfac.cuda_agc import advance_of
 from skaud.kernels.carfac.cuda_agc_adjoint import AgcAdjoint
 from skaud.kernels.carfac.cuda_layout import N_COEFFICIENTS
 from skaud.kernels.carfac.cuda_memory import load_for, load_own_for, state_mover, store_own_for
+from skaud.kernels.carfac.hair_cells import TWO_CAP_WITH_SYN
 from skaud.kernels.carfac.layout import N_COLUMNS, N_CONSTANTS
 from skaud.kernels.carfac.steps import ramp_step_adjoint
 from skaud.kernels.device import cuda
@@ -32,7 +33,20 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
     rows, n_taps, n_bars = on.rows_of(switches.style, switches.delay), len(taps), on.n_own(constants)
     g, zb, dzb, n_states, n_taped, n_ramps = rows.g, rows.zb, rows.dzb, rows.n_states, rows.n_taped, rows.n_ramps
     n_saved, n_kept, width = n_states + 2 * n_stages, 3 * n_stages, per_thread * n_lanes
-    n_rows_of_tape = n_taped + 2
+    n_rows_of_tape, n_parked, parks = n_taped + 2, on.n_parked(switches), switches.style == TWO_CAP_WITH_SYN
+
+    def park(z_bar, memory_bar, pending_bar, parked, row, lane, n_channels):
+        """Leave bars in memory while a segment runs forwards, for which there would be no registers."""
+        begin = row * n_parked * width
+        store(z_bar, 0, parked, begin, n_states, lane, n_channels)
+        store(memory_bar, 0, parked, begin + n_states * width, n_stages, lane, n_channels)
+        store(pending_bar, 0, parked, begin + (n_states + n_stages) * width, n_stages, lane, n_channels)
+
+    def take_back(z_bar, memory_bar, pending_bar, parked, row, lane, n_channels):
+        begin = row * n_parked * width
+        load(z_bar, 0, parked, begin, n_states, lane, n_channels)
+        load(memory_bar, 0, parked, begin + n_states * width, n_stages, lane, n_channels)
+        load(pending_bar, 0, parked, begin + (n_states + n_stages) * width, n_stages, lane, n_channels)
 
     def load_seeds(seeds, value_bar, row, frame, n_frames, lane, n_channels):
         """Bars of what the samples of a frame give."""
@@ -66,15 +80,18 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
             for k in range(per_thread):
                 array[i, k] = real(0)
 
-    def add_up(own_bar, total, bars, row, lane, n_channels):
-        """Move what gathered to double precision."""
-        for i in range(n_bars):
+    def add_own(own_bar, first, last, bars, row, lane, n_channels):
+        """Move what gathered for channels to double precision."""
+        for i in range(first, last):
             for k in range(per_thread):
                 channel = lane * per_thread + k
                 if channel < n_channels:
                     place = (row * (n_states + n_bars) + n_states + i) * n_channels + channel
                     bars.channels[place] = bars.channels[place] + np.float64(own_bar[i, k])
                 own_bar[i, k] = real(0)
+
+    def add_total(total, bars, row, lane):
+        """And what gathered for constants."""
         if constants:
             for i in range(N_CONSTANTS):
                 place = (row * n_lanes + lane) * N_CONSTANTS + i
@@ -126,6 +143,8 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
             segment_number = n_segments - 1 - turn
             start = segment_number * segment
             n, block, checkpoint = min(segment, length - start), 0, segment_number * (cuda.gridDim.x * n_ears) + row
+            if parks:
+                park(z_bar, memory_bar, pending_bar, tape.parked, row, lane, n_channels)
             load_state(z, memory, pending, tape.checkpoints.values, checkpoint * n_saved * width, lane, n_channels)
             for s in range(n_stages):
                 phase[s] = tape.checkpoints.phases[checkpoint * n_stages + s]
@@ -169,6 +188,8 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                         block,
                     )
             cuda.syncwarp()  # the dues are there
+            if parks:
+                take_back(z_bar, memory_bar, pending_bar, tape.parked, row, lane, n_channels)
             for i in range(n_taped):
                 for k in range(per_thread):
                     after[i, k] = z[i, k]
@@ -188,6 +209,8 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                         load(own_kept, 0, tape.kept, place * n_kept * width, n_kept, lane, n_channels)
                     due = tape.dues[place]
                     aim_adjoint(z_bar, own_bar, memory_bar, f, reached[0], table)
+                    if parks:
+                        add_own(own_bar, 0, on.N_GOALS, bars, row, lane, n_channels)
                     share_due_adjoint(memory_bar, bars.table, own_table, due, own_kept, table, shared, lane, ear)
                     smooth_due_adjoint(
                         memory_bar,
@@ -235,8 +258,9 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                 for i in range(n_taped):
                     for k in range(per_thread):
                         after[i, k] = before[i, k]
-            if turn % SEGMENTS_AT_ONCE == SEGMENTS_AT_ONCE - 1 or turn == n_segments - 1:
-                add_up(own_bar, total, bars, row, lane, n_channels)
+            if parks or turn % SEGMENTS_AT_ONCE == SEGMENTS_AT_ONCE - 1 or turn == n_segments - 1:
+                add_own(own_bar, on.N_GOALS if parks else 0, n_bars, bars, row, lane, n_channels)
+                add_total(total, bars, row, lane)
         for i in range(n_states):
             for k in range(per_thread):
                 channel = lane * per_thread + k
