@@ -46,4 +46,6 @@ def cpu(request, monkeypatch):
     if request.param == "as Python":
         on_emulator.run_as_python(monkeypatch)
     else:
-        monkeypatch.setitem(on_emulator.LIMIT, "float32", on_emulator.OF_COMPILED)
+        for limits, of_compiled in on_emulator.OF_COMPILED:
+            for dtype, limit in of_compiled.items():
+                monkeypatch.setitem(limits, dtype, limit)

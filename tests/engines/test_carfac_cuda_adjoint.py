@@ -7,6 +7,8 @@ from on_emulator import (
     ERB_PER_STEP,
     LIMIT,
     LOOPS,
+    OF_SUMS,
+    OWN,
     RESPONSES,
     SEGMENT,
     STYLES,
@@ -24,16 +26,12 @@ from skaud.engines.carfac import health_bar
 from skaud.kernels.carfac import cuda_layout
 
 pytestmark = pytest.mark.usefixtures("emulator", "cpu")
-OWN = {"float64": 1e-12, "float32": 2e-4}  # 5e-5 were seen
 N_SAMPLES = 2 * SEGMENT + 3
 
 
 def assert_same_bars(found, expected, host, *, constants=True):
-    """In double precision every coefficient is held to its own bars, or those of its row or column.
-
-    In single precision to the largest of its kind, and to its own by OWN: its bars are sums that cancel.
-    """
-    limit, own_limit = LIMIT[host.dtype], OWN[host.dtype]
+    """Every coefficient within the limit of its own bars, or those of its row or column, too."""
+    limit, of_sums, own_limit = (limits[host.dtype] for limits in (LIMIT, OF_SUMS, OWN))
     assert found[0].dtype == host.dtype
     assert_close(found[0], expected[0], limit)
     if not constants:
@@ -41,10 +39,11 @@ def assert_same_bars(found, expected, host, *, constants=True):
         return
     # Bars of rows that no coefficient fills mean nothing: those that a run leaves its intermediate results in.
     filled = host.coefficients()[2] != 0
-    for axis, own, other in zip(((), 0, (0, 1), (0, 1)), found[1], expected[1], strict=True):
+    kinds = ((of_sums, ()), (of_sums, 0), (limit, (0, 1)), (limit, (0, 1)))  # scalars, table, channels, spikes
+    for (limit_of_kind, axis), own, other in zip(kinds, found[1], expected[1], strict=True):
         if other.size:
             own, other = (array * filled if array.shape == filled.shape else array for array in (own, other))
-            assert_close(own, other, limit)
+            assert_close(own, other, limit_of_kind)
             assert_close(own, other, own_limit, axis)
 
 
