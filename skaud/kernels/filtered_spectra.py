@@ -31,12 +31,13 @@ def _in_one_pass(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As filtered_adjoint, by the kernel; complex numbers as pairs, which LLVM vectorises."""
     (n_rows, n_filters, n_scales, _), n_passed = filtered_bar.shape, transfer.shape[1]
-    spectrum_bar = np.empty((n_rows, n_filters, n_scales, n_passed), filtered_bar.dtype)
-    transfer_bar = np.zeros((n_rows, n_filters, n_passed), filtered_bar.dtype)
-    scale_bar = np.empty((n_rows, n_filters, n_scales), scale.dtype)
+    dtype, real = filtered_bar.dtype, filtered_bar.real.dtype  # of all: NumPy 1 makes scales of another
+    spectrum_bar = np.empty((n_rows, n_filters, n_scales, n_passed), dtype)
+    transfer_bar = np.zeros((n_rows, n_filters, n_passed), dtype)
+    scale_bar = np.empty((n_rows, n_filters, n_scales), real)
     complexes = (filtered_bar, conjugate, transfer, spectrum_bar, transfer_bar)
-    pairs = [np.ascontiguousarray(own).view(scale.dtype) for own in complexes]
-    weigh_spectra_adjoint(*pairs, np.ascontiguousarray(scale), first, np.empty(n_passed, scale.dtype), scale_bar)
+    pairs = [np.ascontiguousarray(own, dtype).view(real) for own in complexes]
+    weigh_spectra_adjoint(*pairs, np.ascontiguousarray(scale, real), first, np.empty(n_passed, real), scale_bar)
     return spectrum_bar, transfer_bar, scale_bar
 
 

@@ -77,6 +77,22 @@ def test_bars_of_filtered_spectra_are_those_of_several_steps(passed, dtype):
         assert_same(own, other, LIMIT[dtype])
 
 
+@pytest.mark.parametrize("kind", ["complex64", "complex128"])
+@pytest.mark.parametrize("of_scale", ["float32", "float64"])
+def test_scales_of_another_precision_are_taken_in_that_of_the_spectra(of_scale, kind):  # as NumPy 1 makes them
+    random = np.random.default_rng(0)
+    spectra = [
+        random.standard_normal((*shape, 2)).view(complex)[..., 0] for shape in ((2, 3, 5, 16), (2, 5, 16), (3, 16))
+    ]
+    scale = random.uniform(size=(3, 5)).astype("float32")
+    arrays = [own.astype(kind) for own in spectra]
+    found = filtered_adjoint(*arrays, scale.astype(of_scale), slice(0, 8))
+    expected = filtered_adjoint(*arrays, scale.astype(arrays[0].real.dtype), slice(0, 8))
+    for own, other in zip(found, expected):
+        assert own.dtype == other.dtype
+        np.testing.assert_array_equal(own, other)
+
+
 @pytest.mark.parametrize("dtype", LIMIT)
 @pytest.mark.parametrize("exponents", [(1.0, 1.0, 1.0), (0.3, 1.0, 2.5)], ids=["1", "several"])
 def test_bars_of_compression_are_those_of_several_steps(exponents, dtype):
