@@ -12,18 +12,18 @@ import numpy as np
 
 from skaud.kernels.carfac import cuda_layout as on
 from skaud.kernels.carfac.hair_cells import (
+    CELL_BARS,
     JUST_HWR,
     OUTPUT_ADJOINT,
     TWO_CAP_WITH_SYN,
-    CellBars,
     fibers_output_adjoint,
 )
 from skaud.kernels.carfac.layout import N_CLASSES, PLACES
-from skaud.kernels.carfac.steps import StageBars, adder, ripple_step_adjoint, stage_step_adjoint
+from skaud.kernels.carfac.steps import STAGE_BARS, adder, ripple_step_adjoint, stage_step_adjoint
 from skaud.kernels.device import ALL, cuda
 
 # Loop add(total, own) that adds such bars of constants to where they lie.
-add_stage_bars, add_cell_bars = (adder(own, "total", "total[{}]", PLACES) for own in (StageBars, CellBars))
+add_stage_bars, add_cell_bars = (adder(own, "total", "total[{}]", PLACES) for own in (STAGE_BARS, CELL_BARS))
 
 
 @cache

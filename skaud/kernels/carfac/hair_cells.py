@@ -1,7 +1,5 @@
 """CARFAC's inner hair cells and synapse as scalar steps; the adjoint of each stands below it, as in steps.py."""
 
-from typing import NamedTuple
-
 import numpy as np
 
 from skaud.kernels._compile import step
@@ -12,19 +10,8 @@ JUST_HWR, ONE_CAP, TWO_CAP, TWO_CAP_WITH_SYN = range(4)
 THREE = np.float32(3)
 
 
-class CellBars(NamedTuple):
-    """Bars of the constants that a hair cell has; `Constants` has their names."""
-
-    keep1: float
-    in1: float
-    out1: float
-    keep2: float
-    in2: float
-    out2: float
-    keep_lpf: float
-    lpf: float
-    lpf_gain: float
-    lpf_rest: float
+# Constants of which a hair cell's adjoint has bars, in the order in which it returns them.
+CELL_BARS = "keep1", "in1", "out1", "keep2", "in2", "out2", "keep_lpf", "lpf", "lpf_gain", "lpf_rest"
 
 
 @step
@@ -104,17 +91,17 @@ def one_cap_step_adjoint(cap_next_bar, lpf_next_bar, nap_next_bar, bm, cap, cap_
     cap_bar = cap_next_bar * c.keep1 + y_bar * q
     states_bar = bm_bar, cap_bar, filtered_bar * c.keep_lpf, nap_next_bar * c.keep_lpf
     zero = cap_next_bar - cap_next_bar
-    constants_bar = CellBars(
-        keep1=cap_next_bar * cap,
-        in1=cap_next_bar,
-        out1=-cap_next_bar * y,
-        keep2=zero,
-        in2=zero,
-        out2=zero,
-        keep_lpf=filtered_bar * lpf + nap_next_bar * nap,
-        lpf=nap_next_bar * lpf_next,
-        lpf_gain=filtered_bar * y,
-        lpf_rest=-filtered_bar,
+    constants_bar = (
+        cap_next_bar * cap,  # keep1
+        cap_next_bar,  # in1
+        -cap_next_bar * y,  # out1
+        zero,  # keep2
+        zero,  # in2
+        zero,  # out2
+        filtered_bar * lpf + nap_next_bar * nap,  # keep_lpf
+        nap_next_bar * lpf_next,  # lpf
+        filtered_bar * y,  # lpf_gain
+        -filtered_bar,  # lpf_rest
     )
     return *states_bar, constants_bar
 
@@ -147,17 +134,17 @@ def two_cap_step_adjoint(cap1_next_bar, cap2_next_bar, nap_next_bar, bm, cap1, c
     cap1_bar = charge_bar * (c.keep1 - q * c.out1)
     bm_bar = conductance_adjoint(-factor_bar * c.out1, bm, c.ihc_offset, c.ihc_knee)
     states_bar = bm_bar, cap1_bar, cap2_bar, nap_next_bar * c.keep_lpf
-    constants_bar = CellBars(
-        keep1=factor_bar,
-        in1=charge_bar,
-        out1=-factor_bar * q,
-        keep2=cap2_next_bar * cap2,
-        in2=cap2_next_bar,
-        out2=-cap2_next_bar * y,
-        keep_lpf=nap_next_bar * nap,
-        lpf=nap_next_bar - nap_next_bar,
-        lpf_gain=nap_next_bar * y,
-        lpf_rest=-nap_next_bar,
+    constants_bar = (
+        factor_bar,  # keep1
+        charge_bar,  # in1
+        -factor_bar * q,  # out1
+        cap2_next_bar * cap2,  # keep2
+        cap2_next_bar,  # in2
+        -cap2_next_bar * y,  # out2
+        nap_next_bar * nap,  # keep_lpf
+        nap_next_bar - nap_next_bar,  # lpf
+        nap_next_bar * y,  # lpf_gain
+        -nap_next_bar,  # lpf_rest
     )
     return *states_bar, constants_bar
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from skaud.kernels._compile import compose_down, loop
 from skaud.kernels.carfac import layout as at
-from skaud.kernels.carfac.hair_cells import OUTPUT_ADJOINT, TWO_CAP_WITH_SYN, CellBars, fibers_output_adjoint
+from skaud.kernels.carfac.hair_cells import CELL_BARS, OUTPUT_ADJOINT, TWO_CAP_WITH_SYN, fibers_output_adjoint
 from skaud.kernels.carfac.layout import BARS, BARS_GROUP, GROUP, LANES, N_CLASSES, Z1
-from skaud.kernels.carfac.steps import StageBars, adder, ripple_step_adjoint, stage_step_adjoint
+from skaud.kernels.carfac.steps import STAGE_BARS, adder, ripple_step_adjoint, stage_step_adjoint
 from skaud.kernels.carfac.taping import n_taped
 from skaud.kernels.one_pole import ZERO
 
@@ -83,12 +83,12 @@ def output_adjoint(out_bar, bars, lines, row, k, l, elapsed):
     bars[row, j + at.BM] = ZERO
 
 
-def bars_adder(bars_type):
+def bars_adder(names):
     """Loop add(bars, row, j, own) that adds such bars of constants to the rows of a channel that have them."""
-    return loop(adder(bars_type, "bars, row, j", "bars[row, j + {}]", BARS))
+    return loop(adder(names, "bars, row, j", "bars[row, j + {}]", BARS))
 
 
-add_stage_bars, add_cell_bars = bars_adder(StageBars), bars_adder(CellBars)
+add_stage_bars, add_cell_bars = bars_adder(STAGE_BARS), bars_adder(CELL_BARS)
 
 
 def leave_adjoint_for(style, delay, constants):

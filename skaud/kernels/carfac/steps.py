@@ -43,17 +43,15 @@ class Constants(NamedTuple):
     taylor: tuple  # `TAYLOR` of the exponential
 
 
-class StageBars(NamedTuple):
-    """Bars of the constants that a stage of the cascade has; `Constants` has their names."""
-
-    velocity_scale: float
-    v_offset: float
+# Constants of which a stage's adjoint has bars, in the order in which it returns them: a plain tuple, since not every
+# compiler for a GPU makes named ones.
+STAGE_BARS = "velocity_scale", "v_offset"
 
 
-def adder(bars_type: Any, arguments: str, target: str, places: Constants) -> Callable:
-    """Function that adds such bars of constants, its last argument, to the targets at their places."""
-    # Written for the names that the type has: numba has no loop over them.
-    lines = [f"    {target.format(getattr(places, name))} += own.{name}" for name in bars_type._fields]
+def adder(bars: tuple[str, ...], arguments: str, target: str, places: Constants) -> Callable:
+    """Function that adds a tuple of bars of such constants, its last argument, to the targets at their places."""
+    # Written for the names that there are: numba has no loop over them.
+    lines = [f"    {target.format(getattr(places, name))} += own[{i}]" for i, name in enumerate(bars)]
     names: dict[str, Any] = {"__name__": __name__}
     exec("\n".join([f"def add({arguments}, own):", *lines]), names)
     return names["add"]
@@ -98,7 +96,7 @@ def resonator_step_adjoint(z1_next_bar, z2_next_bar, z1, z2, za, zb, r1, a0, c0,
     v_bar = -TWO * v * zb * nlf * zb_bar
     # v = (z2 - za) * velocity_scale + v_offset
     velocity_bar = v_bar * velocity_scale
-    constants_bar = StageBars(velocity_scale=v_bar * (z2 - za), v_offset=v_bar)
+    constants_bar = (v_bar * (z2 - za), v_bar)  # in the order of STAGE_BARS
     return z1_bar, z2_bar + velocity_bar, -velocity_bar, zb_bar, r_bar, constants_bar
 
 
