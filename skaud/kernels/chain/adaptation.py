@@ -67,19 +67,21 @@ def limited_loop_sample(x, l, f, z, taylor):
 @loop
 def divisor_adjoint(y_bar, y, l, r, wanted):
     """Bar of y behind a loop's smoothing, too; that of the divisor before it is left in the row of the states."""
+    f, f_bar, z_bar, u, _ = r
     # divisor_next = smoothing_step(divisor, y, smoothing)
-    r.z_bar[l], own_bar, smoothing_bar = smoothing_step_adjoint(r.z_bar[l], r.u[l], y, r.f[l + SMOOTHING])
+    z_bar[l], own_bar, smoothing_bar = smoothing_step_adjoint(z_bar[l], u[l], y, f[l + SMOOTHING])
     if wanted:
-        r.f_bar[l + SMOOTHING] += smoothing_bar
+        f_bar[l + SMOOTHING] += smoothing_bar
     return own_bar + y_bar
 
 
 @loop
 def quotient_adjoint(y_bar, y, l, r):
     """Adjoint of the division of a loop: bar of x."""
+    _, _, z_bar, u, _ = r
     # y = quotient(x, divisor)
-    x_bar = quotient(y_bar, r.u[l])
-    r.z_bar[l] -= x_bar * y
+    x_bar = quotient(y_bar, u[l])
+    z_bar[l] -= x_bar * y
     return x_bar
 
 
@@ -92,14 +94,15 @@ def loop_sample_adjoint(y_bar, x, y, l, r, wanted):
 @loop
 def limited_loop_sample_adjoint(y_bar, x, y, l, r, wanted):
     """Adjoint of limited_loop_sample: bar of x."""
-    unlimited = quotient(x, r.u[l])
+    f, f_bar, _, u, taylor = r
+    unlimited = quotient(x, u[l])
     # y = limit_step(unlimited, excess, slope)
     unlimited_bar, excess_bar, slope_bar = limit_step_adjoint(
-        divisor_adjoint(y_bar, y, l, r, wanted), unlimited, y, r.f[l + EXCESS], r.f[l + SLOPE], r.taylor
+        divisor_adjoint(y_bar, y, l, r, wanted), unlimited, y, f[l + EXCESS], f[l + SLOPE], taylor
     )
     if wanted:
-        r.f_bar[l + EXCESS] += excess_bar
-        r.f_bar[l + SLOPE] += slope_bar
+        f_bar[l + EXCESS] += excess_bar
+        f_bar[l + SLOPE] += slope_bar
     return quotient_adjoint(unlimited_bar, unlimited, l, r)
 
 
@@ -112,14 +115,15 @@ def rescale_sample(x, l, f, z, taylor):
 @loop
 def rescale_sample_adjoint(y_bar, x, y, l, r, wanted):
     """Adjoint of rescale_sample: bar of x."""
-    difference = x - r.f[l + OFFSET]
+    f, f_bar, _, _, _ = r
+    difference = x - f[l + OFFSET]
     # y = floor_step(difference * scale, floor) + TINY
-    scaled_bar, floor_bar = floor_step_adjoint(y_bar, difference * r.f[l + SCALE], r.f[l + FLOOR])
-    x_bar = scaled_bar * r.f[l + SCALE]
+    scaled_bar, floor_bar = floor_step_adjoint(y_bar, difference * f[l + SCALE], f[l + FLOOR])
+    x_bar = scaled_bar * f[l + SCALE]
     if wanted:
-        r.f_bar[l + OFFSET] -= x_bar
-        r.f_bar[l + SCALE] += scaled_bar * difference
-        r.f_bar[l + FLOOR] += floor_bar
+        f_bar[l + OFFSET] -= x_bar
+        f_bar[l + SCALE] += scaled_bar * difference
+        f_bar[l + FLOOR] += floor_bar
     return x_bar
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud.kernels._compile import kernel, loop, pointer
-from skaud.kernels.chain.kind import Kind, Rows, made_once
+from skaud.kernels.chain.kind import Kind, made_once
 from skaud.kernels.chain.layout import COEFFICIENTS, FIRST, KEPT, N_COLUMNS, STATES, TIMES
 from skaud.kernels.chain.run import Span, copy_lanes, filters, in_turn, link, load, work_of
 from skaud.kernels.lanes import LANES, SEGMENT
@@ -54,7 +54,7 @@ def link_adjoint(kind: type[Kind], wanted: bool) -> Any:
             for s in range(span.end):
                 t = span.end - 1 - s
                 for k in range(n_groups):
-                    rows = Rows(
+                    rows = (
                         pointer(work.coefficients, f_begin + k * n_coefficients),
                         pointer(back.coefficients, f_begin + k * n_coefficients),
                         pointer(back.states, z_begin + k * n_states),
@@ -97,7 +97,7 @@ def filters_adjoint(kind: type[Kind], wanted: bool) -> Any:
                 t = span.end - 1 - s
                 x, bar = pointer(last_plane, t * width + at), pointer(work.block, t * width + at)
                 seed = pointer(back.seeds, (back.frames[t] * back.n_cells + own[FIRST] + cell) * LANES)
-                rows = Rows(f, f_bar, z_bar, pointer(back.history, t * n_states), taylor)
+                rows = (f, f_bar, z_bar, pointer(back.history, t * n_states), taylor)
                 for l in range(LANES):
                     # total = total + sample(x, l, f, z, taylor)
                     bar[l] = bar[l] + sample_adjoint(seed[l], x[l], l, rows, wanted)

@@ -22,7 +22,6 @@ from skaud.kernels.chain.cuda import (
     load_states,
     store_slot,
 )
-from skaud.kernels.chain.kind import Rows
 from skaud.kernels.device import ALL, cuda
 from skaud.kernels.lanes import LANES
 
@@ -136,7 +135,7 @@ def link_adjoint_of(slot: Slot, row: int, n_lanes: int, wanted: bool) -> Callabl
     def go_back(bar, place, samples, f, f_bar, z_bar, u, taylor, seeds):
         # y = sample(x, l, f, z, taylor)
         x, y = samples[place + row * n_lanes], samples[place + (row + 1) * n_lanes]
-        return sample_adjoint(bar, x, y, at, Rows(f, f_bar, z_bar, u, taylor), wanted)
+        return sample_adjoint(bar, x, y, at, (f, f_bar, z_bar, u, taylor), wanted)
 
     return go_back
 
@@ -148,7 +147,7 @@ def filter_adjoint_of(slot: Slot, j: int, row: int, n_lanes: int, wanted: bool) 
     def go_back(bar, place, samples, f, f_bar, z_bar, u, taylor, seeds):
         # total = total + sample(x, l, f, z, taylor)
         x = samples[place + row * n_lanes]
-        return bar + sample_adjoint(seeds[j], x, at, Rows(f, f_bar, z_bar, u, taylor), wanted)
+        return bar + sample_adjoint(seeds[j], x, at, (f, f_bar, z_bar, u, taylor), wanted)
 
     return go_back
 

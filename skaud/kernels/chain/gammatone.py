@@ -23,16 +23,17 @@ def section_sample(x_re, x_im, at, l, f, z):
 @loop
 def section_sample_adjoint(re_bar, im_bar, x_re, x_im, at, l, r, wanted):
     """Adjoint of section_sample: bars of x_re, x_im."""
-    re_bar, im_bar = r.z_bar[l + at] + re_bar, r.z_bar[l + at + LANES] + im_bar
+    f, f_bar, z_bar, u, _ = r
+    re_bar, im_bar = z_bar[l + at] + re_bar, z_bar[l + at + LANES] + im_bar
     # re, im = complex_one_pole_step(re, im, b * x_re, b * x_im, step_re, step_im)
-    r.z_bar[l + at], r.z_bar[l + at + LANES], step_re_bar, step_im_bar = complex_one_pole_step_adjoint(
-        re_bar, im_bar, r.u[l + at], r.u[l + at + LANES], r.f[l + STEP_RE], r.f[l + STEP_IM]
+    z_bar[l + at], z_bar[l + at + LANES], step_re_bar, step_im_bar = complex_one_pole_step_adjoint(
+        re_bar, im_bar, u[l + at], u[l + at + LANES], f[l + STEP_RE], f[l + STEP_IM]
     )
     if wanted:
-        r.f_bar[l + STEP_RE] += step_re_bar
-        r.f_bar[l + STEP_IM] += step_im_bar
-        r.f_bar[l + SECTION_B] += x_re * re_bar + x_im * im_bar
-    return r.f[l + SECTION_B] * re_bar, r.f[l + SECTION_B] * im_bar
+        f_bar[l + STEP_RE] += step_re_bar
+        f_bar[l + STEP_IM] += step_im_bar
+        f_bar[l + SECTION_B] += x_re * re_bar + x_im * im_bar
+    return f[l + SECTION_B] * re_bar, f[l + SECTION_B] * im_bar
 
 
 @loop
@@ -48,16 +49,17 @@ def gammatone_sample(x, l, f, z, taylor):
 @loop
 def gammatone_sample_adjoint(y_bar, x, y, l, r, wanted):
     """Adjoint of gammatone_sample: bar of x."""
+    _, _, _, u, _ = r
     # y = TWO * re4
     # re, im = section_sample(...) of the last section, and so on to the first
     re_bar, im_bar = section_sample_adjoint(
-        TWO * y_bar, ZERO, r.u[l + (AFTER + SECTION3)], r.u[l + (AFTER + SECTION3 + LANES)], SECTION4, l, r, wanted
+        TWO * y_bar, ZERO, u[l + (AFTER + SECTION3)], u[l + (AFTER + SECTION3 + LANES)], SECTION4, l, r, wanted
     )
     re_bar, im_bar = section_sample_adjoint(
-        re_bar, im_bar, r.u[l + (AFTER + SECTION2)], r.u[l + (AFTER + SECTION2 + LANES)], SECTION3, l, r, wanted
+        re_bar, im_bar, u[l + (AFTER + SECTION2)], u[l + (AFTER + SECTION2 + LANES)], SECTION3, l, r, wanted
     )
     re_bar, im_bar = section_sample_adjoint(
-        re_bar, im_bar, r.u[l + (AFTER + SECTION1)], r.u[l + (AFTER + SECTION1 + LANES)], SECTION2, l, r, wanted
+        re_bar, im_bar, u[l + (AFTER + SECTION1)], u[l + (AFTER + SECTION1 + LANES)], SECTION2, l, r, wanted
     )
     re_bar, im_bar = section_sample_adjoint(re_bar, im_bar, x + TINY, ZERO, SECTION1, l, r, wanted)
     return re_bar

@@ -19,11 +19,12 @@ def pass_sample(x, at, l, f, z):
 @loop
 def pass_sample_adjoint(y_bar, x, y, at, l, r, wanted):
     """Adjoint of pass_sample, whose output is y: bar of x."""
+    f, f_bar, z_bar, _, _ = r
     # y, z = low_pass_step(x, z, b, a)
-    x_bar, r.z_bar[l + at], b_bar, a_bar = low_pass_step_adjoint(y_bar, r.z_bar[l + at], x, y, r.f[l + B], r.f[l + A])
+    x_bar, z_bar[l + at], b_bar, a_bar = low_pass_step_adjoint(y_bar, z_bar[l + at], x, y, f[l + B], f[l + A])
     if wanted:
-        r.f_bar[l + B] += b_bar
-        r.f_bar[l + A] += a_bar
+        f_bar[l + B] += b_bar
+        f_bar[l + A] += a_bar
     return x_bar
 
 
@@ -65,7 +66,8 @@ def five_passes_sample(x, l, f, z, taylor):
 @loop
 def five_passes_sample_adjoint(y_bar, x, y, l, r, wanted):
     """Adjoint of five_passes_sample: bar of x."""
-    b, a, u = r.f[l + B], r.f[l + A], r.u
+    f, _, _, u, _ = r
+    b, a = f[l + B], f[l + A]
     y0 = rectify_step(x) + TINY
     y1, _ = low_pass_step(y0, u[l + PASS1], b, a)
     y2, _ = low_pass_step(y1, u[l + PASS2], b, a)

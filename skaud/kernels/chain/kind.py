@@ -23,21 +23,6 @@ def rows(n: int) -> range:
     return range(0, n * LANES, LANES)
 
 
-class Rows(NamedTuple):
-    """What an adjoint works on, of one group of channels in one sample.
-
-    f : coefficients, f_bar : their bars, added to, z_bar : bars of the states, from those behind the
-    sample to those before it, u : states before the sample, then those behind it, of kinds that keep them, taylor :
-    `TAYLOR` of the exponential in the dtype of the computation.
-    """
-
-    f: np.ndarray
-    f_bar: np.ndarray
-    z_bar: np.ndarray
-    u: np.ndarray
-    taylor: tuple
-
-
 class Kind:
     """What happens to a channel in a sample; never instantiated, so that it is pickled by its name.
 
@@ -54,8 +39,11 @@ class Kind:
     sample : callable
         ``sample(x, l, f, z, taylor)`` returns the output of lane l, and changes its states z.
     sample_adjoint : callable
-        ``sample_adjoint(y_bar, x, y, l, rows, wanted)`` returns the bar of x, and adds to those of the coefficients
-        where they are wanted; that of a filter has no y.
+        ``sample_adjoint(y_bar, x, y, l, r, wanted)`` returns the bar of x, and adds to those of the coefficients where
+        they are wanted; that of a filter has no y. r is (f, f_bar, z_bar, u, taylor), of one group of channels in one
+        sample, a plain tuple, since not every compiler for a GPU makes named ones: coefficients, their bars, added to,
+        bars of the states, from those behind the sample to those before it, states before the sample, then those
+        behind it, of kinds that keep them, and `TAYLOR` of the exponential in the dtype of the computation.
     """
 
     n_coefficients: ClassVar[int] = 0

@@ -33,15 +33,16 @@ def compress_sample_adjoint(y_bar, x, y, l, r, wanted):
 
     At the knee the slope is that below it; at 0 that of a power law, which has none there, is taken as 0.
     """
-    size, exponent, knee = abs(x), r.f[l + EXPONENT], r.f[l + KNEE]
-    if r.f[l + LINEAR_BELOW] > ZERO and size <= knee:
+    f, f_bar, _, _, _ = r
+    size, exponent, knee = abs(x), f[l + EXPONENT], f[l + KNEE]
+    if f[l + LINEAR_BELOW] > ZERO and size <= knee:
         return y_bar
     if size <= ZERO:
         return ZERO * y_bar
     # y = knee * exp(exponent * log(quotient(size, knee))), with the sign of x
     if wanted:
-        r.f_bar[l + EXPONENT] += y_bar * y * np.log(quotient(size, knee))
-        r.f_bar[l + KNEE] += y_bar * (ONE - exponent) * quotient(y, knee)
+        f_bar[l + EXPONENT] += y_bar * y * np.log(quotient(size, knee))
+        f_bar[l + KNEE] += y_bar * (ONE - exponent) * quotient(y, knee)
     return y_bar * exponent * (y / x)
 
 
@@ -56,13 +57,14 @@ def high_pass_sample(x, l, f, z, taylor):
 @loop
 def high_pass_sample_adjoint(y_bar, x, y, l, r, wanted):
     """Adjoint of high_pass_sample: bar of x."""
-    y_bar = r.z_bar[l + Y_BEFORE] + y_bar
+    f, f_bar, z_bar, u, _ = r
+    y_bar = z_bar[l + Y_BEFORE] + y_bar
     # y = b * (x - x_before) + a * y_before + TINY
-    x_bar = r.z_bar[l + X_BEFORE] + r.f[l + B] * y_bar
-    r.z_bar[l + X_BEFORE], r.z_bar[l + Y_BEFORE] = -r.f[l + B] * y_bar, r.f[l + A] * y_bar
+    x_bar = z_bar[l + X_BEFORE] + f[l + B] * y_bar
+    z_bar[l + X_BEFORE], z_bar[l + Y_BEFORE] = -f[l + B] * y_bar, f[l + A] * y_bar
     if wanted:
-        r.f_bar[l + B] += (x - r.u[l + X_BEFORE]) * y_bar
-        r.f_bar[l + A] += r.u[l + Y_BEFORE] * y_bar
+        f_bar[l + B] += (x - u[l + X_BEFORE]) * y_bar
+        f_bar[l + A] += u[l + Y_BEFORE] * y_bar
     return x_bar
 
 
@@ -90,32 +92,34 @@ def band_sample(x, l, f, z):
 @loop
 def pole_adjoint(re_bar, im_bar, pole, state, l, r, wanted):
     """Adjoint of what one pole adds to the output: bar of x."""
-    re, im = r.u[l + AFTER + state], r.u[l + AFTER + state + LANES]
-    mix_re, mix_im = r.f[l + pole + MIX_RE1], r.f[l + pole + MIX_IM1]
+    f, f_bar, z_bar, u, _ = r
+    re, im = u[l + AFTER + state], u[l + AFTER + state + LANES]
+    mix_re, mix_im = f[l + pole + MIX_RE1], f[l + pole + MIX_IM1]
     # mix_re * re - mix_im * im, mix_re * im + mix_im * re
-    own_re_bar = r.z_bar[l + state] + mix_re * re_bar + mix_im * im_bar
-    own_im_bar = r.z_bar[l + state + LANES] + mix_re * im_bar - mix_im * re_bar
+    own_re_bar = z_bar[l + state] + mix_re * re_bar + mix_im * im_bar
+    own_im_bar = z_bar[l + state + LANES] + mix_re * im_bar - mix_im * re_bar
     # re, im = complex_one_pole_step(re, im, x + TINY, ZERO, step_re, step_im)
-    step_re, step_im = r.f[l + pole + STEP_RE1], r.f[l + pole + STEP_IM1]
-    r.z_bar[l + state], r.z_bar[l + state + LANES], step_re_bar, step_im_bar = complex_one_pole_step_adjoint(
-        own_re_bar, own_im_bar, r.u[l + state], r.u[l + state + LANES], step_re, step_im
+    step_re, step_im = f[l + pole + STEP_RE1], f[l + pole + STEP_IM1]
+    z_bar[l + state], z_bar[l + state + LANES], step_re_bar, step_im_bar = complex_one_pole_step_adjoint(
+        own_re_bar, own_im_bar, u[l + state], u[l + state + LANES], step_re, step_im
     )
     if wanted:
-        r.f_bar[l + pole + MIX_RE1] += re * re_bar + im * im_bar
-        r.f_bar[l + pole + MIX_IM1] += re * im_bar - im * re_bar
-        r.f_bar[l + pole + STEP_RE1] += step_re_bar
-        r.f_bar[l + pole + STEP_IM1] += step_im_bar
+        f_bar[l + pole + MIX_RE1] += re * re_bar + im * im_bar
+        f_bar[l + pole + MIX_IM1] += re * im_bar - im * re_bar
+        f_bar[l + pole + STEP_RE1] += step_re_bar
+        f_bar[l + pole + STEP_IM1] += step_im_bar
     return own_re_bar
 
 
 @loop
 def band_sample_adjoint(re_bar, im_bar, x, l, r, wanted):
     """Adjoint of band_sample: bar of x."""
+    f, f_bar, _, _, _ = r
     # re, im = band_output(x, ...)
-    x_bar = r.f[l + DIRECT_RE] * re_bar + r.f[l + DIRECT_IM] * im_bar
+    x_bar = f[l + DIRECT_RE] * re_bar + f[l + DIRECT_IM] * im_bar
     if wanted:
-        r.f_bar[l + DIRECT_RE] += x * re_bar
-        r.f_bar[l + DIRECT_IM] += x * im_bar
+        f_bar[l + DIRECT_RE] += x * re_bar
+        f_bar[l + DIRECT_IM] += x * im_bar
     x_bar += pole_adjoint(re_bar, im_bar, STEP_RE1, 0, l, r, wanted)
     return x_bar + pole_adjoint(re_bar, im_bar, STEP_RE2, 2 * LANES, l, r, wanted)
 
@@ -142,7 +146,8 @@ def band_envelope_sample(x, l, f, z, taylor):
 @loop
 def band_envelope_sample_adjoint(y_bar, x, l, r, wanted):
     """Adjoint of band_envelope_sample: bar of x."""
-    re, im = band_output(x, l, r.f, r.u, AFTER)
+    f, _, _, u, _ = r
+    re, im = band_output(x, l, f, u, AFTER)
     # y = magnitude_step(re, im)
     re_bar, im_bar = magnitude_step_adjoint(y_bar, re, im)
     return band_sample_adjoint(re_bar, im_bar, x, l, r, wanted)

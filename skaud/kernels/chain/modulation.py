@@ -40,16 +40,17 @@ def state_sample(x, l, f, z):
 @loop
 def state_sample_adjoint(re_bar, im_bar, x, l, r, wanted):
     """Adjoint of state_sample: bar of x."""
-    re_bar, im_bar = r.z_bar[l + RE] + re_bar, r.z_bar[l + IM] + im_bar
+    f, f_bar, z_bar, u, _ = r
+    re_bar, im_bar = z_bar[l + RE] + re_bar, z_bar[l + IM] + im_bar
     # re, im = complex_one_pole_step(re, im, b * x, ZERO, step_re, step_im)
-    r.z_bar[l + RE], r.z_bar[l + IM], step_re_bar, step_im_bar = complex_one_pole_step_adjoint(
-        re_bar, im_bar, r.u[l + RE], r.u[l + IM], r.f[l + STEP_RE], r.f[l + STEP_IM]
+    z_bar[l + RE], z_bar[l + IM], step_re_bar, step_im_bar = complex_one_pole_step_adjoint(
+        re_bar, im_bar, u[l + RE], u[l + IM], f[l + STEP_RE], f[l + STEP_IM]
     )
     if wanted:
-        r.f_bar[l + STEP_RE] += step_re_bar
-        r.f_bar[l + STEP_IM] += step_im_bar
-        r.f_bar[l + B] += x * re_bar
-    return r.f[l + B] * re_bar
+        f_bar[l + STEP_RE] += step_re_bar
+        f_bar[l + STEP_IM] += step_im_bar
+        f_bar[l + B] += x * re_bar
+    return f[l + B] * re_bar
 
 
 @loop
@@ -62,14 +63,15 @@ def linear_sample(x, l, f, z, taylor):
 @loop
 def linear_sample_adjoint(y_bar, x, l, r, wanted):
     """Adjoint of linear_sample: bar of x."""
+    f, f_bar, _, u, _ = r
     # y = direct * x + (mix_re * re + mix_im * im)
     if wanted:
-        r.f_bar[l + DIRECT] += y_bar * x
-        r.f_bar[l + MIX_RE] += y_bar * r.u[l + (AFTER + RE)]
-        r.f_bar[l + MIX_IM] += y_bar * r.u[l + (AFTER + IM)]
+        f_bar[l + DIRECT] += y_bar * x
+        f_bar[l + MIX_RE] += y_bar * u[l + (AFTER + RE)]
+        f_bar[l + MIX_IM] += y_bar * u[l + (AFTER + IM)]
     # re, im = state_sample(x, ...)
-    entering_bar = state_sample_adjoint(y_bar * r.f[l + MIX_RE], y_bar * r.f[l + MIX_IM], x, l, r, wanted)
-    return y_bar * r.f[l + DIRECT] + entering_bar
+    entering_bar = state_sample_adjoint(y_bar * f[l + MIX_RE], y_bar * f[l + MIX_IM], x, l, r, wanted)
+    return y_bar * f[l + DIRECT] + entering_bar
 
 
 @loop
@@ -82,11 +84,12 @@ def envelope_sample(x, l, f, z, taylor):
 @loop
 def envelope_sample_adjoint(y_bar, x, l, r, wanted):
     """Adjoint of envelope_sample: bar of x."""
-    re, im = r.u[l + (AFTER + RE)], r.u[l + (AFTER + IM)]
+    f, f_bar, _, u, _ = r
+    re, im = u[l + (AFTER + RE)], u[l + (AFTER + IM)]
     # y = mix_re * magnitude_step(re, im)
-    re_bar, im_bar = magnitude_step_adjoint(y_bar * r.f[l + MIX_RE], re, im)
+    re_bar, im_bar = magnitude_step_adjoint(y_bar * f[l + MIX_RE], re, im)
     if wanted:
-        r.f_bar[l + MIX_RE] += y_bar * magnitude_step(re, im)
+        f_bar[l + MIX_RE] += y_bar * magnitude_step(re, im)
     # re, im = state_sample(x, ...)
     return state_sample_adjoint(re_bar, im_bar, x, l, r, wanted)
 
