@@ -173,7 +173,8 @@ def chain_cases(kind, what: str, settings: dict) -> Iterator[Case]:
             launch = lambda m=made, b=by_all: reverse(m(), by_all=b)  # noqa: E731
             yield Case(name + back(by_all), "chain", launch, by_all, is_model and dtype == "float32")
     if is_model:
-        yield Case(f"{kind.__name__}, every stage", "chain", lambda m=made: run(own := m(), 1, own.outputs, None))
+        made = lambda: engine_in(ChainOnDevice, kind, settings)  # noqa: E731
+        yield Case(f"{kind.__name__}, every stage", "chain", lambda: run(own := made(), 1, own.outputs, None))
 
 
 def cases() -> list[Case]:
