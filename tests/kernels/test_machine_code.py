@@ -38,7 +38,11 @@ SPILLED = {
     "CARFAC two_cap, float64": 56,
     "CARFAC two_cap, float64, backwards by all": 1700,
     "CARFAC two_cap_with_syn, float64": 330,
-    "CARFAC two_cap_with_syn, float64, backwards by all": 3000,
+    "CARFAC two_cap_with_syn, float64, backwards by all": 2300,
+    "Dau1997, float64": 300,
+    "Dau1997, float64, backwards by all": 210,
+    "Osses2021, float64": 50,
+    "Osses2021, float64, backwards by all": 20,
 }
 
 
