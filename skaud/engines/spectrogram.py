@@ -162,7 +162,9 @@ class Spectrogram(Engine):
         response = self._run_to_the_end(
             rows_of(x, self.dtype), self.start(*x.shape[:2]), (output,), frame_samples, kept
         )
-        return response[output], SpectrogramTape(x, output, frame_samples, kept or {}, response[output])
+        # What the caller gets is the caller's, to write to.
+        spectrogram = own_copy(response[output]) if output == SPECTROGRAM else None
+        return response[output], SpectrogramTape(x, output, frame_samples, kept or {}, spectrogram)
 
     def _can_keep(self, x: Array, output: str) -> bool:
         """Whether there are dear stages, and memory for what they return."""
@@ -193,8 +195,8 @@ class Spectrogram(Engine):
         period = self.design.period if has_frames else 1
         bar = xp.reshape(bar, (n_rows, *bar.shape[2:]))
         bar = leak_adjoint(bar, self.design.factor) if has_frames else bar
-        if has_frames:
-            y = xp.reshape(tape.response, (n_rows, *tape.response.shape[2:]))
+        if tape.spectrogram is not None:
+            y = xp.reshape(tape.spectrogram, (n_rows, *tape.spectrogram.shape[2:]))
             bars[FACTOR] = to_numpy(factor_adjoint(bar, y, 0 * y[..., 0]))
         groups = fourier.channel_groups(rows, self.design.n_channels - sections.overlap)
         past = beside(self.start(n_rows, 1).past, rows)

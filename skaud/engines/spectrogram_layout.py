@@ -80,7 +80,7 @@ class SpectrogramTape(NamedTuple):
     output: str
     frame_samples: int | None
     kept: Kept
-    response: Array
+    spectrogram: Array | None  # the response, where it is that
 
 
 def join_groups(groups: list[Array], overlap: int) -> Array:

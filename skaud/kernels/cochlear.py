@@ -58,7 +58,7 @@ def _compress_adjoint_on_cpu(
     atanh = tuple(map(x.dtype.type, ATANH))
     smallest, terms = np.finfo(x.dtype).smallest_normal, np.empty(TERMS_AT_ONCE, x.dtype)
     power_adjoint(*rows, exponents.astype(x.dtype), smallest, atanh, terms, x_bar, exponents_bar)
-    return x_bar.reshape(x.shape), exponents_bar
+    return x_bar.reshape(x.shape), exponents_bar.astype(x.dtype)
 
 
 @step
