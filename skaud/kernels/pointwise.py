@@ -26,7 +26,7 @@ def real_part(x):
 
 @step
 def quotient(x, divisor):
-    """x / divisor, of a divisor that is far from 0 and from overflow, as most are.
+    """Quotient by a divisor that is far from 0 and from overflow, as most are.
 
     On a GPU single precision takes a quarter of the instructions for it that it takes for a division.
     """
