@@ -58,7 +58,7 @@ JOBS: dict[str, tuple[tuple[str, Callable], ...]] = {
     "osses2021": tuple(("Osses2021", call) for call in _CHAIN),
     "dau1997": tuple(("Dau1997", call) for call in _CHAIN),
     "king2019": tuple(("King2019", call) for call in _CHAIN),
-    "biomimetic": (),  # which has no kernels that are compiled
+    "biomimetic": (("BiomimeticFrontend", _differentiate),),
 }
 
 
@@ -92,9 +92,6 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--jobs {n_processes} must be at least 1.")
     jobs = dict.fromkeys(job for model in options.models for job in JOBS[model])
     dtypes, n_failed = dict.fromkeys(options.dtypes), 0
-    if not jobs:
-        say(f"skaud warm-up: {', '.join(options.models)} has no kernels that are compiled.")
-        return ALL_FINE
     # Not forked, which copies the locks of threads that do not run on.
     with ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn")) as executor:
         running: dict[str, Future] = {
