@@ -1,5 +1,7 @@
 """Steps of the auditory spectrogram, and their adjoints: compression, lateral inhibition; array-API code.
 
+On a CPU the adjoint of the compression is a kernel, and inhibition in front of an integrator is in `inhibited_sums`.
+
 x : (n_rows, n_channels, ...), the last axis that of time
 """
 

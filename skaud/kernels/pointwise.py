@@ -78,7 +78,7 @@ def logarithm(x, atanh):
     s = (mantissa - ONE) / (mantissa + ONE)
     z = s * s
     # Written out, as the exponential is.
-    sum = ((z * atanh[0] + atanh[1]) * z + atanh[2]) * z + atanh[3]
-    sum = ((sum * z + atanh[4]) * z + atanh[5]) * z + atanh[6]
-    sum = (((sum * z + atanh[7]) * z + atanh[8]) * z + atanh[9]) * z + atanh[10]
-    return exponent * atanh[11] + TWO * s * sum + ZERO * x
+    series = ((z * atanh[0] + atanh[1]) * z + atanh[2]) * z + atanh[3]
+    series = ((series * z + atanh[4]) * z + atanh[5]) * z + atanh[6]
+    series = (((series * z + atanh[7]) * z + atanh[8]) * z + atanh[9]) * z + atanh[10]
+    return exponent * atanh[11] + TWO * s * series + ZERO * x
