@@ -256,7 +256,7 @@ def cell(name, operation, kind):
                 found = OPERATIONS[operation](make(), X, parameter)
             except (ValueError, TypeError) as error:
                 return _letter(error)
-            return _compare(found, wanted, X, operation)
+            return compare(found, wanted, X, operation)
 
 
 def _letter(error):
@@ -269,7 +269,8 @@ def _letter(error):
     raise error
 
 
-def _compare(found, wanted, X, operation):
+def compare(found, wanted, X, operation):
+    """ "=" for the same bits, "≈" for the same numbers; an error where they differ, or lie elsewhere."""
     place = _place(X)
     of_library = operation not in ("learn", "fit_response")
     if isinstance(wanted, np.ndarray):

@@ -165,24 +165,39 @@ def guarded(checks: Callable[[], Iterator[Check]]) -> Iterator[Check]:
 
 
 def time_batches(names: Sequence[str] = TIMED, batches: Sequence[int] = BATCHES, **settings: Any) -> Iterator[Timing]:
-    """Features of batches of signals of a second; the CPU's times are those of one signal, times their number."""
+    """Batches of signals of a second, up to what fits; the CPU's times are those of one signal, times their number."""
     for name in names:
         model = MODELS[name](**settings)
         x = sounds(1, int(model.sample_rate), "float32")
         model.fit(x)
-        model.transform(x)
+        for what, run in (("features", model.transform), ("features and gradient", partial(differentiate, model))):
+            cpu_ms = shortest_ms(partial(run, x))
+            for n_signals in batches:
+                many = device.to_device(np.repeat(x, n_signals, axis=0))
+                try:
+                    gpu_ms = shortest_ms(partial(run, many))
+                except MemoryError:
+                    break
+                yield Timing(f"{name}, {what}", n_signals, gpu_ms, n_signals * 1e3 / gpu_ms, n_signals * cpu_ms)
+
+
+def differentiate(model: Any, x: Any) -> Any:
+    """Derivatives of the sum of squares of the features, by X and by every parameter."""
+    value, pull_back = model.vjp(x)
+    return pull_back(value)
+
+
+def shortest_ms(run: Callable[[], Any], n_runs: int = 3) -> float:
+    """Milliseconds of the shortest of some runs, after one that compiles."""
+    run()
+    taken = []
+    for _ in range(n_runs):
+        device.synchronize()
         begin = perf_counter()
-        model.transform(x)
-        cpu_ms = (perf_counter() - begin) * 1e3
-        for n_signals in batches:
-            many = device.to_device(np.repeat(x, n_signals, axis=0))
-            model.transform(many)  # compiles
-            device.synchronize()
-            begin = perf_counter()
-            model.transform(many)
-            device.synchronize()
-            gpu_ms = (perf_counter() - begin) * 1e3
-            yield Timing(name, n_signals, gpu_ms, n_signals * 1e3 / gpu_ms, n_signals * cpu_ms)
+        run()
+        device.synchronize()
+        taken.append(perf_counter() - begin)
+    return min(taken) * 1e3
 
 
 def measure_gpu(about: dict[str, str], tell: Callable[[str], None] = print) -> dict[str, Any]:
