@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.machinery
+import importlib.metadata
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -54,6 +55,9 @@ class _Later(Loader):
 
         def load(name: str) -> Any:
             nonlocal is_loading
+            if name == "__version__" and not is_loading:  # scikit-learn 1.6 looks at that of pandas as it is imported
+                with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                    return importlib.metadata.version(module.__name__)
             with lock:
                 if content.get("__getattr__") is load and not is_loading:
                     is_loading = True

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 import threading
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -36,6 +37,16 @@ def test_a_module_is_loaded_when_something_of_it_is_asked_for(package):
         slow_package.nothing  # noqa: B018
     assert sys.loaded_slow_package == 1
     assert not hasattr(slow_package, "__getattr__")
+
+
+def test_the_version_of_a_package_is_told_without_it():
+    code = (
+        "import sys; from skaud.command.lazily import imported_lazily\n"
+        "with imported_lazily():\n    import pandas\n"
+        "print(pandas.__version__, 'pandas.core' in sys.modules, pandas.DataFrame.__name__, pandas.__version__)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == f"{version('pandas')} False DataFrame {version('pandas')}\n"
 
 
 @pytest.mark.parametrize("statement", ["from slow_package import value", "from slow_package.below import other"])

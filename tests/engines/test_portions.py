@@ -65,17 +65,17 @@ def assert_all_same(found, expected):
 
 
 def test_a_batch_of_any_size_and_any_number_of_filters_takes_a_few_launches():
-    counts = set()
+    counts = []
     for n_signals, n_strfs in ((1, 8), (5, 8), (1, 40)):
         model = BiomimeticFrontend(n_strfs=n_strfs).fit(sound(n_signals, 16000))
         x = there(sound(n_signals, 16000).astype(np.float32))
         model.transform(x)  # leaves the spectra of the filters
         (value, pull_back), forward = launches(model.vjp, x)
-        counts.add((forward, launches(pull_back, value)[1]))
-    assert len(counts) == 1
-    ((forward, backward),) = counts
-    assert forward <= 70  # 715 when every filter and every frame had its own
-    assert backward <= 170  # 1694
+        counts.append((forward, launches(pull_back, value)[1]))
+    forward, backward = zip(*counts, strict=True)
+    assert max(forward) == min(forward) <= 70  # 715 when every filter and every frame had its own
+    assert max(backward) <= 170  # 1694
+    assert max(backward) - min(backward) <= 2  # what array-api-compat 1.10 asks the first time
 
 
 @on_models

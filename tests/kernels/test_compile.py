@@ -27,10 +27,11 @@ print(CARFAC(min_pole_hz=3000.0).fit(x).transform(x).shape, sum(run_for(2, False
 
 
 def run(folder: Path, *, strict: bool = True, **environment: str) -> str:
+    around = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
     done = subprocess.run(
         [sys.executable, *(["-W", "error"] if strict else []), "-c", RUN],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(folder)} | environment,
+        env=around | {"PYTHONPATH": str(folder)} | environment,
         capture_output=True,
         text=True,
         check=False,
