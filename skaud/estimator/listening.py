@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
@@ -106,6 +107,24 @@ def to_level(model: Model, clip: np.ndarray, scale: float | None = None) -> np.n
         with np.errstate(over="ignore"):  # found in the response
             clip = np.require(clip, model.dtype, ["C_CONTIGUOUS", "ALIGNED", "WRITEABLE", "ENSUREARRAY"])
     return _times(clip, model.gain(scale))
+
+
+class BroughtToLevel:
+    """A long clip, of which each block is brought to its level when it is asked for: no copy of the whole is held."""
+
+    def __init__(self, model: Model, clip: np.ndarray, scale: float | None) -> None:
+        self._model, self._clip, self._scale = model, clip, scale
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the clip."""
+        return self._clip.shape
+
+    def __len__(self) -> int:
+        return len(self._clip)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return to_level(self._model, self._clip[key], self._scale)
 
 
 def shaped_as_x(model: Model, bars: Features, sounds: Sounds) -> Features:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import ceil
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 
 from skaud.engines.engine import Engine, respond, respond_side_by_side
-from skaud.estimator.listening import to_level
+from skaud.estimator.listening import BroughtToLevel, to_level
 from skaud.estimator.pooled import Check, pool_clips
 from skaud.estimator.protocol import Model
 from skaud.estimator.results import check_responses, check_rows
@@ -19,7 +20,8 @@ from skaud.estimator.sounds import Sounds
 SAMPLES_AT_ONCE = 2**15  # of clips of one length in a batch
 
 Result = TypeVar("Result")
-Run = Callable[[Engine, list[np.ndarray], Check], list[Result]]  # of the clips of a batch, as the engine takes them
+Run = Callable[[Engine, list, Check], list[Result]]  # of the clips of a batch, as the engine takes them
+Hear = Callable[[list[np.ndarray], list[float | None]], list]  # clips at their level, of clips and scales of theirs
 
 
 def full_responses(model: Model, sounds: Sounds, names: tuple[str, ...]) -> list[tuple[np.ndarray, ...]]:
@@ -52,7 +54,13 @@ def pooled_rows(model: Model, sounds: Sounds, frame_samples: int | None) -> list
     def run(engine: Engine, clips: list[np.ndarray], check: Check) -> list[np.ndarray]:
         return pool_clips(model, engine, clips, frame_samples, check)
 
-    rows = _map(model, run, sounds, _batches(model, sounds.clips))
+    def hear(clips: list[np.ndarray], scales: list[float | None]) -> list:
+        is_long = max(clip.shape[-1] for clip in clips) // (frame_samples or 1) > model.frames_held
+        if is_long and not model.takes_channels:
+            return [BroughtToLevel(model, *own) for own in zip(clips, scales)]
+        return _heard(model, clips, scales)
+
+    rows = _map(model, run, sounds, _batches(model, sounds.clips), hear)
     check_rows(model, rows, sounds.clips, range(len(rows)))
     return rows
 
@@ -81,12 +89,15 @@ def _batches(model: Model, clips: list[np.ndarray]) -> list[list[int]]:
     return joined
 
 
-def _map(model: Model, run: Run[Result], sounds: Sounds, batches: list[list[int]]) -> list[Result]:
+def _map(
+    model: Model, run: Run[Result], sounds: Sounds, batches: list[list[int]], hear: Hear | None = None
+) -> list[Result]:
     """What run has for every clip."""
     engine = engine_for_batches(model, len(batches))
+    hear = hear or partial(_heard, model)
 
     def job(indices: list[int]) -> list[Result]:  # no more than its own clips, at their level, are held
-        heard = _heard(model, [sounds.clips[i] for i in indices], [sounds.scales[i] for i in indices])
+        heard = hear([sounds.clips[i] for i in indices], [sounds.scales[i] for i in indices])
 
         def check(k: int, response: np.ndarray) -> None:
             check_responses(model, [response], [sounds.clips[indices[k]]], [indices[k]])

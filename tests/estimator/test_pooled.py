@@ -1,5 +1,6 @@
 """Pooled features of clips that are long, against those of their frames at once."""
 
+import tracemalloc
 from unittest import mock
 
 import numpy as np
@@ -56,6 +57,20 @@ def test_a_long_clip_has_the_same_features_alone_and_beside_others(n_jobs, monke
     together = model.transform(clips)
     for clip, features in zip(clips, together):
         np.testing.assert_array_equal(model.transform([clip])[0], features)
+
+
+def test_a_long_clip_at_another_level_is_not_held_twice():
+    clip = np.full(1200 * 8000, 0.01, np.float32)
+    model = CARFAC(8000, erb_per_step=4, rms_one_db_spl=100).fit([clip])
+    assert model.gain() != 1
+    model.transform([clip[: 60 * 8000]])
+    tracemalloc.start()
+    try:
+        model.transform([clip])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 0.3 * clip.nbytes
 
 
 def test_order_statistics_of_long_clips_are_those_of_all_frames(monkeypatch):
