@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import arrays_table
+import numpy as np
 import pytest
 from arrays_table import KINDS, MODELS, NEEDS, cell, page, rows
 
@@ -11,6 +12,7 @@ import skaud
 
 PAGE = Path(__file__).parent.parent / "docs" / "arrays.md"
 ROWS = list(rows())
+PROMOTED = ("cupy", "numba")  # by CuPy 14 as by NumPy 2; the one that stands in for it promotes as the NumPy at hand
 
 
 def cells_on_the_page():
@@ -50,8 +52,9 @@ def test_no_kind_of_the_host_is_computed_otherwise_than_numpys():
 def test_what_the_page_says_is_so(model, operation):
     wanted = cells_on_the_page()[model, operation]
     for kind in KINDS:
-        if find_spec(NEEDS.get(kind, "numpy")) is not None:
-            assert cell(model, operation, kind) == wanted[kind], kind
+        if find_spec(NEEDS.get(kind, "numpy")) is not None and not (kind in PROMOTED and np.__version__ < "2"):
+            rounded = wanted[kind] == "=" and np.__version__ < "2"  # whose vectors round as an array is aligned
+            assert cell(model, operation, kind) in (wanted[kind], "≈" if rounded else wanted[kind]), kind
 
 
 def test_every_public_transformer_is_in_the_table():

@@ -81,8 +81,8 @@ class Dau1997(Osses2021):  # numpydoc ignore=PR02
     >>> modulation_hz[:11].round()
     array([  0.,   5.,  10.,  17.,  28.,  46.,  77., 129., 214., 357., 595.])
     >>> slow, fast = model.transform(X)
-    >>> modulation_hz[(fast - slow).argmax()].round()
-    np.float64(77.0)
+    >>> float(modulation_hz[(fast - slow).argmax()].round())
+    77.0
     """
 
     def __init__(

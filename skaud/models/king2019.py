@@ -123,8 +123,8 @@ class King2019(StagedTransformer):
     >>> modulation_hz[:5].round()
     array([ 2.,  5., 14., 36., 94.])
     >>> slow, fast = model.transform(X)
-    >>> modulation_hz[(fast - slow).argmax()].round()
-    np.float64(94.0)
+    >>> float(modulation_hz[(fast - slow).argmax()].round())
+    94.0
     """
 
     full_scale_db_spl = FULL_SCALE_DB

@@ -93,8 +93,8 @@ class AdaptationLoops(ChannelStage, ChainStage):
     >>> import numpy as np
     >>> from skaud import AdaptationLoops
     >>> steady = np.full((1, 1, 2 * 44100), 10 ** ((60 - 93.98) / 20))  # 60 dB SPL, in pascals
-    >>> AdaptationLoops().fit_transform(steady)[0, 0, -1].round()
-    np.float32(56.0)
+    >>> float(AdaptationLoops().fit_transform(steady)[0, 0, -1].round())
+    56.0
     """
 
     all_outputs = ("adaptation",)

@@ -71,8 +71,8 @@ def spikes(
     >>> trains = spikes(np.full(22050, 100.0), 22050, n_trains=50, random_state=0)
     >>> trains.shape
     (50, 22050)
-    >>> 95 < trains.sum(axis=1).mean() < 105
-    np.True_
+    >>> bool(95 < trains.sum(axis=1).mean() < 105)
+    True
     """
     rates = np.asarray(rates_per_s, float)
     for name, value in {"absolute_s": absolute_s, "relative_s": relative_s}.items():
