@@ -29,6 +29,7 @@ extensions = [
     "equations",
     "further_pages",
     "mathml",
+    "measured",
     "reference",
 ]
 exclude_patterns = ["_build", "_ext", "README.md", "reference/generated/*.md", "gallery/**/*.ipynb", "gallery/**/*.py"]
@@ -54,7 +55,7 @@ sphinx_gallery_conf = {
     "gallery_dirs": ["gallery"],
     "filename_pattern": r"/plot_",
     "within_subsection_order": "gallery.PicturesFirst",
-    "default_thumb_file": str(DOCS / "images" / "cochleagram.png"),
+    "default_thumb_file": str(DOCS / "_drawn" / "program.png"),
     "abort_on_example_error": True,
     "parallel": 2,
     "download_all_examples": False,

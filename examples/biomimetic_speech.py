@@ -16,6 +16,9 @@ are speech, music and noise. Every figure is appended to the output as soon as i
 
 import argparse
 import csv
+import datetime
+import platform
+import sys
 import time
 import warnings
 from collections import defaultdict
@@ -211,6 +214,8 @@ def enhance(recordings, arguments, record):
 
 # --- results ---
 
+TITLES = {"accuracy": "accuracy", "area": "area under the ROC curve", "enhancement": "SI-SDR in dB"}
+
 
 class Record:
     """Figures, printed and appended to a file as they come, and tables of them."""
@@ -228,17 +233,29 @@ class Record:
         print(*row, sep=", ", flush=True)
 
     def table(self, task, digits):
-        """Mean over seeds, and the half width of its 95 % interval, as a table in Markdown."""
+        """Mean over seeds, and the half width of its 95 % interval: heads, then a row an arm."""
         values = defaultdict(list)
         for own_task, arm, _, condition, value, _ in self.rows:
             if own_task == task:
                 values[arm, condition].append(value)
         conditions = list(dict.fromkeys(condition for _, condition in values))
-        lines = ["| | " + " | ".join(conditions) + " |", "| --- " * (len(conditions) + 1) + "|"]
-        for arm in dict.fromkeys(arm for arm, _ in values):
-            cells = [interval(values[arm, condition], digits) for condition in conditions]
-            lines.append(f"| {arm} | " + " | ".join(cells) + " |")
-        return "\n".join(lines)
+        arms = dict.fromkeys(arm for arm, _ in values)
+        return [["", *conditions], *([arm, *(interval(values[arm, c], digits) for c in conditions)] for arm in arms)]
+
+
+def show(title, table):
+    """Print a table in Markdown."""
+    head, *rows = table
+    lines = [head, ["---"] * len(head), *rows]
+    print(f"\n{title}\n", *("| " + " | ".join(line) + " |" for line in lines), sep="\n")
+
+
+def keep(path, table):
+    """Write a table as the site takes it, below a line on how it was made."""
+    with path.open("w", newline="") as file:
+        words = " ".join(Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:])
+        file.write(f"# python examples/biomimetic_speech.py {words}; {datetime.date.today()}, {platform.machine()}\n")
+        csv.writer(file, lineterminator="\n").writerows(table)
 
 
 def interval(values, digits):
@@ -266,6 +283,7 @@ def main():
     parser.add_argument("--arms", nargs="+", default=[*ARMS, *OTHERS], choices=[*ARMS, *OTHERS])
     parser.add_argument("--jobs", type=int, default=None)
     parser.add_argument("--output", default="biomimetic_speech.csv")
+    parser.add_argument("--tables", type=Path, metavar="FOLDER", help="keep the tables too, such as in docs/measured")
     arguments = parser.parse_args()
     try:
         import torch
@@ -279,14 +297,18 @@ def main():
     else:
         recordings = datasets.make_vowels(sample_rate=RATE, random_state=0)
     mixtures_of = None if arguments.enhance is None else datasets.load_folder(arguments.enhance, sample_rate=RATE)
+    tables = {}
     record = Record(arguments.output)  # only now: a folder that cannot be read leaves an earlier file as it is
     if arguments.per_class:
         classify(recordings, arguments, record)
-        for task in ("accuracy", "AUC"):
-            print(f"\n{task}\n\n{record.table(task, 3)}")
+        tables = {"accuracy": record.table("accuracy", 2), "area": record.table("AUC", 3)}
     if mixtures_of is not None:
         enhance(mixtures_of, arguments, record)
-        print(f"\nSI-SDR in dB\n\n{record.table('enhancement', 1)}")
+        tables["enhancement"] = record.table("enhancement", 1)
+    for name, table in tables.items():
+        show(TITLES[name], table)
+        if arguments.tables is not None:
+            keep(arguments.tables / f"biomimetic_{name}.csv", table)
 
 
 if __name__ == "__main__":

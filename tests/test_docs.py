@@ -259,6 +259,68 @@ def test_published_numbers_on_a_page_come_from_the_table_and_not_from_a_hand():
     assert {page: numbers for page, numbers in typed.items() if numbers} == {}
 
 
+MEASURED = re.compile(r"\{(measured|score)\}`([^`]+)`")
+
+
+@pytest.mark.parametrize("path", [p for p in PAGES if "measured" not in p.parts], ids=name_of)
+def test_what_a_page_takes_from_files_of_measurements_is_there(builders, path):
+    import measured
+
+    text = path.read_text(encoding="utf-8")
+    for mark in measured.MARK.finditer(text):
+        assert measured.table(mark).count("\n| ") >= 2
+    for what, own in MEASURED.findall(text):
+        assert re.search(r"\d", {"measured": measured.cell, "score": measured.score}[what](own)), own
+
+
+def test_files_of_measurements_say_how_they_were_made_by_scripts_that_are_there(builders):
+    import measured
+
+    root = DOCS.parent
+    pages = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+    shown = {mark[2].split()[0] for mark in measured.MARK.finditer(pages) if mark[2]}
+    shown |= {own.split(": ")[0] for what, own in MEASURED.findall(pages) if what == "measured"}
+    written = set()
+    for path in (DOCS / "measured").iterdir():
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        made = re.fullmatch(r"# python (\S+\.py).*; \d{4}-\d\d-\d\d, \S.*", first)
+        assert made, (path.name, first)
+        assert (root / made[1]).is_file(), path.name
+        written.add(path.stem)
+    assert written <= shown
+
+
+def test_a_table_of_scores_has_their_means_and_intervals(builders, monkeypatch, tmp_path):
+    import measured
+
+    (tmp_path / "own.csv").write_text(
+        "# python x.py; 2030-01-01, a processor\ntask,arm,seed,condition,value,training_s\n"
+        "accuracy,a,0,clean,0.5,1\naccuracy,a,1,clean,0.7,1\n"
+        "accuracy,b,0,clean,0.4,1\naccuracy,b,1,clean,0.5,1\nAUC,b,1,clean,0.9,1\n"
+    )
+    monkeypatch.setattr(measured, "FOLDERS", (tmp_path,))
+    table = measured.scores_table("own", "accuracy", "2")
+    assert table.splitlines() == ["|  | clean |", "| --- | --- |", "| a | 0.60 ± 1.27 |", "| b | 0.45 ± 0.64 |"]
+    assert measured.scores_table("own", "accuracy", "1", "each").splitlines()[2] == "| a | 0.5, 0.7 |"
+    assert measured.score("own accuracy 2: a minus b: clean") == "0.15 ± 0.64"
+    with pytest.raises(LookupError, match="no accuracy of 'c'"):
+        measured.score("own accuracy 2: c: clean")
+
+
+@pytest.mark.parametrize("path", GUIDES, ids=name_of)
+def test_intervals_on_a_page_come_from_a_file_and_not_from_a_hand(path):
+    typed = re.findall(r"\d ± \.?\d", prose(path))
+    assert not typed or name_of(path) in {"comparison.md", "recipes.md"}  # made by its program, in Markdown
+
+
+def test_memory_of_the_readme_is_that_of_the_page(builders):
+    import measured
+
+    text = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
+    told = re.search(r"half an hour take (\d+ MiB) beyond the sound \(CARFAC\), or (\d+ MiB) \(Osses2021\)", text)
+    assert told.groups() == tuple(measured.cell(f"memory: {model}: 30 min") for model in ("CARFAC", "Osses2021"))
+
+
 @pytest.mark.slow
 def test_what_pages_take_from_the_table_is_in_it(builders, references, monkeypatch):
     import conformance_page

@@ -129,12 +129,17 @@ def test_the_speech_example_writes_its_figures(run, arms, tmp_path, capsys):
     mixtures = write_folder(tmp_path / "mixtures", rows)
     output = tmp_path / "figures.csv"
     few = ["--seeds", 0, "--per-class", 2, "--per-talker", 2, "--iterations", 1]
-    run("biomimetic_speech.py", recordings, "--enhance", mixtures, *few, "--arms", *arms, "--output", output)
+    words = [*few, "--arms", *arms, "--output", output, "--tables", tmp_path]
+    run("biomimetic_speech.py", recordings, "--enhance", mixtures, *words)
     with output.open(newline="") as file:
         figures = list(csv.DictReader(file))
     found = {(figure["task"], figure["arm"]) for figure in figures}
     assert found >= {(task, arm) for task in ("accuracy", "AUC", "enhancement") for arm in arms}
     assert np.isfinite([float(figure["value"]) for figure in figures]).all()
+    for name in ("accuracy", "area", "enhancement"):
+        how, *lines = (tmp_path / f"biomimetic_{name}.csv").read_text().splitlines()
+        assert how.startswith("# python examples/biomimetic_speech.py recordings --enhance mixtures --seeds 0")
+        assert {row[0] for row in csv.reader(lines[1:])} - {"mixture", "ideal ratio mask"} == set(arms)
     assert "SI-SDR in dB" in capsys.readouterr().out
     assert not (tmp_path / "biomimetic_speech.csv").exists()
 

@@ -14,7 +14,7 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 
 from skaud.testing.conformance import conformance
-from skaud.testing.conformance.report import as_tables
+from skaud.testing.conformance.report import TITLES, as_tables, summary
 
 MARK = re.compile(r"^% conformance(?: (?P<model>\w+) (?P<kind>\w+))?$", re.MULTILINE)
 NOT_MEASURED = "(not measured here)"
@@ -36,10 +36,20 @@ def measured():
 def table(match):
     """What a mark becomes: all claims, or those of a model and a kind."""
     rows = measured()
+    if not rows:
+        return "Left out of this build."
     if match["model"]:
-        rows = [row for row in rows if row.kind == match["kind"] and row.model.split(",")[0] == match["model"]]
-    tables = as_tables(rows, titled=not match["model"]) if rows else "<p>Left out of this build.</p>"
-    return f"```{{raw}} html\n{tables}\n```"
+        return raw([row for row in rows if row.kind == match["kind"] and row.model.split(",")[0] == match["model"]])
+    parts = [f"{summary(rows)}."]
+    for kind, title in TITLES.items():
+        own = [row for row in rows if row.kind == kind]
+        parts += [f"## {title}", raw(own)] if own else []
+    return "\n\n".join(parts)
+
+
+def raw(rows):
+    """HTML of some claims, in Markdown."""
+    return f"```{{raw}} html\n{as_tables(rows, titled=False)}\n```"
 
 
 def insert(app, docname, source):

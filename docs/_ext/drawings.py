@@ -2,6 +2,7 @@
 
 import csv
 import re
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -139,6 +140,28 @@ def speeds(table):
     return figure
 
 
+def program():
+    """Figure that stands in the gallery for a script that draws nothing here."""
+    figure = plt.figure(figsize=(4, 2.8))
+    figure.text(0.5, 0.62, ">_", ha="center", va="center", fontsize=60, family="monospace", color=COLOURS["edge"])
+    figure.text(0.5, 0.24, "a program to run\non recordings of your own", ha="center", va="center", fontsize=15)
+    return figure
+
+
+def cochleagram():
+    """Figure of the front page, and of the README: a vowel through CARFAC."""
+    from skaud import CARFAC, datasets
+    from skaud.display import CochleagramDisplay
+
+    vowels = datasets.make_vowels(n_speakers=1, n_takes=1, duration_s=(0.25, 0.25), random_state=0, db_spl=55)
+    vowel = vowels.clips[list(vowels.target).index("ae")]
+    model = CARFAC(frame_length=0.001).fit([vowel])
+    figure, ax = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
+    CochleagramDisplay.from_estimator(model, vowel, ax=ax, cmap="magma", vmin=0)
+    ax.set_title("/æ/ of a man at 55 dB SPL, in CARFAC")
+    return figure
+
+
 def write(folder):
     folder.mkdir(exist_ok=True)
     with plt.rc_context({"svg.hashsalt": "skaud", "svg.fonttype": "path"}):
@@ -146,3 +169,10 @@ def write(folder):
         for name, figure in figures.items():
             figure.savefig(folder / f"{name}.svg", facecolor="white", metadata={"Date": None})
             plt.close(figure)
+        figure = program()
+        figure.savefig(folder / "program.png", facecolor="white", dpi=100)
+        plt.close(figure)
+
+
+if __name__ == "__main__":
+    cochleagram().savefig(Path(__file__).parents[1] / "images" / "cochleagram.png", dpi=160)

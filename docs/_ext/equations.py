@@ -36,7 +36,9 @@ def section(name):
 def _sources(references):
     text = " ".join(line.strip() for line in references)
     found = re.findall(r"\.\. \[(\d)\] (.*?)(?=\.\. \[|$)", text)
-    return ["Sources:", ""] + [f"({number}) {source.strip()}\n" for number, source in found] if found else []
+    # "R. F. Lyon" behind a number would be taken for another list.
+    own = [(number, re.sub(r"^([A-Z])\. ", r"\1\\. ", source.strip())) for number, source in found]
+    return ["Sources:", ""] + [f"({number}) {source}\n" for number, source in own] if own else []
 
 
 def insert(app, docname, source):

@@ -8,9 +8,12 @@ Thresholds of sinusoidal amplitude modulation as a function of its rate, for noi
 `TemplateObserver` with `Dau1997` in one channel.
 
 Two thresholds of modulated noise, and those with tones, are measured while this page is built; the others, four tracks
-each, were measured before, in two minutes of one thread, by::
+each, were measured before, in two minutes of one thread, and stand in `dau1997_thresholds.csv` beside this script,
+written by::
 
     python examples/published/plot_dau1997_detection.py --all
+
+`--settings` measures in the same way what some of them depend on, for the page on observers.
 
 The abstract of the paper says that thresholds have a low-pass characteristic where the rate is below half the bandwidth
 of the carrier, and a high-pass characteristic above; that of 2000, that with tones as carriers they are flat up to 100
@@ -23,6 +26,10 @@ page on observers shows, and then those of the other program.
 """
 
 import argparse
+import csv
+import datetime
+import platform
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,48 +40,38 @@ from skaud.psychoacoustics import adaptive_track, calibrated_noise_variance, mak
 
 RATE = 22050
 RATES_HZ = (3, 5, 10, 20, 50, 100, 150)
-MEASURED = {  # bandwidth in Hz -> threshold in dB at each rate, and its standard error: output of --all
-    3: [(-11.47, 2.24), (-19.50, 1.44), (-25.81, 1.54), (-20.47, 0.60), (-22.97, 0.20), (-21.28, 0.32), (-20.19, 0.31)],
-    31: [(-9.44, 0.88), (-12.84, 0.90), (-13.81, 0.35), (-13.69, 0.72), (-21.25, 1.84), (-20.84, 1.44), (-19.34, 1.08)],
-    314: [
-        (-16.72, 0.62),
-        (-20.50, 1.21),
-        (-22.50, 0.80),
-        (-20.38, 0.65),
-        (-17.19, 0.59),
-        (-15.28, 0.72),
-        (-14.22, 0.44),
-    ],
-}
+BANDWIDTHS_HZ = (3, 31, 314)
 OTHER_RATES_HZ = (3, 5, 10, 20, 50, 100, 120)
 OTHER = {  # bandwidth in Hz -> thresholds in dB of the other program
     3: [-11.5, -20.25, -30.0, -28.5, -27.5, -27.75, -26.25],
     31: [-5.5, -9.5, -13.75, -12.75, -19.25, -18.0, -19.25],
 }
+HERE = Path(__file__).parent if "__file__" in globals() else Path()  # the gallery runs it in its folder
 parser = argparse.ArgumentParser(description="Measure thresholds of modulation and of a tone in noise.")
 parser.add_argument("--all", action="store_true", help="measure all thresholds of modulation, in minutes")
-measure_all = parser.parse_args().all
+parser.add_argument("--settings", action="store_true", help="measure what thresholds depend on, in minutes")
+arguments = parser.parse_args()
 
 # %%
 # The internal noise lets one channel at 1 kHz just discriminate 60 and 61 dB SPL, as in the paper.
 
 
-def one_channel(hz):
+def one_channel(hz, frame_s=0.005):
     """Model of one channel, in frames of 5 ms."""
-    return Dau1997(RATE, low_hz=hz, high_hz=hz, pooling=None, frame_length=0.005)
+    return Dau1997(RATE, low_hz=hz, high_hz=hz, pooling=None, frame_length=frame_s)
 
 
 variance = calibrated_noise_variance(one_channel(1000))
 
 
-def find_threshold(center_hz, make_trial, audible, start, **limits):
-    """Threshold of an observer who listens to one channel."""
-    observer = TemplateObserver(one_channel(center_hz), internal_noise_variance=variance)
-    observer.fit(*make_trials(make_trial, audible, 50, random_state=1))
+def find_threshold(center_hz, make_trial, audible, start, n_trials=50, noise=1, frame_s=0.005, **limits):
+    """Threshold of an observer who listens to one channel, with so many times the calibrated internal noise."""
+    observer = TemplateObserver(one_channel(center_hz, frame_s), internal_noise_variance=noise * variance)
+    observer.fit(*make_trials(make_trial, audible, n_trials, random_state=1))
     return adaptive_track(observer, make_trial, start, random_state=2, **limits)
 
 
-def find_depth(bandwidth_hz, rate_hz, template_db=0):
+def find_depth(bandwidth_hz, rate_hz, template_db=0, **options):
     """Threshold of modulation in dB, 20 log m, of a carrier of 1 s with 65 dB SPL, modulated or not."""
     band_hz = 5000 - bandwidth_hz / 2, 5000 + bandwidth_hz / 2
 
@@ -84,14 +81,45 @@ def find_depth(bandwidth_hz, rate_hz, template_db=0):
             rate_hz, depths, 1.0, RATE, 65, random_state=random_state, band_hz=band_hz, ramp_s=0.2
         )
 
-    return find_threshold(5000, make_trial, template_db, -2, highest=0)
+    return find_threshold(5000, make_trial, template_db, -2, highest=0, **options)
 
 
-if measure_all:
-    for bandwidth_hz in MEASURED:
-        found = [find_depth(bandwidth_hz, rate_hz) for rate_hz in RATES_HZ]
-        MEASURED[bandwidth_hz] = [(own.threshold, own.standard_error) for own in found]
-        print(f"    {bandwidth_hz}: [{', '.join(f'({db:.2f}, {error:.2f})' for db, error in MEASURED[bandwidth_hz])}],")
+def keep(name, how, rows):
+    """Write a table, below a line on how it was measured."""
+    with (HERE / name).open("w", newline="") as file:
+        file.write(f"# python examples/published/plot_dau1997_detection.py {how}; ")
+        file.write(f"{datetime.date.today()}, {platform.machine()}\n")
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+if arguments.all:
+    rows = [("bandwidth in Hz", "rate in Hz", "threshold in dB", "standard error in dB")]
+    for bandwidth_hz in BANDWIDTHS_HZ:
+        for rate_hz in RATES_HZ:
+            own = find_depth(bandwidth_hz, rate_hz)
+            rows.append((bandwidth_hz, rate_hz, f"{own.threshold:.2f}", f"{own.standard_error:.2f}"))
+    keep("dau1997_thresholds.csv", "--all", rows)
+
+if arguments.settings:
+    settings = {
+        "as in the example": {},
+        "frames of 1 ms in place of 5 ms": {"frame_s": 0.001},
+        "a template of 200 trials in place of 50": {"n_trials": 200},
+        "4 times the variance of the internal noise": {"noise": 4},
+        "a quarter of it": {"noise": 0.25},
+        "a template of depth -6 dB in place of 0 dB": {"template_db": -6},
+    }
+    places = {f"{width} Hz wide, {rate_hz} Hz": (width, rate_hz) for width, rate_hz in ((3, 20), (31, 10), (314, 10))}
+    found = {name: [find_depth(*place, **options) for place in places.values()] for name, options in settings.items()}
+    rows = [(name, *(f"{own.threshold:.1f} ± {own.standard_error:.1f}" for own in row)) for name, row in found.items()]
+    keep("dau1997_settings.csv", "--settings", [("", *places), *rows])
+
+MEASURED = {bandwidth_hz: [] for bandwidth_hz in BANDWIDTHS_HZ}  # threshold in dB at each rate, and its standard error
+with (HERE / "dau1997_thresholds.csv").open(newline="") as file:
+    file.readline()  # how it was measured
+    for row in csv.DictReader(file):
+        found = float(row["threshold in dB"]), float(row["standard error in dB"])
+        MEASURED[int(row["bandwidth in Hz"])].append(found)
 
 # %%
 # **A tone as carrier** is the same in every trial: the internal noise alone limits, and `predict_proba` is the

@@ -42,14 +42,20 @@ def as_tables(rows: Sequence[Row], *, titled: bool = True) -> str:
     for kind, title in TITLES.items():
         own = [row for row in rows if row.kind == kind]
         if own:
-            head = "".join(f"<th>{escape(cell)}</th>" for cell in HEADS)
-            body = "".join(
-                f'<tr class="{row.verdict}">' + "".join(f"<td>{escape(cell)}</td>" for cell in row.cells) + "</tr>\n"
-                for row in own
-            )
             parts.append(f"<h2>{escape(title)}</h2>" if titled else "")
-            parts.append(f"<table class='table'><tr>{head}</tr>\n{body}</table>")
+            parts.append(_table(own))
     return "\n".join(parts)
+
+
+def _table(rows: Sequence[Row]) -> str:
+    """HTML of rows, without columns in which nothing stands."""
+    shown = [k for k in range(len(HEADS)) if any(row.cells[k] for row in rows)]
+    head = "".join(f"<th>{escape(HEADS[k])}</th>" for k in shown)
+    lines = [
+        f'<tr class="{row.verdict}">' + "".join(f"<td>{escape(row.cells[k])}</td>" for k in shown) + "</tr>"
+        for row in rows
+    ]
+    return "\n".join([f"<table class='table'><tr>{head}</tr>", *lines, "</table>"])
 
 
 def as_page(rows: Sequence[Row]) -> str:

@@ -67,7 +67,7 @@ class Row:
         elif self.skipped:
             bound = found = ""
         else:
-            bound = short(self.limit) if self.found is not None or self.limit else "to the bit"
+            bound = short(self.limit) if self.found is not None or self.limit else "exactly"
             found = "" if self.found is None else short(self.found)
         return self.model, self.what, bound, found, difference, self.verdict, self.reason or self.source
 
