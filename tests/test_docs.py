@@ -262,7 +262,7 @@ def test_published_numbers_on_a_page_come_from_the_table_and_not_from_a_hand():
 MEASURED = re.compile(r"\{(measured|score)\}`([^`]+)`")
 
 
-@pytest.mark.parametrize("path", [p for p in PAGES if "measured" not in p.parts], ids=name_of)
+@pytest.mark.parametrize("path", [p for p in PAGES if name_of(p) not in OF_OTHERS], ids=name_of)
 def test_what_a_page_takes_from_files_of_measurements_is_there(builders, path):
     import measured
 
