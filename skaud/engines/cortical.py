@@ -64,9 +64,10 @@ class Cortical(Engine):
     def __init__(self, strfs: STRFs, n_channels: int, response: str, dtype: str) -> None:
         self.strfs, self.n_channels, self.response, self.dtype = strfs, n_channels, response, dtype
         self._designs: dict[int, kernel.Cortex] = {}
+        self._there: dict[tuple, list[kernel.Filters]] = {}
 
     def __getstate__(self) -> dict[str, object]:
-        return super().__getstate__() | {"_designs": {}}
+        return super().__getstate__() | {"_designs": {}, "_there": {}}
 
     @property
     def latency_frames(self) -> int:
@@ -118,9 +119,9 @@ class Cortical(Engine):
             if self.dtype == "complex128":
                 pieces.append(self._respond_with_step(window, block))
                 continue
-            cortex = self._design(block)
+            filters = self._filters(window, block)
             finish = xp.abs if self.response == "magnitude" else lambda out: out
-            pieces.append(self._filter(window, block, cortex, real=self.response == "real", finish=finish))
+            pieces.append(self._filter(window, block, filters, real=self.response == "real", finish=finish))
         if pieces:
             response = join(pieces)
         else:
@@ -132,15 +133,13 @@ class Cortical(Engine):
         self,
         window: Array,
         block: kernel.Block,
-        cortex: kernel.Cortex,
+        filters: list[kernel.Filters],
         *,
         real: bool,
         finish: Callable[[Array], Array] = lambda out: out,
     ) -> Array:
         """Responses (n_rows, n_filters, n_channels, n_new)."""
-        spectrum = kernel.transform(window, cortex.scales.shape[1], block)
-        at_once = self._filters_at_once(window, block)
-        filters = kernel.filters_beside(window, cortex, alone=block.alone, at_once=at_once)
+        spectrum = kernel.transform(window, design.padded_length(self.n_channels), block)
 
         def respond_and_finish(strfs: kernel.Filters) -> Array:
             return finish(kernel.respond(spectrum, strfs, block, self.n_channels, real=real))
@@ -161,13 +160,12 @@ class Cortical(Engine):
             bar = np.asarray(bar, np.result_type(self.dtype, np.complex64) if np.iscomplexobj(bar) else self.dtype)
         bar = xp.reshape(bar, (spectrogram.shape[0], *bar.shape[2:]))
         blocks = kernel.cut(n_frames, design.rate_bins(n_frames))
-        cortex, alone = self._design(blocks[0]), blocks[0].alone
-        at_once, slopes = self._filters_at_once(spectrogram, blocks[0]), self._slopes(cortex)
-        filters = kernel.filters_beside(spectrogram, cortex, alone=alone, at_once=at_once, slopes=slopes)
+        n_scale_bins = design.padded_length(self.n_channels)
+        filters = self._filters(spectrogram, blocks[0], with_slopes=True)
         bars, window_bars = np.zeros((2, spectrogram.shape[0], len(self.strfs.rates_hz))), []
         with threads(self.n_threads) as map_in_order:
             for block in blocks:
-                spectrum = kernel.transform(kernel.window(spectrogram, 0, block), cortex.scales.shape[1], block)
+                spectrum = kernel.transform(kernel.window(spectrogram, 0, block), n_scale_bins, block)
                 conjugate = xp.conj(spectrum)
 
                 def reverse(
@@ -186,7 +184,7 @@ class Cortical(Engine):
                     some = filters[begin : begin + REVERSED_AT_ONCE]
                     for strfs, (passed_bar, *of_rows) in zip(some, map_in_order(reverse, some)):
                         first = strfs.passed.start
-                        sums[first] = sums[first] + passed_bar if first in sums else passed_bar
+                        sums[first] = kernel.add_scales(sums.get(first), passed_bar, spectrum.shape[-2])
                         for total, own in zip(bars, of_rows):
                             total[:, strfs.numbers] += to_numpy(own)
                 if "X" in wanted:
@@ -194,7 +192,7 @@ class Cortical(Engine):
                     window_bars.append(kernel.transform_adjoint(whole, self.n_channels, block))
         x_bar = zeros(spectrogram.shape, spectrogram)
         if window_bars:
-            x_bar = kernel.windows_adjoint(window_bars, n_frames, cortex.rates.shape[1])
+            x_bar = kernel.windows_adjoint(window_bars, n_frames, blocks[0].n_rate_bins)
         rates_bar, scales_bar = bars.sum(axis=1)  # row by row
         return xp.reshape(x_bar, tape.shape), (scales_bar, rates_bar)
 
@@ -231,7 +229,8 @@ class Cortical(Engine):
             (window.real, cortex._replace(scales=moved)),
             (window.real, cortex._replace(rates=turned)),
         )
-        out, *steps = (self._filter(x.copy(), block, own, real=False) for x, own in runs)
+        filters = [kernel.filters_beside(x, own, alone=block.alone) for x, own in runs]
+        out, *steps = (self._filter(x.copy(), block, own, real=False) for (x, _), own in zip(runs, filters))
         step = sum(steps)
         if self.response == "magnitude":
             magnitude = np.abs(out)
@@ -263,6 +262,17 @@ class Cortical(Engine):
         chosen = [STRFs(scales[own], rates[own], *axes) for own in some]
         engines = [Cortical(strfs, self.n_channels, self.response, self.dtype) for strfs in chosen]
         return [engine.with_threads(self.n_threads) for engine in engines]
+
+    def _filters(self, x: Array, block: kernel.Block, *, with_slopes: bool = False) -> list[kernel.Filters]:
+        """The filters for blocks of x, beside it; made once."""
+        place = type(x), str(x.dtype), str(getattr(x, "device", "cpu"))
+        at_once = self._filters_at_once(x, block)
+        key = block.n_rate_bins, block.alone, at_once, with_slopes, *place
+        if key not in self._there:
+            cortex = self._design(block)
+            slopes = self._slopes(cortex) if with_slopes else None
+            self._there[key] = kernel.filters_beside(x, cortex, alone=block.alone, at_once=at_once, slopes=slopes)
+        return self._there[key]
 
     def _slopes(self, cortex: kernel.Cortex) -> kernel.Cortex:
         """Derivatives of the filters by their rates and scales."""

@@ -10,8 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import scipy.fft
 
-from skaud.kernels.array_api import Array, array_namespace, constant, fft_namespace, zeros
-from skaud.kernels.filtered_spectra import filtered_adjoint
+from skaud.kernels.array_api import Array, array_namespace, constant, fft_namespace, is_foreign, zeros
+from skaud.kernels.filtered_spectra import filtered_adjoint, filtered_frames
+
+BYTES_AT_ONCE = 1 << 22  # of spectra of neighbouring filters: less than a call of NumPy and SciPy for each costs
+NEGLIGIBLE = 0.01  # of the precision beside 1: what a filter passes of a scale where no sum notices it
 
 
 class Cortex(NamedTuple):
@@ -41,7 +44,7 @@ class Filters(NamedTuple):
 
     numbers: slice  # among all
     transfer: Array  # (n, 1, n_fft)
-    scale: Array  # (n, n_scale_bins + 1, 1), 0 in the last bin
+    scale: Array  # (n, n_scale_bins + 1, 1), 0 in the last bin; on the host without the last ones that do not count
     passed: slice  # bins of time that pass: all, or of a filter alone the half of its sign
     slopes: tuple[Array, Array] | None = None  # of transfer and scale by their parameters, without axes of length 1
 
@@ -66,16 +69,42 @@ def filters_beside(
         return constant(transfer, x), constant(np.pad(own.scales, ((0, 0), (0, 1))), x)
 
     transfer, scale = beside_x(cortex)
-    for k in range(0, n_strfs, at_once):
+    if is_foreign(x):  # every new shape costs a plan of FFTs, or a compilation
+        groups = [slice(k, min(k + at_once, n_strfs)) for k in range(0, n_strfs, at_once)]
+        bins = len(groups) * [scale.shape[1]]
+    else:
+        groups, bins = _groups_on_host(scale, cortex.upwards if alone else np.ones(n_strfs), transfer[0].nbytes)
+    for own, n_scale_bins in zip(groups, bins):
         passed = slice(0, transfer.shape[1])
-        if alone and at_once == 1:
-            passed = slice(0, n) if cortex.upwards[k] else slice(n, 2 * n)
-        own = slice(k, min(k + at_once, n_strfs))
-        found.append(Filters(own, transfer[own, None, :], scale[own, :, None], passed))
+        if alone and (cortex.upwards[own] == cortex.upwards[own.start]).all():
+            passed = slice(0, n) if cortex.upwards[own.start] else slice(n, 2 * n)
+        found.append(Filters(own, transfer[own, None, :], scale[own, :n_scale_bins, None], passed))
     if slopes is None:
         return found
     transfer, scale = beside_x(slopes)
-    return [own._replace(slopes=(transfer[own.numbers, own.passed], scale[own.numbers, ...])) for own in found]
+    return [
+        own._replace(slopes=(transfer[own.numbers, own.passed], scale[own.numbers, : own.scale.shape[1]]))
+        for own in found
+    ]
+
+
+def _groups_on_host(scale: np.ndarray, upwards: np.ndarray, n_bytes: int) -> tuple[list[slice], list[int]]:
+    """Neighbours of the same half, whose spectra have so many bytes a scale; and the bins of scales that count.
+
+    These end with the last that one of them passes noticeably: far beyond its own scale it falls like a Gaussian.
+    """
+    magnitude = np.abs(scale)
+    counts = ~(magnitude < NEGLIGIBLE * np.finfo(scale.dtype).eps * magnitude.max(axis=1, keepdims=True))  # NaN counts
+    own_bins = (scale.shape[1] - counts[:, ::-1].argmax(axis=1)).tolist()
+    groups, bins = [slice(0, 1)], own_bins[:1]
+    for k in range(1, len(scale)):
+        first, most = groups[-1].start, max(bins[-1], own_bins[k])
+        if upwards[k] == upwards[first] and (k + 1 - first) * most * n_bytes <= BYTES_AT_ONCE:
+            groups[-1], bins[-1] = slice(first, k + 1), most
+        else:
+            groups.append(slice(k, k + 1))
+            bins.append(own_bins[k])
+    return groups, bins
 
 
 def window(spectrogram: Array, begin: int, block: Block) -> Array:
@@ -120,23 +149,22 @@ def respond(spectrum: Array, strfs: Filters, block: Block, n_channels: int, *, r
     """Response of filters to a block, (n_rows, n_filters, n_channels, n_new): complex, or its real part."""
     fft, n_scales = fft_namespace(spectrum), 2 * (spectrum.shape[-2] - 1)
     begin = 0 if block.alone else block.n_rate_bins
-    over_time = fft.ifft(spectrum[:, None, ...] * strfs.transfer, axis=-1)[..., begin : begin + block.n_new]
-    if real:
-        response = fft.irfft(over_time * (0.5 * strfs.scale), n=n_scales, axis=-2)
-    else:
-        response = fft.ifft(over_time * strfs.scale, n=n_scales, axis=-2)
-    return response[..., :n_channels, :]
+    scale = 0.5 * strfs.scale if real else strfs.scale
+    over_time = filtered_frames(spectrum, strfs.transfer, scale, strfs.passed, slice(begin, begin + block.n_new))
+    over_channels = fft.irfft if real else fft.ifft
+    return over_channels(over_time, n=n_scales, axis=-2)[..., :n_channels, :]
 
 
 def respond_adjoint(bar: Array, conjugate: Array, strfs: Filters, block: Block) -> tuple[Array, Array, Array]:
     """Adjoint of `respond`, of whose spectrum the conjugate is given: for the bins that pass, and for the parameters.
 
+    Of the spectrum's scales come those that count, from 0 up.
     Bars of rates and scales, (n_rows, n_filters), come row by row.
     """
     xp, fft, n_scales = array_namespace(bar), fft_namespace(bar), 2 * (conjugate.shape[-2] - 1)
     # response = ifft(over_time), over scales; or half of the real part's
     over_scales = fft.fft if xp.isdtype(bar.dtype, "complex floating") else fft.rfft
-    over_time_bar = over_scales(bar, n=n_scales, axis=-2)[..., : n_scales // 2 + 1, :]
+    over_time_bar = over_scales(bar, n=n_scales, axis=-2)[..., : strfs.scale.shape[1], :]
     # over_time = ifft(filtered)[begin : begin + n_new] * scale
     if not block.alone:
         gap = zeros((*over_time_bar.shape[:-1], block.n_rate_bins), over_time_bar)
@@ -151,6 +179,16 @@ def respond_adjoint(bar: Array, conjugate: Array, strfs: Filters, block: Block) 
     rate_bars = xp.real(xp.vecdot(of_transfer, transfer_bar))
     scale_bars = xp.vecdot(of_scale, scale_bar) / n
     return passed_bar[:, 0, ...] if passed_bar.shape[1] == 1 else xp.sum(passed_bar, axis=1), rate_bars, scale_bars
+
+
+def add_scales(total: Array | None, own: Array, n_scales: int) -> Array:
+    """Sum of bars of the spectrum, of which that of a filter may end before the last scale; NumPy's total changes."""
+    if is_foreign(own):
+        return own if total is None else total + own
+    if total is None:
+        total = np.zeros((len(own), n_scales, own.shape[2]), own.dtype)
+    total[:, : own.shape[1]] += own
+    return total
 
 
 def over_both_halves(cortex: Cortex) -> np.ndarray:

@@ -1,10 +1,11 @@
-"""Leaky integration, y[t] = decay y[t-1] + x[t], kept once a period; array-API code.
+"""Leaky integration, y[t] = decay y[t-1] + x[t], kept once a period; array-API code, on a CPU with a kernel.
 
 Within a period it is a weighted sum, from period to period a recursion.
 """
 
 import numpy as np
 
+from skaud.kernels._compile import kernel
 from skaud.kernels.array_api import Array, array_namespace, constant, is_foreign
 
 SMALLEST = 1e-300  # what is left of a factor that no sum would notice
@@ -46,11 +47,20 @@ def leak(sums: Array, factor: complex, before: Array) -> Array:
     """
     if is_foreign(sums):
         return _leak_by_doubling(sums, factor, before)
-    y, ys = before, []
-    for k in range(sums.shape[-1]):
-        y = factor * y + sums[..., k]
-        ys.append(y)
-    return array_namespace(sums).stack(ys, axis=-1)
+    rows = np.ascontiguousarray(sums).reshape(-1, sums.shape[-1])
+    y = np.empty(rows.shape, rows.dtype)
+    leak_rows(rows, rows.dtype.type(factor), np.ascontiguousarray(before, rows.dtype).reshape(-1), y)
+    return y.reshape(sums.shape)
+
+
+@kernel
+def leak_rows(sums, factor, before, y):
+    """Write what the recursion makes of rows (n, n_periods) of sums, after `before` (n,)."""
+    for row in range(len(sums)):
+        level = before[row]
+        for k in range(sums.shape[1]):
+            level = factor * level + sums[row, k]
+            y[row, k] = level
 
 
 def _leak_by_doubling(sums: Array, factor: complex, before: Array) -> Array:

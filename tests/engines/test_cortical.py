@@ -7,7 +7,7 @@ from plain_biomimetic import cortical_response, cortical_tangent, rate_tangent, 
 from skaud.design import cortical as design
 from skaud.engines.cortical import Cortical, STRFs
 from skaud.engines.engine import STEP, respond, respond_in_blocks
-from skaud.kernels.cortical import cut
+from skaud.kernels.cortical import Cortex, cut, filters_beside
 
 RANDOM = np.random.default_rng(7)
 RATES = np.array([4.0, -8.0, 16.0, -2.0, 9.0])
@@ -102,6 +102,24 @@ def test_long_clips_in_blocks_and_a_few_filters_at_a_time_give_the_whole(monkeyp
             found[i].append(frames)
         for i, whole in enumerate(wanted):
             np.testing.assert_allclose(np.concatenate(found[i], axis=-1), whole[:, strfs], atol=1e-14)
+
+
+@pytest.mark.usefixtures("n_rate_bins")
+def test_neighbours_go_through_together_as_they_do_alone(monkeypatch):
+    spectrogram = RANDOM.standard_normal((2, N_CHANNELS, N_FRAMES))
+    bar, rates = RANDOM.standard_normal((2, 5, N_CHANNELS, N_FRAMES)), np.abs(RATES)
+    together = run(make(rates=rates), spectrogram), *pull_back(make(rates=rates), spectrogram, bar)
+    monkeypatch.setattr("skaud.kernels.cortical.BYTES_AT_ONCE", 0)
+    alone = run(make(rates=rates), spectrogram), *pull_back(make(rates=rates), spectrogram, bar)
+    for own, other in zip(together, alone):
+        np.testing.assert_allclose(own, other, atol=1e-13 * np.abs(other).max())
+
+
+@pytest.mark.parametrize(("scale", "n_bins"), [(0.25, 5), (1.0, 18), (8.0, 32), (np.nan, 33)])
+def test_only_scales_that_count_go_through(scale, n_bins):
+    cortex = Cortex(np.ones((1, 8)), np.array([True]), design.scale_filters(np.array([scale]), 32, 24.0))
+    (filters,) = filters_beside(np.zeros(1), cortex, alone=True)
+    assert filters.scale.shape == (1, n_bins, 1)
 
 
 @pytest.mark.usefixtures("n_rate_bins")

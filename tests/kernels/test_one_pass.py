@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from skaud.kernels.cochlear import compress, compress_adjoint
-from skaud.kernels.filtered_spectra import filtered_adjoint
+from skaud.kernels.filtered_spectra import filtered_adjoint, filtered_frames
 from skaud.kernels.inhibited_sums import inhibited_sums, inhibited_sums_adjoint
 from skaud.kernels.leaky_integrator import weights, weights_slope
 
@@ -59,6 +59,22 @@ def test_nan_goes_through_inhibited_sums():
     sums = inhibited_sums(x, np.array([1.0, -1.0]), np.ones(2))
     assert np.isnan(sums[0, 0, 0, 0])
     assert sums[0, 0, 0, 1] == 0
+
+
+@pytest.mark.parametrize("dtype", LIMIT)
+@pytest.mark.parametrize("passed", [slice(0, 8), slice(8, 16), slice(0, 16), slice(3, 4)])
+def test_frames_of_filtered_spectra_are_those_of_several_steps(passed, dtype):
+    random, kind = np.random.default_rng(0), np.result_type(dtype, np.complex64)
+    spectrum = (random.standard_normal((2, 5, 16)) + 1j * random.standard_normal((2, 5, 16))).astype(kind)
+    transfer, scale = np.zeros((3, 1, 16), kind), random.uniform(size=(3, 4, 1)).astype(dtype)
+    transfer[..., passed] = random.standard_normal((3, 1, 16))[..., passed] + 1j
+    found = filtered_frames(spectrum, transfer, scale, passed, slice(2, 9))
+    expected = filtered_frames(
+        *(array_api_strict.asarray(own) for own in (spectrum, transfer, scale)), passed, slice(2, 9)
+    )
+    assert found.dtype == kind
+    assert_same(found[:, :, :4], expected, LIMIT[dtype])
+    assert not found[:, :, 4].any()  # of scales beyond those that the filters pass
 
 
 @pytest.mark.parametrize("dtype", LIMIT)
