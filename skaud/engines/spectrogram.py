@@ -206,7 +206,7 @@ class Spectrogram(Engine):
                 new, own_bar = piece(rows, begin, end), piece(bar, begin // period, end // period)
                 bar_of_blocks = xp.reshape(own_bar, (n_rows, bar.shape[1], -1, block.n_new // period))
                 cochlea = sections.cochlea_of(new, past, block)
-                run = partial(sections.reverse, bar_of_blocks, cochlea, block, begin, tape.kept, "X" in wanted)
+                run = partial(sections.reverse, bar_of_blocks, cochlea, block, begin, tape.kept, wanted)
                 found = list(map_in_order(run, groups))
                 for channels, own, _ in found:
                     if COMPRESSED in own:

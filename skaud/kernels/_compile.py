@@ -196,6 +196,47 @@ def binary_parts(typing_context, x):
     return types.UniTuple(x, 2)(x), generate
 
 
+def _polynomial(x, coefficients):
+    value = coefficients[0]
+    for own in coefficients[1:]:
+        value = value * x + own
+    return value
+
+
+@_intrinsic(_polynomial)
+def polynomial(typing_context, x, coefficients):
+    """Polynomial in a real number, of any number of coefficients in its dtype, a tuple, the highest power's first.
+
+    Written out where it is compiled: LLVM vectorises the loop around it only when it sees no loop and no table here.
+    """
+
+    def generate(context, builder, signature, arguments):
+        value, *rest = cgutils.unpack_tuple(builder, arguments[1])
+        for own in rest:
+            value = builder.fadd(builder.fmul(value, arguments[0], flags=("contract",)), own, flags=("contract",))
+        return value
+
+    return x(x, coefficients), generate
+
+
+def _two_to(x, k):
+    return type(x)(np.ldexp(x, int(k)))
+
+
+@_intrinsic(_two_to)
+def times_two_to(typing_context, x, k):
+    """Number x times 2 to the power of k, a whole number of its dtype for which that is a normal number."""
+
+    def generate(context, builder, signature, arguments):
+        n_bits, n_mantissa, bias = (32, 23, 127) if x == types.float32 else (64, 52, 1023)
+        whole, short = ir.IntType(n_bits), ir.IntType(32)  # shorter ones are converted fast
+        exponent = builder.add(builder.fptosi(arguments[1], short), short(bias))
+        bits = builder.shl(builder.sext(exponent, whole) if n_bits > 32 else exponent, whole(n_mantissa))
+        return builder.fmul(arguments[0], builder.bitcast(bits, arguments[0].type))
+
+    return x(x, x), generate
+
+
 def _run_of(array: np.ndarray, index: tuple[int, ...], count: int) -> np.ndarray:
     """View of so many values of an array, from an index on."""
     return array.reshape(-1)[np.ravel_multi_index(index, array.shape) :][:count]

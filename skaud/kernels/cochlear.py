@@ -1,6 +1,6 @@
 """Steps of the auditory spectrogram, and their adjoints: compression, lateral inhibition; array-API code.
 
-On a CPU the adjoint of the compression is a kernel, and inhibition in front of an integrator is in `inhibited_sums`.
+On a CPU compression is a kernel, but of complex steps, and inhibition in front of an integrator is in `inhibited_sums`.
 
 x : (n_rows, n_channels, ...), the last axis that of time
 """
@@ -8,10 +8,10 @@ x : (n_rows, n_channels, ...), the last axis that of time
 import numpy as np
 
 from skaud.kernels._compile import kernel, pointer, step
-from skaud.kernels.array_api import Array, array_namespace, constant, is_foreign, zeros
+from skaud.kernels.array_api import Array, array_namespace, constant, is_complex, is_foreign, zeros
 from skaud.kernels.lanes import total_of
 from skaud.kernels.one_pole import ONE, ZERO
-from skaud.kernels.pointwise import ATANH, logarithm
+from skaud.kernels.pointwise import exponential_of_any, logarithm, series
 
 TERMS_AT_ONCE = 512  # of a sum
 
@@ -20,6 +20,11 @@ def compress(x: Array, exponents: np.ndarray) -> Array:
     """Signed power, sign(x) |x| ** exponent; exponents : (n_channels,)."""
     if (exponents == 1).all():
         return x
+    if not (is_foreign(x) or is_complex(x)):
+        rows = np.ascontiguousarray(x).reshape(*x.shape[:2], -1)
+        out = np.empty(rows.shape, x.dtype)
+        raise_to_powers(rows, exponents.astype(x.dtype), series(x.dtype), out)
+        return out.reshape(x.shape)
     # sign(x) |x| ** a = x |x| ** (a - 1), one exponential
     power = constant(_beside(exponents, x) - 1, x) * log_magnitude(x)
     xp = array_namespace(x)
@@ -28,14 +33,16 @@ def compress(x: Array, exponents: np.ndarray) -> Array:
     return x * xp.exp(power)
 
 
-def compress_adjoint(out_bar: Array, x: Array, out: Array, exponents: np.ndarray) -> tuple[Array, Array]:
+def compress_adjoint(
+    out_bar: Array, x: Array, out: Array, exponents: np.ndarray, *, for_x: bool = True
+) -> tuple[Array, Array]:
     """Adjoint of `compress` for x and, over all samples, for the exponents of every row; out is what it returned.
 
     At 0 the slope of an exponent below 1 is infinite; 0 stands for it, so that silence has no gradient. On a CPU, in
-    one pass over the samples.
+    one pass over the samples, which leaves out the bar of x where nobody asks for it.
     """
     if not is_foreign(x):
-        return _compress_adjoint_on_cpu(out_bar, x, out, exponents)
+        return _compress_adjoint_on_cpu(out_bar, x, out, exponents, for_x)
     xp = array_namespace(x)
     # out = sign(x) * exp(exponents * log_magnitude(x))
     relative_bar = out_bar * out
@@ -52,32 +59,59 @@ def compress_adjoint(out_bar: Array, x: Array, out: Array, exponents: np.ndarray
 
 
 def _compress_adjoint_on_cpu(
-    out_bar: np.ndarray, x: np.ndarray, out: np.ndarray, exponents: np.ndarray
+    out_bar: np.ndarray, x: np.ndarray, out: np.ndarray, exponents: np.ndarray, for_x: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """As compress_adjoint, by the kernel."""
     rows = [np.ascontiguousarray(own, x.dtype).reshape(*x.shape[:2], -1) for own in (out_bar, x, out)]
-    x_bar, exponents_bar = np.empty(rows[0].shape, x.dtype), np.empty(x.shape[:2])
-    atanh = tuple(map(x.dtype.type, ATANH))
-    smallest, terms = np.finfo(x.dtype).smallest_normal, np.empty(TERMS_AT_ONCE, x.dtype)
-    power_adjoint(*rows, exponents.astype(x.dtype), smallest, atanh, terms, x_bar, exponents_bar)
-    return x_bar.reshape(x.shape), exponents_bar.astype(x.dtype)
+    x_bar, exponents_bar = np.empty(rows[0].shape if for_x else (0, 0, 0), x.dtype), np.empty(x.shape[:2])
+    terms = np.empty(TERMS_AT_ONCE, x.dtype)
+    power_adjoint(*rows, exponents.astype(x.dtype), series(x.dtype), terms, x_bar, exponents_bar)
+    return x_bar.reshape(x.shape) if for_x else out_bar, exponents_bar.astype(x.dtype)
 
 
 @step
-def power_step_adjoint(out_bar, x, out, exponent, smallest, atanh):
-    """Adjoint of out = sign(x) |x| ** exponent: bars of x, exponent."""
-    relative_bar = out_bar * out
-    # out = sign(x) * exp(exponent * log(max(|x|, smallest)))
+def log_magnitude_step(x, of):
+    """Logarithm of |x|, that of the smallest normal number where it is below."""
     magnitude = -x if x < ZERO else x
-    exponent_bar = relative_bar * logarithm(smallest if magnitude < smallest else magnitude, atanh)
+    return logarithm(of.smallest if magnitude < of.smallest else magnitude, of)
+
+
+@step
+def power_step(x, exponent, of):
+    """Signed power, sign(x) |x| ** exponent = x |x| ** (exponent - 1)."""
+    return x * exponential_of_any((exponent - ONE) * log_magnitude_step(x, of), of)
+
+
+@step
+def power_step_adjoint(out_bar, x, out, exponent, of):
+    """Adjoint of power_step, which returned out: bars of x, exponent."""
+    relative_bar = out_bar * out
+    # out = sign(x) * exp(exponent * log_magnitude(x))
+    exponent_bar = relative_bar * log_magnitude_step(x, of)
     if exponent == ONE:
         return out_bar, exponent_bar
     return (ZERO * relative_bar if x == ZERO else exponent * relative_bar / x), exponent_bar
 
 
 @kernel
-def power_adjoint(out_bar, x, out, exponents, smallest, atanh, terms, x_bar, exponents_bar):
-    """Write the bar of x, (n_rows, n_channels, n_samples), and that of exponents, (n_rows, n_channels)."""
+def raise_to_powers(x, exponents, of, out):
+    """Write the signed powers of x (n_rows, n_channels, n_samples)."""
+    n_rows, n_channels, n_samples = x.shape
+    for row in range(n_rows):
+        for channel in range(n_channels):
+            exponent, first = exponents[channel], (row * n_channels + channel) * n_samples
+            here, there = pointer(x, first), pointer(out, first)
+            if exponent == ONE:
+                for t in range(n_samples):
+                    there[t] = here[t]
+            else:
+                for t in range(n_samples):
+                    there[t] = power_step(here[t], exponent, of)
+
+
+@kernel
+def power_adjoint(out_bar, x, out, exponents, of, terms, x_bar, exponents_bar):
+    """Write the bar of x, (n_rows, n_channels, n_samples), if there is room, and of exponents, (n_rows, n_channels)."""
     n_rows, n_channels, n_samples = x.shape
     at_once, term = len(terms), pointer(terms, 0)
     for row in range(n_rows):
@@ -86,9 +120,13 @@ def power_adjoint(out_bar, x, out, exponents, smallest, atanh, terms, x_bar, exp
             for begin in range(0, n_samples, at_once):
                 first, n = (row * n_channels + channel) * n_samples + begin, min(at_once, n_samples - begin)
                 bar, here, there = pointer(out_bar, first), pointer(x, first), pointer(out, first)
-                here_bar = pointer(x_bar, first)
-                for t in range(n):
-                    here_bar[t], term[t] = power_step_adjoint(bar[t], here[t], there[t], exponent, smallest, atanh)
+                if x_bar.size:
+                    here_bar = pointer(x_bar, first)
+                    for t in range(n):
+                        here_bar[t], term[t] = power_step_adjoint(bar[t], here[t], there[t], exponent, of)
+                else:
+                    for t in range(n):
+                        _, term[t] = power_step_adjoint(bar[t], here[t], there[t], exponent, of)
                 total += total_of(term, n)
             exponents_bar[row, channel] = total
 

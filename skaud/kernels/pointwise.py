@@ -1,10 +1,12 @@
 """Functions of one value as scalar steps; what their adjoints need stands below each."""
 
 from math import factorial, log
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from skaud.kernels._compile import binary_parts, step
+from skaud.kernels._compile import binary_parts, polynomial, step, times_two_to
 from skaud.kernels.one_pole import ONE, TWO, ZERO
 
 LOWEST = np.float32(-40)  # exp(-40) is below the rounding of float64
@@ -12,7 +14,40 @@ THIRTY_SECOND = np.float32(1 / 32)
 HALF = np.float32(0.5)
 TAYLOR = tuple(1 / factorial(n) for n in range(10, -1, -1))  # of exp, the highest power first
 ABOVE_1 = np.float32(1.4142135)  # of mantissas from there on half is as near to 1
-ATANH = (*(1 / (2 * n + 1) for n in range(10, -1, -1)), log(2.0))  # of atanh(s) / s by s^2, the highest power first
+LOG_2_REST = 2.3190468138462996e-17  # log(2) beyond float64
+
+
+class Series(NamedTuple):
+    """What logarithms and powers of real numbers in one dtype are summed up from, as `series` gives it."""
+
+    two_high: np.floating  # log(2) in few digits, and the rest
+    two_low: np.floating
+    per_two: np.floating  # 1 / log(2)
+    rounding: np.floating  # so large that only whole numbers can be added to it
+    lowest: np.floating  # whose exponentials are normal numbers, 2 to a whole power
+    highest: np.floating
+    smallest: np.floating  # normal number
+    atanh: tuple  # of atanh(s) / s by s^2, the highest power first
+    exp: tuple  # the highest power first
+
+
+def series(dtype: DTypeLike) -> Series:
+    """As many terms as float32 or float64 have digits for."""
+    info = np.finfo(np.dtype(dtype))
+    of = info.dtype.type
+    n_atanh, n_exp, n_high = (5, 8, 9) if info.bits == 32 else (11, 14, 32)
+    high = round(log(2) * 2**n_high) / 2**n_high
+    return Series(
+        two_high=of(high),
+        two_low=of(log(2) - high + LOG_2_REST),
+        per_two=of(1 / log(2)),
+        rounding=of(1.5 * 2.0**info.nmant),
+        lowest=of(info.minexp * log(2)),
+        highest=of((info.maxexp - 1) * log(2)),
+        smallest=info.smallest_normal,
+        atanh=tuple(of(1 / (2 * n + 1)) for n in range(n_atanh - 1, -1, -1)),
+        exp=tuple(of(1 / factorial(n)) for n in range(n_exp - 1, -1, -1)),
+    )
 
 
 @step
@@ -66,19 +101,28 @@ def exponential(x, taylor):
 
 
 @step
-def logarithm(x, atanh):
-    """Natural logarithm of a positive real number, to 1e-15 of it or of 1; infinity and NaN give NaN.
+def logarithm(x, of):
+    """Natural logarithm of a positive real number, to the last digits of it or of 1; infinity and NaN give NaN.
 
-    atanh is `ATANH` in its dtype: log m = 2 atanh((m - 1) / (m + 1)).
+    of : `Series` in its dtype; log m = 2 atanh((m - 1) / (m + 1)).
     """
     mantissa, exponent = binary_parts(x)
     is_above = mantissa > ABOVE_1
     mantissa = mantissa * HALF if is_above else mantissa
     exponent = exponent + ONE if is_above else exponent
     s = (mantissa - ONE) / (mantissa + ONE)
-    z = s * s
-    # Written out, as the exponential is.
-    series = ((z * atanh[0] + atanh[1]) * z + atanh[2]) * z + atanh[3]
-    series = ((series * z + atanh[4]) * z + atanh[5]) * z + atanh[6]
-    series = (((series * z + atanh[7]) * z + atanh[8]) * z + atanh[9]) * z + atanh[10]
-    return exponent * atanh[11] + TWO * s * series + ZERO * x
+    tail = TWO * s * polynomial(s * s, of.atanh) + exponent * of.two_low
+    return exponent * of.two_high + tail + ZERO * x
+
+
+@step
+def exponential_of_any(x, of):
+    """Exponential of a real number, to the last digits; of those whose own is no normal number, that of the nearest.
+
+    of : `Series` in its dtype; exp(x) = 2^k exp(x - k log 2).
+    """
+    x = x if x > of.lowest else of.lowest
+    x = x if x < of.highest else of.highest
+    k = (x * of.per_two + of.rounding) - of.rounding
+    rest = (x - k * of.two_high) - k * of.two_low
+    return times_two_to(polynomial(rest, of.exp), k)

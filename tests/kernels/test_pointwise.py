@@ -5,7 +5,17 @@ import math
 import numpy as np
 import pytest
 
-from skaud.kernels.pointwise import ATANH, TAYLOR, exponential, logarithm, rectify_step, rectify_step_adjoint
+from skaud.kernels.pointwise import (
+    TAYLOR,
+    exponential,
+    exponential_of_any,
+    logarithm,
+    rectify_step,
+    rectify_step_adjoint,
+    series,
+)
+
+KINDS = [np.float32, np.float64]
 
 
 @pytest.mark.parametrize("x", [-200.0, -39.0, -10.0, -1.0, -1e-3, 0.0, 1.5])
@@ -19,12 +29,26 @@ def test_the_exponential_is_its_own_derivative_as_computed(x):
     assert exponential(x, TAYLOR) == pytest.approx(derivative, rel=1e-12, abs=1e-15)
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("x", [2e-38, 1e-5, 0.5, 0.7071, 0.7072, 1 - 1e-6, 1.0, 1 + 1e-6, 1.4142, 1.4143, 2.0, 3e38])
 def test_logarithm_is_that_of_the_library(x, kind):
     x = kind(x)
-    found = logarithm(x, tuple(map(kind, ATANH)))
+    found = logarithm(x, series(kind))
     assert found == pytest.approx(math.log(x), rel=8 * float(np.finfo(kind).eps), abs=float(np.finfo(kind).eps) / 4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("x", [-87.0, -39.5, -1.0, -0.3466, -0.3465, -1e-6, 0.0, 1e-6, 0.3465, 0.3466, 1.5, 40.0, 88.0])
+def test_exponential_of_any_number_is_that_of_the_library(x, kind):
+    x = kind(x)
+    assert exponential_of_any(x, series(kind)) == pytest.approx(math.exp(x), rel=4 * float(np.finfo(kind).eps))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_exponentials_beyond_the_range_are_those_of_its_ends(kind):
+    info, of = np.finfo(kind), series(kind)
+    assert exponential_of_any(kind(-1e4), of) == pytest.approx(float(info.smallest_normal), rel=1e-4)
+    assert exponential_of_any(kind(1e4), of) == pytest.approx(2.0 ** (info.maxexp - 1), rel=1e-4)
 
 
 def test_rectifier_keeps_nan_and_the_imaginary_part():
@@ -36,7 +60,7 @@ def test_rectifier_keeps_nan_and_the_imaginary_part():
 def test_nan_stays_nan():
     assert math.isnan(rectify_step(math.nan))
     assert math.isnan(exponential(math.nan, TAYLOR))
-    assert math.isnan(logarithm(math.nan, ATANH))
+    assert math.isnan(logarithm(math.nan, series(np.float64)))
 
 
 def test_the_derivative_of_the_rectifier_at_0_is_0():
