@@ -177,6 +177,7 @@ KINDS = {
     "DLPack": OnlyDLPack,
     "strict, device1": _of("array_api_strict", lambda module: {"device": module.Device("device1")}),
     "cupy": cupy_stand_in.ndarray,
+    "list of cupy": lambda values: [cupy_stand_in.ndarray(own) for own in values],
     "numba": NumbaArray,
     "dask": lambda values: importlib.import_module("dask.array").from_array(values),
 }
@@ -234,7 +235,7 @@ def cell(name, operation, kind):
     make, values, parameter = MODELS[name]
     if kind == "`Sound`" and values is not SOUND:
         return "r"
-    if kind in ("list", "`Sound`", "list of torch") and operation == "transform_chunk":
+    if kind in ("list", "`Sound`", "list of torch", "list of cupy") and operation == "transform_chunk":
         return ""  # a chunk is an array
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -174,6 +174,8 @@ class NumbaArray:
     __cuda_array_interface__ = property(lambda self: self.values.__array_interface__ | {"version": 3})
 
     def __getitem__(self, key):
+        if Ellipsis in (key if isinstance(key, tuple) else (key,)):
+            raise TypeError("unsupported operand type(s) for +: 'ellipsis' and 'int'")  # as numba says
         return NumbaArray(ndarray(self.values[key], self.number))
 
     def copy_to_host(self):

@@ -7,7 +7,7 @@ import numpy as np
 from skaud.engines.engine import Engine, Responses, frame_means, frame_means_adjoint, respond
 from skaud.engines.fir import Fir, FirState, FirTape
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
-from skaud.kernels.cuda_fir import THREADS, convolve_adjoint_kernel, convolve_kernel
+from skaud.kernels.cuda_fir import SAMPLES, TAPS, THREADS, correlate_kernel
 from skaud.kernels.device import contiguous, kernel
 
 
@@ -36,15 +36,7 @@ class FirOnDevice(Engine):
         """Filter the next samples."""
         xp, n_rows, n_samples = array_namespace(x), x.shape[0] * x.shape[1], x.shape[-1]
         rows = xp.concat([beside(state.history, x), xp.reshape(x, (n_rows, n_samples))], axis=1)
-        out, n_blocks = empty((n_rows, n_samples), x), -(-n_samples // THREADS)
-        kernel(convolve_kernel, self.dtype)(
-            n_rows * n_blocks,
-            (THREADS, 1),
-            contiguous(rows, self.dtype),
-            beside(self.backwards, x),
-            out,
-            *map(np.int32, (n_blocks, len(self.backwards), n_samples)),
-        )
+        out = self._correlate(rows, beside(self.backwards, x), self.dtype, n_samples, SAMPLES)
         skipped = min(state.early, n_samples)
         response, waiting = frame_means(beside(state.waiting, x), out[:, skipped:], frame_samples)
         after = FirState(state.n_ears, rows[:, n_samples:], state.early - skipped, waiting)
@@ -73,17 +65,24 @@ class FirOnDevice(Engine):
             # Around a clip there is silence: as much before as the filter looks back, after as it looks ahead.
             silence = (zeros((n_rows, n), x) for n in (n_taps - 1 - self.advance, self.advance))
             rows = xp.concat([next(silence), xp.reshape(x, (n_rows, n_samples)), next(silence)], axis=1)
-            of_rows, n_blocks = empty((n_rows, n_taps), x, "float64"), -(-n_taps // THREADS)
-            kernel(convolve_adjoint_kernel, self.dtype)(
-                n_rows * n_blocks,
-                (THREADS, 1),
-                contiguous(rows, self.dtype),
-                contiguous(out_bar, self.dtype),
-                of_rows,
-                *map(np.int32, (n_blocks, n_taps, n_samples)),
-            )
+            # out[t] = sum(taps[k] * x[t + k])
+            of_rows = self._correlate(rows, xp.reshape(out_bar, (n_rows, n_samples)), "float64", n_taps, TAPS)
             taps_bar = to_numpy(of_rows).sum(axis=0)
         return x_bar, (taps_bar[::-1],)
+
+    def _correlate(self, x: Array, c: Array, total_dtype: str, n_sums: int, each: int) -> Array:
+        """Sums y[row, j] = sum_i c[row, i] x[row, i + j]; c may be one row for all."""
+        n_rows, n_terms, n_blocks = x.shape[0], c.shape[-1], -(-n_sums // (THREADS * each))
+        y = empty((n_rows, n_sums), x, total_dtype)
+        kernel(correlate_kernel, self.dtype, total_dtype, each, THREADS)(
+            n_rows * n_blocks,
+            (THREADS, 1),
+            contiguous(x, self.dtype),
+            contiguous(c, self.dtype),
+            y,
+            *map(np.int32, (n_blocks, n_terms, n_sums, c.ndim == 2)),
+        )
+        return y
 
     def bytes_on_device(
         self, n_ears: int, n_samples: int, outputs: Sequence[str], frame_samples: int | None, *, backwards: bool

@@ -1,39 +1,58 @@
-"""FIR filters on a GPU: a thread a sample, or, backwards, a thread a tap of a row."""
+"""FIR filters on a GPU: a thread a few neighbouring samples, or, backwards, a few taps of a row."""
 
 import numpy as np
 
 from skaud.kernels.device import cuda
 
-THREADS = 128  # of a block
+THREADS = 128  # of a block, which share the numbers of as many terms
+# Neighbours of a thread, an odd number: then threads reach different banks of the memory that they share.
+SAMPLES, TAPS = 7, 5
+AT_ONCE = 8  # terms of their sums, for which as many numbers of x move through registers
 
 
-def convolve_kernel(dtype: str):
-    """Kernel of `skaud.kernels.fir.convolve`."""
-    real = np.dtype(dtype).type
+def correlate_kernel(dtype: str, total_dtype: str, each: int, n_threads: int):
+    """Kernel of sums y[row, j] = sum_i c[row, i] x[row, i + j], such as `convolve` and `convolve_adjoint` of fir.py.
 
-    def convolve(x, taps, out, n_blocks, n_taps, n_samples):
-        """Filter x (n_rows, n_taps - 1 + n_samples) into out (n_rows, n_samples), n_blocks blocks a row."""
-        row, t = cuda.blockIdx.x // n_blocks, cuda.blockIdx.x % n_blocks * cuda.blockDim.x + cuda.threadIdx.x
-        if t < n_samples:
-            total, begin = real(0), row * (n_taps - 1 + n_samples) + t
-            for k in range(n_taps):
-                total = total + taps[k] * x[begin + k]
-            out[row * n_samples + t] = total
+    As many terms as threads are added up in dtype, then in total_dtype. each : neighbours of a thread
+    """
+    real, total_real, width = np.dtype(dtype).type, np.dtype(total_dtype).type, n_threads * each
+    n_shared, n_window = width + n_threads, each + AT_ONCE
 
-    return convolve
+    def correlate(x, c, y, n_blocks, n_terms, n_sums, per_row):
+        """Fill y (n_rows, n_sums) from x (n_rows, n_terms - 1 + n_sums), and c, n_terms for all or for each."""
+        row, first, thread = cuda.blockIdx.x // n_blocks, cuda.blockIdx.x % n_blocks * width, cuda.threadIdx.x
+        shared_x, shared_c = cuda.shared.array(n_shared, real), cuda.shared.array(n_threads, real)
+        total, own = cuda.local.array(each, total_real), cuda.local.array(each, real)
+        window, terms = cuda.local.array(n_window, real), cuda.local.array(AT_ONCE, real)
+        length, of_row = n_terms - 1 + n_sums, row * n_terms if per_row else 0
+        for r in range(each):
+            total[r] = total_real(0)
+        for piece in range((n_terms + n_threads - 1) // n_threads):
+            begin = piece * n_threads
+            for turn in range(each + 1):
+                place = turn * n_threads + thread
+                there = first + begin + place
+                shared_x[place] = x[row * length + there] if there < length else real(0)
+            shared_c[thread] = c[of_row + begin + thread] if begin + thread < n_terms else real(0)
+            cuda.syncthreads()
+            for r in range(each):
+                own[r] = real(0)
+                window[r] = shared_x[thread * each + r]
+            for k in range(n_threads // AT_ONCE):
+                for i in range(AT_ONCE):
+                    terms[i] = shared_c[k * AT_ONCE + i]
+                    window[each + i] = shared_x[thread * each + k * AT_ONCE + each + i]
+                for i in range(AT_ONCE):
+                    for r in range(each):
+                        own[r] = own[r] + terms[i] * window[i + r]
+                for r in range(each):
+                    window[r] = window[AT_ONCE + r]
+            cuda.syncthreads()
+            for r in range(each):
+                total[r] = total[r] + total_real(own[r])
+        for r in range(each):
+            if first + thread * each + r < n_sums:
+                y[row * n_sums + first + thread * each + r] = total[r]
 
-
-def convolve_adjoint_kernel(dtype: str):
-    """Kernel of `skaud.kernels.fir.convolve_adjoint`, with a bar of the taps for every row."""
-
-    def convolve_adjoint(x, out_bar, taps_bar, n_blocks, n_taps, n_samples):
-        """Fill taps_bar (n_rows, n_taps), in double precision, from x (n_rows, n_taps - 1 + n_samples) and out_bar."""
-        row, k = cuda.blockIdx.x // n_blocks, cuda.blockIdx.x % n_blocks * cuda.blockDim.x + cuda.threadIdx.x
-        if k < n_taps:
-            total, begin = np.float64(0), row * (n_taps - 1 + n_samples) + k
-            for t in range(n_samples):
-                # out[t] = sum(taps[k] * x[t + k])
-                total = total + np.float64(out_bar[row * n_samples + t] * x[begin + t])
-            taps_bar[row * n_taps + k] = total
-
-    return convolve_adjoint
+    correlate.threads = n_threads  # type: ignore[attr-defined]
+    return correlate

@@ -15,7 +15,7 @@ from skaud.design import ears as design
 from skaud.engines.fir import Fir
 from skaud.estimator.stream_state import StreamState
 from skaud.fitting.movable import Gradients, Parameters, Pullback
-from skaud.kernels.array_api import take
+from skaud.kernels.array_api import is_array, take
 from skaud.sound import Sound
 from skaud.sound.clips import as_list, take_apart
 from skaud.stages.stage import Stage
@@ -91,10 +91,10 @@ class EarStage(Stage):
         """
         response = super().transform(X, sample_rate=sample_rate)
         if not isinstance(response, list):
-            return response[..., 0, :]
-        filtered = [clip[..., 0, :] for clip in response]
+            return _sound_of(response)
+        filtered = [_sound_of(clip) for clip in response]
         clips, _ = as_list(X)
-        if not clips or take_apart(clips[0], "X[0]").sample_rate is None:
+        if not clips or is_array(clips[0]) or take_apart(clips[0], "X[0]").sample_rate is None:
             return filtered
         return [Sound(clip, self.sample_rate, self.level_of_one()) for clip in filtered]
 
@@ -124,7 +124,7 @@ class EarStage(Stage):
         value, pullback = super().vjp(X, wrt, output)
         if output != "features":
             return value, pullback
-        sound = [clip[..., 0, :] for clip in value] if isinstance(value, list) else value[..., 0, :]
+        sound = [_sound_of(clip) for clip in value] if isinstance(value, list) else _sound_of(value)
 
         def pullback_of_sound(value_bar: Features) -> Gradients:
             bars, _ = take(value_bar, "value_bar")
@@ -152,7 +152,7 @@ class EarStage(Stage):
             For the next chunk.
         """
         Y, state = super().transform_chunk(X, state)
-        return Y[..., 0, :], state
+        return _sound_of(Y), state
 
     def channel_names(self) -> list[str]:
         return ["sound"]
@@ -187,6 +187,12 @@ class EarStage(Stage):
         gains_bar = design.design_ear_adjoint(taps_bar, table, self.sample_rate, self.phase, **self._options())
         # gains = 10 ** (gains_db / 20)
         return gains_bar * table.gains * (np.log(10) / 20)
+
+
+def _sound_of(response: Features) -> Features:
+    """A response without its one channel, in its own library."""
+    values, place = take(response, "response")
+    return place.give(values[..., 0, :])
 
 
 class HeadphoneFilter(EarStage):

@@ -74,20 +74,22 @@ def test_bars_of_as_many_ears_and_stages_as_there_may_be_are_those_of_the_cpu(dt
     assert_same_bars(found, expected, host)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("n_channels", ERB_PER_STEP)
-def test_bars_of_every_number_of_channels_are_those_of_the_cpu(n_channels, dtype):
-    host, on_device = cascades(2, dtype, erb_per_step=ERB_PER_STEP[n_channels])
+@pytest.mark.parametrize(("n_channels", "dtype", "style"), thinned(tuple(ERB_PER_STEP), DTYPES, STYLES, keep=2))
+def test_bars_of_every_number_of_channels_are_those_of_the_cpu(n_channels, dtype, style):
+    host, on_device = cascades(2, dtype, erb_per_step=ERB_PER_STEP[n_channels], ihc_style=style)
     assert host.n_channels == n_channels
     x = sound(1, 2, SEGMENT + 3, dtype)
     expected, found = (bars_of(engine, x, "nap") for engine in (host, on_device))
     assert_same_bars(found, expected, host)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_bars_of_a_warp_as_devices_have_it_are_those_of_the_cpu(dtype, monkeypatch):
+@pytest.mark.parametrize(("dtype", "style"), thinned(DTYPES, STYLES, keep=1))
+def test_bars_of_a_warp_as_devices_have_it_some_threads_of_which_have_no_channels_are_those_of_the_cpu(
+    dtype, style, monkeypatch
+):
     install(monkeypatch, warp=32)
-    host, on_device = cascades(1, dtype, erb_per_step=0.5)
+    host, on_device = cascades(1, dtype, erb_per_step=0.5, ihc_style=style)
+    assert host.n_channels == 71
     x = sound(1, 1, SEGMENT + 2, dtype)
     expected, found = (bars_of(engine, x, "nap") for engine in (host, on_device))
     assert_same_bars(found, expected, host)

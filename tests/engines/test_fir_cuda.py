@@ -4,19 +4,29 @@ import numpy as np
 import pytest
 from on_emulator import DTYPES, LIMIT, assert_same, bars_of, error, thinned
 
+from skaud.engines import fir_cuda
 from skaud.engines.engine import respond
 from skaud.engines.fir import Fir
-from skaud.engines.fir_cuda import FirOnDevice
-from skaud.kernels.cuda_fir import THREADS
+from skaud.kernels.cuda_fir import SAMPLES, TAPS
 
-pytestmark = pytest.mark.usefixtures("emulator")
-FILTERS = {"behind": (11, 0), "ahead": (11, 4), "long": (THREADS + 7, THREADS // 2)}  # taps, samples it comes ahead
+pytestmark = pytest.mark.usefixtures("emulator", "small_blocks")
+THREADS = 8  # of a block
+FILTERS = {
+    "behind": (11, 0),
+    "ahead": (11, 4),
+    "long": (THREADS * TAPS + 7, THREADS // 2),
+}  # taps, samples it comes ahead
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(fir_cuda, "THREADS", THREADS)
 
 
 def engines(name, dtype):
     n_taps, advance = FILTERS[name]
     host = Fir("filtered", np.random.default_rng(0).standard_normal(n_taps), advance, dtype)
-    return host, FirOnDevice(host)
+    return host, fir_cuda.FirOnDevice(host)
 
 
 def sound(n_samples, dtype):
@@ -26,7 +36,7 @@ def sound(n_samples, dtype):
 @pytest.mark.parametrize(("dtype", "name", "frame_samples"), thinned(DTYPES, FILTERS, (None, 6), keep=1))
 def test_a_filter_is_that_of_the_cpu(dtype, name, frame_samples):
     host, on_device = engines(name, dtype)
-    x = sound(THREADS + 12, dtype)  # two blocks of threads
+    x = sound(THREADS * SAMPLES + 12, dtype)  # two blocks of threads
     assert_same(respond(on_device, x, ("filtered",), frame_samples), respond(host, x, ("filtered",), frame_samples))
 
 

@@ -11,21 +11,26 @@ from lockstep import LockstepError
 from on_emulator import DTYPES, LIMIT, LOOPS, STYLES, cascades, sound
 
 import skaud
+from skaud.engines import fir_cuda
 from skaud.engines.chain import Chain
 from skaud.engines.chain_cuda import ChainOnDevice
 from skaud.engines.fir import Fir
-from skaud.engines.fir_cuda import FirOnDevice
 from skaud.kernels import device
 from skaud.kernels.chain.adaptation import Loop
 from skaud.kernels.chain.kind import Part
 from skaud.kernels.chain.modulation import LinearFilter
 
-pytestmark = pytest.mark.usefixtures("emulator")
+pytestmark = pytest.mark.usefixtures("emulator", "small_blocks")
 PACKAGE = Path(skaud.__file__).parent
 MODULES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py")}
 # What a thread asks of its device by itself; all else is asked of other threads.
 ALONE = {"threadIdx", "blockIdx", "blockDim", "gridDim", "local", "shared"}
 ORDERS = 10
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(fir_cuda, "THREADS", 8)
 
 
 def places_in_source():
@@ -65,8 +70,8 @@ def chains(dtype, **settings):
 
 
 def firs(dtype, **settings):
-    host = Fir("filter", np.arange(5.0), 2, dtype)
-    return host, FirOnDevice(host)
+    host = Fir("filter", np.arange(20.0), 2, dtype)
+    return host, fir_cuda.FirOnDevice(host)
 
 
 ENGINES = {

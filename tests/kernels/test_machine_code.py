@@ -125,11 +125,11 @@ def test_a_quotient_of_a_device_is_a_reciprocal_and_a_product(monkeypatch):
 @needs_toolkit
 def test_machine_code_is_kept_on_disk(monkeypatch, tmp_path):
     monkeypatch.setattr(device._cache.config, "CACHE_DIR", str(tmp_path))
-    from skaud.kernels.cuda_fir import convolve_kernel
+    from skaud.kernels.cuda_fir import correlate_kernel
 
-    own = device.Kernel(convolve_kernel, "float32")
+    own = device.Kernel(correlate_kernel, "float32", "float32", 1, 8)
     x, size = np.zeros(3, np.float32), np.int32(1)
-    types = device.types_of((x, x, x, size, size, size))
+    types = device.types_of((x, x, x, size, size, size, size))
     first = device.machine_code(own, types, (9, 0))
     assert first[:4] == b"\x7fELF"
     monkeypatch.setattr(device, "ptx", None)  # from here on it must not compile

@@ -7,7 +7,7 @@ from skaud.kernels.carfac import layout as at
 from skaud.kernels.carfac.cuda_agc import Agc
 from skaud.kernels.carfac.layout import N_COLUMNS
 from skaud.kernels.carfac.steps import aim_step_adjoint, gather_step, gather_step_adjoint, spatial_step_adjoint
-from skaud.kernels.device import ALL, cuda
+from skaud.kernels.device import ALL, add_at, cuda
 from skaud.kernels.one_pole import smoothing_step_adjoint
 from skaud.kernels.pointwise import quotient
 
@@ -23,8 +23,7 @@ class AgcAdjoint:
 
         def add_to(table_bars, own_bars, s, column, bar):
             """Add to a bar of the table, in this thread's own place: between two updates no register holds it."""
-            place = own_bars + s * N_COLUMNS + column
-            table_bars[place] = table_bars[place] + np.float64(bar)
+            add_at(table_bars, own_bars + s * N_COLUMNS + column, np.float64(bar))
 
         def aim_adjoint(z_bar, own_bar, memory_bar, f, reached, table):
             for k in range(per_thread):
@@ -124,11 +123,15 @@ class AgcAdjoint:
                 )
             below = cuda.shfl_up_sync(ALL, smoothed[per_thread - 1], 1)
             above = cuda.shfl_down_sync(ALL, smoothed[0], 1)
+            basal_bar, here_bar, apical_bar = real(0), real(0), real(0)
             for k in range(per_thread):
                 basal, apical = neighbours(k, smoothed, below, above, lane, n_channels)
-                add_to(table_bars, own_bars, s, at.BASAL, memory_bar[s, k] * basal)
-                add_to(table_bars, own_bars, s, at.HERE, memory_bar[s, k] * smoothed[k])
-                add_to(table_bars, own_bars, s, at.APICAL, memory_bar[s, k] * apical)
+                basal_bar = basal_bar + memory_bar[s, k] * basal
+                here_bar = here_bar + memory_bar[s, k] * smoothed[k]
+                apical_bar = apical_bar + memory_bar[s, k] * apical
+            add_to(table_bars, own_bars, s, at.BASAL, basal_bar)
+            add_to(table_bars, own_bars, s, at.HERE, here_bar)
+            add_to(table_bars, own_bars, s, at.APICAL, apical_bar)
 
         def smooth_adjoint(
             s, memory_bar, pending_bar, table_bars, own_bars, kept, table, smoothed, smoothed_bar, lane, n_channels
@@ -137,6 +140,7 @@ class AgcAdjoint:
             spatial_adjoint(s, smoothed_bar, memory_bar, table, lane, n_channels)
             if constants:
                 spatial_table_adjoint(s, table_bars, own_bars, memory_bar, kept, table, smoothed, lane, n_channels)
+            own_epsilon_bar, own_scale_bar, own_feedback_bar = real(0), real(0), real(0)
             for k in range(per_thread):
                 memory, gathered, deeper = real(0), real(0), real(0)
                 if constants:
@@ -156,10 +160,13 @@ class AgcAdjoint:
                 )
                 if s + 1 < n_stages:
                     memory_bar[s + 1, k] = memory_bar[s + 1, k] + deeper_bar
-                if constants:
-                    add_to(table_bars, own_bars, s, at.EPSILON, epsilon_bar)
-                    add_to(table_bars, own_bars, s, at.INPUT_SCALE, scale_bar)
-                    add_to(table_bars, own_bars, s, at.FEEDBACK, feedback_bar)
+                own_epsilon_bar = own_epsilon_bar + epsilon_bar
+                own_scale_bar = own_scale_bar + scale_bar
+                own_feedback_bar = own_feedback_bar + feedback_bar
+            if constants:
+                add_to(table_bars, own_bars, s, at.EPSILON, own_epsilon_bar)
+                add_to(table_bars, own_bars, s, at.INPUT_SCALE, own_scale_bar)
+                add_to(table_bars, own_bars, s, at.FEEDBACK, own_feedback_bar)
 
         def smooth_due_adjoint(
             memory_bar, pending_bar, table_bars, own_bars, due, kept, table, smoothed, smoothed_bar, lane, n_channels
@@ -184,13 +191,16 @@ class AgcAdjoint:
             for i in range(n_stages - 1):
                 s = n_stages - 1 - i
                 if s <= due:
+                    scale_bar = real(0)
                     for k in range(per_thread):
                         # pending[s] = pending[s] + pending[s - 1] * INPUT_SCALE
                         pending_bar[s - 1, k] = (
                             pending_bar[s - 1, k] + pending_bar[s, k] * table[(s - 1) * N_COLUMNS + at.INPUT_SCALE]
                         )
                         if constants:
-                            add_to(table_bars, own_bars, s - 1, at.INPUT_SCALE, pending_bar[s, k] * kept[s - 1, k])
+                            scale_bar = scale_bar + pending_bar[s, k] * kept[s - 1, k]
+                    if constants:
+                        add_to(table_bars, own_bars, s - 1, at.INPUT_SCALE, scale_bar)
 
         self.aim, self.share_due, self.hand_on = aim_adjoint, share_due_adjoint, hand_on_adjoint
         self.smooth_due = smooth_due_adjoint

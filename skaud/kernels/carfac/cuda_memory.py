@@ -68,6 +68,23 @@ def store_own_for(switches: on.Switches) -> Callable:
     return store_own
 
 
+def parking_for(switches: on.Switches) -> tuple[Callable, Callable]:
+    """Functions that leave n rows thread by thread and take them back, of threads without channels, too: their own."""
+    per_thread, n_lanes = switches.per_thread, switches.n_lanes
+
+    def park(source, target, begin, n, lane):
+        for i in range(n):
+            for k in range(per_thread):
+                target[begin + lane + (i * per_thread + k) * n_lanes] = source[i, k]
+
+    def take_back(target, source, begin, n, lane):
+        for i in range(n):
+            for k in range(per_thread):
+                target[i, k] = source[begin + lane + (i * per_thread + k) * n_lanes]
+
+    return park, take_back
+
+
 def state_mover(move: Callable, switches: on.Switches, *, own: bool = False) -> Callable:
     """Function that moves the states of channels, and what the stages of the AGC remember and gather.
 

@@ -11,11 +11,11 @@ from skaud.kernels.carfac.cuda_adjoint import respond_adjoint_of
 from skaud.kernels.carfac.cuda_agc import advance_of
 from skaud.kernels.carfac.cuda_agc_adjoint import AgcAdjoint
 from skaud.kernels.carfac.cuda_layout import N_COEFFICIENTS
-from skaud.kernels.carfac.cuda_memory import load_for, load_own_for, state_mover, store_own_for
+from skaud.kernels.carfac.cuda_memory import load_for, load_own_for, parking_for, state_mover, store_own_for
 from skaud.kernels.carfac.hair_cells import TWO_CAP_WITH_SYN
 from skaud.kernels.carfac.layout import N_COLUMNS, N_CONSTANTS
 from skaud.kernels.carfac.steps import ramp_step_adjoint
-from skaud.kernels.device import cuda
+from skaud.kernels.device import add_at, cuda, prefetch_for
 
 SEGMENTS_AT_ONCE = 8  # whose bars are moved to double precision together
 
@@ -29,24 +29,27 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
     per_thread, n_stages, n_ears, closed = switches.per_thread, switches.n_stages, switches.n_ears, switches.closed
     n_lanes, real = switches.n_lanes, np.dtype(switches.dtype).type
     load_design, load, store = load_for(switches), load_own_for(switches), store_own_for(switches)
-    load_state = state_mover(load, switches, own=True)
+    load_state, (park, take_back) = state_mover(load, switches, own=True), parking_for(switches)
     rows, n_taps, n_bars = on.rows_of(switches.style, switches.delay), len(taps), on.n_own(constants)
     g, zb, dzb, n_states, n_taped, n_ramps = rows.g, rows.zb, rows.dzb, rows.n_states, rows.n_taped, rows.n_ramps
     n_saved, n_kept, width = n_states + 2 * n_stages, 3 * n_stages, per_thread * n_lanes
     n_rows_of_tape, n_parked, parks = n_taped + 2, on.n_parked(switches), switches.style == TWO_CAP_WITH_SYN
 
-    def park(z_bar, memory_bar, pending_bar, parked, row, lane, n_channels):
+    prefetch_state = prefetch_for(n_saved * width, n_lanes, switches.dtype)
+    prefetch_sample = prefetch_for(n_rows_of_tape * width, n_lanes, switches.dtype)
+
+    def park_all(z_bar, memory_bar, pending_bar, parked, row, lane):
         """Leave bars in memory while a segment runs forwards, for which there would be no registers."""
         begin = row * n_parked * width
-        store(z_bar, 0, parked, begin, n_states, lane, n_channels)
-        store(memory_bar, 0, parked, begin + n_states * width, n_stages, lane, n_channels)
-        store(pending_bar, 0, parked, begin + (n_states + n_stages) * width, n_stages, lane, n_channels)
+        park(z_bar, parked, begin, n_states, lane)
+        park(memory_bar, parked, begin + n_states * width, n_stages, lane)
+        park(pending_bar, parked, begin + (n_states + n_stages) * width, n_stages, lane)
 
-    def take_back(z_bar, memory_bar, pending_bar, parked, row, lane, n_channels):
+    def take_all_back(z_bar, memory_bar, pending_bar, parked, row, lane):
         begin = row * n_parked * width
-        load(z_bar, 0, parked, begin, n_states, lane, n_channels)
-        load(memory_bar, 0, parked, begin + n_states * width, n_stages, lane, n_channels)
-        load(pending_bar, 0, parked, begin + (n_states + n_stages) * width, n_stages, lane, n_channels)
+        take_back(z_bar, parked, begin, n_states, lane)
+        take_back(memory_bar, parked, begin + n_states * width, n_stages, lane)
+        take_back(pending_bar, parked, begin + (n_states + n_stages) * width, n_stages, lane)
 
     def load_seeds(seeds, value_bar, row, frame, n_frames, lane, n_channels):
         """Bars of what the samples of a frame give."""
@@ -87,15 +90,14 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                 channel = lane * per_thread + k
                 if channel < n_channels:
                     place = (row * (n_states + n_bars) + n_states + i) * n_channels + channel
-                    bars.channels[place] = bars.channels[place] + np.float64(own_bar[i, k])
+                    add_at(bars.channels, place, np.float64(own_bar[i, k]))
                 own_bar[i, k] = real(0)
 
     def add_total(total, bars, row, lane):
         """And what gathered for constants."""
         if constants:
             for i in range(N_CONSTANTS):
-                place = (row * n_lanes + lane) * N_CONSTANTS + i
-                bars.scalars[place] = bars.scalars[place] + np.float64(total[i])
+                add_at(bars.scalars, (row * n_lanes + lane) * N_CONSTANTS + i, np.float64(total[i]))
                 total[i] = real(0)
 
     def reverse(x, lengths, design, sizes, tape, value_bar, bars):
@@ -144,7 +146,7 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
             start = segment_number * segment
             n, block, checkpoint = min(segment, length - start), 0, segment_number * (cuda.gridDim.x * n_ears) + row
             if parks:
-                park(z_bar, memory_bar, pending_bar, tape.parked, row, lane, n_channels)
+                park_all(z_bar, memory_bar, pending_bar, tape.parked, row, lane)
             load_state(z, memory, pending, tape.checkpoints.values, checkpoint * n_saved * width, lane, n_channels)
             for s in range(n_stages):
                 phase[s] = tape.checkpoints.phases[checkpoint * n_stages + s]
@@ -189,12 +191,17 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                     )
             cuda.syncwarp()  # the dues are there
             if parks:
-                take_back(z_bar, memory_bar, pending_bar, tape.parked, row, lane, n_channels)
+                take_all_back(z_bar, memory_bar, pending_bar, tape.parked, row, lane)
             for i in range(n_taped):
                 for k in range(per_thread):
                     after[i, k] = z[i, k]
+            if segment_number > 0:
+                before_it = checkpoint - cuda.gridDim.x * n_ears
+                prefetch_state(tape.checkpoints.values, before_it * n_saved * width, lane)
             for v in range(n):
                 u = n - 1 - v
+                if u > 0:
+                    prefetch_sample(tape.samples, (row * segment + u - 1) * n_rows_of_tape * width, lane)
                 if closed:
                     since = since if since > 0 else decimation
                 within -= 1

@@ -22,7 +22,7 @@ from skaud.kernels.chain.cuda import (
     load_states,
     store_slot,
 )
-from skaud.kernels.device import ALL, cuda
+from skaud.kernels.device import ALL, add_at, cuda
 from skaud.kernels.lanes import LANES
 
 MOST_NUMBERS = 64  # that a thread holds of some slots: coefficients, states before and behind a sample, and their bars
@@ -182,8 +182,7 @@ def add_of(slot: Slot, n_lanes: int) -> Callable:
 
     def add(f_bar, bars, begin, lane):
         for i in range(n_coefficients):
-            place = begin + (first + i) * n_lanes + lane
-            bars[place] = bars[place] + np.float64(f_bar[at + i * LANES])
+            add_at(bars, begin + (first + i) * n_lanes + lane, np.float64(f_bar[at + i * LANES]))
 
     return add
 
