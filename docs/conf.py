@@ -62,6 +62,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "write_computation_times": False,
     "remove_config_comments": True,
+    "capture_repr": (),  # what scripts print, and no legends
     "reset_argv": "gallery.arguments",
 }
 

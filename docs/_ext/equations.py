@@ -12,8 +12,8 @@ EVERYWHERE = {"sample_rate", "pooling", "frame_length", "rms_one_db_spl", "dtype
 
 
 def _numbered(line):
-    """A docstring's references [1]_ as (1): they stand below as a list."""
-    return re.sub(r"\[(\d)\]_", r"(\1)", line)
+    """A docstring's references [1]_ as [1]: they stand below as a list."""
+    return re.sub(r"\[(\d)\]_", r"[\1]", line)
 
 
 def section(name):
@@ -36,9 +36,7 @@ def section(name):
 def _sources(references):
     text = " ".join(line.strip() for line in references)
     found = re.findall(r"\.\. \[(\d)\] (.*?)(?=\.\. \[|$)", text)
-    # "R. F. Lyon" behind a number would be taken for another list.
-    own = [(number, re.sub(r"^([A-Z])\. ", r"\1\\. ", source.strip())) for number, source in found]
-    return ["Sources:", ""] + [f"({number}) {source}\n" for number, source in own] if own else []
+    return ["Sources:", ""] + [f"[{number}] {source.strip()}\n" for number, source in found] if found else []
 
 
 def insert(app, docname, source):

@@ -155,7 +155,8 @@ ax.legend()
 # modulation by the internal noise alone. The filters up to 10 Hz know the phase of the modulation, those above do not.
 now = find_depth(31, 10)
 with_faint_template = find_depth(3, 20, template_db=-6)
-figure, axes = plt.subplots(1, 4, figsize=(14, 4), sharey=True, layout="constrained")
+figure, axes = plt.subplots(2, 2, figsize=(9, 7.5), sharey=True, layout="constrained")
+axes = axes.ravel()
 for ax, (bandwidth_hz, found) in zip(axes, MEASURED.items()):
     threshold_db, error_db = np.transpose(found)
     ax.errorbar(RATES_HZ, threshold_db, error_db, fmt="o-", capsize=3, label="TemplateObserver, Dau1997")
@@ -171,7 +172,8 @@ axes[3].text(98, -4, "published: flat\nup to here", ha="right")
 axes[3].set(xscale="log", xlim=(2.5, 300), title="carrier a tone", xlabel="Modulation rate (Hz)")
 axes[3].set_xticks([16, 32, 64, 100, 200], [16, 32, 64, 100, 200])
 axes[3].minorticks_off()
-axes[0].set(ylabel="Threshold, 20 log m (dB)", ylim=(-32, 0))
+axes[3].set(xlabel="Modulation rate (Hz)", ylim=(-32, 0))
+figure.supylabel("Threshold, 20 log m (dB)")
 axes[0].legend(loc="upper right")
 
 # %%
