@@ -172,7 +172,7 @@ axes[3].text(98, -4, "published: flat\nup to here", ha="right")
 axes[3].set(xscale="log", xlim=(2.5, 300), title="carrier a tone", xlabel="Modulation rate (Hz)")
 axes[3].set_xticks([16, 32, 64, 100, 200], [16, 32, 64, 100, 200])
 axes[3].minorticks_off()
-axes[3].set(xlabel="Modulation rate (Hz)", ylim=(-32, 0))
+axes[3].set(ylim=(-32, 0))
 figure.supylabel("Threshold, 20 log m (dB)")
 axes[0].legend(loc="upper right")
 
