@@ -274,11 +274,13 @@ def test_what_a_page_takes_from_files_of_measurements_is_there(builders, path):
 
 
 def test_files_of_measurements_say_how_they_were_made_by_scripts_that_are_there(builders):
+    import compared
     import measured
 
     root = DOCS.parent
     pages = "".join(path.read_text(encoding="utf-8") for path in PAGES)
     shown = {mark[2].split()[0] for mark in measured.MARK.finditer(pages) if mark[2]}
+    shown |= {mark[1] for mark in compared.MARK.finditer(pages)}
     shown |= {own.split(": ")[0] for what, own in MEASURED.findall(pages) if what == "measured"}
     written = set()
     for path in (DOCS / "measured").iterdir():
@@ -305,6 +307,31 @@ def test_a_table_of_scores_has_their_means_and_intervals(builders, monkeypatch, 
     assert measured.score("own accuracy 2: a minus b: clean") == "0.15 ± 0.64"
     with pytest.raises(LookupError, match="no accuracy of 'c'"):
         measured.score("own accuracy 2: c: clean")
+
+
+def test_tables_of_a_comparison_are_made_of_its_scores(builders, monkeypatch, tmp_path):
+    import compared
+
+    lines = [
+        f"{trained},{tested},{group},{accuracy},0.9,9,{name},logistic,0.01"
+        for name, gain in (("MFCC", 0.0), ("best", 0.25))
+        for trained, tested in (("pink 10 dB", "pink 10 dB"), ("clean", "clean"))
+        for group, accuracy in (("a", 0.5 + gain), ("b", 0.625 + gain))
+    ]
+    heads = "trained,tested,group,accuracy,auc,n_features,features,classifier,seconds"
+    (tmp_path / "own.csv").write_text("\n".join(["# how", heads, *lines]))
+    monkeypatch.setattr(compared, "file_of", lambda name: tmp_path / f"{name}.csv")
+    found = {
+        what: compared.table(compared.MARK.match(f"% compared own {what}")) for what in ("accuracy", "auc", "ahead")
+    }
+    assert found["accuracy"].splitlines() == [
+        "| features | clean | 10 dB, matched | s a second of sound |",
+        "| --- | --- | --- | --- |",
+        "| `best` | .812 ± .794 | .812 ± .794 | .010 |",
+        "| MFCC and two differences (librosa) | .562 ± .794 | .562 ± .794 | .010 |",
+    ]
+    assert found["auc"].splitlines()[2] == "| `best` | .900 | .900 |"
+    assert found["ahead"].splitlines()[2] == "| MFCC and two differences (librosa) | +.250 ± .000 | +.250 ± .000 |"
 
 
 @pytest.mark.parametrize("path", GUIDES, ids=name_of)

@@ -202,7 +202,13 @@ def test_the_comparison_tables_every_condition_for_groups_unheard(run, tmp_path,
     contenders = ["carfac_cepstra", "CARFAC()"]
     words = [recordings, "--out", tmp_path / "out", "--contenders", *contenders, "--classifiers", "logistic", "lda"]
     for _ in range(2):  # the second time nothing is missing
-        run("compare_features.py", *words, "--conditions", *conditions)
+        run("compare_features.py", *words, "--conditions", *conditions, "--scores", tmp_path / "kept.csv")
+    how, heads, *kept = (tmp_path / "kept.csv").read_text().splitlines()
+    assert how.startswith(
+        "# python examples/compare_features.py recordings --out out --contenders carfac_cepstra 'CARFAC()'"
+    )
+    assert heads.startswith("trained,tested,group,accuracy,auc")
+    assert len(kept) == len((tmp_path / "out" / "scores_all.csv").read_text().splitlines()) - 1
     with (tmp_path / "out" / "scores_all.csv").open(newline="") as file:
         found = list(csv.DictReader(file))
     assert len(found) == 2 * 2 * 4 * (6 + 4)  # features, classifiers, speakers; trained clean, and in what was changed
