@@ -12,7 +12,7 @@ spectrogram of a noisy chirp): 1.3 dB RMS, and a correlation of 0.99 between the
 from pathlib import Path
 
 import numpy as np
-from scipy import fft, io
+from scipy import fft
 
 from skaud.design.minimum_phase import minimum_phase_response
 
@@ -91,6 +91,8 @@ def read_nsl(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     Its matrix COCHBA has a column a filter: the order, then B + i A. Filters that ring for ever are damped. SciPy's
     reader of these files crashes on some that are damaged: read files that you trust alone.
     """
+    from scipy import io  # only here: it takes a fiftieth of a second to import
+
     try:
         names = [name for name, *_ in io.whosmat(path)]
         content = io.loadmat(path, variable_names=["COCHBA"]) if "COCHBA" in names else {}

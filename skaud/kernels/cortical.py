@@ -150,9 +150,10 @@ def respond(spectrum: Array, strfs: Filters, block: Block, n_channels: int, *, r
     fft, n_scales = fft_namespace(spectrum), 2 * (spectrum.shape[-2] - 1)
     begin = 0 if block.alone else block.n_rate_bins
     scale = 0.5 * strfs.scale if real else strfs.scale
-    over_time = filtered_frames(spectrum, strfs.transfer, scale, strfs.passed, slice(begin, begin + block.n_new))
-    over_channels = fft.irfft if real else fft.ifft
-    return over_channels(over_time, n=n_scales, axis=-2)[..., :n_channels, :]
+    frames, n_there = slice(begin, begin + block.n_new), spectrum.shape[-2] if real else n_scales
+    over_time = filtered_frames(spectrum, strfs.transfer, scale, strfs.passed, frames, n_there)
+    over_channels, in_place = fft.irfft if real else fft.ifft, {} if is_foreign(spectrum) else {"overwrite_x": True}
+    return over_channels(over_time, n=n_scales, axis=-2, **in_place)[..., :n_channels, :]
 
 
 def respond_adjoint(bar: Array, conjugate: Array, strfs: Filters, block: Block) -> tuple[Array, Array, Array]:

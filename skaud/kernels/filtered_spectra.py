@@ -12,16 +12,19 @@ from skaud.kernels.lanes import total_of
 from skaud.kernels.one_pole import ZERO
 
 
-def filtered_frames(spectrum: Array, transfer: Array, scale: Array, passed: slice, frames: slice) -> Array:
+def filtered_frames(
+    spectrum: Array, transfer: Array, scale: Array, passed: slice, frames: slice, n_scales: int
+) -> Array:
     """Some frames of the inverse transform over time, (n_rows, n_filters, n_scales, n_frames).
 
-    spectrum : (n_rows, n_scales, n_bins); transfer : (n_filters, 1, n_bins), complex, 0 but where it passes; scale :
-    (n_filters, n_scales, 1), real, of the first scales, beyond which there is nothing
+    spectrum : (n_rows, n_bins of scales, n_bins); transfer : (n_filters, 1, n_bins), complex, 0 but where it passes;
+    scale : (n_filters, n, 1), real, of the first scales; n_scales : of the result, beyond these there is nothing; array
+    API code leaves it to the next transform
     """
     if is_foreign(spectrum):
         filtered = spectrum[:, None, : scale.shape[1], :] * transfer
         return fft_namespace(spectrum).ifft(filtered, axis=-1)[..., frames] * scale
-    (n_rows, n_scales, n_bins), (n_filters, n_passed) = spectrum.shape, scale.shape[:2]
+    (n_rows, _, n_bins), (n_filters, n_passed) = spectrum.shape, scale.shape[:2]
     dtype, real = spectrum.dtype, spectrum.real.dtype
     pairs = [np.ascontiguousarray(own, dtype).view(real) for own in (spectrum, transfer[:, 0, passed])]
     filtered = np.empty((n_rows, n_filters, n_passed, n_bins), dtype)

@@ -94,3 +94,28 @@ def test_features_of_a_recipe_come_without_pandas(tmp_path):
     code = f"import sys; from skaud.command import main; print(main({words}), 'pandas.core' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert run.stdout == "0 False\n"
+
+
+def test_a_class_is_stood_in_for_until_it_is_used(package):
+    with imported_lazily(["slow_package"], ["slow_package.value"]):
+        from slow_package import value
+    assert sys.loaded_slow_package == 0
+    assert value.real == 7
+    assert sys.loaded_slow_package == 1
+    from slow_package import value as own
+
+    assert own == 7
+
+
+def test_splines_that_were_stood_in_for_are_fitted():
+    code = (
+        "import sys; from skaud.command.lazily import imported_lazily\n"
+        "with imported_lazily():\n    from sklearn.preprocessing import SplineTransformer\n"
+        "assert 'scipy.interpolate._bsplines' not in sys.modules\n"
+        "import numpy as np\n"
+        "rows = SplineTransformer(n_knots=3).fit_transform(np.arange(5.0)[:, None])\n"
+        "import scipy.interpolate\n"
+        "print(rows.shape, scipy.interpolate.BSpline.__module__)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "(5, 5) scipy.interpolate._bsplines\n"

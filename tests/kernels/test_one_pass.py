@@ -68,11 +68,11 @@ def test_frames_of_filtered_spectra_are_those_of_several_steps(passed, dtype):
     spectrum = (random.standard_normal((2, 5, 16)) + 1j * random.standard_normal((2, 5, 16))).astype(kind)
     transfer, scale = np.zeros((3, 1, 16), kind), random.uniform(size=(3, 4, 1)).astype(dtype)
     transfer[..., passed] = random.standard_normal((3, 1, 16))[..., passed] + 1j
-    found = filtered_frames(spectrum, transfer, scale, passed, slice(2, 9))
-    expected = filtered_frames(
-        *(array_api_strict.asarray(own) for own in (spectrum, transfer, scale)), passed, slice(2, 9)
-    )
+    strict = [array_api_strict.asarray(own) for own in (spectrum, transfer, scale)]
+    found = filtered_frames(spectrum, transfer, scale, passed, slice(2, 9), 6)
+    expected = filtered_frames(*strict, passed, slice(2, 9), 6)
     assert found.dtype == kind
+    assert found.shape == (2, 3, 6, 7)
     assert_same(found[:, :, :4], expected, LIMIT[dtype])
     assert not found[:, :, 4].any()  # of scales beyond those that the filters pass
 
