@@ -50,6 +50,8 @@ def test_x_passes_the_files_of_the_page_in_their_order():
     _, back = files_passed(lambda: pullback(value))
     listed = lists_of(PAGE.read_text(encoding="utf-8"))
     assert [len(own) for own in listed] == [13, 5, 7]
+    if sys.version_info >= (3, 12):  # numba tells a profiler no more that compiled functions are entered
+        listed = [[file for file in own if not file.startswith("kernels/carfac/")] for own in listed]
     for files, passed in zip(listed, (through_transform, through_vjp, back)):
         rest = iter(passed)
         assert [file for file in files if file not in rest] == []  # one behind the other
