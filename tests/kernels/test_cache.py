@@ -213,6 +213,8 @@ def test_compilation_is_said_and_loading_is_not(folder, caplog):
     assert said == [f"compiling {double.__module__}.double, once for this machine"]
 
 
+KERNEL = "def double(x, out):\n    for i in range(len(x)):\n        out[i] = 2 * x[i]\n"
+
 PROCESS = """
 import sys
 import numpy as np
@@ -236,11 +238,18 @@ def start(tmp_path, code, **environment):
     )
 
 
+def test_a_kernel_that_is_there_is_loaded_without_what_compiles(tmp_path):
+    (tmp_path / "kernels_of_a_test.py").write_text(KERNEL)
+    code = PROCESS + "print('numba.np.npyimpl' in sys.modules)\n"
+    for said in ("0\nTrue\n", "1\nFalse\n"):
+        run = start(tmp_path, code, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+        out, problems = run.communicate()
+        assert out == said, problems
+
+
 @pytest.mark.slow
 def test_processes_that_write_at_once_leave_a_cache_that_serves(tmp_path):
-    (tmp_path / "kernels_of_a_test.py").write_text(
-        "def double(x, out):\n    for i in range(len(x)):\n        out[i] = 2 * x[i]\n"
-    )
+    (tmp_path / "kernels_of_a_test.py").write_text(KERNEL)
     environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     for _ in range(3):
         processes = [start(tmp_path, PROCESS, **environment) for _ in range(4)]
