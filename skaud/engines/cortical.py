@@ -11,7 +11,7 @@ from skaud.engines.pieces import join, own_copy, rows_of, side_by_side
 from skaud.kernels import cortical as kernel
 from skaud.kernels._memory import memory_used_again
 from skaud.kernels.array_api import Array, array_namespace, beside, is_foreign, to_numpy, zeros
-from skaud.kernels.fourier import threads
+from skaud.kernels.threads import threads
 
 REVERSED_AT_ONCE = 8  # filters, whose spectra are then summed
 ARRAYS_AT_ONCE = 6  # of the size of a filter's spectrum of a row, in the reverse run on a device

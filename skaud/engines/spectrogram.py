@@ -31,6 +31,7 @@ from skaud.kernels import fourier
 from skaud.kernels._memory import memory_used_again
 from skaud.kernels.array_api import Array, array_namespace, beside, is_foreign, to_numpy, zeros
 from skaud.kernels.leaky_integrator import factor_adjoint, leak, leak_adjoint
+from skaud.kernels.threads import threads
 
 FACTOR = "factor"  # of the integrator, beside its weights
 KEPT_BYTES = 300_000_000  # of a run that is recorded: what the reverse run else computes again
@@ -135,7 +136,7 @@ class Spectrogram(Engine):
         groups = fourier.channel_groups(x, self.design.n_channels - sections.overlap)
         pieces: dict[str, list] = {name: [] for name in outputs}
         past, level = beside(state.past, x), beside(state.level, x)
-        with fourier.threads(self.n_threads) as map_in_order:
+        with threads(self.n_threads) as map_in_order:
             for begin, block, end in batches:
                 new = piece(x, begin, end)
                 run = partial(sections.respond, sections.cochlea_of(new, past, block), outputs, begin, kept)
@@ -201,7 +202,7 @@ class Spectrogram(Engine):
         groups = fourier.channel_groups(rows, self.design.n_channels - sections.overlap)
         past = beside(self.start(n_rows, 1).past, rows)
         x_bars: list[Array] = []
-        with fourier.threads(self.n_threads) as map_in_order:
+        with threads(self.n_threads) as map_in_order:
             for begin, block, end in batches:
                 new, own_bar = piece(rows, begin, end), piece(bar, begin // period, end // period)
                 bar_of_blocks = xp.reshape(own_bar, (n_rows, bar.shape[1], -1, block.n_new // period))

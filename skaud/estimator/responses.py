@@ -8,7 +8,7 @@ from math import ceil
 from typing import TypeVar
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import cpu_count, effective_n_jobs
 
 from skaud.engines.engine import Engine, respond, respond_side_by_side
 from skaud.estimator.listening import BroughtToLevel, to_level
@@ -16,6 +16,7 @@ from skaud.estimator.pooled import Check, pool_clips
 from skaud.estimator.protocol import Model
 from skaud.estimator.results import check_responses, check_rows
 from skaud.estimator.sounds import Sounds
+from skaud.kernels.threads import threads
 
 SAMPLES_AT_ONCE = 2**15  # of clips of one length in a batch
 
@@ -104,12 +105,9 @@ def _map(
 
         return run(engine, model.as_engine_takes(heard), check)
 
-    n_jobs = min(effective_n_jobs(model.n_jobs), len(batches))  # not a thread more than there is work for
-    if n_jobs == 1:
-        done = map(job, batches)
-    else:
-        done = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(job)(batch) for batch in batches)
-    by_index = {i: own for batch, results in zip(batches, done) for i, own in zip(batch, results)}
+    with threads(threads_for(model, len(batches))) as map_in_order:
+        done = map_in_order(job, batches)
+        by_index = {i: own for batch, results in zip(batches, done) for i, own in zip(batch, results)}
     return [by_index[i] for i in range(len(sounds.clips))]
 
 
@@ -119,6 +117,11 @@ def _heard(model: Model, clips: list[np.ndarray], scales: list[float | None]) ->
     if alike and 1 < len(clips) <= SAMPLES_AT_ONCE // clips[0].size:
         return list(to_level(model, np.stack(clips), scales[0]))
     return [to_level(model, *own) for own in zip(clips, scales)]
+
+
+def threads_for(model: Model, n_batches: int) -> int:
+    """Threads of this machine for so many batches: not one more than there is work for."""
+    return min(effective_n_jobs(model.n_jobs), n_batches, cpu_count())
 
 
 def engine_for_batches(model: Model, n_batches: int) -> Engine:

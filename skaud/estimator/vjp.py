@@ -6,17 +6,18 @@ from collections.abc import Callable, Sequence
 from math import ceil
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import effective_n_jobs
 
 from skaud._types import Features, Signals
 from skaud.engines.engine import Engine, frame_of
 from skaud.estimator.device import vjp_on_device
 from skaud.estimator.listening import hear, shaped_as_x
 from skaud.estimator.protocol import Model, Source
-from skaud.estimator.responses import engine_for_batches
+from skaud.estimator.responses import engine_for_batches, threads_for
 from skaud.estimator.results import check_gradients, check_responses, check_rows, stack, take_value_bar
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.movable import Gradients, Pullback
+from skaud.kernels.threads import threads
 from skaud.pooling.adjoint import pool_adjoint
 from skaud.pooling.arrays import pool
 
@@ -63,8 +64,9 @@ def vjp_of_sounds(model: Model, sounds: Sounds, names: tuple[str, ...], source: 
     def record(batch: list[int]) -> tuple[list[np.ndarray], Batch]:
         return _record(model, engine, [sounds.clips[i] for i in batch], source, names)
 
-    n_jobs = min(effective_n_jobs(model.n_jobs), len(batches))
-    runs = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(record)(batch) for batch in batches)
+    n_threads = threads_for(model, len(batches))
+    with threads(n_threads) as map_in_order:
+        runs = list(map_in_order(record, batches))
     responses: list[np.ndarray] = [np.empty(0)] * len(sounds.clips)
     for batch, (batch_responses, _) in zip(batches, runs):
         for i, response in zip(batch, batch_responses):
@@ -77,11 +79,16 @@ def vjp_of_sounds(model: Model, sounds: Sounds, names: tuple[str, ...], source: 
     def pullback(value_bar: Features) -> Gradients:
         bars = [np.asarray(bar) for bar in take_value_bar(value_bar, value, sounds.place)]
         bars = [bar.reshape(shape) for bar, shape in zip(bars, own_shapes)]
-        jobs = (delayed(back)([bars[i] for i in batch]) for batch, (_, back) in zip(batches, runs))
+
+        def reverse(batch: list[int], back: Batch) -> tuple[list[np.ndarray], list[tuple[np.ndarray, ...]]]:
+            return back([bars[i] for i in batch])
+
+        with threads(n_threads) as map_in_order:
+            found = list(map_in_order(reverse, batches, [back for _, back in runs]))
         x_bars: list[np.ndarray] = [np.empty(0)] * len(bars)
         # In the order of the signals, however they were divided among threads: the sums are the same to the bit.
         groups = []
-        for batch, (clip_bars, of_coefficients) in zip(batches, Parallel(n_jobs=n_jobs, prefer="threads")(jobs)):
+        for batch, (clip_bars, of_coefficients) in zip(batches, found):
             for i, clip_bar in zip(batch, clip_bars):
                 x_bars[i] = clip_bar
             groups += of_coefficients

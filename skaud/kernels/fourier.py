@@ -1,8 +1,5 @@
 """Filters applied in the Fourier domain, block by block, without wrapping round; array-API code."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -137,13 +134,3 @@ def channel_groups(x: Array, n_channels: int) -> list[slice]:
     """Channels that are computed together: few at a time on a CPU, elsewhere all."""
     size = n_channels if is_foreign(x) else CHANNELS_AT_ONCE
     return [slice(k, min(k + size, n_channels)) for k in range(0, n_channels, size)]
-
-
-@contextmanager
-def threads(n_threads: int) -> Iterator[Callable]:
-    """What maps a function over items, in order: `map` itself, or that of so many threads."""
-    if n_threads == 1:
-        yield map
-        return
-    with ThreadPoolExecutor(n_threads) as pool:
-        yield pool.map

@@ -24,8 +24,9 @@ class Series(NamedTuple):
     two_low: np.floating
     per_two: np.floating  # 1 / log(2)
     rounding: np.floating  # so large that only whole numbers can be added to it
-    lowest: np.floating  # whose exponentials are normal numbers, 2 to a whole power
-    highest: np.floating
+    lowest: np.floating  # whose exponential is a normal number
+    highest: np.floating  # whose exponential does not overflow as it is computed, within a factor of 1.42
+    infinite: np.floating
     smallest: np.floating  # normal number
     atanh: tuple  # of atanh(s) / s by s^2, the highest power first
     exp: tuple  # the highest power first
@@ -43,7 +44,8 @@ def series(dtype: DTypeLike) -> Series:
         per_two=of(1 / log(2)),
         rounding=of(1.5 * 2.0**info.nmant),
         lowest=of(info.minexp * log(2)),
-        highest=of((info.maxexp - 1) * log(2)),
+        highest=of((info.maxexp - 0.501) * log(2)),
+        infinite=of(np.inf),
         smallest=info.smallest_normal,
         atanh=tuple(of(1 / (2 * n + 1)) for n in range(n_atanh - 1, -1, -1)),
         exp=tuple(of(1 / factorial(n)) for n in range(n_exp - 1, -1, -1)),
@@ -117,12 +119,13 @@ def logarithm(x, of):
 
 @step
 def exponential_of_any(x, of):
-    """Exponential of a real number, to the last digits; of those whose own is no normal number, that of the nearest.
+    """Exponential of a real number, to the last digits, but never below the smallest normal number; NaN stays NaN.
 
     of : `Series` in its dtype; exp(x) = 2^k exp(x - k log 2).
     """
-    x = x if x > of.lowest else of.lowest
-    x = x if x < of.highest else of.highest
-    k = (x * of.per_two + of.rounding) - of.rounding
-    rest = (x - k * of.two_high) - k * of.two_low
-    return times_two_to(polynomial(rest, of.exp), k)
+    within = x if x > of.lowest else of.lowest
+    within = within if within < of.highest else of.highest
+    k = (within * of.per_two + of.rounding) - of.rounding
+    rest = (within - k * of.two_high) - k * of.two_low
+    y = times_two_to(polynomial(rest, of.exp), k) + ZERO * x
+    return of.infinite if x > of.highest else y

@@ -47,6 +47,16 @@ def test_bars_of_inhibited_sums_are_those_of_two_steps(period, dtype):
         assert_same(bars, others, LIMIT[dtype])
 
 
+@pytest.mark.parametrize("dtype", LIMIT)
+def test_powers_beyond_the_range_and_of_nan_are_told(dtype):
+    x = np.array([[[1.5, 0.5, -2.0, 0.0, np.nan]]], dtype)
+    with np.errstate(over="ignore"):
+        out = compress(x, np.array([1e6]))[0, 0]
+    np.testing.assert_array_equal(out[[0, 2, 3, 4]], [np.inf, -np.inf, 0, np.nan])
+    assert abs(out[1]) < 2e-38
+    assert np.isnan(compress(x, np.array([np.nan]))).all()
+
+
 def test_inhibition_has_no_slope_where_it_leaves_nothing():
     x = np.zeros((1, 2, 1, 4))
     bars = inhibited_sums_adjoint(np.ones((1, 1, 1, 2)), x, np.array([1.0, -1.0]), np.ones(2), np.ones(2))

@@ -45,10 +45,13 @@ def test_exponential_of_any_number_is_that_of_the_library(x, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_exponentials_beyond_the_range_are_those_of_its_ends(kind):
+def test_exponentials_beyond_the_range_are_nearly_nothing_or_infinite(kind):
     info, of = np.finfo(kind), series(kind)
     assert exponential_of_any(kind(-1e4), of) == pytest.approx(float(info.smallest_normal), rel=1e-4)
-    assert exponential_of_any(kind(1e4), of) == pytest.approx(2.0 ** (info.maxexp - 1), rel=1e-4)
+    assert exponential_of_any(of.highest, of) == pytest.approx(2.0 ** (info.maxexp - 0.501), rel=1e-4)
+    assert exponential_of_any(kind(info.maxexp * math.log(2)), of) == math.inf
+    assert exponential_of_any(kind(1e4), of) == math.inf
+    assert math.isnan(exponential_of_any(kind(math.nan), of))
 
 
 def test_rectifier_keeps_nan_and_the_imaginary_part():
