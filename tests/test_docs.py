@@ -5,6 +5,7 @@ import csv
 import doctest
 import importlib
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -295,14 +296,17 @@ def test_files_of_measurements_say_how_they_were_made_by_scripts_that_are_there(
 def test_a_table_of_scores_has_their_means_and_intervals(builders, monkeypatch, tmp_path):
     import measured
 
-    (tmp_path / "own.csv").write_text(
-        "# python x.py; 2030-01-01, a processor\ntask,arm,seed,condition,value,training_s\n"
-        "accuracy,a,0,clean,0.5,1\naccuracy,a,1,clean,0.7,1\n"
-        "accuracy,b,0,clean,0.4,1\naccuracy,b,1,clean,0.5,1\nAUC,b,1,clean,0.9,1\n"
-    )
+    scores = {"a": (0.5, 0.7), "b": (0.4, 0.5)}
+    runs = [
+        {"task": "accuracy", "seed": seed, "scores": {arm: {"clean": own[seed]}, "shared": {"clean": 0.1}}}
+        for arm, own in scores.items()
+        for seed in (0, 1)
+    ]
+    (tmp_path / "own.jsonl").write_text("\n".join(map(json.dumps, runs)))
     monkeypatch.setattr(measured, "FOLDERS", (tmp_path,))
     table = measured.scores_table("own", "accuracy", "2")
-    assert table.splitlines() == ["|  | clean |", "| --- | --- |", "| a | 0.60 ± 1.27 |", "| b | 0.45 ± 0.64 |"]
+    lines = ["| a | 0.60 ± 1.27 |", "| shared | 0.10 ± 0.00 |", "| b | 0.45 ± 0.64 |"]
+    assert table.splitlines() == ["|  | clean |", "| --- | --- |", *lines]
     assert measured.scores_table("own", "accuracy", "1", "each").splitlines()[2] == "| a | 0.5, 0.7 |"
     assert measured.score("own accuracy 2: a minus b: clean") == "0.15 ± 0.64"
     with pytest.raises(LookupError, match="no accuracy of 'c'"):

@@ -1,7 +1,7 @@
 """Numbers that scripts measured and kept, in pages: nobody types them.
 
 Files in docs/measured begin with a line on the command, date and processor. `% measured NAME` becomes the table in
-NAME.csv with that line below it; {measured}`NAME: ROW: COLUMN` is a cell of it. Scores of several seeds are kept one a
+NAME.csv with that line below it; {measured}`NAME: ROW: COLUMN` is a cell of it. Runs of several seeds are kept one a
 line: `% scores NAME KIND DIGITS` becomes a table of their means and 95 % intervals, with `each` behind it of the scores
 themselves; {score}`NAME KIND DIGITS: ROW: COLUMN` is one cell of such a table, of `ROW minus OTHER` that of the
 differences, seed by seed. `% speeds` becomes the table of docs/speeds.csv.
@@ -68,22 +68,17 @@ def measured_table(name):
 
 @cache
 def scores_of(name):
-    """Data frame of kind, row, column, repeat and value."""
-    path = file_of(name)
-    if path.suffix == ".jsonl":
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        cells = [
-            (line["task"], arm, condition, line["seed"], value)
-            for line in lines
-            for arm, values in line["scores"].items()
-            for condition, value in values.items()
-        ]
-        # A score that every arm shares, such as that of the mixtures, is kept with each of them.
-        found = pd.DataFrame(cells, columns=["kind", "row", "column", "repeat", "value"])
-        return found.drop_duplicates(["kind", "row", "column", "repeat"])
-    found = pd.read_csv(path, comment="#")
-    names = {"task": "kind", "arm": "row", "condition": "column", "seed": "repeat"}
-    return found.rename(columns=names)[["kind", "row", "column", "repeat", "value"]]
+    """Data frame of kind, row, column, repeat and value, of what examples/biomimetic_cnn.py keeps."""
+    lines = [json.loads(line) for line in file_of(name).read_text(encoding="utf-8").splitlines()]
+    cells = [
+        (line["task"], arm, condition, line["seed"], value)
+        for line in lines
+        for arm, values in line["scores"].items()
+        for condition, value in values.items()
+    ]
+    # A score that every arm shares, such as that of the mixtures, is kept with each of them.
+    found = pd.DataFrame(cells, columns=["kind", "row", "column", "repeat", "value"])
+    return found.drop_duplicates(["kind", "row", "column", "repeat"])
 
 
 def values(spec, row, column):
