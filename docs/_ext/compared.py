@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from measured import file_of, markdown
+from measured import file_of, markdown, unbroken
 from scipy import stats
 
 MARK = re.compile(r"^% compared (\w+) (accuracy|auc|ahead|classifiers)$", re.MULTILINE)
@@ -88,7 +88,7 @@ def table(match):
 
 
 def insert(app, docname, source):
-    source[0] = MARK.sub(table, source[0])
+    source[0] = MARK.sub(lambda match: unbroken(table(match)), source[0])
 
 
 def setup(app):

@@ -166,7 +166,12 @@ def table(match):
 
 
 def insert(app, docname, source):
-    source[0] = MARK.sub(table, source[0])
+    source[0] = MARK.sub(lambda match: unbroken(table(match)), source[0])
+
+
+def unbroken(text):
+    """A table whose intervals stand on one line."""
+    return text.replace(" ± ", "\u00a0±\u00a0")
 
 
 def role(find, name, rawtext, text, lineno, inliner, options=None, content=()):
