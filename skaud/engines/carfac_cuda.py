@@ -11,7 +11,7 @@ from skaud.engines.carfac import Cascade
 from skaud.engines.carfac_outputs import ROWS
 from skaud.engines.device import longest_segment, segment_of
 from skaud.engines.engine import Engine, Responses
-from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
+from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, rows_beside, to_numpy, zeros
 from skaud.kernels.carfac import cuda_layout as on
 from skaud.kernels.carfac import layout
 from skaud.kernels.carfac.cuda import run_kernel
@@ -83,15 +83,16 @@ class CascadeOnDevice(Engine):
 
     def start(self, n_signals: int, n_ears: int) -> DeviceState:
         """State at rest; one an ear, where each has a design."""
-        n_rows = n_signals * n_ears
-        values = np.tile(self._rest, (n_rows // self.n_designs, 1, 1))
+        n_rows, shape = n_signals * n_ears, self._rest.shape[1:]
+        rest = np.broadcast_to(self._rest, (n_rows // self.n_designs, self.n_designs, *shape))
+        values = rest[:, 0] if self.n_designs == 1 else rest.reshape(n_rows, *shape)
         return DeviceState(values, np.zeros((n_rows, self.n_stages + 1), np.int32), 0)
 
     def run(
         self, x: Array, state: DeviceState, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, DeviceState]:
         """Run the next samples of all signals."""
-        state = DeviceState(beside(state.values, x), beside(state.counts, x), state.filled)
+        state = DeviceState(rows_beside(state.values, x), beside(state.counts, x), state.filled)
         n_samples, frame = x.shape[-1], frame_samples or 1
         out = self._empty(self._shape(x, outputs, (state.filled + n_samples) // frame), x)
         self._launch(x, self._lengths(x, n_samples), state, outputs, frame, out)
@@ -110,7 +111,7 @@ class CascadeOnDevice(Engine):
         state, frame = self.start(n_signals, n_ears), frame_samples or 1
         one = n_signals * n_ears * self.n_saved * self.n_channels * np.dtype(self.dtype).itemsize
         segment = segment_of(x, one)
-        state = DeviceState(beside(state.values, x), beside(state.counts, x), 0)
+        state = DeviceState(rows_beside(state.values, x), beside(state.counts, x), 0)
         first, switches = (ceil(n_samples / segment), n_signals * n_ears), self._switches(n_ears)
         values = empty((*first, self.n_saved, switches.per_thread, switches.n_lanes), x)
         checkpoints = on.Checkpoints(values, empty((*first, self.n_stages), x, "int32"))
@@ -157,7 +158,10 @@ class CascadeOnDevice(Engine):
             contiguous(value_bar, self.dtype),
             bars,
         )
-        return bars.x, self._coefficient_bars(tape, bar, *map(to_numpy, bars[:3]))
+        xp = array_namespace(x)
+        by_design = xp.reshape(bars.channels, (-1, self.n_designs, *bars.channels.shape[1:]))
+        sums = xp.sum(by_design, axis=0), *(xp.sum(own, axis=(0, 1)) for own in (bars.scalars, bars.table))
+        return bars.x, self._coefficient_bars(tape, bar, *map(to_numpy, sums))
 
     def bytes_on_device(
         self, n_ears: int, n_samples: int, outputs: Sequence[str], frame_samples: int | None, *, backwards: bool
@@ -253,17 +257,15 @@ class CascadeOnDevice(Engine):
         return responses
 
     def _coefficient_bars(
-        self, tape: DeviceTape, bar: Array, bars: np.ndarray, scalar_bars: np.ndarray, table_bars: np.ndarray
+        self, tape: DeviceTape, bar: Array, of_designs: np.ndarray, scalars: np.ndarray, table: np.ndarray
     ) -> tuple[np.ndarray, ...]:
-        """Bars shaped as the coefficients; sums over rows are made in their order."""
-        of_designs = bars.reshape(-1, self.n_designs, *bars.shape[1:]).sum(axis=0)
-        rows = (*on.cpu_rows(self.style, self.delay), *on.OWN)[: bars.shape[1]]
+        """Bars shaped as the coefficients, of their sums over signals."""
+        rows = (*on.cpu_rows(self.style, self.delay), *on.OWN)[: of_designs.shape[1]]
         channels = np.zeros((self.n_designs, self.n_channels, layout.N_ROWS))
         channels[..., [row // layout.LANES for row in rows]] = of_designs.swapaxes(1, 2)
-        scalars = scalar_bars.sum(axis=(0, 1))
         cap1_rest_bar, spikes = self.host.made_of_taps.own_bars(tape.output, bar, tape.response)
         scalars[layout.PLACES.cap1_rest] += cap1_rest_bar
-        return scalars, table_bars.sum(axis=(0, 1)), channels, spikes
+        return scalars, table, channels, spikes
 
 
 def make(engine: Cascade, place: Place) -> CascadeOnDevice:

@@ -11,7 +11,7 @@ from skaud.engines.chain import Chain
 from skaud.engines.device import longest_segment, segment_of
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels import device
-from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, to_numpy, zeros
+from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, rows_beside, to_numpy, zeros
 from skaud.kernels.chain import cuda, layout
 from skaud.kernels.chain.cuda_adjoint import Bars, Tape, n_on_tape, reverse_kernel
 from skaud.kernels.chain.kind import Part
@@ -95,9 +95,9 @@ class ChainOnDevice(Engine):
     def start(self, n_signals: int, n_ears: int) -> DeviceState:
         """State after a long silence."""
         whole, n_rows = self.stretch_to(self.outputs[-1]), n_signals * n_ears
-        values = np.tile(whole.rest, (n_rows, 1, 1))
         n_cells = max(len(self.stretch_to(output).shape.cells) for output in self.outputs)
-        return DeviceState(values, np.zeros((n_rows, n_cells, self.n_channels), self.dtype), 0)
+        silence = np.zeros((n_cells, self.n_channels), self.dtype)
+        return DeviceState(*(np.broadcast_to(own, (n_rows, *own.shape[-2:])) for own in (whole.rest, silence)), 0)
 
     def run(
         self, x: Array, state: DeviceState, outputs: Sequence[str], frame_samples: int | None
@@ -146,7 +146,10 @@ class ChainOnDevice(Engine):
             for warp in range(1, n_warps):
                 total = total + x_bar[:, warp, ...]
             x_bar = xp.reshape(total, x.shape)
-        return x_bar, self._coefficient_bars(own, to_numpy(bars.coefficients), to_numpy(bars.states))
+        sums = (
+            xp.sum(xp.astype(sums_of, xp.float64, copy=False), axis=0) for sums_of in (bars.coefficients, bars.states)
+        )
+        return x_bar, self._coefficient_bars(own, *map(to_numpy, sums))
 
     def bytes_on_device(
         self, n_ears: int, n_samples: int, outputs: Sequence[str], frame_samples: int | None, *, backwards: bool
@@ -185,7 +188,7 @@ class ChainOnDevice(Engine):
         at_full_rate = [name for name in outputs if frame_samples is None and name not in self._of_filters]
         framed, frame = len(at_full_rate) < len(outputs), frame_samples or 1
         n_frames = (state.filled + n_samples) // frame if framed else 0
-        values, sums = beside(state.values, x), beside(state.sums, x)
+        values, sums = rows_beside(state.values, x), rows_beside(state.sums, x)
         joined = xp.concat([values[:, :n_states, ...], sums[:, :n_cells, ...]], axis=1)
         responses = self._empty((len(at_full_rate), n_rows, self.n_channels, n_samples), x)
         frames = self._empty((n_rows, own.n_features, n_frames), x)
@@ -252,11 +255,11 @@ class ChainOnDevice(Engine):
     def _coefficient_bars(
         self, own: Stretch, bars: np.ndarray, state_bars: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Bars shaped as the coefficients; sums over rows are made in their order."""
+        """Bars shaped as the coefficients, of their sums over signals (n_warps, n, n_lanes)."""
         whole, start = self.coefficients()
         found = np.zeros(whole.shape), np.zeros(start.shape)
-        of_warps = (np.moveaxis(own_bars.sum(axis=0, dtype=float), 0, 1) for own_bars in (bars, state_bars))
-        totals = [rows.reshape(len(rows), bars.shape[1] * bars.shape[3])[:, : self.n_channels] for rows in of_warps]
+        of_warps = (np.moveaxis(own_bars, 0, 1) for own_bars in (bars, state_bars))
+        totals = [rows.reshape(len(rows), -1)[:, : self.n_channels] for rows in of_warps]
         for flat, total, of_kind in zip(found, totals, ("n_coefficients", "n_states")):
             row, at = 0, 0
             for part in own.parts:

@@ -26,9 +26,8 @@ def as_clips(X: Signals, shapes: Sequence[tuple[int, ...]], dtype: str) -> Featu
         clips: Features = [xp.reshape(as_dtype(clip, dtype), shape) for clip, shape in zip(X, shapes)]
     else:
         clips = array_namespace(X).reshape(as_dtype(X, dtype), (len(shapes), *shapes[0]))
-    for i, power in enumerate(mean_squares(clips)):
-        if not np.isfinite(power):
-            check_finite(to_numpy(clip_of(clips, i)), f"X[{i}]")  # it may just be large
+    for i in np.flatnonzero(~np.isfinite(mean_squares(clips))):
+        check_finite(to_numpy(clip_of(clips, i)), f"X[{i}]")  # it may just be large
     return clips
 
 

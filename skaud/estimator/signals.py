@@ -95,7 +95,7 @@ def _check_matrix(estimator: Listener, array: Signals, sample_rate: Rates, reset
     warn_integers(dtypes)
     rates = _check_rates(sample_rate, len(array), estimator.sample_rate)
     _warn_short_rows(array.shape, min(rates))
-    lengths = {resampled_length(array.shape[1], rate, estimator.sample_rate) for rate in rates}
+    lengths = {resampled_length(array.shape[1], rate, estimator.sample_rate) for rate in set(rates)}
     options = {"dtype": (np.float64, np.float32), "ensure_all_finite": False}
     is_bound = fixed_length and hasattr(estimator, "n_features_in_")
     fitted = getattr(estimator, "n_samples_in_", None)

@@ -39,15 +39,43 @@ if config.DISABLE_JIT:
     )
 
 
+class _Code(JITCodeLibrary):
+    """Code that divides and takes roots as they are.
+
+    "arcp" lets LLVM divide by a root through the estimate of it that some processors have, which is NaN at 0.
+    """
+
+    def add_ir_module(self, ir_module: Any) -> None:
+        for function in ir_module.functions:
+            if not function.is_declaration:
+                set.add(function.attributes, '"reciprocal-estimates"="none"')  # llvmlite knows no such attributes
+        super().add_ir_module(ir_module)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _Lower(NativeLowering):
+    """Lowering of a kernel to `_Code`."""
+
+    _name = "skaud_lower"
+
+    def run_pass(self, state: Any) -> bool:
+        state.library = _Code(state.targetctx.codegen(), state.func_id.func_qualname)
+        return super().run_pass(state)
+
+
 class _DistinctArrays(CompilerBase):
     """Compiler that takes it that no two arrays given to a function overlap, where one of them is written.
 
     Else LLVM compares the ends of all arrays before every loop, which costs as much as the short loops themselves.
     """
 
+    lower: Any = _Lower
+
     def define_pipelines(self) -> list[Any]:
         self.state.flags.noalias = True
-        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
+        pipeline.passes = [(self.lower if of is NativeLowering else of, name) for of, name in pipeline.passes]
+        return [pipeline]
 
     def compile_extra(self, func: Callable) -> Any:
         """Compile, with garbage collected more rarely: numba makes much that lives for long."""
@@ -59,7 +87,7 @@ class _DistinctArrays(CompilerBase):
             gc.set_threshold(*before)
 
 
-class _LinkedCode(JITCodeLibrary):
+class _LinkedCode(_Code):
     """Code of a loop, for the kernels that link it in: optimised there, with all around it, and never run by itself.
 
     Else numba optimises a loop, and makes machine code of it, for itself and in every loop that calls it.
@@ -111,11 +139,12 @@ class _KnownSwitches(FunctionPass):
 class _Linked(_DistinctArrays):
     """Compiler of loops."""
 
+    lower = _LowerToLink
+
     def define_pipelines(self) -> list[Any]:
         (pipeline,) = super().define_pipelines()
-        passes = [(_LowerToLink if of is NativeLowering else of, name) for of, name in pipeline.passes]
-        first = next(i for i, (of, _) in enumerate(passes) if of is RewriteSemanticConstants)
-        pipeline.passes = [*passes[:first], (_KnownSwitches, "known switches"), *passes[first:]]
+        first = next(i for i, (of, _) in enumerate(pipeline.passes) if of is RewriteSemanticConstants)
+        pipeline.passes.insert(first, (_KnownSwitches, "known switches"))
         return [pipeline]
 
 

@@ -315,6 +315,13 @@ def beside(values: np.ndarray, x: Array) -> Array:
     return array_namespace(x).asarray(np.array(values), device=_device(x))
 
 
+def rows_beside(values: Array, x: Array) -> Array:
+    """Rows beside x that may be written to; rows that are all one, as NumPy's broadcast_to has them, go there once."""
+    if isinstance(values, np.ndarray) and values.size and values.strides[0] == 0:
+        return array_namespace(x).tile(beside(values[:1], x), (len(values), *[1] * (values.ndim - 1)))
+    return beside(values, x)
+
+
 def as_dtype(x: Array, dtype: str) -> Array:
     """An array in the dtype of that name, contiguous, without a copy where it is so; "float32" for torch, too."""
     xp = array_namespace(x)

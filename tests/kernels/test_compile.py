@@ -2,6 +2,7 @@
 
 import gc
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -44,6 +45,36 @@ def run(folder: Path, *, strict: bool = True, **environment: str) -> str:
 def copy_package(folder: Path) -> Path:
     shutil.copytree(PACKAGE, folder / "skaud", ignore=shutil.ignore_patterns("__pycache__"))
     return folder
+
+
+SHARES = """
+import numpy as np
+from numba import float32
+from skaud.kernels._compile import kernel, loop
+
+@loop
+def share(x, y, i):
+    return y[i] / np.sqrt(x[i])
+
+def shares(x, y, out):
+    for i in range(len(x)):
+        out[i] = share(x, y, i) + y[i] / np.sqrt(out[i])
+
+own = kernel(shares)
+own._cache.disable()
+own.compile((float32[::1],) * 3)
+print(*own.inspect_asm().values())
+"""
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="is about processors of the x86 kind")
+def test_roots_are_not_estimated_on_a_processor_that_could():
+    avx512 = {"NUMBA_CPU_NAME": "sapphirerapids", "NUMBA_CPU_FEATURES": "+avx2,+fma,+avx512f,+avx512vl"}
+    done = subprocess.run(
+        [sys.executable, "-c", SHARES], env=os.environ | avx512, capture_output=True, text=True, check=True
+    )
+    assert "sqrtps" in done.stdout
+    assert not re.search(r"v?(rsqrt|rcp)\w+", done.stdout)
 
 
 def test_works_where_no_cache_folder_can_be_made(tmp_path):
