@@ -143,8 +143,8 @@ class CascadeOnDevice(Engine):
         )
         bars = on.Bars(
             channels=self._zeros((n_rows, rows.n_states + on.n_own(constants), n_channels), x),
-            scalars=self._zeros((n_rows, switches.n_lanes, layout.N_CONSTANTS), x),
-            table=self._zeros((n_rows, switches.n_lanes, n_stages, layout.N_COLUMNS), x),
+            scalars=self._zeros((n_rows, layout.N_CONSTANTS, switches.n_lanes), x),
+            table=self._zeros((n_rows, n_stages, layout.N_COLUMNS, switches.n_lanes), x),
             x=self._empty(x.shape, x),
         )
         kernel(reverse_kernel, switches, self.taps[tape.output], constants)(
@@ -160,7 +160,7 @@ class CascadeOnDevice(Engine):
         )
         xp = array_namespace(x)
         by_design = xp.reshape(bars.channels, (-1, self.n_designs, *bars.channels.shape[1:]))
-        sums = xp.sum(by_design, axis=0), *(xp.sum(own, axis=(0, 1)) for own in (bars.scalars, bars.table))
+        sums = xp.sum(by_design, axis=0), *(xp.sum(own, axis=(0, -1)) for own in (bars.scalars, bars.table))
         return bars.x, self._coefficient_bars(tape, bar, *map(to_numpy, sums))
 
     def bytes_on_device(
@@ -257,7 +257,7 @@ class CascadeOnDevice(Engine):
         return responses
 
     def _coefficient_bars(
-        self, tape: DeviceTape, bar: Array, of_designs: np.ndarray, scalars: np.ndarray, table: np.ndarray
+        self, tape: DeviceTape, bar: Array, of_designs: np.ndarray, scalars: Any, table: np.ndarray
     ) -> tuple[np.ndarray, ...]:
         """Bars shaped as the coefficients, of their sums over signals."""
         rows = (*on.cpu_rows(self.style, self.delay), *on.OWN)[: of_designs.shape[1]]

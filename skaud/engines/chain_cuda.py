@@ -97,7 +97,8 @@ class ChainOnDevice(Engine):
         whole, n_rows = self.stretch_to(self.outputs[-1]), n_signals * n_ears
         n_cells = max(len(self.stretch_to(output).shape.cells) for output in self.outputs)
         silence = np.zeros((n_cells, self.n_channels), self.dtype)
-        return DeviceState(*(np.broadcast_to(own, (n_rows, *own.shape[-2:])) for own in (whole.rest, silence)), 0)
+        rest, sums = (np.broadcast_to(own, (n_rows, *own.shape[-2:])) for own in (whole.rest, silence))
+        return DeviceState(rest, sums, 0)
 
     def run(
         self, x: Array, state: DeviceState, outputs: Sequence[str], frame_samples: int | None

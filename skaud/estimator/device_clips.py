@@ -27,7 +27,7 @@ def as_clips(X: Signals, shapes: Sequence[tuple[int, ...]], dtype: str) -> Featu
     else:
         clips = array_namespace(X).reshape(as_dtype(X, dtype), (len(shapes), *shapes[0]))
     for i in np.flatnonzero(~np.isfinite(mean_squares(clips))):
-        check_finite(to_numpy(clip_of(clips, i)), f"X[{i}]")  # it may just be large
+        check_finite(to_numpy(clip_of(clips, int(i))), f"X[{i}]")  # it may just be large
     return clips
 
 

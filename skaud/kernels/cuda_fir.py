@@ -6,7 +6,7 @@ from skaud.kernels.device import cuda
 
 THREADS = 128  # of a block, which share the numbers of as many terms
 # Neighbours of a thread, an odd number: then threads reach different banks of the memory that they share.
-SAMPLES, TAPS = 7, 5
+SAMPLES, TAPS = 15, 5
 AT_ONCE = 8  # terms of their sums, for which as many numbers of x move through registers
 
 

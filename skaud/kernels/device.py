@@ -28,7 +28,6 @@ from skaud.kernels.pointwise import LOWEST, exponential, quotient, real_part
 
 WARP = 32  # threads that shuffle values among them
 ALL = 0xFFFFFFFF  # of a warp
-LINE = 128  # bytes that come from memory together
 MANY = 256  # threads of a block that can have 255 registers each
 logger = logging.getLogger("skaud")
 
@@ -66,24 +65,6 @@ def add_at(array, place, value):
     A GPU does not wait for what was there: its memory adds, in the order in which a thread asks.
     """
     array[place] = array[place] + value
-
-
-def prefetch(array, place):
-    """Tell a GPU that a number in memory, and those beside it, will be read soon; nothing waits for them."""
-
-
-def prefetch_for(n_numbers: int, n_lanes: int, dtype: str) -> Callable:
-    """Function with which the threads of a warp let n_numbers of an array, from `begin` on, come nearer."""
-    per_line = LINE // np.dtype(dtype).itemsize
-    n_lines = -(-n_numbers // per_line)
-    n_turns = -(-n_lines // n_lanes)
-
-    def prefetch_all(array, begin, lane):
-        for turn in range(n_turns):
-            if turn * n_lanes + lane < n_lines:
-                prefetch(array, begin + (turn * n_lanes + lane) * per_line)
-
-    return prefetch_all
 
 
 class _Cuda:
@@ -267,8 +248,7 @@ def ptx(own: Kernel, types: tuple[Any, ...], capability: tuple[int, ...]) -> str
         return compiler.jit(device=True, forceinline=True)(function)
 
     others: list[tuple[Any, Any]] = [(cuda, compiler), (np, _real_numpy), (real_part, wrap(itself))]
-    others += [(add_at, _assembly("red.global.add.f64 [$0], $1;", "l,d"))]
-    others += [(prefetch, _assembly("prefetch.global.L2 [$0];", "l"))]
+    others += [(add_at, _memory_adds())]
     if "float32*" in types:
         others += [(exponential, wrap(quick_exponential))]
         others += [(quotient, wrap(copy_for(others, quick_quotient, wrap, copies)))]
@@ -285,25 +265,23 @@ def ptx(own: Kernel, types: tuple[Any, ...], capability: tuple[int, ...]) -> str
 
 
 @cache
-def _assembly(text: str, letters: str) -> Any:
-    """Function of an array of numbers and a place in it, and of a value where letters say so: one instruction."""
+def _memory_adds() -> Any:
+    """What `add_at` does, by one instruction."""
     from llvmlite import ir
     from numba.core import types
     from numba.cuda.extending import intrinsic
 
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        given = [builder.gep(arguments[0], [arguments[1]]), *arguments[2:]]
-        kind = ir.FunctionType(ir.VoidType(), [value.type for value in given])
-        builder.call(ir.InlineAsm(kind, text, letters, side_effect=True), given)
-        return context.get_dummy_value()
+    @intrinsic
+    def add(typing_context: Any, array: Any, place: Any, value: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            given = builder.gep(arguments[0], [arguments[1]]), arguments[2]
+            kind = ir.FunctionType(ir.VoidType(), [own.type for own in given])
+            builder.call(ir.InlineAsm(kind, "red.global.add.f64 [$0], $1;", "l,d", side_effect=True), given)
+            return context.get_dummy_value()
 
-    def of_place(typing_context: Any, array: Any, place: Any) -> Any:
-        return types.void(array, place), generate
-
-    def of_value(typing_context: Any, array: Any, place: Any, value: Any) -> Any:
         return types.void(array, place, value), generate
 
-    return intrinsic(of_value if "," in letters else of_place)
+    return add
 
 
 @contextmanager

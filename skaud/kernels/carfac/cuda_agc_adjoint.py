@@ -19,11 +19,12 @@ class AgcAdjoint:
         rows, neighbours = on.rows_of(switches.style, switches.delay), Agc(switches).neighbours
         g, dg, zb, dzb = rows.g, rows.dg, rows.zb, rows.dzb
         n_stages, n_ears, per_thread = switches.n_stages, switches.n_ears, switches.per_thread
+        n_lanes = switches.n_lanes
         real = np.dtype(switches.dtype).type
 
         def add_to(table_bars, own_bars, s, column, bar):
             """Add to a bar of the table, in this thread's own place: between two updates no register holds it."""
-            add_at(table_bars, own_bars + s * N_COLUMNS + column, np.float64(bar))
+            add_at(table_bars, own_bars + (s * N_COLUMNS + column) * n_lanes, np.float64(bar))
 
         def aim_adjoint(z_bar, own_bar, memory_bar, f, reached, table):
             for k in range(per_thread):

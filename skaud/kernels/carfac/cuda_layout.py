@@ -149,8 +149,8 @@ class Tape(NamedTuple):
 class Bars(NamedTuple):
     """What a reverse run leaves; zeros before, in double precision but for x.
 
-    channels : (n_rows, n_states + n_own, n_channels), scalars : (n_rows, n_lanes, N_CONSTANTS), table : (n_rows,
-    n_lanes, n_stages, N_COLUMNS), x : (n_rows, n_samples)
+    channels : (n_rows, n_states + n_own, n_channels), scalars : (n_rows, N_CONSTANTS, n_lanes), table : (n_rows,
+    n_stages, N_COLUMNS, n_lanes), x : (n_rows, n_samples)
     """
 
     channels: Any

@@ -15,7 +15,7 @@ from skaud.kernels.carfac.cuda_memory import load_for, load_own_for, parking_for
 from skaud.kernels.carfac.hair_cells import TWO_CAP_WITH_SYN
 from skaud.kernels.carfac.layout import N_COLUMNS, N_CONSTANTS
 from skaud.kernels.carfac.steps import ramp_step_adjoint
-from skaud.kernels.device import add_at, cuda, prefetch_for
+from skaud.kernels.device import add_at, cuda
 
 SEGMENTS_AT_ONCE = 8  # whose bars are moved to double precision together
 
@@ -34,9 +34,6 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
     g, zb, dzb, n_states, n_taped, n_ramps = rows.g, rows.zb, rows.dzb, rows.n_states, rows.n_taped, rows.n_ramps
     n_saved, n_kept, width = n_states + 2 * n_stages, 3 * n_stages, per_thread * n_lanes
     n_rows_of_tape, n_parked, parks = n_taped + 2, on.n_parked(switches), switches.style == TWO_CAP_WITH_SYN
-
-    prefetch_state = prefetch_for(n_saved * width, n_lanes, switches.dtype)
-    prefetch_sample = prefetch_for(n_rows_of_tape * width, n_lanes, switches.dtype)
 
     def park_all(z_bar, memory_bar, pending_bar, parked, row, lane):
         """Leave bars in memory while a segment runs forwards, for which there would be no registers."""
@@ -97,7 +94,7 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
         """And what gathered for constants."""
         if constants:
             for i in range(N_CONSTANTS):
-                add_at(bars.scalars, (row * n_lanes + lane) * N_CONSTANTS + i, np.float64(total[i]))
+                add_at(bars.scalars, (row * N_CONSTANTS + i) * n_lanes + lane, np.float64(total[i]))
                 total[i] = real(0)
 
     def reverse(x, lengths, design, sizes, tape, value_bar, bars):
@@ -133,7 +130,7 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
         clear(own_bar, n_bars)
         for i in range(N_CONSTANTS):
             total[i] = real(0)
-        own_table = (row * n_lanes + lane) * n_stages * N_COLUMNS
+        own_table = row * n_stages * N_COLUMNS * n_lanes + lane
         length, decimation = lengths[signal], np.int32(table[at.DECIMATION])
         n_segments = (length + segment - 1) // segment
         # Counted from sample to sample, since a division takes as long as a stage: samples since the last update, the
@@ -195,13 +192,8 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
             for i in range(n_taped):
                 for k in range(per_thread):
                     after[i, k] = z[i, k]
-            if segment_number > 0:
-                before_it = checkpoint - cuda.gridDim.x * n_ears
-                prefetch_state(tape.checkpoints.values, before_it * n_saved * width, lane)
             for v in range(n):
                 u = n - 1 - v
-                if u > 0:
-                    prefetch_sample(tape.samples, (row * segment + u - 1) * n_rows_of_tape * width, lane)
                 if closed:
                     since = since if since > 0 else decimation
                 within -= 1
