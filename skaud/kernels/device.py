@@ -255,8 +255,16 @@ def ptx(own: Kernel, types: tuple[Any, ...], capability: tuple[int, ...]) -> str
     function = copy_for(others, own.function, wrap, copies)
     signature = _numba_type("void")(*(_numba_type(own) for own in types))
     options = {"launch_bounds": own.threads} if own.threads > MANY else {}
-    with _COMPILING, _compiling_for(capability):
-        text = compiler.compile(function, signature, device=False, abi="numba", cc=capability, **options)[0]
+    try:
+        with _COMPILING, _compiling_for(capability):
+            text = compiler.compile(function, signature, device=False, abi="numba", cc=capability, **options)[0]
+    except AttributeError as error:
+        if "numpy" not in str(error):
+            raise
+        raise ImportError(
+            f"numba-cuda {_compiler_version()} does not know NumPy {np.__version__} ({error}): pip install 'numpy<2.5'",
+            name="numba",
+        ) from error
     (entry,) = re.findall(r"\.entry\s+(\S+?)\(", text)
     text = text.replace(entry, ENTRY)
     for exact, quick in QUICK:
