@@ -60,6 +60,7 @@ class _Lower(NativeLowering):
 
     def run_pass(self, state: Any) -> bool:
         state.library = _Code(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
         return super().run_pass(state)
 
 
