@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud.engines.chain import Chain
-from skaud.engines.device import longest_segment, segment_of
+from skaud.engines.device import longest_segment
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels import device
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, rows_beside, to_numpy, zeros
@@ -109,8 +109,7 @@ class ChainOnDevice(Engine):
 
     def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, DeviceTape]:
         """Response to whole clips, and checkpoints on the way."""
-        n_states, itemsize = self.stretch_to(output).shape.n_states, np.dtype(self.dtype).itemsize
-        segment = segment_of(x, max(1, x.shape[0] * x.shape[1] * n_states * self.n_channels * itemsize))
+        segment = longest_segment(x.shape[-1])  # the tape of no number of samples stays in a cache
         responses, _, checkpoints = self._run(x, self.start(*x.shape[:2]), (output,), frame_samples, segment)
         return responses[output], DeviceTape(output, x, segment, checkpoints, frame_samples or 1)
 
@@ -260,7 +259,7 @@ class ChainOnDevice(Engine):
         whole, start = self.coefficients()
         found = np.zeros(whole.shape), np.zeros(start.shape)
         of_warps = (np.moveaxis(own_bars, 0, 1) for own_bars in (bars, state_bars))
-        totals = [rows.reshape(len(rows), -1)[:, : self.n_channels] for rows in of_warps]
+        totals = [rows.reshape(len(rows), bars.shape[0] * bars.shape[2])[:, : self.n_channels] for rows in of_warps]
         for flat, total, of_kind in zip(found, totals, ("n_coefficients", "n_states")):
             row, at = 0, 0
             for part in own.parts:

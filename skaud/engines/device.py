@@ -14,7 +14,7 @@ from skaud.engines.series import Series
 from skaud.kernels.array_api import Array, Place, place_of
 from skaud.kernels.on_device import REMEDY, SHARE, free_bytes, memory_of
 
-SHORTEST_SEGMENT = 16
+SHORTEST_SEGMENT = 8
 CHECKPOINTS_SHARE = 1 / 8
 UNTOLD_BYTES = 2**30  # where a library does not tell what is free
 
