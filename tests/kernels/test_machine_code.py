@@ -41,7 +41,7 @@ SPILLED = {
     "Dau1997, float64": 300,
     "Dau1997, float64, backwards by all": 260,
     "Osses2021, float64": 50,
-    "Osses2021, float64, backwards by all": 20,
+    "Osses2021, float64, backwards by all": 30,
 }
 
 
