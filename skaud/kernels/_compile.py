@@ -1,6 +1,5 @@
 """The one place that sets numba options."""
 
-import gc
 from collections.abc import Callable
 from hashlib import sha1
 from pathlib import Path
@@ -10,20 +9,14 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import FunctionPass, register_pass
 from numba.core.errors import TypingError
-from numba.core.ir import Arg, Assign, Const
-from numba.core.ir_utils import build_definitions
-from numba.core.typed_passes import NativeLowering
-from numba.core.untyped_passes import RewriteSemanticConstants
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from skaud._warnings import warn_caller
 from skaud.kernels._cache import KernelCache, config
+from skaud.kernels._compilers import KernelCompiler, LoopCompiler
 
 # No "nnan", "ninf": a NaN must stay one. No "reassoc": a sum must not depend on how it was vectorised.
 ARITHMETIC: dict[str, Any] = {"fastmath": {"contract", "arcp", "nsz"}, "error_model": "numpy"}
@@ -37,116 +30,6 @@ if config.DISABLE_JIT:
         "NUMBA_DISABLE_JIT is set: kernels run as Python, thousands of times slower; unset it unless you debug them.",
         RuntimeWarning,
     )
-
-
-class _Code(JITCodeLibrary):
-    """Code that divides and takes roots as they are.
-
-    "arcp" lets LLVM divide by a root through the estimate of it that some processors have, which is NaN at 0.
-    """
-
-    def add_ir_module(self, ir_module: Any) -> None:
-        for function in ir_module.functions:
-            if not function.is_declaration:
-                set.add(function.attributes, '"reciprocal-estimates"="none"')  # llvmlite knows no such attributes
-        super().add_ir_module(ir_module)
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _Lower(NativeLowering):
-    """Lowering of a kernel to `_Code`."""
-
-    _name = "skaud_lower"
-
-    def run_pass(self, state: Any) -> bool:
-        state.library = _Code(state.targetctx.codegen(), state.func_id.func_qualname)
-        state.library.enable_object_caching()
-        return super().run_pass(state)
-
-
-class _DistinctArrays(CompilerBase):
-    """Compiler that takes it that no two arrays given to a function overlap, where one of them is written.
-
-    Else LLVM compares the ends of all arrays before every loop, which costs as much as the short loops themselves.
-    """
-
-    lower: Any = _Lower
-
-    def define_pipelines(self) -> list[Any]:
-        self.state.flags.noalias = True
-        pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        pipeline.passes = [(self.lower if of is NativeLowering else of, name) for of, name in pipeline.passes]
-        return [pipeline]
-
-    def compile_extra(self, func: Callable) -> Any:
-        """Compile, with garbage collected more rarely: numba makes much that lives for long."""
-        before = gc.get_threshold()
-        gc.set_threshold(before[0] and max(before[0], 20_000), max(before[1], 20), max(before[2], 20))
-        try:
-            return super().compile_extra(func)
-        finally:
-            gc.set_threshold(*before)
-
-
-class _LinkedCode(_Code):
-    """Code of a loop, for the kernels that link it in: optimised there, with all around it, and never run by itself.
-
-    Else numba optimises a loop, and makes machine code of it, for itself and in every loop that calls it.
-    """
-
-    def _optimize_final_module(self) -> None:
-        pass
-
-    def _finalize_final_module(self) -> None:
-        self._finalize_dynamic_globals()
-        self._finalized = True
-
-
-@register_pass(mutates_CFG=True, analysis_only=False)
-class _LowerToLink(NativeLowering):
-    """Lowering of a loop to `_LinkedCode`."""
-
-    _name = "skaud_lower_to_link"
-
-    def run_pass(self, state: Any) -> bool:
-        state.library = _LinkedCode(state.targetctx.codegen(), state.func_id.func_qualname)
-        state.flags.no_compile = True
-        super().run_pass(state)
-        # numba finds the code by the function that Python would call, any built-in one; nobody calls it.
-        nobody_calls: Any = {}.__contains__
-        state.targetctx.insert_user_function(nobody_calls, state.cr.fndesc, [state.library])
-        state.cr = state.cr._replace(cfunc=nobody_calls)
-        return True
-
-
-@register_pass(mutates_CFG=False, analysis_only=False)
-class _KnownSwitches(FunctionPass):
-    """Puts True or False in the place of an argument that is known to be, so that the other branch is not compiled."""
-
-    _name = "skaud_known_switches"
-
-    def __init__(self) -> None:  # numba's is abstract
-        super().__init__()
-
-    def run_pass(self, state: Any) -> bool:
-        blocks = state.func_ir.blocks
-        for own in (own for block in blocks.values() for own in block.find_insts(Assign)):
-            if isinstance(own.value, Arg) and isinstance(state.args[own.value.index], types.BooleanLiteral):
-                own.value = Const(state.args[own.value.index].literal_value, own.loc)
-        state.func_ir._definitions = build_definitions(blocks)
-        return True
-
-
-class _Linked(_DistinctArrays):
-    """Compiler of loops."""
-
-    lower = _LowerToLink
-
-    def define_pipelines(self) -> list[Any]:
-        (pipeline,) = super().define_pipelines()
-        first = next(i for i, (of, _) in enumerate(pipeline.passes) if of is RewriteSemanticConstants)
-        pipeline.passes.insert(first, (_KnownSwitches, "known switches"))
-        return [pipeline]
 
 
 def _for_any_integer(dispatcher: Any) -> Any:
@@ -174,7 +57,7 @@ def step(function: Callable) -> Any:
 def loop(function: Callable) -> Any:
     """Compile a loop over steps; LLVM copies it into the kernels that call it, and Python cannot. No arrays overlap."""
     options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, **ARITHMETIC}
-    return _for_any_integer(numba.njit(forceinline=True, pipeline_class=_Linked, **options)(function))
+    return _for_any_integer(numba.njit(forceinline=True, pipeline_class=LoopCompiler, **options)(function))
 
 
 def kernel(function: Callable) -> Any:
@@ -183,7 +66,7 @@ def kernel(function: Callable) -> Any:
     Its arrays must not overlap.
     """
     options: dict[str, Any] = {"no_cfunc_wrapper": True, **ARITHMETIC}
-    compiled: Any = numba.njit(nogil=True, pipeline_class=_DistinctArrays, **options)(function)
+    compiled: Any = numba.njit(nogil=True, pipeline_class=KernelCompiler, **options)(function)
     if not config.DISABLE_JIT:
         compiled._cache = KernelCache(function, FINGERPRINT)
     return _for_any_integer(compiled)
