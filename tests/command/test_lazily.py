@@ -10,6 +10,12 @@ import soundfile
 from skaud.command.lazily import imported_lazily
 
 
+def printed_by(code, **options):
+    """What a process of its own prints."""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **options)
+    return run.stdout
+
+
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A package that says when it is loaded, with a module below it."""
@@ -45,8 +51,7 @@ def test_the_version_of_a_package_is_told_without_it():
         "with imported_lazily():\n    import pandas\n"
         "print(pandas.__version__, 'pandas.core' in sys.modules, pandas.DataFrame.__name__, pandas.__version__)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == f"{version('pandas')} False DataFrame {version('pandas')}\n"
+    assert printed_by(code) == f"{version('pandas')} False DataFrame {version('pandas')}\n"
 
 
 @pytest.mark.parametrize("statement", ["from slow_package import value", "from slow_package.below import other"])
@@ -84,16 +89,14 @@ def test_what_was_not_loaded_works_when_it_is_used_later():
         "print(StandardScaler().set_output(transform='pandas').fit_transform(frame)['a'].tolist(),"
         " round(stats.norm.cdf(0.0), 3), round(optimize.brentq(lambda x: x - 1, 0, 3), 3))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == "[-1.0, 1.0] 0.5 1.0\n"
+    assert printed_by(code) == "[-1.0, 1.0] 0.5 1.0\n"
 
 
 def test_features_of_a_recipe_come_without_pandas(tmp_path):
     soundfile.write(tmp_path / "x.wav", 0.1 * np.random.default_rng(0).standard_normal(4000), 16000)
     words = ["features", "x.wav", "--recipe", "carfac_cepstra", "-o", "x.csv", "--quiet"]
     code = f"import sys; from skaud.command import main; print(main({words}), 'pandas.core' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert run.stdout == "0 False\n"
+    assert printed_by(code, cwd=tmp_path) == "0 False\n"
 
 
 def test_a_class_is_stood_in_for_until_it_is_used(package):
@@ -117,5 +120,4 @@ def test_splines_that_were_stood_in_for_are_fitted():
         "import scipy.interpolate\n"
         "print(rows.shape, scipy.interpolate.BSpline.__module__)"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout == "(5, 5) scipy.interpolate._bsplines\n"
+    assert printed_by(code) == "(5, 5) scipy.interpolate._bsplines\n"
