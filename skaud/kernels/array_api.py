@@ -319,7 +319,8 @@ def rows_beside(values: Array, x: Array) -> Array:
     """Rows beside x that may be written to; rows that are all one, as NumPy's broadcast_to has them, go there once."""
     if isinstance(values, np.ndarray) and values.size and values.strides[0] == 0:
         return array_namespace(x).tile(beside(values[:1], x), (len(values), *[1] * (values.ndim - 1)))
-    return beside(values, x)
+    # A copy of what was broadcast lies in another order, and kernels count entries flat.
+    return beside(np.ascontiguousarray(values) if isinstance(values, np.ndarray) else values, x)
 
 
 def as_dtype(x: Array, dtype: str) -> Array:

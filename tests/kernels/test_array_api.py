@@ -10,7 +10,7 @@ import pytest
 from audio_checks import error
 
 import skaud
-from skaud.kernels.array_api import HOST, place_of, stream_of, take, to_numpy
+from skaud.kernels.array_api import HOST, place_of, rows_beside, stream_of, take, to_numpy
 
 VALUES = np.random.default_rng(0).standard_normal((2, 5)).astype(np.float32)
 
@@ -183,3 +183,15 @@ def test_the_stand_in_refuses_the_host_as_cupy_does():
         X + VALUES
     np.testing.assert_array_equal((1 - X * 2).get(), 1 - VALUES * 2)
     assert place_of(X).library == "cupy"
+
+
+@pytest.mark.parametrize("there", [np.asarray, cupy_stand_in.ndarray], ids=["host", "device"])
+def test_rows_that_are_all_one_go_beside_an_array_once_and_lie_as_kernels_count_them(there, monkeypatch):
+    cupy_stand_in.install(monkeypatch)
+    rows, x = np.broadcast_to(np.arange(6.0).reshape(2, 3), (4, 2, 3)), there(np.zeros(1))
+    for given in (rows, np.array(rows), rows.copy()):
+        found = rows_beside(given, x)
+        values = getattr(found, "values", found)
+        assert values.flags.c_contiguous
+        assert values.flags.writeable
+        np.testing.assert_array_equal(values, rows)
