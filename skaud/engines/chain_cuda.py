@@ -147,7 +147,7 @@ class ChainOnDevice(Engine):
                 total = total + x_bar[:, warp, ...]
             x_bar = xp.reshape(total, x.shape)
         sums = (
-            xp.sum(xp.astype(sums_of, xp.float64, copy=False), axis=0) for sums_of in (bars.coefficients, bars.states)
+            xp.sum(xp.astype(of_rows, xp.float64, copy=False), axis=0) for of_rows in (bars.coefficients, bars.states)
         )
         return x_bar, self._coefficient_bars(own, *map(to_numpy, sums))
 

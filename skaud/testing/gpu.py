@@ -59,20 +59,21 @@ class Timing(NamedTuple):
     cpu_ms: float
 
 
-def difference(found: Any, expected: Any) -> float:
-    """Largest difference, as a part of the largest number."""
+def largest(values: np.ndarray) -> float:
+    """Size of the largest number."""
+    return float(np.abs(values).max())
+
+
+def difference(found: Any, expected: Any, size: Callable[[np.ndarray], Any] = largest) -> float:
+    """Size of the difference, as a part of that of what was expected."""
     own, other = to_numpy(found) if not isinstance(found, np.ndarray) else found, np.asarray(expected)
     if own.shape != other.shape:
         return float("nan")
-    return float(np.abs(own - other).max() / (np.abs(other).max() or 1.0))
+    return float(size(own - other) / (size(other) or 1.0))
 
 
-def distance(found: Any, expected: Any) -> float:
-    """Norm of the difference, as a part of the norm: derivatives jump where a number is rounded past a kink."""
-    own, other = to_numpy(found) if not isinstance(found, np.ndarray) else found, np.asarray(expected)
-    if own.shape != other.shape:
-        return float("nan")
-    return float(np.linalg.norm(own - other) / (np.linalg.norm(other) or 1.0))
+# Of derivatives, which jump where a number is rounded past a kink.
+distance = partial(difference, size=np.linalg.norm)
 
 
 def sounds(n_signals: int, n_samples: int, dtype: str, n_ears: int = 1) -> np.ndarray:
@@ -117,12 +118,12 @@ def check_lists_and_chunks(
         yield Check(f"{name}: a list of several lengths", difference(found, model.transform(clips)), LIMITS["float64"])
         x = sounds(2, n_samples, "float64")
         here, there = model.initial_state(2), model.initial_state(2)
-        largest = 0.0
+        most = 0.0
         for chunk in np.array_split(x, 3, axis=1):
             expected, here = model.transform_chunk(chunk, here)
             found, there = model.transform_chunk(device.to_device(np.ascontiguousarray(chunk)), there)
-            largest = max(largest, difference(found, expected)) if expected.size else largest
-        yield Check(f"{name}: chunk by chunk", largest, LIMITS["float64"])
+            most = max(most, difference(found, expected)) if expected.size else most
+        yield Check(f"{name}: chunk by chunk", most, LIMITS["float64"])
 
 
 def check_recipe(n_samples: int = 8 * N_SAMPLES) -> Iterator[Check]:
