@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +27,17 @@ class Source(NamedTuple):
     output: str
     frame_samples: int | None
     pooled: bool
+
+
+def as_names(parameter: str, value: object, available: Sequence[str]) -> tuple[str, ...]:
+    """One name or several as a tuple; an error that tells what there is where they are no names at all."""
+    names = (value,) if isinstance(value, str) or not isinstance(value, Iterable) else tuple(value)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"{parameter} has a {type(name).__name__}; it must be a name or several, among {tuple(available)}."
+            )
+    return names
 
 
 class Model(ABC):
@@ -209,7 +220,7 @@ class Model(ABC):
     def check_outputs(self, outputs: str | Sequence[str] | None) -> tuple[str, ...]:
         """Names of the responses that are asked for, None for all; an error where it has not one of them."""
         available = self.available_outputs()
-        names = available if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs)
+        names = available if outputs is None else as_names("outputs", outputs, available)
         for name in names or ("nothing",):
             if name not in available:
                 raise ValueError(
@@ -220,6 +231,7 @@ class Model(ABC):
 
     def source_of(self, output: str) -> Source:
         """Where "features", or a response at full rate, comes from; an error where there is none of that name."""
+        as_names("output", (output,), ("features", *self.available_outputs()))
         if output == "features":
             return Source(self.output, self.frame_samples(), self.pooling is not None)
         self.check_outputs((output,))

@@ -12,7 +12,7 @@ from skaud._types import Features, Signals
 from skaud.engines.engine import Engine, frame_of
 from skaud.estimator.device import vjp_on_device
 from skaud.estimator.listening import hear, shaped_as_x
-from skaud.estimator.protocol import Model, Source
+from skaud.estimator.protocol import Model, Source, as_names
 from skaud.estimator.responses import engine_for_batches, threads_for
 from skaud.estimator.results import check_gradients, check_responses, check_rows, stack, take_value_bar
 from skaud.estimator.sounds import Sounds
@@ -27,7 +27,7 @@ Batch = Callable[[list[np.ndarray]], tuple[list[np.ndarray], list[tuple[np.ndarr
 
 def check_wrt(estimator: object, wrt: str | Sequence[str] | None, differentiable: tuple[str, ...]) -> tuple[str, ...]:
     """Names of what to differentiate with respect to, "X" and parameters that have a derivative."""
-    names = ("X", *differentiable) if wrt is None else (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    names = ("X", *differentiable) if wrt is None else as_names("wrt", wrt, ("X", *differentiable))
     for name in names:
         if name != "X" and name not in differentiable:
             raise ValueError(

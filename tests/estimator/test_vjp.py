@@ -35,3 +35,14 @@ def test_a_parameter_whose_derivative_overflows_as_a_number_of_python_is_named(m
     value, pullback = AuditorySpectrogram(integration_s=0.01).fit(CLIP).vjp(CLIP, wrt="integration_s")
     with error(ValueError, "derivative with respect to 'integration_s' is not finite", "integration_s=0.01"):
         pullback(np.ones_like(value))
+
+
+@pytest.mark.parametrize("no_name", [3, np.ones((1, 3)), [None]], ids=["number", "derivatives", "list"])
+def test_what_is_no_name_of_a_parameter_or_a_response_is_refused_with_the_names(no_name):
+    model = CARFAC().fit(CLIP)
+    with error(TypeError, "wrt has a", "must be a name or several", "'X'", "'ohc_health'"):
+        model.vjp(CLIP, no_name)
+    with error(TypeError, "output has a", "'features'", "'nap'"):
+        model.vjp(CLIP, output=no_name)
+    with error(TypeError, "outputs has a", "'nap'"):
+        model.simulate(CLIP, no_name)
