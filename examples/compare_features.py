@@ -149,13 +149,12 @@ def main():
     file = options.out / f"scores_{options.tag}.csv"
     rows = pd.read_csv(file, dtype={"group": str}) if file.exists() else pd.DataFrame()
     for name in options.contenders:
+        missing = [own for own in options.classifiers if not is_done(rows, name, own, conditions)]
         features, costs = {}, []
-        for condition in conditions:
+        for condition in conditions if missing else []:
             features[condition], seconds = compute(name, condition, clips, options.out)
             costs.append(seconds)
-        for classifier in options.classifiers:
-            if is_done(rows, name, classifier, conditions):
-                continue
+        for classifier in missing:
             new = scores(features, target, groups, classifier, options)
             new = new.assign(features=name, classifier=classifier, seconds=np.mean(costs))
             rows = pd.concat([rows, new], ignore_index=True)

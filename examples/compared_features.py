@@ -8,6 +8,7 @@ them, frames pooled as skaud's recipes pool theirs.
 
 import numpy as np
 import scipy.special
+from sklearn.pipeline import FeatureUnion
 
 from skaud import (
     CARFAC,
@@ -121,6 +122,9 @@ CONTENDERS = {
     "strf_cepstra": of_pipeline(recipes.strf_cepstra),
     "carfac_cepstra": of_pipeline(recipes.carfac_cepstra),
     "modulation_cepstra": of_pipeline(recipes.modulation_cepstra),
+    "best and modulation_cepstra": of_pipeline(
+        lambda rate: FeatureUnion([("best", recipes.best(rate)), ("modulation", recipes.modulation_cepstra(rate))])
+    ),
     "auditory_spectrogram_cepstra": of_pipeline(recipes.auditory_spectrogram_cepstra),
     "CARFAC()": of_pipeline(lambda rate: CARFAC(recipes.model_rate(rate))),
     "Osses2021()": of_pipeline(lambda rate: Osses2021(recipes.model_rate(rate), high_hz=recipes.highest_hz(rate))),

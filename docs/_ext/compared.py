@@ -20,7 +20,14 @@ LONG = {
     "eGeMAPS": "eGeMAPS (openSMILE)",
     "scattering": "scattering (kymatio)",
 }
-OWN = ("best", "modulation_cepstra", "carfac_cepstra", "CARFAC()", "Osses2021()")  # in this order, before others
+OWN = (
+    "best",
+    "best and modulation_cepstra",
+    "modulation_cepstra",
+    "carfac_cepstra",
+    "CARFAC()",
+    "Osses2021()",
+)  # in this order, before others
 CLASSIFIERS = {"logistic": "logistic regression", "lda": "LDA", "svm": "SVM"}
 
 
@@ -56,7 +63,7 @@ def with_interval(values, sign=""):
 
 def label(name):
     """A contender as the page calls it."""
-    return f"`{name}`" if name in OWN else LONG.get(name, name)
+    return f"`{name}`".replace(" and ", "` and `") if name in OWN else LONG.get(name, name)
 
 
 def table(match):

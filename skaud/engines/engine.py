@@ -271,11 +271,13 @@ def respond_in_blocks(
 
 def respond_side_by_side(
     engine: Engine, clips: Sequence[Clip], output: str, frame_samples: int | None
-) -> list[np.ndarray]:
-    """Frames of every clip, as `respond_in_blocks` takes them."""
+) -> np.ndarray | list[np.ndarray]:
+    """Frames of every clip, as `respond_in_blocks` takes them; one array of all where clips are arrays of one shape."""
+    if isinstance(clips, np.ndarray):
+        return respond(engine, clips, (output,), frame_samples)[output]
     arrays = [clip for clip in clips if isinstance(clip, np.ndarray)]
     if len(arrays) == len(clips) and clips[0].shape == clips[-1].shape:  # the shortest and the longest
-        return list(respond(engine, np.stack(arrays), (output,), frame_samples)[output])
+        return respond(engine, np.stack(arrays), (output,), frame_samples)[output]
     pieces: list[list[np.ndarray]] = [[] for _ in clips]
     hop = clips[-1].shape[-1] if arrays else None  # what is not there yet comes in blocks
     for i, response in respond_in_blocks(engine, clips, output, frame_samples, hop):

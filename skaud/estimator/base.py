@@ -175,7 +175,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
                 return sounds.place.give(features)
             return as_container(self, features, sounds.index, sounds.place)
         if self.pooling is not None:
-            return as_container(self, stack(pooled_rows(self, sounds, frame_samples)), sounds.index, sounds.place)
+            return as_container(self, pooled_rows(self, sounds, frame_samples), sounds.index, sounds.place)
         found = frames_of(self, sounds, frame_samples)
         frames = found if sounds.has_ears else [own[0] for own in found]
         return sounds.place.give(stack(frames) if sounds.is_array else frames)

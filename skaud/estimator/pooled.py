@@ -9,7 +9,6 @@ from skaud.engines.engine import Clip, Engine, respond_in_blocks, respond_side_b
 from skaud.engines.pieces import join
 from skaud.engines.series import series
 from skaud.estimator.protocol import Model
-from skaud.estimator.results import stack
 from skaud.pooling.arrays import pool, pool_arrays
 from skaud.pooling.running_pool import RunningPool, can_run
 from skaud.pooling.statistics import columns
@@ -35,14 +34,11 @@ def pool_clips(
             return [_pool_in_parts(model, engine, parts, clip, partial(check, i)) for i, clip in enumerate(clips)]
         if not is_long:
             whole = respond_side_by_side(engine, clips, model.output, frame_samples)
-            if clips[0].shape == clips[-1].shape:
-                together = stack(whole)
-                if together.size > CHECKED_AT_ONCE or not all_finite(together):
-                    for i, frames in enumerate(whole):
-                        check(i, frames)
-                return list(pool_arrays(together, statistics, segments))
-            for i, frames in enumerate(whole):
-                check(i, frames)
+            if not (isinstance(whole, np.ndarray) and whole.size <= CHECKED_AT_ONCE and all_finite(whole)):
+                for i, frames in enumerate(whole):
+                    check(i, frames)
+            if isinstance(whole, np.ndarray):
+                return list(pool_arrays(whole, statistics, segments))
             return [pool(frames, statistics, segments) for frames in whole]
         pools = [RunningPool(n, statistics, segments) for n in n_frames]
         for i, frames in respond_in_blocks(engine, clips, model.output, frame_samples):

@@ -182,7 +182,7 @@ class Model(ABC):
         """Length of the axis of channels between ears and samples, of X that has one."""
         return ()
 
-    def as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
+    def as_engine_takes(self, clips: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         """Clips (n_ears, n_samples) or, for an engine that takes channels, (n_ears, n_channels, n_samples)."""
         self.check_ears(len(clips[0]))
         return clips

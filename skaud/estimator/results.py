@@ -122,6 +122,8 @@ def stack(arrays: list[np.ndarray]) -> np.ndarray:
     first = arrays[0]
     if len(arrays) == 1:
         return first[np.newaxis]
+    if arrays[-1].base is not first.base:  # known before each is asked where it lies
+        return np.stack(arrays)
     begin = first.__array_interface__["data"][0]
     for i, array in enumerate(arrays):
         if (

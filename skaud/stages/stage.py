@@ -172,7 +172,7 @@ class ChannelStage(Stage):
     def channels_in(self) -> tuple[int, ...]:
         return (self.n_channels_in_,) if self._has_channels_ else ()
 
-    def as_engine_takes(self, clips: list[np.ndarray]) -> list[np.ndarray]:
+    def as_engine_takes(self, clips: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         return [clip.reshape(len(clip), self.n_channels_in_, clip.shape[-1]) for clip in clips]
 
     def shape_in_x(self, shape: tuple[int, ...], *, has_ears: bool) -> tuple[int, ...]:

@@ -75,12 +75,11 @@ class State(NamedTuple):
 
     def of_rows(self, rows: slice) -> "State":
         """View of some rows."""
-        lines, memory, pending, frame_sum = (array[rows] for array in self[:4])
-        return self._replace(lines=lines, memory=memory, pending=pending, frame_sum=frame_sum)
+        return State._make([*(array[rows] for array in self[:4]), self.phase, self.frame_filled])
 
     def apart(self, rows: slice) -> "State":
         """View of some rows that go on by themselves, with a time of their own."""
-        return self.of_rows(rows)._replace(phase=self.phase.copy(), frame_filled=self.frame_filled.copy())
+        return State._make([*(array[rows] for array in self[:4]), self.phase.copy(), self.frame_filled.copy()])
 
 
 class Checkpoints(NamedTuple):
