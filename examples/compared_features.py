@@ -128,6 +128,10 @@ CONTENDERS = {
     "auditory_spectrogram_cepstra": of_pipeline(recipes.auditory_spectrogram_cepstra),
     "CARFAC()": of_pipeline(lambda rate: CARFAC(recipes.model_rate(rate))),
     "Osses2021()": of_pipeline(lambda rate: Osses2021(recipes.model_rate(rate), high_hz=recipes.highest_hz(rate))),
+    "CARFAC, mean and std": of_pipeline(lambda rate: CARFAC(recipes.model_rate(rate), pooling=("mean", "std"))),
+    "Osses2021, mean and std": of_pipeline(
+        lambda rate: Osses2021(recipes.model_rate(rate), high_hz=recipes.highest_hz(rate), pooling=("mean", "std"))
+    ),
     "gammatone cepstra": of_pipeline(gammatone_cepstra),
     "demo MFCC": of_pipeline(BASELINES["MFCC"]),  # 16 coefficients, without differences
     "MFCC": mfcc,

@@ -341,7 +341,7 @@ def test_tables_of_a_comparison_are_made_of_its_scores(builders, monkeypatch, tm
 @pytest.mark.parametrize("path", GUIDES, ids=name_of)
 def test_intervals_on_a_page_come_from_a_file_and_not_from_a_hand(path):
     typed = re.findall(r"\d ± \.?\d", prose(path))
-    assert not typed or name_of(path) in {"comparison.md", "recipes.md"}  # made by its program, in Markdown
+    assert not typed or name_of(path) == "comparison.md"  # differences that a sentence picks from its tables
 
 
 def test_memory_of_the_readme_is_that_of_the_page(builders):
@@ -350,6 +350,17 @@ def test_memory_of_the_readme_is_that_of_the_page(builders):
     text = " ".join((DOCS.parent / "README.md").read_text(encoding="utf-8").split())
     told = re.search(r"half an hour take (\d+ MiB) beyond the sound \(CARFAC\), or (\d+ MiB) \(Osses2021\)", text)
     assert told.groups() == tuple(measured.cell(f"memory: {model}: 30 min") for model in ("CARFAC", "Osses2021"))
+
+
+def test_accuracies_of_the_readme_are_those_of_the_page(builders):
+    import compared
+
+    text = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| (\D.*?) \| ((?:\.\d{3} \| ){4}\.\d{3}) \|$", text, re.MULTILINE)
+    page = compared.table(compared.MARK.match("% compared comparison_noise accuracy"))
+    shown = {row.split(" | ")[0][2:]: re.findall(r"(\.\d{3}) ±", row) for row in page.splitlines()[2:]}
+    assert len(told) == 7
+    assert all(numbers.split(" | ") == shown[name] for name, numbers in told)
 
 
 @pytest.mark.slow
