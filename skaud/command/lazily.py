@@ -1,6 +1,7 @@
 """Modules that are loaded when something of them is first asked for, not where an import statement names them."""
 
 import contextlib
+import gc
 import importlib.machinery
 import importlib.metadata
 import sys
@@ -10,18 +11,53 @@ from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
 from typing import Any
 
-# scikit-learn imports them, to look whether data are theirs and for what a command does not ask for: half of the time
-# that a command takes to start, and 100 MB.
-SELDOM_USED = ("pandas", "scipy.stats", "scipy.optimize", "scipy.interpolate", "numpy.f2py", "numpy.ma")
-# What it takes out of them, for splines that are fitted: another tenth, and 16 MB.
-STOOD_IN_FOR = ("scipy.interpolate.BSpline",)
+# scikit-learn imports them, to look whether data are theirs and for what a command does not ask for: more than half of
+# the time that a command takes to start, and 100 MB.
+SELDOM_USED = (
+    "pandas",
+    "narwhals.stable.v2",
+    "scipy.stats",
+    "scipy.optimize",
+    "scipy.interpolate",
+    "scipy.linalg",
+    "scipy.special",
+    "scipy.sparse.linalg",
+    "scipy.sparse.csgraph",
+    "numpy.f2py",
+    "numpy.ma",
+)
+# What it takes out of them, for what is fitted.
+STOOD_IN_FOR = (
+    "scipy.interpolate.BSpline",
+    "scipy.special.boxcox",
+    "scipy.special.inv_boxcox",
+    "scipy.special.comb",
+    "scipy.special.loggamma",
+    "scipy.special.poch",
+    "scipy.sparse.linalg.cg",
+    "scipy.sparse.linalg.LinearOperator",
+    "scipy.sparse.csgraph.laplacian",
+)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Search for no garbage while modules are imported, which last: to do so again and again is a tenth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 @contextlib.contextmanager
 def imported_lazily(names: Sequence[str] = SELDOM_USED, stood_in_for: Sequence[str] = STOOD_IN_FOR) -> Iterator[None]:
     """Leave modules that are imported within unloaded until they are used, then or later.
 
-    stood_in_for : classes of theirs that something else is taken for which loads the module when it is called or asked
+    stood_in_for : classes and functions of theirs, that something else is taken for which loads the module when it is
+    called or asked
     """
     finder = _Finder(names, stood_in_for)
     sys.meta_path.insert(0, finder)
@@ -87,7 +123,7 @@ class _Later(Loader):
 
 
 class _StandIn:
-    """What is taken for a class of a module that is not loaded."""
+    """What is taken for a class or a function of a module that is not loaded."""
 
     def __init__(self, module: ModuleType, name: str) -> None:
         self._module, self._name = module, name
@@ -102,3 +138,12 @@ class _StandIn:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._load(), name)
+
+    def __mro_entries__(self, bases: Any) -> tuple[Any, ...]:
+        return (self._load(),)
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        return isinstance(instance, self._load())
+
+    def __subclasscheck__(self, subclass: type) -> bool:
+        return issubclass(subclass, self._load())

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize
-from scipy.special import log_softmax
+from scipy import optimize, special
 from sklearn.exceptions import DataConversionWarning
 
 from skaud._types import Features, Targets
@@ -207,7 +206,7 @@ class SoftmaxObjective:
     ) -> tuple[float, np.ndarray, np.ndarray]:
         """Cross-entropy, a weighted sum over rows, and its derivatives for the head and for z."""
         weights, biases = self._weights(head)
-        log_p = log_softmax(z @ weights + biases, axis=1)
+        log_p = special.log_softmax(z @ weights + biases, axis=1)
         at = np.arange(len(codes)), codes
         # loss = -sum(row_weights * log_p[at])
         logits_bar = np.exp(log_p)
@@ -231,7 +230,7 @@ class SoftmaxObjective:
         for part in self._parts(indices):
             value, _ = self._vjp(part, ())
             for v, i in zip(value, part):
-                log_p = log_softmax(self._standardised(v) @ weights + biases, axis=1)
+                log_p = special.log_softmax(self._standardised(v) @ weights + biases, axis=1)
                 codes = self.labels.of_rows(i, len(log_p))
                 weight = self.labels.weights[i]
                 right += weight * int((log_p.argmax(axis=1) == codes).sum())

@@ -84,7 +84,8 @@ class CepstralCoefficients(FrameTransformer):
         return project_adjoint(y_bar, self._basis()), {}
 
     def names_after(self, names: list[str]) -> list[str]:
-        return [f"{joint_name(names)}_cepstrum{k}" for k in range(self.n_coefficients)]
+        joint = joint_name(names)
+        return [f"{joint}_cepstrum{k}" for k in range(self.n_coefficients)]
 
 
 def joint_name(names: list[str]) -> str:

@@ -1,3 +1,4 @@
+import gc
 import subprocess
 import sys
 import threading
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from skaud.command.lazily import imported_lazily
+from skaud.command.lazily import imported_lazily, uncollected
 
 
 def printed_by(code, **options):
@@ -121,3 +122,43 @@ def test_splines_that_were_stood_in_for_are_fitted():
         "print(rows.shape, scipy.interpolate.BSpline.__module__)"
     )
     assert printed_by(code) == "(5, 5) scipy.interpolate._bsplines\n"
+
+
+def test_what_was_stood_in_for_can_be_derived_from_and_asked_about(package, tmp_path):
+    (tmp_path / "slow_package" / "__init__.py").write_text("class Thing:\n    size = 3\n")
+    with imported_lazily(["slow_package"], ["slow_package.Thing"]):
+        from slow_package import Thing
+
+    class Own(Thing):
+        pass
+
+    assert Own().size == 3
+    assert isinstance(Own(), Thing)
+    assert issubclass(Own, Thing)
+    assert not isinstance(3, Thing)
+
+
+def test_linear_algebra_that_was_not_loaded_works_when_it_is_used_later():
+    code = (
+        "import sys; from skaud.command.lazily import imported_lazily\n"
+        "with imported_lazily():\n"
+        "    from sklearn.preprocessing import PowerTransformer\n"
+        "    import scipy.fft\n"
+        "import numpy as np\n"
+        "from sklearn.decomposition import PCA\n"
+        "from sklearn.linear_model import Ridge\n"
+        "from sklearn.utils.extmath import randomized_svd\n"
+        "x = np.random.default_rng(0).random((20, 4)) + 1\n"
+        "PowerTransformer('box-cox').fit_transform(x); PCA(2).fit(x); randomized_svd(x, 2, random_state=0)\n"
+        "Ridge(solver='sparse_cg').fit(x, x[:, 0])\n"
+        "import scipy.linalg, scipy.special, scipy.sparse.linalg, scipy.sparse.csgraph\n"
+        "print(len(scipy.linalg.svdvals(x)), scipy.special.poch(2, 2), scipy.sparse.linalg.LinearOperator.__module__,\n"
+        "      len(scipy.fft.fht(x[0], 0.1, 0)))"
+    )
+    assert printed_by(code) == "4 6.0 scipy.sparse.linalg._interface 4\n"
+
+
+def test_nothing_is_collected_within():
+    with uncollected():
+        assert not gc.isenabled()
+    assert gc.isenabled()
