@@ -78,25 +78,37 @@ def add_parser(subcommands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the subcommand; return the exit status."""
-    from skaud.command.lazily import imported_lazily
+    from skaud.command.lazily import imported_lazily, uncollected
 
     with imported_lazily():
-        return _begin(options)
+        with uncollected():
+            output, search, work, about = _prepare(options)
+        return _begin(options, output, search, work, about)
 
 
-def _begin(options: argparse.Namespace) -> int:
+def _prepare(options: argparse.Namespace) -> tuple[Path, Any, Any, dict[str, Any]]:
+    """Refuse what cannot be done, and fit the model, before anything is written."""
     from skaud.command.files import Search
-    from skaud.command.journal import journal_path
+    from skaud.command.processes import begin_server
     from skaud.command.resuming import check_output
-    from skaud.command.running import prepare
+    from skaud.command.workers import n_processes
 
     output = _check_options(options)
-    model = make_model(options)
     search = Search(options.paths, options.outside)
+    if n_processes(options, list(search.files)) > 1:
+        begin_server()
+    from skaud.command.running import prepare
+
+    model = make_model(options)
     check_output(output, options.resume, options.overwrite, options.part is not None)
     if not search.files:
         raise UsageError(_nothing_found(options, search))
-    work, about = prepare(options, model, search)
+    return output, search, *prepare(options, model, search)
+
+
+def _begin(options: argparse.Namespace, output: Path, search: Any, work: Any, about: dict[str, Any]) -> int:
+    from skaud.command.journal import journal_path
+
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -3,7 +3,7 @@
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 ASKING_TO_END = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -27,23 +27,23 @@ def signals_interrupt() -> Iterator[None]:
     def interrupt(number: int, frame: Any) -> None:
         raise Interrupted(number)
 
-    with _handlers(interrupt):
+    with _handlers(interrupt, ASKING_TO_END):
         yield
 
 
 @contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Let the signals go by while something is written that must be whole."""
-    with _handlers(signal.SIG_IGN):
+def uninterrupted(numbers: Sequence[int] = tuple(ASKING_TO_END)) -> Iterator[None]:
+    """Let signals go by while something is written that must be whole; processes begun within ignore them for good."""
+    with _handlers(signal.SIG_IGN, numbers):
         yield
 
 
 @contextlib.contextmanager
-def _handlers(handler: Any) -> Iterator[None]:
+def _handlers(handler: Any, numbers: Sequence[int]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only the main thread may say so
         yield
         return
-    before = {number: signal.getsignal(number) for number in ASKING_TO_END}
+    before = {number: signal.getsignal(number) for number in numbers}
     # None: set by who embeds Python, not from Python.
     taken = [number for number, old in before.items() if old not in (signal.SIG_IGN, None)]
     try:

@@ -6,7 +6,7 @@ import os
 import pickle
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any
 
 from tqdm import tqdm
@@ -64,7 +64,7 @@ def compute(options: argparse.Namespace, work: Work, search: Search, journal: Jo
     total = n_done + len(todo)
     with (
         tqdm(total=total, initial=n_done, unit="file", disable=options.quiet or None, leave=False) as bar,
-        open_workers(options) as workers,
+        open_workers(options, [identity for identity, _ in todo]) as workers,
     ):
         for batch, computed in _in_order(work, todo, workers):
             for kind, name, text in computed.noticed:
@@ -88,12 +88,19 @@ def _in_order(work: Work, todo: list[tuple[bytes, File]], workers: Workers) -> I
     """Batches, and what the workers make of them."""
     submit = _submitter(work, workers)
     batches, running = _batches(todo, workers.count()), deque[tuple[Batch, Future]]()
+    alone = deque[Batch]()  # to be done again, nothing beside, so that who dies of one is known to
     while True:
-        while len(running) < BATCHES_AHEAD * workers.count() and (batch := next(batches, None)) is not None:
-            running.append((batch, submit(batch)))
-        if not running:
-            return
-        batch, future = running.popleft()
+        is_alone = bool(alone)
+        if is_alone:
+            batch = alone.popleft()
+            future = submit(batch)
+        else:
+            ahead = 1 if workers.is_here else BATCHES_AHEAD * workers.count()
+            while len(running) < ahead and (next_batch := next(batches, None)) is not None:
+                running.append((next_batch, submit(next_batch)))
+            if not running:
+                return
+            batch, future = running.popleft()
         try:
             yield batch, _result(future, workers)
         except OtherVersionError as error:
@@ -104,8 +111,16 @@ def _in_order(work: Work, todo: list[tuple[bytes, File]], workers: Workers) -> I
         except Exception as error:  # not of a file: those are within the result
             if reason := workers.why_lost():
                 raise OSError(f"{workers.name}: {reason}; go on with --resume.") from error
+            if isinstance(error, BrokenExecutor):
+                workers.renew()
+                if not is_alone:  # of which file, if of one, is not known
+                    alone.extend([batch, *(own for own, _ in running)])
+                    running.clear()
+                    n_files = sum(map(len, alone))
+                    say(f"skaud features: a process of {workers.name} died; {n_files} files are done again.")
+                    continue
             if len(batch) > 1:  # its workers died, of one of the files perhaps: alone it will be known
-                running.extendleft(([one], submit([one])) for one in reversed(batch))
+                alone.extendleft([one] for one in reversed(batch))
             else:
                 yield batch, Computed([f"its workers died ({type(error).__name__}: {error})"], [])
 
@@ -123,7 +138,7 @@ def _result(future: Future, workers: Workers) -> Computed:
 
 def _submitter(work: Work, workers: Workers) -> Callable[[Batch], Future]:
     executor: Executor = workers.executor
-    if workers.share_memory:
+    if workers.is_here:
         return lambda batch: executor.submit(work.compute, batch)
     packed = pickle.dumps(work)
     return lambda batch: executor.submit(compute_packed, packed, batch)

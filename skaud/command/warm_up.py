@@ -1,14 +1,12 @@
 """`skaud warm-up`: compile ahead what a container or a cluster needs, in parallel."""
 
 import argparse
-import multiprocessing
 import os
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
-from skaud.command.compiling import compilation_said
 from skaud.command.errors import ALL_FINE, FAILED, UsageError
 from skaud.command.terminal import say
 
@@ -91,28 +89,23 @@ def run(options: argparse.Namespace) -> int:
         for word in given:
             if word not in valid:
                 raise UsageError(f"--{name} {word} must be one of: {', '.join(valid)}.")
+    from skaud.command.processes import process_pool
+
     n_processes = (os.cpu_count() or 1) if options.jobs is None else options.jobs
     if n_processes < 1:
         raise UsageError(f"--jobs {n_processes} must be at least 1.")
     jobs = dict.fromkeys(job for model in options.models for job in JOBS[model])
     dtypes, n_failed = dict.fromkeys(options.dtypes), 0
-    # Not forked, which copies the locks of threads that do not run on.
-    with ProcessPoolExecutor(n_processes, multiprocessing.get_context("spawn")) as executor:
+    with process_pool(n_processes) as pool:
         running: dict[str, Future] = {
-            f"{name} {dtype} {call.__name__.strip('_')}": executor.submit(compile_for, name, call, dtype)
+            f"{name} {dtype} {call.__name__.strip('_')}": pool.submit(compile_for, name, call, dtype)
             for dtype in dtypes
             for name, call in jobs
         }
-        try:
-            for job, future in running.items():
-                if error := future.exception():
-                    n_failed += 1
-                    say(f"skaud warm-up: {job} failed: {error}")
-        except BaseException:  # an interruption, which is not to wait for what takes a minute
-            executor.shutdown(wait=False, cancel_futures=True)
-            for process in multiprocessing.active_children():
-                process.terminate()
-            raise
+        for job, future in running.items():
+            if error := future.exception():
+                n_failed += 1
+                say(f"skaud warm-up: {job} failed: {error}")
     say(f"skaud warm-up: {len(running) - n_failed} of {len(running)} calls compiled.")
     return FAILED if n_failed else ALL_FINE
 
@@ -126,7 +119,7 @@ def compile_for(name: str, call: Callable, dtype: str) -> None:
 
     x = np.zeros((1, 512), dtype)
     _cache._warned = False  # a job of its own, in a process that had others
-    with compilation_said(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         # Elsewhere a cache that keeps nothing is no fault; here it is all that is wanted.
         warnings.filterwarnings("error", ".*cannot be (written|made)", RuntimeWarning)
         call(getattr(skaud, name)(dtype=dtype).fit(x), x)

@@ -1,17 +1,20 @@
-"""Who computes: threads of this process, or processes of a Dask or a Ray cluster; all are executors."""
+"""Who computes: this process, others of this machine, or those of a Dask or a Ray cluster; all are executors."""
 
 import argparse
 import contextlib
 import logging
+import os
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any
 
 from skaud.command.errors import UsageError
 
 MOST_WORKERS = 1024  # of this machine
+# From which on other processes compute: what these take to begin, a second or two of one, is then the smaller part.
+MANY_FILES, MANY_BYTES = 128, 1 << 23
 _REACHED_S = 30.0  # how long a cluster is waited for
 _COUNTED_S = 1.0  # between two looks at how many workers a cluster has
 
@@ -21,30 +24,64 @@ class Workers:
     """Workers, behind an executor as the standard library has it.
 
     name : what they were called by
-    executor : that runs a function elsewhere, and once more where who ran it died
-    share_memory : whether they are threads of this process
+    executor : that runs a function elsewhere; a cluster's does so once more where who ran it died
+    is_here : whether this process computes, while the executor is given the work
     count : of workers now
     why_lost : in words, why no worker will ever answer, or ""
+    renew : puts others in the place of workers of which one died, and took all work with it
     """
 
     name: str
     executor: Executor
-    share_memory: bool
+    is_here: bool
     count: Callable[[], int]
-    why_lost: Callable[[], str]
+    why_lost: Callable[[], str] = lambda: ""
+    renew: Callable[[], None] = lambda: None
 
 
 @contextlib.contextmanager
-def open_workers(options: argparse.Namespace) -> Iterator[Workers]:
-    """Workers that the options ask for."""
+def open_workers(options: argparse.Namespace, paths: Sequence[bytes]) -> Iterator[Workers]:
+    """Workers that the options ask for, for files at these paths."""
+    opened: contextlib.AbstractContextManager[Workers]
     if options.dask is not None:
         opened = _open_dask(options.dask)
     elif options.ray is not None:
         opened = _open_ray(options.ray)
+    elif (n := n_processes(options, paths)) > 1:
+        opened = _open_processes(n, options.quiet)
     else:
-        opened = _open_threads(options.jobs)
+        opened = contextlib.nullcontext(Workers("--jobs 1", _Here(), True, lambda: 1))
     with opened as workers:
         yield workers
+
+
+def n_processes(options: argparse.Namespace, paths: Sequence[bytes]) -> int:
+    """How many processes of this machine compute: this one alone where others would take longer to begin."""
+    from joblib import cpu_count  # as affinity and container have it
+
+    if options.dask is not None or options.ray is not None or options.jobs == 1:
+        return 1
+    n = min(cpu_count() if options.jobs is None else options.jobs, len(paths))
+    if len(paths) >= MANY_FILES or sum(map(_size, paths)) >= MANY_BYTES:
+        return max(1, n)
+    return 1
+
+
+def _size(path: bytes) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:  # it will be named when its turn comes
+        return 0
+
+
+class _Here(Executor):
+    """This process, which computes while it is given the work."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """Run a function now."""
+        future: Future = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
 
 
 def check_address(option: str, address: str) -> None:
@@ -68,15 +105,11 @@ def _n_local(option: str, address: str) -> int | None:
 
 
 @contextlib.contextmanager
-def _open_threads(n_jobs: int | None) -> Iterator[Workers]:
-    from joblib import cpu_count  # as affinity and container have it
+def _open_processes(n: int, quiet: bool) -> Iterator[Workers]:
+    from skaud.command.processes import Processes
 
-    n = cpu_count() if n_jobs is None else n_jobs
-    executor = ThreadPoolExecutor(n)
-    try:
-        yield Workers("--jobs", executor, True, lambda: n, lambda: "")
-    finally:
-        executor.shutdown(cancel_futures=True)
+    with Processes(n, quiet=quiet) as executor:
+        yield Workers(f"--jobs {n}", executor, False, lambda: n, renew=executor.renew)
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """Runs of `skaud features` that tests start, watch and look into."""
 
+import contextlib
 import shutil
 import sqlite3
 import subprocess
@@ -60,3 +61,26 @@ def make_sounds(folder, n, duration_s=0.3, seed=0, sample_rate=8000):
         sound = 0.01 * random.standard_normal(round(duration_s * sample_rate))
         soundfile.write(folder / f"{i:03}.wav", sound, sample_rate)
     return folder
+
+
+def processes_below(pid):
+    """Numbers of the processes that a process, or one of those, has begun: on Linux alone."""
+    found = []
+    with contextlib.suppress(OSError):  # it has ended
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *processes_below(child)]
+    return found
+
+
+def workers_of(pid):
+    """Numbers of those that compute: what a server of them has begun."""
+    return [own for child in processes_below(pid) for own in processes_below(child)]
+
+
+def is_running(pid):
+    """Whether there is a process that has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

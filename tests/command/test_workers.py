@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
 import pandas as pd
@@ -132,10 +133,10 @@ class Fickle(Executor):
 def fickle(monkeypatch):
     """Let workers fail, and be lost."""
 
-    def use(fails, why_lost=lambda: ""):
+    def use(fails, why_lost=lambda: "", renew=lambda: None):
         executor = Fickle(fails)
-        known = workers.Workers("--dask x", executor, False, lambda: 2, why_lost)
-        monkeypatch.setattr(running, "open_workers", lambda options: workers.contextlib.nullcontext(known))
+        known = workers.Workers("--dask x", executor, False, lambda: 2, why_lost, renew)
+        monkeypatch.setattr(running, "open_workers", lambda options, paths: workers.contextlib.nullcontext(known))
         return executor
 
     return use
@@ -153,6 +154,27 @@ def test_a_batch_whose_workers_die_is_done_file_by_file_and_the_culprit_is_named
     assert "013.wav left out: its workers died (RuntimeError: killed)" in capfd.readouterr().err
     paths = read(tmp_path / "x.npz")[0]
     assert [os.path.basename(path) for path in paths] == [f"{i:03}.wav" for i in range(40) if i != 13]
+
+
+def test_a_file_that_kills_its_process_is_named_and_those_that_were_lost_with_it_are_done(tmp_path, fickle, capfd):
+    folder, broken, alone = make_sounds(tmp_path / "in", 60, duration_s=0.05), [], []
+
+    def fails(n, batch):
+        if len(batch) == 1:
+            alone.append(os.path.basename(batch[0][0]).decode())
+        if broken or any(identity.endswith(b"023.wav") for identity, _ in batch):
+            broken.append(n)  # what is begun after it is lost as well
+            raise BrokenProcessPool("a process died")
+
+    fickle(fails, renew=broken.clear)
+    assert skaud_features(folder, "-o", tmp_path / "x.npz") == 1
+    said = capfd.readouterr().err
+    assert said.count("a process of --dask x died; ") == 1
+    assert said.count("left out") == 1
+    assert "023.wav left out: its workers died (BrokenProcessPool: a process died)" in said
+    paths = read(tmp_path / "x.npz")[0]
+    assert [os.path.basename(path) for path in paths] == [f"{i:03}.wav" for i in range(60) if i != 23]
+    assert len(alone) == len(set(alone)) <= running.MOST_FILES  # of its batch, each once
 
 
 def test_a_cluster_that_is_gone_ends_the_run_and_what_is_done_is_kept(tmp_path, fickle, capfd):
@@ -213,7 +235,7 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
     options = argparse.Namespace(dask="tcp://127.0.0.1:9", ray=None, jobs=None)
     with (
         pytest.raises(UsageError, match=r"--dask tcp://127\.0\.0\.1:9: no scheduler answers"),
-        workers.open_workers(options),
+        workers.open_workers(options, []),
     ):
         pass
 
