@@ -74,10 +74,13 @@ class Work:
 
     def _read(self, identity: bytes, file: File, noticed: list[Noticed]) -> tuple[Row, np.ndarray | LongClip]:
         """Row of a file without features, and its clip, at the model's rate if it is held."""
-        name = path_text(file.name)
+
+        def note(kind: str, text: str) -> None:
+            noticed.append(Noticed(kind, path_text(file.name), text))
+
         before = stamp(identity)
-        content = content_hash(identity)
-        clip, rate = read_clip(identity, self.take, lambda kind, text: noticed.append(Noticed(kind, name, text)))
+        content = content_hash(identity, before.size)
+        clip, rate = read_clip(identity, self.take, note)
         after = stamp(identity)
         if after[:2] != before[:2]:
             raise ValueError(CHANGED)
@@ -105,8 +108,9 @@ class Work:
             row = rows[i]
             assert isinstance(row, Row)
             rows[i] = row.with_features(features)
-        name = path_text(batch[next(iter(clips))][1].name)
-        noticed += [Noticed(kind, name, text) for kind, text in warned]
+        if warned:
+            name = path_text(batch[next(iter(clips))][1].name)
+            noticed += [Noticed(kind, name, text) for kind, text in warned]
 
     def _features(self, clips: list[Any]) -> np.ndarray:
         if isinstance(clips[0], LongClip):

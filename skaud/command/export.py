@@ -128,7 +128,8 @@ def _write_parquet(file: BinaryIO, table: Table, rows: Iterator[Rows]) -> None:
     from pyarrow import parquet
 
     schema = _schema(table)
-    with parquet.ParquetWriter(file, schema, write_page_checksum=True) as writer:
+    texts = ["path", *table.columns]  # numbers seldom repeat: a dictionary of them costs time, memory and room
+    with parquet.ParquetWriter(file, schema, write_page_checksum=True, use_dictionary=texts) as writer:
         for some in rows:
             columns: list[list[Any]] = [_text_buffers(texts) for texts in (some.paths, *some.columns.values())]
             features = np.array(some.features, table.dtype).T.copy()
@@ -166,8 +167,8 @@ def _write_csv(file: BinaryIO, table: Table, rows: Iterator[Rows]) -> None:
     for some in rows:
         columns = [list(map(cell_text, texts)) for texts in some.columns.values()]
         for texts, features in zip(zip(some.paths, *columns), some.features):
-            numbers = features.astype(table.dtype).astype(np.str_)  # digits that tell it from its neighbours
-            file.write((",".join([*map(_quoted, texts), *numbers.tolist()]) + "\n").encode())
+            numbers = features.astype(table.dtype).astype("S")  # digits that tell it from its neighbours
+            file.write(b",".join([*(_quoted(text).encode() for text in texts), *numbers.tolist()]) + b"\n")
 
 
 def _quoted(text: str) -> str:

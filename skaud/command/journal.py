@@ -27,6 +27,7 @@ _READ_AT_ONCE = 500  # rows; SQLite takes 999 numbers in a query
 _COMMIT_S = 0.25  # at most so much work is lost by a run that is killed
 _LOCK_S = 1.0  # how long another run is waited for
 _RETRY_S = 0.05  # between two attempts, at most
+_KINDS = {own: own.__name__[:1].encode() for own in (bytes, int, str)}  # in a checksum, before a value
 _BY_CHANCE = random.SystemRandom()  # forked processes share the state of any other
 
 
@@ -294,9 +295,9 @@ def _check_ours(path: Path) -> None:
 
 
 def _checksum(*values: Any) -> bytes:
-    digest = blake2b(digest_size=16)
+    parts = []
     for value in values:
-        kind = type(value).__name__[:1].encode()
         content = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
-        digest.update(kind + len(content).to_bytes(8, "big") + content)
-    return digest.digest()
+        kind = _KINDS.get(type(value)) or type(value).__name__[:1].encode()
+        parts += [kind, len(content).to_bytes(8, "big"), content]
+    return blake2b(b"".join(parts), digest_size=16).digest()

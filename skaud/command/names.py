@@ -15,6 +15,8 @@ def path_text(path: str | bytes) -> str:
 
     One that begins as a formula does has ./ in front, which leads to the same file.
     """
+    if isinstance(path, str) and path.isascii() and path.isprintable() and "\\x" not in path:  # as nearly all are
+        return f"./{path}" if path.startswith(FORMULA) else path
     text = _LOOKS_ESCAPED.sub(rb"\\x5c", os.fsencode(path)).decode("utf-8", "backslashreplace")
     breaking = {c for c in set(text) if unicodedata.category(c) in _BREAKING}
     text = text.translate({ord(c): "".join(f"\\x{byte:02x}" for byte in c.encode()) for c in breaking})

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -42,6 +43,14 @@ class Column(NamedTuple):
 
 def columns(statistics: Statistics, segments: int = 1) -> list[Column]:
     """Blocks of features in order: part by part; with parts that each statistic has of its own, statistic by it."""
+    try:
+        return list(_columns(statistics, segments))
+    except TypeError:  # such as a dict, which has no hash
+        return list(_columns.__wrapped__(statistics, segments))
+
+
+@lru_cache(maxsize=64)  # asked for with every short clip
+def _columns(statistics: Any, segments: int) -> list[Column]:
     resolved = resolve_statistics(statistics)
     if _tells_parts(statistics):
         return [
