@@ -3,10 +3,9 @@
 import contextlib
 import gc
 import importlib.machinery
-import importlib.metadata
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from types import ModuleType
 from typing import Any
@@ -15,6 +14,8 @@ from typing import Any
 # the time that a command takes to start, and 100 MB.
 SELDOM_USED = (
     "pandas",
+    "narwhals",
+    "narwhals.stable",
     "narwhals.stable.v2",
     "scipy.stats",
     "scipy.optimize",
@@ -25,9 +26,12 @@ SELDOM_USED = (
     "scipy.sparse.csgraph",
     "numpy.f2py",
     "numpy.ma",
+    "asyncio",  # by joblib
+    "yaml",  # by numba, where it is installed
 )
-# What it takes out of them, for what is fitted.
+# What is taken out of them, for what is fitted or to ask for its kind.
 STOOD_IN_FOR = (
+    "numpy.ma.MaskedArray",
     "scipy.interpolate.BSpline",
     "scipy.special.boxcox",
     "scipy.special.inv_boxcox",
@@ -67,6 +71,9 @@ def imported_lazily(names: Sequence[str] = SELDOM_USED, stood_in_for: Sequence[s
         sys.meta_path.remove(finder)
 
 
+_waiting: dict[str, Callable[[], None]] = {}  # what loads a module that is not loaded yet, by its name
+
+
 class _Finder(MetaPathFinder):
     def __init__(self, names: Sequence[str], stood_in_for: Sequence[str]) -> None:
         self._names, self._stood_in_for = names, stood_in_for
@@ -77,15 +84,16 @@ class _Finder(MetaPathFinder):
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
             classes = [own.removeprefix(f"{name}.") for own in self._stood_in_for if own.startswith(f"{name}.")]
-            spec.loader = _Later(spec.loader, classes)
+            is_above = any(own.startswith(f"{name}.") for own in self._names)
+            spec.loader = _Later(spec.loader, classes, bool(classes) or is_above)
         return spec
 
 
 class _Later(Loader):
     """Loader that leaves a module without content but a `__getattr__` which loads it."""
 
-    def __init__(self, loader: Any, stood_in_for: Sequence[str]) -> None:
-        self._loader, self._stood_in_for = loader, stood_in_for
+    def __init__(self, loader: Any, stood_in_for: Sequence[str], keeps_path: bool) -> None:
+        self._loader, self._stood_in_for, self._keeps_path = loader, stood_in_for, keeps_path
 
     def create_module(self, spec: Any) -> Any:
         return self._loader.create_module(spec)
@@ -94,32 +102,55 @@ class _Later(Loader):
         content, lock, is_loading = vars(module), threading.RLock(), False
         # Whoever imports a module below it asks for its path first, which has to load it, too; so does whoever imports
         # a class out of it.
-        path = None if self._stood_in_for else content.pop("__path__", None)
+        path = None if self._keeps_path else content.pop("__path__", None)
 
-        def load(name: str) -> Any:
+        def load() -> None:
             nonlocal is_loading
-            if name == "__version__" and not is_loading:  # scikit-learn 1.6 looks at that of pandas as it is imported
-                with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-                    return importlib.metadata.version(module.__name__)
-            if name in self._stood_in_for and not is_loading:
-                return _StandIn(module, name)
             with lock:
-                if content.get("__getattr__") is load and not is_loading:
-                    is_loading = True
+                if module.__name__ not in _waiting or is_loading:
+                    return
+                is_loading = True
+                try:
+                    _load(module.__name__.rpartition(".")[0])  # what it lies in may not be loaded either
                     assert module.__spec__ is not None
                     module.__spec__.loader = module.__loader__ = self._loader
                     if path is not None:
                         module.__path__ = path
                     self._loader.exec_module(module)
-                    if content["__getattr__"] is load:
-                        del content["__getattr__"]
+                finally:
+                    is_loading = False
+                if content["__getattr__"] is loaded:
+                    del content["__getattr__"]
+                del _waiting[module.__name__]
+
+        def loaded(name: str) -> Any:
+            if name == "__version__" and not is_loading:  # scikit-learn 1.6 looks at that of pandas as it is imported
+                with contextlib.suppress(ImportError):
+                    return _version_of(module.__name__)
+            if name in self._stood_in_for and not is_loading:
+                return _StandIn(module, name)
+            load()
+            with lock:
                 if name in content:
                     return content[name]
-                if content.get("__getattr__") is load:  # asked for while it loads
+                if content.get("__getattr__") is loaded:  # asked for while it loads
                     raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
             return getattr(module, name)
 
-        content["__getattr__"] = load
+        _waiting[module.__name__] = load
+        content["__getattr__"] = loaded
+
+
+def _load(name: str) -> None:
+    """Load a module that has been left unloaded."""
+    if name in _waiting:
+        _waiting[name]()
+
+
+def _version_of(name: str) -> str:
+    from importlib.metadata import version  # only here: it takes a fiftieth of a second to import
+
+    return version(name)
 
 
 class _StandIn:
@@ -129,8 +160,7 @@ class _StandIn:
         self._module, self._name = module, name
 
     def _load(self) -> Any:
-        if "__getattr__" in vars(self._module):
-            vars(self._module)["__getattr__"]("__name__")
+        _load(self._module.__name__)
         return getattr(self._module, self._name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -143,6 +173,9 @@ class _StandIn:
         return (self._load(),)
 
     def __instancecheck__(self, instance: Any) -> bool:
+        name = self._module.__name__
+        if name in _waiting and not any(f"{own.__module__}.".startswith(f"{name}.") for own in type(instance).__mro__):
+            return False  # of no class that lies in the module, or in one below it
         return isinstance(instance, self._load())
 
     def __subclasscheck__(self, subclass: type) -> bool:

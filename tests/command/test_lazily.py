@@ -162,3 +162,25 @@ def test_nothing_is_collected_within():
     with uncollected():
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+def test_a_module_and_one_below_it_are_both_left_unloaded_and_loaded_in_order(package):
+    with imported_lazily(["slow_package", "slow_package.below"], []):
+        import slow_package.below as below
+    assert sys.loaded_slow_package == 0
+    assert below.other == 8
+    assert sys.loaded_slow_package == 1
+    assert sys.modules["slow_package"].value == 7
+
+
+def test_masked_arrays_are_known_for_what_they_are():
+    code = (
+        "import sys; from skaud.command.lazily import imported_lazily\n"
+        "with imported_lazily():\n    import numpy as np\n    from numpy import ma\n"
+        "kind = np.ma.MaskedArray\n"
+        "print(isinstance(np.zeros(2), kind), 'numpy.ma.core' in sys.modules)\n"
+        "import numpy.ma.core\n"
+        "x = numpy.ma.core.array([1.0, 2.0], mask=[True, False])\n"
+        "print(isinstance(x, kind), isinstance(x, np.ma.MaskedArray), isinstance(np.zeros(2), kind))"
+    )
+    assert printed_by(code) == "False False\nTrue True False\n"
