@@ -76,6 +76,29 @@ def test_short_files(record, tmp_path):
     record("start-up, over importing scikit-learn and numba", min(start) / min(imports), "", "< 1")
 
 
+def wall_s(*words):
+    """Seconds by the clock that a process takes."""
+    begin_s = time.monotonic()
+    subprocess.run(words, check=True, capture_output=True, env=os.environ | THREADS)
+    return time.monotonic() - begin_s
+
+
+@pytest.mark.skipif(not AUDIO.is_dir(), reason=f"needs {AUDIO}")
+@pytest.mark.parametrize("words", [("--model", "carfac"), ("--recipe", "best")], ids=" ".join)
+def test_two_workers(record, tmp_path, words):
+    """By the clock, behind the start: on a machine that does nothing else."""
+    one = next(AUDIO.rglob("*.flac"))
+    times = {"start": [], "1": [], "2": []}
+    for _ in range(3):
+        times["start"].append(wall_s(*features(one, tmp_path / "x.parquet", *words)))
+        for jobs in "12":
+            times[jobs].append(wall_s(*features(AUDIO, tmp_path / "x.parquet", "--jobs", jobs, *words)))
+    start, alone, together = (min(own) for own in times.values())
+    own = " ".join(words)
+    record(f"{own}: how much faster two processes are than one", (alone - start) / (together - start), "", ">= 1.9")
+    record(f"{own}: 3000 files by two processes", together, "s", "-")
+
+
 @pytest.mark.skipif(not AUDIO.is_dir(), reason=f"needs {AUDIO}")
 @pytest.mark.parametrize("words", [("--model", "carfac"), ("--recipe", "best")], ids=" ".join)
 def test_ten_thousand_files(record, tmp_path, words):
