@@ -27,7 +27,7 @@ OF_COMPILED = (
     (OWN, {"float64": 0.1, "float32": 1e6}),  # which holds nothing in single precision
 )
 DTYPES = tuple(LIMIT)
-SEGMENT = 7  # samples between checkpoints: several segments in few samples, which end between the AGC's updates
+BLOCK, SEGMENT = 3, 6  # of samples: several segments in few, of blocks which end between the AGC's updates
 RESPONSES = [(style, output) for style in STYLES for output in ROWS if output not in LACKING[style]]
 # Every stage of the AGC has its turn within 16 samples.
 SMALL = {"erb_per_step": 4.0, "agc_decimation": (2, 2, 2, 2), "ohc_health": 0.7}
@@ -93,6 +93,8 @@ def install(monkeypatch, warp=4):
         monkeypatch.setattr(module, "empty", unwritten(module.empty))
     for module, name in ((carfac_cuda, "segment_of"), (chain_cuda, "longest_segment")):
         monkeypatch.setattr(module, name, lambda *_: SEGMENT)
+    for name in ("LONGEST_BLOCK", "SHORTEST_BLOCK"):
+        monkeypatch.setattr(cuda_layout, name, BLOCK)
     return own
 
 

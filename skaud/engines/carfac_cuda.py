@@ -49,7 +49,7 @@ class DeviceTape(NamedTuple):
     output: str
     frame_samples: int | None
     begin: int
-    segment: int
+    segment: int  # a number of blocks
     checkpoints: on.Checkpoints
     response: Array  # as the kernel left it
 
@@ -109,12 +109,14 @@ class CascadeOnDevice(Engine):
         """Response to whole clips, with checkpoints; at full rate that from sample `begin` on."""
         n_signals, n_ears, n_samples = x.shape
         state, frame = self.start(n_signals, n_ears), frame_samples or 1
-        one = n_signals * n_ears * self.n_saved * self.n_channels * np.dtype(self.dtype).itemsize
-        segment = segment_of(x, one)
+        switches = self._switches(n_ears)
+        threads = switches.per_thread, switches.n_lanes
+        one = n_signals * n_ears * self.n_saved * threads[0] * threads[1] * np.dtype(self.dtype).itemsize
+        segment = segment_of(x, one, on.block_of(switches)[0])
         state = DeviceState(rows_beside(state.values, x), beside(state.counts, x), 0)
-        first, switches = (ceil(n_samples / segment), n_signals * n_ears), self._switches(n_ears)
-        values = empty((*first, self.n_saved, switches.per_thread, switches.n_lanes), x)
-        checkpoints = on.Checkpoints(values, empty((*first, self.n_stages), x, "int32"))
+        first = ceil(n_samples / segment), n_signals * n_ears
+        values, phases = empty((*first, self.n_saved, *threads), x), empty((*first, self.n_stages), x, "int32")
+        checkpoints = on.Checkpoints(values, phases)
         out = self._empty(self._shape(x, (output,), (n_samples - begin) // frame), x)
         lengths = self._lengths(x, n_samples)
         self._launch(x, lengths, state, (output,), frame, out, begin, segment, checkpoints)
@@ -122,19 +124,22 @@ class CascadeOnDevice(Engine):
         return self._by_name(out, (output,), x.shape)[output], tape
 
     def pull_back(self, tape: DeviceTape, bar: Array, wanted: Sequence[str]) -> tuple[Array, tuple[np.ndarray, ...]]:
-        """Bars of x, where it lies, and of the coefficients, as NumPy's: segment by segment, the last one first."""
+        """Bars of x, where it lies, and of the coefficients, as NumPy's: block by block, the last one first."""
         x, (n_signals, n_ears, n_samples), constants = tape.x, tape.x.shape, "coefficients" in wanted
-        n_rows, n_stages, n_channels, segment = n_signals * n_ears, self.n_stages, self.n_channels, tape.segment
+        n_rows, n_stages, n_channels = n_signals * n_ears, self.n_stages, self.n_channels
         value_bar = self.host.made_of_taps.finish_adjoint(tape.output, as_dtype(bar, self.dtype))
         if tape.frame_samples is not None:
             value_bar = value_bar / tape.frame_samples
         switches, rows = self._switches(n_ears), on.rows_of(self.style, self.delay)
-        threads = switches.per_thread, switches.n_lanes
-        n_updates = segment // int(self.host.plan.table[0, layout.DECIMATION]) + 1
-        of_segment = on.Tape(
+        threads, (block, is_shared) = (switches.per_thread, switches.n_lanes), on.block_of(switches)
+        n_updates, n_blocks = self._n_updates(block), tape.segment // block
+        kept, own_phases = (n_rows, n_blocks, self.n_saved, *threads), (n_rows, n_blocks, n_stages, switches.n_lanes)
+        of_block = on.Tape(
             n_updates=np.int32(n_updates),
+            n_blocks=np.int32(n_blocks),
             checkpoints=tape.checkpoints,
-            samples=empty((n_rows, segment, rows.n_taped + 2, *threads), x),
+            blocks=on.Checkpoints(empty(kept, x), empty(own_phases, x, "int32")),
+            samples=empty((1 if is_shared else n_rows, block, on.n_on_tape(switches), *threads), x),
             ramps=empty((n_rows, n_updates + 1, rows.n_ramps, *threads), x),
             reached=empty((n_rows, n_updates, *threads), x),
             kept=empty((n_rows, n_updates, 3 * n_stages if constants else 1, *threads), x),
@@ -147,14 +152,14 @@ class CascadeOnDevice(Engine):
             table=self._zeros((n_rows, n_stages, layout.N_COLUMNS, switches.n_lanes), x),
             x=self._empty(x.shape, x),
         )
-        kernel(reverse_kernel, switches, self.taps[tape.output], constants)(
+        kernel(reverse_kernel, switches, self.taps[tape.output], constants, block, is_shared)(
             n_signals,
             (switches.n_lanes, n_ears),
             contiguous(x, self.dtype),
             tape.lengths,
             self._design(x),
-            self._sizes(n_samples, tape.frame_samples or 1, value_bar.shape[-1], tape.begin, segment),
-            of_segment,
+            self._sizes(n_samples, tape.frame_samples or 1, value_bar.shape[-1], tape.begin, tape.segment),
+            of_block,
             contiguous(value_bar, self.dtype),
             bars,
         )
@@ -171,10 +176,11 @@ class CascadeOnDevice(Engine):
         response = n_taps * self.n_channels * self.n_frames(n_samples, outputs[0], frame_samples)
         numbers = self._rest[0].size + 2 * n_samples + 2 * response
         if backwards:
-            switches, segment = self._switches(n_ears), longest_segment(n_samples)
-            rows, width = on.rows_of(self.style, self.delay), switches.per_thread * switches.n_lanes
-            n_updates = segment // int(self.host.plan.table[0, layout.DECIMATION]) + 2
-            of_tape = segment * (rows.n_taped + 2) + n_updates * (rows.n_ramps + 1 + 3 * self.n_stages)
+            switches, rows = self._switches(n_ears), on.rows_of(self.style, self.delay)
+            width, (block, is_shared) = switches.per_thread * switches.n_lanes, on.block_of(switches)
+            segment = longest_segment(n_samples, block)
+            of_tape = (self._n_updates(block) + 1) * (rows.n_ramps + 1 + 3 * self.n_stages)
+            of_tape += segment // block * self.n_saved + (0 if is_shared else block * on.n_on_tape(switches))
             of_bars = (rows.n_states + on.n_own(True)) * self.n_channels * 2
             of_bars += switches.n_lanes * 2 * (layout.N_CONSTANTS + self.n_stages * layout.N_COLUMNS)
             numbers += (-(-n_samples // segment) * self.n_saved + of_tape) * width + of_bars + n_samples + 2 * response
@@ -194,6 +200,10 @@ class CascadeOnDevice(Engine):
         return on.switches_for(
             self.style, self.n_channels, self.n_stages, n_ears, self.dtype, delay=self.delay, closed=self.closed
         )
+
+    def _n_updates(self, block: int) -> int:
+        """Updates of the AGC that may fall in a block."""
+        return block // int(self.host.plan.table[0, layout.DECIMATION]) + 1
 
     def _launch(
         self,

@@ -14,8 +14,7 @@ from skaud.engines.series import Series
 from skaud.kernels.array_api import Array, Place, place_of
 from skaud.kernels.on_device import REMEDY, SHARE, free_bytes, memory_of
 
-SHORTEST_SEGMENT = 8
-CHECKPOINTS_SHARE = 1 / 8
+CHECKPOINTS_SHARE = 1 / 4
 UNTOLD_BYTES = 2**30  # where a library does not tell what is free
 
 
@@ -55,24 +54,24 @@ def no_kernel(who: object, place: Place) -> NotOnDevice:
     )
 
 
-def segment_of(x: Array, n_bytes: int) -> int:
-    """Samples from one checkpoint, of n_bytes for all signals, to the next.
+def segment_of(x: Array, n_bytes: int, block: int) -> int:
+    """Samples from one checkpoint, of n_bytes for all signals, to the next: a number of blocks.
 
-    Few, so that the tape of a segment stays in a device's cache; more where checkpoints would take over an eighth of
-    its memory, up to the root of the number of samples, with which they and the tape take the least. What is free does
-    not matter, so that sums over segments are the same bits in every run.
+    One block, which then needs not be reached from where a segment begins; more where checkpoints would take over a
+    quarter of a device's memory, up to the root of the number of samples. What is free does not matter, so that sums
+    over blocks are the same bits in every run.
     """
     told, n_samples = memory_of(place_of(x)), x.shape[-1]
-    longest = longest_segment(n_samples)
+    longest = longest_segment(n_samples, block)
     if told is None:
         return longest
     n_checkpoints = max(1, int(CHECKPOINTS_SHARE * told[1]) // n_bytes)
-    return min(max(SHORTEST_SEGMENT, ceil(n_samples / n_checkpoints)), longest)
+    return min(max(1, ceil(n_samples / n_checkpoints / block)) * block, longest)
 
 
-def longest_segment(n_samples: int) -> int:
-    """Samples between checkpoints with which they and the tape take the least."""
-    return max(32, ceil(sqrt(n_samples)))
+def longest_segment(n_samples: int, block: int) -> int:
+    """Samples between checkpoints with which they and what is kept of a segment take the least: a number of blocks."""
+    return max(1, ceil(max(32, sqrt(n_samples * block)) / block)) * block
 
 
 def memory_at(place: Place) -> int:

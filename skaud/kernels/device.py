@@ -82,7 +82,7 @@ cuda: Any = _Cuda()
 # What a thread has of NumPy: roots and exponentials of real numbers, and types.
 _real_numpy = ModuleType("numpy_of_a_thread")
 vars(_real_numpy).update(sqrt=math.sqrt, exp=math.exp, log=math.log)
-vars(_real_numpy).update({name: getattr(np, name) for name in ("float32", "float64", "int32")})
+vars(_real_numpy).update({name: getattr(np, name) for name in ("float32", "float64", "int32", "uint64")})
 
 
 def copy_for(

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from on_emulator import (
+    BLOCK,
     DTYPES,
     ERB_PER_STEP,
     LIMIT,
@@ -22,6 +23,7 @@ from on_emulator import (
     thinned,
 )
 
+from skaud.engines import carfac_cuda
 from skaud.engines.carfac import health_bar
 from skaud.kernels.carfac import cuda_layout
 
@@ -91,6 +93,22 @@ def test_bars_of_a_warp_as_devices_have_it_some_threads_of_which_have_no_channel
     host, on_device = cascades(1, dtype, erb_per_step=0.5, ihc_style=style)
     assert host.n_channels == 71
     x = sound(1, 1, SEGMENT + 2, dtype)
+    expected, found = (bars_of(engine, x, "nap") for engine in (host, on_device))
+    assert_same_bars(found, expected, host)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "style", "n_blocks", "in_shared_memory"), thinned(DTYPES, STYLES, (1, 2, 4), (True, False))
+)
+def test_bars_are_those_of_the_cpu_where_checkpoints_are_any_number_of_blocks_apart_and_wherever_a_tape_lies(
+    dtype, style, n_blocks, in_shared_memory, monkeypatch
+):
+    host, on_device = cascades(2, dtype, ihc_style=style)
+    monkeypatch.setattr(carfac_cuda, "segment_of", lambda *_: n_blocks * BLOCK)
+    if not in_shared_memory:
+        monkeypatch.setattr(cuda_layout, "SHARED_BYTES", 0)
+    assert cuda_layout.block_of(on_device._switches(2)) == (BLOCK, in_shared_memory)
+    x = sound(2, 2, N_SAMPLES, dtype)
     expected, found = (bars_of(engine, x, "nap") for engine in (host, on_device))
     assert_same_bars(found, expected, host)
 

@@ -60,14 +60,15 @@ def test_the_engine_of_a_device_is_made_once_and_left_behind_in_pickles(monkeypa
     assert "on_devices" not in engine.__getstate__()
 
 
-def test_checkpoints_are_close_where_memory_allows_it_and_else_no_rarer_than_the_root_of_samples(monkeypatch):
+def test_checkpoints_are_a_block_apart_where_memory_allows_it_and_else_no_rarer_than_the_root_of_samples(monkeypatch):
     x = cupy_stand_in.ndarray(np.zeros((1, 1, 10_000)))
-    assert segment_of(x, 1) == 100  # nobody tells what there is
-    cupy_stand_in.install(monkeypatch)  # of a terabyte an eighth is for checkpoints
-    n_bytes = 2**40 // 8
-    assert segment_of(x, n_bytes // 2000) == 8
-    assert segment_of(x, n_bytes // 500) == 20
-    assert segment_of(x, n_bytes) == 100
+    assert segment_of(x, 1, 4) == 200  # nobody tells what there is
+    cupy_stand_in.install(monkeypatch)  # of a terabyte a quarter is for checkpoints
+    n_bytes = 2**40 // 4
+    assert segment_of(x, n_bytes // 2500, 4) == 4
+    assert segment_of(x, n_bytes // 500, 4) == 20
+    assert segment_of(x, n_bytes // 500, 8) == 24
+    assert segment_of(x, n_bytes, 4) == 200
 
 
 def test_what_is_free_is_told_by_the_library_with_what_it_keeps(monkeypatch):

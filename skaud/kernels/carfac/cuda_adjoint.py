@@ -1,8 +1,9 @@
-"""Adjoint of CARFAC on a GPU: a warp a signal's ear, a segment at a time, the last one first.
+"""Adjoint of CARFAC on a GPU: a warp a signal's ear, a block of samples at a time, the last one first.
 
-A segment is run forwards once more from its checkpoint and leaves a tape in device memory. Bars of states stay in the
-thread that has the channel; those of parameters gather there and move to double precision after every segment, to a
-place that only this thread writes: they are the same bits in every run.
+A block is run forwards once more and leaves a tape, in shared memory where it fits; from a checkpoint where one is, or
+from where the block before it led, which is kept while the blocks of a segment go back. Bars of states stay in the
+thread that has the channel; those of parameters gather there and move to double precision after some blocks, to a place
+that only this thread writes: they are the same bits in every run.
 """
 
 from collections.abc import Callable

@@ -41,6 +41,12 @@ OWN += tuple(at.N_FIBERS + k * LANES for k in range(N_CLASSES))
 ZR_BAR, GA_BAR, GB_BAR, GC_BAR, HEALTH_BAR, R1_BAR, FIBERS_BAR = range(7)
 N_GOALS = HEALTH_BAR + 1
 
+# A tape lies in shared memory, which answers in a tenth of the time of a cache, and of which 8 warps with all registers
+# that a thread may have share 228 KB on an H100; a kernel is given 48 KB without being asked for more, and a warp's
+# channels need some of it.
+LONGEST_BLOCK, SHORTEST_BLOCK = 8, 4  # samples
+SHARED_BYTES, MOST_SHARED_BYTES = 27 * 2**10, 47 * 2**10  # of a warp, of a block of threads
+
 MOST_CHANNELS = 8 * WARP
 MOST_STAGES = 8
 MOST_EARS = 16
@@ -120,7 +126,7 @@ class Checkpoints(NamedTuple):
     """The states every segment; thread by thread, which are `per_thread` times `n_lanes` numbers a row.
 
     values : (n_checkpoints, n_rows, n_states + 2 * n_stages, per_thread, n_lanes), phases : (n_checkpoints, n_rows,
-    n_stages)
+    n_stages); of the blocks of a segment (n_rows, n_blocks, ...), and phases thread by thread, too
     """
 
     values: Any
@@ -128,16 +134,19 @@ class Checkpoints(NamedTuple):
 
 
 class Tape(NamedTuple):
-    """What a reverse run knows of a segment, with n_updates updates of the AGC at most; thread by thread.
+    """What a reverse run knows of a block, with n_updates updates of the AGC at most; thread by thread.
 
-    samples : (n_rows, segment, n_taped + 2, per_thread, n_lanes), states, the stage's input and bm, ramps : (n_rows,
+    n_blocks : of a segment, blocks : the states where each of them begins, samples : (n_rows, block, n_taped + 2,
+    per_thread, n_lanes), states, the stage's input and bm, where they do not fit in shared memory, ramps : (n_rows,
     n_updates + 1, n_ramps, per_thread, n_lanes), reached : (n_rows, n_updates, per_thread, n_lanes), kept : (n_rows,
     n_updates, 3 * n_stages, per_thread, n_lanes), dues : (n_rows, n_updates), parked : (n_rows, n_parked, per_thread,
-    n_lanes), bars while a segment runs forwards
+    n_lanes), bars while a block runs forwards
     """
 
     n_updates: Any
+    n_blocks: Any
     checkpoints: Checkpoints
+    blocks: Checkpoints
     samples: Any
     ramps: Any
     reached: Any
@@ -165,8 +174,20 @@ def n_own(constants: bool) -> int:
 
 
 def n_parked(switches: Switches) -> int:
-    """Bars of a channel's states that go from one segment to the next."""
+    """Bars of a channel's states that go from one block to the next."""
     return rows_of(switches.style, switches.delay).n_states + 2 * switches.n_stages
+
+
+def n_on_tape(switches: Switches) -> int:
+    """Numbers of a channel's sample that a tape holds: states, the stage's input and bm."""
+    return rows_of(switches.style, switches.delay).n_taped + 2
+
+
+def block_of(switches: Switches) -> tuple[int, bool]:
+    """Samples that go back together, and whether their tape lies in shared memory."""
+    sample = n_on_tape(switches) * switches.per_thread * switches.n_lanes * np.dtype(switches.dtype).itemsize
+    n_fit = min(SHARED_BYTES, MOST_SHARED_BYTES // switches.n_ears) // sample
+    return (min(n_fit, LONGEST_BLOCK), True) if n_fit >= SHORTEST_BLOCK else (LONGEST_BLOCK, False)
 
 
 def rows_of(style: int, delay: bool) -> Rows:

@@ -69,18 +69,22 @@ def store_own_for(switches: on.Switches) -> Callable:
 
 
 def parking_for(switches: on.Switches) -> tuple[Callable, Callable]:
-    """Functions that leave n rows thread by thread and take them back, of threads without channels, too: their own."""
+    """Functions that leave n rows thread by thread and take them back, of threads without channels, too: their own.
+
+    They take what `store` and `load` do, of which they need no number of channels. An index without a sign is not asked
+    whether it counts from the end of an array, as shared memory has it.
+    """
     per_thread, n_lanes = switches.per_thread, switches.n_lanes
 
-    def park(source, target, begin, n, lane):
+    def park(source, first, target, begin, n, lane, n_channels):
         for i in range(n):
             for k in range(per_thread):
-                target[begin + lane + (i * per_thread + k) * n_lanes] = source[i, k]
+                target[np.uint64(begin + lane + (i * per_thread + k) * n_lanes)] = source[first + i, k]
 
-    def take_back(target, source, begin, n, lane):
+    def take_back(target, first, source, begin, n, lane, n_channels):
         for i in range(n):
             for k in range(per_thread):
-                target[i, k] = source[begin + lane + (i * per_thread + k) * n_lanes]
+                target[first + i, k] = source[np.uint64(begin + lane + (i * per_thread + k) * n_lanes)]
 
     return park, take_back
 

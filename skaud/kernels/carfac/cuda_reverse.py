@@ -1,4 +1,4 @@
-"""The reverse run of CARFAC on a GPU: segments, tape and bars of all samples."""
+"""The reverse run of CARFAC on a GPU: segments, their blocks, tape and bars of all samples."""
 
 from collections.abc import Callable
 
@@ -17,11 +17,17 @@ from skaud.kernels.carfac.layout import N_COLUMNS, N_CONSTANTS
 from skaud.kernels.carfac.steps import ramp_step_adjoint
 from skaud.kernels.device import add_at, cuda
 
-SEGMENTS_AT_ONCE = 8  # whose bars are moved to double precision together
+BLOCKS_AT_ONCE = 8  # whose bars are moved to double precision together
 
 
-def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool) -> Callable:
-    """Kernel of the adjoint of a run from rest; constants: with the bars of what a run does not change."""
+def reverse_kernel(
+    switches: on.Switches, taps: tuple[int, ...], constants: bool, block: int, is_shared: bool
+) -> Callable:
+    """Kernel of the adjoint of a run from rest.
+
+    constants : with the bars of what a run does not change, block : samples whose tape there is at a time, is_shared :
+    whether it lies in shared memory
+    """
     respond, respond_adjoint = respond_of(switches), respond_adjoint_of(switches, constants)
     advance, back = advance_of(switches, True, constants), AgcAdjoint(switches, constants)
     hand_on_adjoint, smooth_due_adjoint = back.hand_on, back.smooth_due
@@ -30,23 +36,21 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
     n_lanes, real = switches.n_lanes, np.dtype(switches.dtype).type
     load_design, load, store = load_for(switches), load_own_for(switches), store_own_for(switches)
     load_state, (park, take_back) = state_mover(load, switches, own=True), parking_for(switches)
+    park_all, take_all_back = (state_mover(move, switches, own=True) for move in (park, take_back))
     rows, n_taps, n_bars = on.rows_of(switches.style, switches.delay), len(taps), on.n_own(constants)
     g, zb, dzb, n_states, n_taped, n_ramps = rows.g, rows.zb, rows.dzb, rows.n_states, rows.n_taped, rows.n_ramps
     n_saved, n_kept, width = n_states + 2 * n_stages, 3 * n_stages, per_thread * n_lanes
-    n_rows_of_tape, n_parked, parks = n_taped + 2, on.n_parked(switches), switches.style == TWO_CAP_WITH_SYN
+    n_parked, parks = on.n_parked(switches), switches.style == TWO_CAP_WITH_SYN
+    n_of_sample = on.n_on_tape(switches) * width
+    n_shared = n_ears * block * n_of_sample if is_shared else 1
 
-    def park_all(z_bar, memory_bar, pending_bar, parked, row, lane):
-        """Leave bars in memory while a segment runs forwards, for which there would be no registers."""
-        begin = row * n_parked * width
-        park(z_bar, parked, begin, n_states, lane)
-        park(memory_bar, parked, begin + n_states * width, n_stages, lane)
-        park(pending_bar, parked, begin + (n_states + n_stages) * width, n_stages, lane)
+    def in_memory(memory, shared):
+        return memory
 
-    def take_all_back(z_bar, memory_bar, pending_bar, parked, row, lane):
-        begin = row * n_parked * width
-        take_back(z_bar, parked, begin, n_states, lane)
-        take_back(memory_bar, parked, begin + n_states * width, n_stages, lane)
-        take_back(pending_bar, parked, begin + (n_states + n_stages) * width, n_stages, lane)
+    def in_shared(memory, shared):
+        return shared
+
+    tape_of = in_shared if is_shared else in_memory
 
     def load_seeds(seeds, value_bar, row, frame, n_frames, lane, n_channels):
         """Bars of what the samples of a frame give."""
@@ -100,7 +104,7 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
     def reverse(x, lengths, design, sizes, tape, value_bar, bars):
         """Adjoint of run, from its checkpoints; value_bar (n_rows, n_taps, n_channels, n_frames) is that of sums."""
         signal, lane, ear = cuda.blockIdx.x, cuda.threadIdx.x, cuda.threadIdx.y
-        row, n_channels, segment, n_updates = signal * n_ears + ear, sizes.n_channels, sizes.segment, tape.n_updates
+        row, n_channels, n_updates, n_blocks = signal * n_ears + ear, sizes.n_channels, tape.n_updates, tape.n_blocks
         n_samples, frame_samples, n_frames = sizes.n_samples, sizes.frame_samples, sizes.n_frames
         table, classes, c = design.table, design.classes, design.constants
         f, z = cuda.local.array((N_COEFFICIENTS, per_thread), real), cuda.local.array((n_states, per_thread), real)
@@ -122,6 +126,8 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
         own_bar, total = cuda.local.array((n_bars, per_thread), real), cuda.local.array(N_CONSTANTS, real)
         own_kept = cuda.local.array((n_kept, per_thread), real)
         shared = cuda.shared.array((n_ears, width), real)
+        samples = tape_of(tape.samples, cuda.shared.array(n_shared, real))
+        own_samples = (ear if is_shared else row) * block * n_of_sample
         own_design = (ear % design.n_designs) * N_COEFFICIENTS * n_channels
         load_design(f, 0, design.coefficients, own_design, N_COEFFICIENTS, lane, n_channels)
         clear(z_bar, n_states)
@@ -132,28 +138,50 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
             total[i] = real(0)
         own_table = row * n_stages * N_COLUMNS * n_lanes + lane
         length, decimation = lengths[signal], np.int32(table[at.DECIMATION])
-        n_segments = (length + segment - 1) // segment
+        n_turns = (length + block - 1) // block
         # Counted from sample to sample, since a division takes as long as a stage: samples since the last update, the
         # frame, and the sample within it.
         since, frame = length % decimation if closed else 1, length // frame_samples
         within = length - frame * frame_samples
         load_seeds(seeds, value_bar, row, frame - sizes.first, n_frames, lane, n_channels)
-        for turn in range(n_segments):
-            segment_number = n_segments - 1 - turn
-            start = segment_number * segment
-            n, block, checkpoint = min(segment, length - start), 0, segment_number * (cuda.gridDim.x * n_ears) + row
-            if parks:
-                park_all(z_bar, memory_bar, pending_bar, tape.parked, row, lane)
-            load_state(z, memory, pending, tape.checkpoints.values, checkpoint * n_saved * width, lane, n_channels)
-            for s in range(n_stages):
-                phase[s] = tape.checkpoints.phases[checkpoint * n_stages + s]
-            store(z, g, tape.ramps, row * (n_updates + 1) * n_ramps * width, n_ramps, lane, n_channels)
-            for u in range(n):
-                place = (row * segment + u) * n_rows_of_tape * width
-                store(z, 0, tape.samples, place, n_taped, lane, n_channels)
+        # The next checkpoint, and the number of a block in the segment that begins there, which goes back from it.
+        checkpoint, number = (n_turns + n_blocks - 1) // n_blocks, 0
+        for turn in range(n_turns):
+            start = (n_turns - 1 - turn) * block
+            n, first, u, update = min(block, length - start), 0, block, 0
+            if parks:  # there would be no registers for bars while a block runs forwards
+                begin = row * n_parked * width
+                park_all(z_bar, memory_bar, pending_bar, tape.parked, begin, lane, n_channels)
+            if number == 0:  # the last block of a segment, to which the blocks before it lead
+                checkpoint -= 1
+                place = checkpoint * (cuda.gridDim.x * n_ears) + row
+                load_state(z, memory, pending, tape.checkpoints.values, place * n_saved * width, lane, n_channels)
+                for s in range(n_stages):
+                    phase[s] = tape.checkpoints.phases[place * n_stages + s]
+                number = n_turns - turn - checkpoint * n_blocks
+                first, place = (1 - number) * block, row * n_blocks
+            else:
+                place = row * n_blocks + number - 1
+                begin = place * n_saved * width
+                take_all_back(z, memory, pending, tape.blocks.values, begin, lane, n_channels)
+                for s in range(n_stages):
+                    phase[s] = tape.blocks.phases[(place * n_stages + s) * n_lanes + lane]
+            number -= 1
+            for v in range(first, n):
+                if u == block:
+                    u, update = 0, 0
+                    store(z, g, tape.ramps, row * (n_updates + 1) * n_ramps * width, n_ramps, lane, n_channels)
+                    if v < 0:
+                        begin = place * n_saved * width
+                        park_all(z, memory, pending, tape.blocks.values, begin, lane, n_channels)
+                        for s in range(n_stages):
+                            tape.blocks.phases[(place * n_stages + s) * n_lanes + lane] = phase[s]
+                        place += 1
+                begin = own_samples + u * n_of_sample
+                park(z, 0, samples, begin, n_taped, lane, n_channels)
                 elapsed = real(phase[0] + 1)
                 respond(
-                    x[row * n_samples + start + u],
+                    x[row * n_samples + start + v],
                     z,
                     f,
                     slopes,
@@ -166,9 +194,10 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                     c,
                     lane,
                 )
-                store(passed, 0, tape.samples, place + n_taped * width, 2, lane, n_channels)
+                park(passed, 0, samples, begin + n_taped * width, 2, lane, n_channels)
+                u += 1
                 if closed:
-                    block += advance(
+                    update += advance(
                         nap,
                         z,
                         f,
@@ -184,11 +213,12 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                         n_channels,
                         tape,
                         row,
-                        block,
+                        update,
                     )
             cuda.syncwarp()  # the dues are there
             if parks:
-                take_all_back(z_bar, memory_bar, pending_bar, tape.parked, row, lane)
+                begin = row * n_parked * width
+                take_all_back(z_bar, memory_bar, pending_bar, tape.parked, begin, lane, n_channels)
             for i in range(n_taped):
                 for k in range(per_thread):
                     after[i, k] = z[i, k]
@@ -201,8 +231,8 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                     frame, within = frame - 1, frame_samples - 1
                     load_seeds(seeds, value_bar, row, frame - sizes.first, n_frames, lane, n_channels)
                 if closed and since == decimation:
-                    block -= 1
-                    place = row * n_updates + block
+                    update -= 1
+                    place = row * n_updates + update
                     load(reached, 0, tape.reached, place * width, 1, lane, n_channels)
                     if constants:
                         load(own_kept, 0, tape.kept, place * n_kept * width, n_kept, lane, n_channels)
@@ -227,9 +257,9 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                     hand_on_adjoint(pending_bar, bars.table, own_table, due, own_kept, table)
                     load(z, g, tape.ramps, (place + row) * n_ramps * width, n_ramps, lane, n_channels)
                 elapsed = real(since)
-                place = (row * segment + u) * n_rows_of_tape * width
-                load(before, 0, tape.samples, place, n_taped, lane, n_channels)
-                load(passed, 0, tape.samples, place + n_taped * width, 2, lane, n_channels)
+                begin = own_samples + u * n_of_sample
+                take_back(before, 0, samples, begin, n_taped, lane, n_channels)
+                take_back(passed, 0, samples, begin + n_taped * width, 2, lane, n_channels)
                 seed(seeds, z_bar, bm_bar, nap_bar, pending_bar, elapsed)
                 if closed:
                     since -= 1
@@ -257,7 +287,7 @@ def reverse_kernel(switches: on.Switches, taps: tuple[int, ...], constants: bool
                 for i in range(n_taped):
                     for k in range(per_thread):
                         after[i, k] = before[i, k]
-            if parks or turn % SEGMENTS_AT_ONCE == SEGMENTS_AT_ONCE - 1 or turn == n_segments - 1:
+            if parks or turn % BLOCKS_AT_ONCE == BLOCKS_AT_ONCE - 1 or turn == n_turns - 1:
                 add_own(own_bar, on.N_GOALS if parks else 0, n_bars, bars, row, lane, n_channels)
                 add_total(total, bars, row, lane)
         for i in range(n_states):
