@@ -4,6 +4,7 @@ Run it as ``python tests/kernels_table.py``, with numba-cuda[cu12] and nvidia-cu
 """
 
 import sys
+from collections.abc import Callable
 from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +15,14 @@ from machine_code import TARGETS, Case, Launch, assemble, cases, launch_of, ptx_
 
 PAGE = Path(__file__).parent.parent / "docs" / "development" / "kernels.md"
 WORDS = Path(__file__).with_suffix(".md")  # what the page says around its tables
-# An H100: schedulers, Hz, registers of a scheduler, bytes of the second-level cache, bytes a second from it and behind.
+# An H100: schedulers, Hz, registers of a scheduler, bytes of shared memory of a multiprocessor, and of those what each
+# block of threads is charged.
 SCHEDULERS, CLOCK_HZ, REGISTERS = 132 * 4, 1.7e9, 16384
-CACHE_BYTES, CACHE_RATE, MEMORY_RATE = 50e6, 5.5e12, 3.35e12
-SEGMENT = 16  # samples between checkpoints
+SHARED_BYTES, CHARGED_BYTES = 228 * 2**10, 2**10
+# Bytes a second of device memory and the caches before it, as tapes that lay there were measured: in 25 MB, where what
+# CARFAC's kernels keep there fits, and in more.
+MEMORY_RATES = {"CARFAC": 2.6e12, "chain": 2.0e12}
+BLOCK, SEGMENT = 8, 32  # samples that go back together, and between checkpoints of a chain
 RATES_HZ = {"CARFAC": 22050, "chain": 44100}
 LANES = {"CARFAC": 24, "chain": 31}  # threads of a warp that have channels
 UPDATE = {
@@ -28,29 +33,37 @@ BATCHES = (1, 1024, 4096)
 
 
 class Row(NamedTuple):
-    """What is known of a kernel; loops over samples and what is around them are None without a disassembler."""
+    """What is known of a kernel; of one that is no model nothing of loops over samples and what is around them."""
 
     case: Case
     registers: dict[str, int]
     spilled: dict[str, tuple[int, int, int]]
+    shared_bytes: int
     loops: list[sass.Loop]
-    n_around: int
+    of_block: list[sass.Instruction]
+    of_segment: list[sass.Instruction]
 
     @property
     def is_reverse(self) -> bool:
         return "backwards" in self.case.name
 
+    def average(self, count: Callable[[list[sass.Instruction]], float]) -> float:
+        """A sample's part of what is counted of rare instructions, and of those around blocks and segments."""
+        rare = sum(count(own.rare) for own in self.loops) / UPDATE[self.case.group]
+        return rare + count(self.of_block) / BLOCK + count(self.of_segment) / SEGMENT
+
     @property
     def instructions(self) -> float:
         """Of a warp, a sample, with what is rare on average."""
-        rare = sum(own.n_all - own.count for own in self.loops) / UPDATE[self.case.group]
-        return sum(own.count for own in self.loops) + rare + self.n_around / SEGMENT
+        return sum(own.count for own in self.loops) + self.average(len)
 
     @property
     def cycles(self) -> float:
-        """Of a sample, where a warp has its scheduler to itself; the tape comes from the second-level cache."""
+        """Of a sample, where a warp has its scheduler to itself; a tape in device memory comes from a cache."""
         memories = [sass.FROM_L1, *[sass.FROM_L2] * (len(self.loops) - 1)]
-        return sum(own.cycles(memory) for own, memory in zip(self.loops, memories)) + self.n_around / SEGMENT
+        around = len(self.of_block) / BLOCK + len(self.of_segment) / SEGMENT
+        waits = sass.FROM_L2 * (len(self.loops) // 2 / BLOCK + len(self.loops) // 2 / SEGMENT)
+        return sum(own.cycles(memory) for own, memory in zip(self.loops, memories)) + around + waits
 
     @property
     def issue(self) -> float:
@@ -59,25 +72,23 @@ class Row(NamedTuple):
 
     @property
     def n_resident(self) -> int:
-        """Warps that a scheduler has registers for."""
-        return REGISTERS // (32 * 8 * ceil(self.registers["sm_90"] / 8))
+        """Warps that a scheduler has registers and shared memory for."""
+        by_registers = REGISTERS // (32 * 8 * ceil(self.registers["sm_90"] / 8))
+        return min(by_registers, SHARED_BYTES // (self.shared_bytes + CHARGED_BYTES) // 4)
 
     @property
-    def tape_bytes(self) -> int:
-        """Of a warp and sample, that a reverse run writes and reads."""
-        return sum(own.bytes for own in self.loops) * LANES[self.case.group] if self.is_reverse else 0
+    def memory_bytes(self) -> float:
+        """Of a warp and sample, that a run writes and reads of device memory, with what is rare on average."""
+        of_loops = sum(own.bytes for own in self.loops) - 8  # a sound and its bar, which a warp's threads share
+        return (of_loops + self.average(lambda code: sum(own.bytes for own in code))) * LANES[self.case.group] + 8
 
     def seconds(self, n_signals: int) -> float:
-        """Of signals of a second, a warp each, by what binds: latency, schedulers or the memory of tapes."""
+        """Of signals of a second, a warp each, by what binds: latency, schedulers or device memory."""
         left, total, n_samples = ceil(n_signals / SCHEDULERS), 0.0, RATES_HZ[self.case.group]
         while left > 0:
             now = min(left, self.n_resident)
             total, left = total + n_samples * max(self.cycles, now * self.issue) / CLOCK_HZ, left - now
-        written = sum(i.bytes for i in self.loops[0].instructions if i.operation == "STG") * LANES[self.case.group]
-        at_work = min(n_signals, SCHEDULERS * self.n_resident) * written * (SEGMENT + 1)
-        cached = min(1.0, CACHE_BYTES / max(at_work, 1))
-        moved = n_signals * n_samples * self.tape_bytes
-        return max(total, moved * (cached / CACHE_RATE + (1 - cached) / MEMORY_RATE))
+        return max(total, n_signals * n_samples * self.memory_bytes / MEMORY_RATES[self.case.group] * self.is_reverse)
 
 
 def row_of(case: Case, assembler: str, disassembler: str) -> Row:
@@ -85,9 +96,11 @@ def row_of(case: Case, assembler: str, disassembler: str) -> Row:
     launch: Launch = launch_of(case)
     with TemporaryDirectory() as folder:
         codes = assemble(ptx_of(launch), Path(folder), assembler)
-        loops, n_around = sass.Program(codes[-1].cubin, disassembler).loops() if case.is_model else ([], 0)
-    registers = {own.target: own.registers for own in codes}
-    return Row(case, registers, {own.target: own.spilled for own in codes}, loops, n_around)
+        program = sass.Program(codes[-1].cubin, disassembler) if case.is_model else None
+        loops, of_block, of_segment = program.loops() if program else ([], [], [])
+    registers, shared = {own.target: own.registers for own in codes}, codes[-1].shared
+    spilled = {own.target: own.spilled for own in codes}
+    return Row(case, registers, spilled, shared, loops, of_block, of_segment)
 
 
 def lines_of(head: str, rows: list[str]) -> str:
@@ -108,11 +121,11 @@ def samples_table(rows: list[Row]) -> str:
     """What a sample takes."""
     found = []
     for own in rows:
-        counts = [f"{own.instructions:.0f}", " + ".join(str(loop.count) for loop in own.loops)]
-        found.append(
-            " | ".join([own.case.name, *counts, str(own.tape_bytes), f"{own.cycles:.0f}", str(own.n_resident)])
-        )
-    return lines_of("kernel, sm_90 | instructions | of its loops | bytes of the tape | cycles, alone | warps", found)
+        counts = [f"{own.instructions:.0f}", " + ".join(f"{loop.count:.0f}" for loop in own.loops)]
+        memory = [f"{own.memory_bytes:.0f}" if own.is_reverse else "", f"{own.shared_bytes / 1024:.1f}"]
+        found.append(" | ".join([own.case.name, *counts, *memory, f"{own.cycles:.0f}", str(own.n_resident)]))
+    heads = ["kernel, sm_90", "instructions", "of its loops", "bytes of memory", "KB shared", "cycles, alone", "warps"]
+    return lines_of(" | ".join(heads), found)
 
 
 def times_table(rows: list[Row]) -> str:

@@ -201,6 +201,7 @@ class Code(NamedTuple):
     target: str
     registers: int
     spilled: tuple[int, int, int]  # bytes: stack frame, stores, loads
+    shared: int  # bytes
     cubin: Path
 
 
@@ -217,6 +218,6 @@ def assemble(text: str, folder: Path, assembler: str) -> list[Code]:
         command = [assembler, "-v", f"-arch={target}", str(folder / "kernel.ptx"), "-o", str(cubin)]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
         spilled = re.search(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads", told)
-        (registers,) = re.findall(r"Used (\d+) registers", told)
-        found.append(Code(target, int(registers), tuple(map(int, spilled.groups())), cubin))
+        (registers,), shared = re.findall(r"Used (\d+) registers", told), re.findall(r"(\d+) bytes smem", told)
+        found.append(Code(target, int(registers), tuple(map(int, spilled.groups())), sum(map(int, shared)), cubin))
     return found

@@ -12,6 +12,7 @@ from skaud.engines import carfac, carfac_cuda, chain, chain_cuda, fir_cuda
 from skaud.engines.carfac_outputs import LACKING, ROWS
 from skaud.kernels import _compile, device
 from skaud.kernels.carfac import adjoint, cuda_layout
+from skaud.kernels.chain import cuda_adjoint
 
 LIMIT = {"float64": 1e-12, "float32": 1e-5}  # of the largest number
 # Of sums over all samples and channels, which cancel: the CPU's own are up to 1e-4 of the largest off those that it
@@ -91,10 +92,11 @@ def install(monkeypatch, warp=4):
     monkeypatch.setattr(device, "launch", own.launch)
     for module in (carfac_cuda, chain_cuda, fir_cuda):
         monkeypatch.setattr(module, "empty", unwritten(module.empty))
-    for module, name in ((carfac_cuda, "segment_of"), (chain_cuda, "longest_segment")):
+    for module, name in ((carfac_cuda, "segment_of"), (chain_cuda, "segment_of")):
         monkeypatch.setattr(module, name, lambda *_: SEGMENT)
     for name in ("LONGEST_BLOCK", "SHORTEST_BLOCK"):
         monkeypatch.setattr(cuda_layout, name, BLOCK)
+    monkeypatch.setattr(cuda_adjoint, "LONGEST_BLOCK", BLOCK)
     return own
 
 

@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 from collections import Counter
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -52,9 +53,9 @@ class Instruction(NamedTuple):
     @property
     def bytes(self) -> int:
         """Of a thread, in the device's memory."""
-        if self.operation not in ("LDG", "STG"):
+        if self.operation not in ("LDG", "STG", "RED"):
             return 0
-        wide = re.search(r"\.(64|128)\b", self.name)
+        wide = re.search(r"\.F?(64|128)\b", self.name)
         return int(wide.group(1)) // 8 if wide else 4
 
     @property
@@ -77,15 +78,28 @@ class Loop(NamedTuple):
     """A loop over samples, as its instructions follow each other in one."""
 
     instructions: list[Instruction]
-    n_all: int  # with all that is rare
+    rare: list[Instruction]  # all others that lie in it
 
     @property
-    def count(self) -> int:
-        return len(self.instructions)
+    def n_samples(self) -> int:
+        """Of a turn, since a loop may be unrolled.
+
+        A sample loads one number from the device's memory, if any, the sound; else it stores one, a bar, or else loads
+        one from shared memory. Of a tape in the device's memory it loads many.
+        """
+        memory = Counter(own.operation for own in self.instructions)
+        found = memory["LDG"] or memory["STG"] or memory["LDS"] or 1
+        return found if found <= 4 else 1
 
     @property
-    def bytes(self) -> int:
-        return sum(own.bytes for own in self.instructions)
+    def count(self) -> float:
+        """Instructions of a sample."""
+        return len(self.instructions) / self.n_samples
+
+    @property
+    def bytes(self) -> float:
+        """Of a sample and thread, in the device's memory."""
+        return sum(own.bytes for own in self.instructions) / self.n_samples
 
     def cycles(self, from_memory: int, turns: int = 6) -> float:
         """Of a turn, where a warp has its scheduler to itself: in order, each as soon as what it takes is there."""
@@ -104,15 +118,15 @@ class Loop(NamedTuple):
                 after = from_memory if own.operation == "LDG" else LATENCY.get(own.operation, ARITHMETIC)
                 ready |= dict.fromkeys(written, now + after)
             ends.append(now)
-        return (ends[-1] - ends[1]) / (turns - 2)
+        return (ends[-1] - ends[1]) / (turns - 2) / self.n_samples
 
-    def issue(self) -> int:
+    def issue(self) -> float:
         """Cycles of a scheduler that it takes, by the unit that is busy for longest."""
         units = Counter[str]()
         for own in self.instructions:
             units[own.operation] += BUSY.get(own.operation, 1)
         memory = sum(units[name] for name in ("LDG", "STG", "SHFL", "LDS", "STS"))
-        return max(len(self.instructions), memory, *units.values())
+        return max(len(self.instructions), memory, *units.values()) / self.n_samples
 
 
 class Program:
@@ -184,23 +198,33 @@ class Program:
                         waiting += before[own]
         return loops
 
-    def loops(self) -> tuple[list[Loop], int]:
-        """Loops over samples, one after the other, and the instructions of what goes around them, a segment's."""
+    def loops(self) -> tuple[list[Loop], list[Instruction], list[Instruction]]:
+        """Loops over samples, one after the other, and the instructions of what goes around them.
+
+        Those of the loops around one or two of them, a block's, then of the loop around all, a segment's; where no
+        loops lie between, all are a block's.
+        """
         large = {head: body for head, (body, _) in self._loops.items() if sum(map(self.size, body)) >= LEAST}
         leaves = [head for head in sorted(large) if not any(own in large[head] for own in large if own != head)]
         around = [head for head in large if head not in leaves]
         if not around:
-            return [self._loop(head) for head in leaves], 0
+            return [self._loop(head) for head in leaves], [], []
         outermost = max(around, key=lambda head: len(large[head]))
         within = set().union(*(large[head] for head in leaves))
         path = self._way(outermost, leaves, within)
-        n_around = sum(self.size(k) for k in path if k not in within)
-        return [self._loop(head) for head in leaves if head in path], n_around
+        blocks = set[int]().union(*(large[head] for head in around if head != outermost)) or large[outermost]
+        outside = [k for k in path if k not in within]
+        of_block, of_segment = (self._code([k for k in outside if (k in blocks) == own]) for own in (True, False))
+        return [self._loop(head) for head in leaves if head in path], of_block, of_segment
+
+    def _code(self, blocks: Iterable[int]) -> list[Instruction]:
+        """Instructions of some blocks."""
+        code = (self.instructions[slice(*self.blocks[k])] for k in blocks)
+        return [one for block in code for one in block if one.operation not in BARRIERS]
 
     def _loop(self, head: int) -> Loop:
-        code = (self.instructions[slice(*self.blocks[k])] for k in self._way(head, [], set()))
-        own = [one for block in code for one in block if one.operation not in BARRIERS]
-        return Loop(own, sum(map(self.size, self._loops[head][0])))
+        way = self._way(head, [], set())
+        return Loop(self._code(way), self._code(self._loops[head][0] - set(way)))
 
     def _way(self, head: int, leaves: list[int], within: set[int]) -> list[int]:
         """Blocks of a turn of a loop, through as many of the loops in it as may be, whose own do not count."""

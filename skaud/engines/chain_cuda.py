@@ -8,15 +8,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud.engines.chain import Chain
-from skaud.engines.device import longest_segment
+from skaud.engines.device import longest_segment, segment_of
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels import device
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, rows_beside, to_numpy, zeros
 from skaud.kernels.chain import cuda, layout
-from skaud.kernels.chain.cuda_adjoint import Bars, Tape, n_on_tape, reverse_kernel
+from skaud.kernels.chain.cuda_adjoint import Bars, Tape, block_of, n_handed_on, reverse_kernel
 from skaud.kernels.chain.kind import Part
 from skaud.kernels.device import contiguous, kernel
 from skaud.kernels.pointwise import TAYLOR
+
+SHORTEST_SEGMENT = 32  # samples: what is kept of one stays in a device's cache, and what goes around it takes little
 
 
 class DeviceState(NamedTuple):
@@ -109,7 +111,9 @@ class ChainOnDevice(Engine):
 
     def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, DeviceTape]:
         """Response to whole clips, and checkpoints on the way."""
-        segment = longest_segment(x.shape[-1])  # the tape of no number of samples stays in a cache
+        own = self.stretch_to(output)
+        width = x.shape[0] * x.shape[1] * self._n_warps(own) * own.shape.n_lanes
+        segment = segment_of(x, width * own.shape.n_states * np.dtype(self.dtype).itemsize, SHORTEST_SEGMENT)
         responses, _, checkpoints = self._run(x, self.start(*x.shape[:2]), (output,), frame_samples, segment)
         return responses[output], DeviceTape(output, x, segment, checkpoints, frame_samples or 1)
 
@@ -118,11 +122,13 @@ class ChainOnDevice(Engine):
         x, own, segment = tape.x, self.stretch_to(tape.output), tape.segment
         n_rows, n_samples = x.shape[0] * x.shape[1], x.shape[-1]
         n_warps, n_lanes = self._n_warps(own), own.shape.n_lanes
-        by_warp = n_rows, n_warps
+        by_warp, block = (n_rows, n_warps), block_of(own.shape, bool(wanted))
+        by_block = *by_warp, ceil(segment / block)
         value_bar, xp = as_dtype(bar, self.dtype) / tape.frame_samples, array_namespace(x)
         kept = Tape(
             checkpoints=tape.checkpoints,
-            samples=empty((n_rows * n_warps, segment + 1, n_on_tape(own.shape, bool(wanted)), n_lanes), x),
+            states=empty((*by_block, own.shape.n_states, n_lanes), x),
+            samples=empty((*by_block, block, n_handed_on(own.shape, bool(wanted)), n_lanes), x),
         )
         bars = Bars(
             value=contiguous(value_bar, self.dtype),
@@ -130,7 +136,7 @@ class ChainOnDevice(Engine):
             states=zeros((*by_warp, own.shape.n_states, n_lanes), x),
             x=self._empty(x.shape if self.takes_channels else (n_rows, n_warps, n_samples), x),
         )
-        kernel(reverse_kernel, own.shape, bool(wanted))(
+        kernel(reverse_kernel, own.shape, bool(wanted), block)(
             n_rows * n_warps,
             (n_lanes, 1),
             contiguous(x, self.dtype),
@@ -163,8 +169,8 @@ class ChainOnDevice(Engine):
             3 * (own.shape.n_states + len(own.shape.cells)) * self.n_channels + 2 * n_in * n_samples + 2 * response
         )
         if backwards:
-            segment = longest_segment(n_samples)
-            of_tape = (segment + 1) * n_on_tape(own.shape, wanted=True)
+            segment, block = longest_segment(n_samples, SHORTEST_SEGMENT), block_of(own.shape, wanted=True)
+            of_tape = ceil(segment / block) * (block * n_handed_on(own.shape, wanted=True) + own.shape.n_states)
             of_bars = own.shape.n_coefficients * 2 + own.shape.n_states
             numbers += (-(-n_samples // segment) * own.shape.n_states + of_tape + of_bars) * width
             numbers += n_samples * (n_in if self.takes_channels else self._n_warps(own) + 1) + 2 * response

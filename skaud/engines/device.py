@@ -65,7 +65,7 @@ def segment_of(x: Array, n_bytes: int, block: int) -> int:
     longest = longest_segment(n_samples, block)
     if told is None:
         return longest
-    n_checkpoints = max(1, int(CHECKPOINTS_SHARE * told[1]) // n_bytes)
+    n_checkpoints = max(1, int(CHECKPOINTS_SHARE * told[1]) // max(1, n_bytes))
     return min(max(1, ceil(n_samples / n_checkpoints / block)) * block, longest)
 
 

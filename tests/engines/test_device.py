@@ -69,6 +69,7 @@ def test_checkpoints_are_a_block_apart_where_memory_allows_it_and_else_no_rarer_
     assert segment_of(x, n_bytes // 500, 4) == 20
     assert segment_of(x, n_bytes // 500, 8) == 24
     assert segment_of(x, n_bytes, 4) == 200
+    assert segment_of(x, 0, 4) == 4  # what has no states, or no signals
 
 
 def test_what_is_free_is_told_by_the_library_with_what_it_keeps(monkeypatch):

@@ -33,9 +33,9 @@ MOST = 255  # registers of a thread; a multiprocessor has 65536
 # takes two.
 SPILLED = {
     "CARFAC two_cap, 16 ears": 192,
-    "CARFAC two_cap, 16 ears, backwards by all": 1200,
+    "CARFAC two_cap, 16 ears, backwards by all": 1300,
     "CARFAC two_cap, float64": 56,
-    "CARFAC two_cap, float64, backwards by all": 1700,
+    "CARFAC two_cap, float64, backwards by all": 1800,
     "CARFAC two_cap_with_syn, float64": 330,
     "CARFAC two_cap_with_syn, float64, backwards by all": 2300,
     "Dau1997, float64": 300,
@@ -88,12 +88,12 @@ def test_a_kernel_lives_in_registers(name, tmp_path):
 def test_instructions_of_a_sample_are_counted(tmp_path):
     """As the page of kernels has them: a thread three channels, each of them 60 to 80 instructions."""
     code = assemble(ptx_of(launch_of(CASES["CARFAC two_cap"])), tmp_path, ASSEMBLER)[-1]
-    (loop,), around = sass.Program(code.cubin, DISASSEMBLER).loops()
+    (loop,), of_block, of_segment = sass.Program(code.cubin, DISASSEMBLER).loops()
     operations = [own.operation for own in loop.instructions]
-    assert around == 0
+    assert of_block == of_segment == []
     assert operations.count("SHFL") == 12  # five doublings of two numbers, and one step
     assert operations.count("MUFU") == 6  # two quotients a channel
-    assert 180 < loop.count < 240 < loop.n_all < 700
+    assert 180 < loop.count < 240 < loop.count + len(loop.rare) < 700
     assert loop.bytes == 4  # the sound
     assert loop.count < loop.cycles(sass.FROM_L1) < 700
 

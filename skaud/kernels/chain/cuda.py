@@ -171,12 +171,15 @@ def load_coefficients(slot: Slot, n_lanes: int) -> Callable:
 
 
 def load_states(slot: Slot, row: int) -> Callable:
-    """Function that loads a slot's states to its rows from number `row` on."""
+    """Function that loads a slot's states to its rows from number `row` on.
+
+    An index without a sign is not asked whether it counts from the end of an array, as shared memory has it.
+    """
     at, first, n_states = slot.at + row * LANES, slot.states, slot.kind.n_states
 
     def load(z, states, begin, channel, n_channels):
         for i in range(n_states):
-            z[at + i * LANES] = states[begin + (first + i) * n_channels + channel]
+            z[at + i * LANES] = states[np.uint64(begin + (first + i) * n_channels + channel)]
 
     return load
 
@@ -187,7 +190,7 @@ def store_slot(slot: Slot) -> Callable:
 
     def store(z, states, begin, channel, n_channels):
         for i in range(n_states):
-            states[begin + (first + i) * n_channels + channel] = z[at + i * LANES]
+            states[np.uint64(begin + (first + i) * n_channels + channel)] = z[at + i * LANES]
 
     return store
 

@@ -1,12 +1,14 @@
 """Adjoint of chains on a GPU: a thread a channel, a segment at a time, the last one first.
 
-A segment is run forwards once more from its checkpoint and leaves a tape in device memory. Then it goes backwards
-through a few slots after the other, no more than registers hold, and hands the bar of every sample to those before them
-in memory. What a channel's bars add up to moves to double precision after every segment; bars of a sound are added over
-the channels of a warp by shuffles: they are the same bits in every run.
+A segment is run forwards once more from its checkpoint and leaves in device memory what enters each stretch of a few
+slots, no more than registers hold, and the states with which its blocks begin. Then it goes backwards through one
+stretch after the other, block by block: a stretch is run forwards through a block once more, which leaves a tape in
+shared memory, goes back, and hands the bar of every sample to the stretch before it in device memory. What a channel's
+bars add up to moves to double precision after every segment; bars of a sound are added over the channels of a warp by
+shuffles: they are the same bits in every run.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +19,6 @@ from skaud.kernels.chain.cuda import (
     Shape,
     Slot,
     in_turn,
-    link_of,
     load_coefficients,
     load_states,
     store_slot,
@@ -26,17 +27,20 @@ from skaud.kernels.device import ALL, add_at, cuda
 from skaud.kernels.lanes import LANES
 
 MOST_NUMBERS = 64  # that a thread holds of some slots: coefficients, states before and behind a sample, and their bars
+# Samples that go back together, and bytes of shared memory, of which a kernel is given no more without being asked.
+LONGEST_BLOCK, MOST_SHARED_BYTES = 8, 48 * 2**10
 
 
 class Tape(NamedTuple):
     """What a reverse run knows of a segment, warp by warp, and what it hands on.
 
-    checkpoints : those of the run, samples : (n_rows, n_warps, segment + 1, n_on_tape, n_lanes), states before a
-    sample that the adjoint must know, what enters every link and the filters, and the bar that goes from one stretch
-    to the next
+    checkpoints : those of the run, states : (n_rows, n_warps, n_blocks, n_states, n_lanes), where blocks begin,
+    samples : (n_rows, n_warps, n_blocks, block, n_handed_on, n_lanes), what enters every stretch but the first, and the
+    bar that goes from one to the next
     """
 
     checkpoints: Any
+    states: Any
     samples: Any
 
 
@@ -54,37 +58,70 @@ class Bars(NamedTuple):
     x: Any
 
 
-def taped_of(shape: Shape, wanted: bool) -> tuple[dict[Slot, Slot], int]:
-    """Slots whose states are on the tape, each with the one that knows its rows there, and the number of these."""
-    found: dict[Slot, Slot] = {}
-    n = 0
-    for slot in shape.slots:
-        if slot.kind.keeps_states and (wanted or not slot.kind.only_for_bars):
-            found[slot] = slot._replace(states=n)
-            n += slot.kind.n_states
-    return found, n
+class Stretch(NamedTuple):
+    """Slots that go back together, links in a row or filters.
 
+    entry : row of what enters it, of what is handed on; -1 for the sound, taped : each slot whose states the adjoint
+    must know, as one that knows its rows on the tape, n_taped : rows of all of them
+    """
 
-def n_on_tape(shape: Shape, wanted: bool) -> int:
-    """Numbers that a channel leaves on the tape in a sample."""
-    return taped_of(shape, wanted)[1] + len(shape.links) + 2
+    slots: tuple[Slot, ...]
+    entry: int
+    taped: dict[Slot, Slot]
 
+    @property
+    def is_of_filters(self) -> bool:
+        return self.slots[0].kind.is_filter
 
-# Slots, each with the number of what enters it.
-Stretch = tuple[tuple[int, Slot], ...]
+    @property
+    def n_taped(self) -> int:
+        """Rows of states on the tape."""
+        return sum(slot.kind.n_states for slot in self.taped)
+
+    @property
+    def n_on_tape(self) -> int:
+        """Numbers of a channel's sample in shared memory: these, what enters, what links leave, and what goes back."""
+        return self.n_taped + (1 if self.is_of_filters else len(self.slots) + 1) + 1
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether the adjoint must know anything."""
+        return bool(self.taped) or not self.is_of_filters
 
 
 def stretches_of(shape: Shape, wanted: bool) -> tuple[list[Stretch], list[Stretch]]:
     """Links, from the first to the last, and filters, in stretches of like size that fit in registers."""
     n_links = len(shape.links)
-    links = tuple(enumerate(shape.slots[:n_links]))
-    filters = tuple((n_links, slot) for slot in shape.slots[n_links:])
-    return _in_parts(links, wanted), _in_parts(filters, wanted)
+    links, filters = _in_parts(shape.slots[:n_links], wanted), _in_parts(shape.slots[n_links:], wanted)
+    of_links = [Stretch(slots, i - 1, _taped_of(slots, wanted)) for i, slots in enumerate(links)]
+    return of_links, [Stretch(slots, len(links) - 1, _taped_of(slots, wanted)) for slots in filters]
 
 
-def _in_parts(slots: Stretch, wanted: bool) -> list[Stretch]:
+def n_handed_on(shape: Shape, wanted: bool) -> int:
+    """Numbers that go from stretch to stretch in a sample."""
+    return len(stretches_of(shape, wanted)[0]) + 1
+
+
+def block_of(shape: Shape, wanted: bool) -> int:
+    """Samples that go back together."""
+    most = max(stretch.n_on_tape for stretches in stretches_of(shape, wanted) for stretch in stretches)
+    sample = max(1, most) * shape.n_lanes * np.dtype(shape.dtype).itemsize
+    return max(1, min(LONGEST_BLOCK, MOST_SHARED_BYTES // sample))
+
+
+def _taped_of(slots: Sequence[Slot], wanted: bool) -> dict[Slot, Slot]:
+    found: dict[Slot, Slot] = {}
+    n = 0
+    for slot in slots:
+        if slot.kind.keeps_states and (wanted or not slot.kind.only_for_bars):
+            found[slot] = slot._replace(states=n)
+            n += slot.kind.n_states
+    return found
+
+
+def _in_parts(slots: Sequence[Slot], wanted: bool) -> list[tuple[Slot, ...]]:
     """Equal ones: loops around few slots would be unrolled, for which registers do not suffice."""
-    sizes = [_n_numbers(slot, wanted) for _, slot in slots]
+    sizes = [_n_numbers(slot, wanted) for slot in slots]
     n_parts = -(-sum(sizes) // MOST_NUMBERS)
     ends = np.cumsum(sizes) - np.array(sizes) / 2
     numbers = np.minimum(ends * n_parts // max(1, sum(sizes)), n_parts - 1) if n_parts else np.zeros(len(slots))
@@ -97,14 +134,15 @@ def _n_numbers(slot: Slot, wanted: bool) -> int:
 
 
 def keep_of(slot: Slot, row: int, n_lanes: int) -> Callable:
-    """Function that takes a sample through a slot and leaves it, as it enters, in a row of the tape."""
+    """Function that takes a sample through a slot and leaves it, as it enters, in a row; -1 for none."""
+    sample, at = slot.kind.sample, slot.at
 
-    def keep(x, f, z, taylor, samples, place):
-        samples[place + row * n_lanes] = x
-        return go_through(x, f, z, taylor, samples, 0, 0, False)
+    def go_through(x, f, z, taylor, samples, place):
+        if row >= 0:
+            samples[np.uint64(place + row * n_lanes)] = x
+        return sample(x, at, f, z, taylor)
 
-    go_through = link_of(slot, -1)
-    return keep
+    return go_through
 
 
 def advance_of(slot: Slot) -> Callable:
@@ -134,19 +172,22 @@ def link_adjoint_of(slot: Slot, row: int, n_lanes: int, wanted: bool) -> Callabl
 
     def go_back(bar, place, samples, f, f_bar, z_bar, u, taylor, seeds):
         # y = sample(x, l, f, z, taylor)
-        x, y = samples[place + row * n_lanes], samples[place + (row + 1) * n_lanes]
+        x, y = samples[np.uint64(place + row * n_lanes)], samples[np.uint64(place + (row + 1) * n_lanes)]
         return sample_adjoint(bar, x, y, at, (f, f_bar, z_bar, u, taylor), wanted)
 
     return go_back
 
 
 def filter_adjoint_of(slot: Slot, j: int, row: int, n_lanes: int, wanted: bool) -> Callable:
-    """Adjoint of filter number j, added to the bar of what entered all filters, which lies in a row of the tape."""
+    """Adjoint of filter number j, added to the bar of what entered all filters, which lies in a row of the tape.
+
+    row : -1 where no filter of the stretch must know what entered
+    """
     sample_adjoint, at = slot.kind.sample_adjoint, slot.at
 
     def go_back(bar, place, samples, f, f_bar, z_bar, u, taylor, seeds):
         # total = total + sample(x, l, f, z, taylor)
-        x = samples[place + row * n_lanes]
+        x = samples[np.uint64(place + row * n_lanes)] if row >= 0 else bar
         return bar + sample_adjoint(seeds[j], x, at, (f, f_bar, z_bar, u, taylor), wanted)
 
     return go_back
@@ -187,58 +228,89 @@ def add_of(slot: Slot, n_lanes: int) -> Callable:
     return add
 
 
-def replay_of(shape: Shape, wanted: bool) -> Callable:
-    """Function that runs a segment from its checkpoint, and leaves its tape."""
+def replay_of(shape: Shape, wanted: bool, block: int) -> Callable:
+    """Function that runs a segment from its checkpoint, and leaves what enters stretches and the states of blocks."""
     n_links, size, real = len(shape.links), shape.size, np.dtype(shape.dtype).type
     n_lanes, n_states, n_coefficients = shape.n_lanes, shape.n_states, shape.n_coefficients
-    (taped, n_taped), n_rows = taped_of(shape, wanted), n_on_tape(shape, wanted)
-    links, cells = shape.slots[:n_links], shape.slots[n_links:]
-    load = in_turn([load_coefficients(slot, n_lanes) for slot in shape.slots], COEFFICIENTS)
-    load_state = in_turn([load_states(slot, 0) for slot in shape.slots], STATES)
-    store = in_turn([store_slot(slot) for slot in taped.values()], STATES)
+    (of_links, of_filters), n_rows = stretches_of(shape, wanted), n_handed_on(shape, wanted)
+    entries = {stretch.slots[0]: stretch.entry for stretch in of_links}
+    links, filters = shape.slots[:n_links], [slot for stretch in of_filters for slot in stretch.taped]
+    load = in_turn([load_coefficients(slot, n_lanes) for slot in (*links, *filters)], COEFFICIENTS)
+    load_state = in_turn([load_states(slot, 0) for slot in (*links, *filters)], STATES)
+    store = in_turn([store_slot(slot) for slot in (*links, *filters)], STATES)
     go_through = in_turn(
-        [keep_of(slot, n_taped + i, n_lanes) for i, slot in enumerate(links)], "x, f, z, taylor, samples, place", "x"
+        [keep_of(slot, entries.get(slot, -1), n_lanes) for slot in links], "x, f, z, taylor, samples, place", "x"
     )
-    filter_all = in_turn([advance_of(slot) for slot in cells], "x, f, z, taylor")
+    filter_all = in_turn([advance_of(slot) for slot in filters], "x, f, z, taylor")
 
     def replay(n, x, begin, own, warp, lane, checkpoint, reads, sizes, tape):
-        segment = sizes.segment
         f, z = cuda.local.array(size, real), cuda.local.array(size, real)
         load(f, reads.coefficients, warp * n_coefficients * n_lanes, lane)
         load_state(z, tape.checkpoints, checkpoint * n_states * n_lanes, lane, n_lanes)
-        place = own * (segment + 1) * n_rows * n_lanes
+        first_block = own * ((sizes.segment + block - 1) // block)
+        place, of_block, until_block = (
+            first_block * block * n_rows * n_lanes + lane,
+            first_block * n_states * n_lanes,
+            0,
+        )
         for v in range(n):
-            store(z, tape.samples, place, lane, n_lanes)
-            y = go_through(x[begin + v], f, z, reads.taylor, tape.samples, place + lane)
-            tape.samples[place + (n_taped + n_links) * n_lanes + lane] = y
+            if until_block == 0:
+                store(z, tape.states, of_block, lane, n_lanes)
+                until_block, of_block = block, of_block + n_states * n_lanes
+            until_block -= 1
+            y = go_through(x[begin + v], f, z, reads.taylor, tape.samples, place)
+            if n_rows > 1:
+                tape.samples[place + (n_rows - 2) * n_lanes] = y
             filter_all(y, f, z, reads.taylor)
             place += n_rows * n_lanes
-        store(z, tape.samples, place, lane, n_lanes)
 
     return replay
 
 
-def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_last: bool) -> Callable:
-    """Function that takes a segment back through some slots; the last of these functions leaves the bar of x."""
+def leave_of(stretch: Stretch, n_lanes: int) -> Callable:
+    """Function that takes a sample, which its tape has, through a stretch, and leaves the rest of it."""
+    first, n_slots = stretch.n_taped, len(stretch.slots)
+    store = in_turn([store_slot(slot) for slot in stretch.taped.values()], STATES)
+    rows = [-1, *range(first + 1, first + n_slots)]
+    go_through = in_turn(
+        [keep_of(slot, row, n_lanes) for slot, row in zip(stretch.slots, rows)], "x, f, z, taylor, samples, place", "x"
+    )
+    filter_all = in_turn([advance_of(slot) for slot in stretch.taped], "x, f, z, taylor")
+
+    def leave_links(f, z, taylor, samples, at):
+        store(z, samples, at, 0, n_lanes)
+        y = go_through(samples[np.uint64(at + first * n_lanes)], f, z, taylor, samples, at)
+        samples[np.uint64(at + (first + n_slots) * n_lanes)] = y
+
+    def leave_filters(f, z, taylor, samples, at):
+        store(z, samples, at, 0, n_lanes)
+        filter_all(samples[np.uint64(at + first * n_lanes)], f, z, taylor)
+
+    return leave_filters if stretch.is_of_filters else leave_links
+
+
+def back_of(shape: Shape, stretch: Stretch, wanted: bool, block: int, *, is_first: bool, is_last: bool) -> Callable:
+    """Function that takes a segment back through a stretch; the last of these functions leaves the bar of x."""
     n_links, dtype, size = len(shape.links), shape.dtype, shape.size
     real, n_lanes, n_states, n_coefficients = np.dtype(dtype).type, shape.n_lanes, shape.n_states, shape.n_coefficients
-    takes_channels, doublings, n_rows = shape.takes_channels, n_lanes.bit_length() - 1, n_on_tape(shape, wanted)
-    (taped, n_taped), flow = taped_of(shape, wanted), (n_rows - 1) * n_lanes
-    slots, kept = [slot for _, slot in stretch], [taped[slot] for _, slot in stretch if slot in taped]
+    takes_channels, doublings, n_rows = shape.takes_channels, n_lanes.bit_length() - 1, n_handed_on(shape, wanted)
+    flow, entry, row_of_tape, first = n_rows - 1, stretch.entry, stretch.n_on_tape * n_lanes, stretch.n_taped
+    slots, kept = list(stretch.slots), list(stretch.taped.values())
     cells, n_cells = list(shape.slots[n_links:]), len(shape.cells)
-    numbers = [cells.index(slot) if i == n_links else -1 for i, slot in stretch]
+    numbers = [cells.index(slot) if slot.kind.is_filter else -1 for slot in slots]
     load = in_turn([load_coefficients(slot, n_lanes) for slot in slots], COEFFICIENTS)
     load_bars = in_turn([load_states(slot, 0) for slot in slots], STATES)
     store = in_turn([store_slot(slot) for slot in slots], STATES)
+    leave, is_replayed, last = leave_of(stretch, n_lanes), stretch.is_replayed, stretch.n_on_tape - 1
+    load_begin = in_turn([load_states(slot, 0) for slot in slots if slot in stretch.taped or numbers[0] < 0], STATES)
     load_before = in_turn([load_states(slot, 0) for slot in kept], STATES)
-    load_after = in_turn([load_states(slot, slot.kind.n_states) for slot in kept], STATES)
     shift = in_turn([shift_of(slot) for slot in kept], "u")
     go_back = in_turn(
         [
-            link_adjoint_of(slot, n_taped + i, n_lanes, wanted)
+            link_adjoint_of(slot, first + i, n_lanes, wanted)
             if j < 0
-            else filter_adjoint_of(slot, j, n_taped + n_links, n_lanes, wanted)
-            for (i, slot), j in zip(stretch, numbers)
+            else filter_adjoint_of(slot, j, first if is_replayed else -1, n_lanes, wanted)
+            for i, (slot, j) in reversed(list(enumerate(zip(slots, numbers))))
         ],
         "bar, place, samples, f, f_bar, z_bar, u, taylor, seeds",
         "bar",
@@ -250,46 +322,64 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_
     clear = in_turn([clear_of(slot, dtype) for slot in slots], "f_bar")
     add_up = in_turn([add_of(slot, n_lanes) for slot in slots], "f_bar, bars, begin, lane")
 
-    def back(start, n, row, lane, warp, channel, is_there, reads, sizes, tape, bars):
-        """The n samples of the segment that begins at `start`."""
-        n_samples, n_channels, frame_samples, segment = (
-            sizes.n_samples,
-            sizes.n_channels,
-            sizes.frame_samples,
-            sizes.segment,
-        )
+    def back(start, n, x, begin, row, lane, warp, channel, is_there, reads, sizes, tape, samples, bars):
+        """The n samples of the segment that begins at `start`, in x at `begin`."""
+        n_samples, n_channels, frame_samples = sizes.n_samples, sizes.n_channels, sizes.frame_samples
         f, f_bar, z_bar = cuda.local.array(size, real), cuda.local.array(size, real), cuda.local.array(size, real)
         u, seeds = cuda.local.array(size, real), cuda.local.array(n_cells, real)
         own, frame = row * sizes.n_warps + warp, (start + n) // frame_samples
         load(f, reads.coefficients, warp * n_coefficients * n_lanes, lane)
         load_bars(z_bar, bars.states, own * n_states * n_lanes, lane, n_lanes)
         clear(f_bar)
-        within = start + n - frame * frame_samples
-        place = (own * (segment + 1) + n) * n_rows * n_lanes + lane
-        load_after(u, tape.samples, place, 0, n_lanes)
+        within, n_blocks = start + n - frame * frame_samples, (n + block - 1) // block
+        # Counted from sample to sample, since a product of long numbers takes as long as half a filter.
+        first_block = own * ((sizes.segment + block - 1) // block)
+        place, begin_of_states = first_block * block * n_rows * n_lanes + lane, first_block * n_states * n_lanes
+        bar_at = (row * n_channels + channel if takes_channels else own) * n_samples + start + n
         seed(seeds, bars.value, reads, sizes, row, frame, channel)
-        for w in range(n):
-            v = n - 1 - w
-            within -= 1
-            if within < 0:
-                frame, within = frame - 1, frame_samples - 1
-                seed(seeds, bars.value, reads, sizes, row, frame, channel)
-            place -= n_rows * n_lanes
-            load_before(u, tape.samples, place, 0, n_lanes)
-            bar = real(0) if is_first else tape.samples[place + flow]
-            bar = go_back(bar, place, tape.samples, f, f_bar, z_bar, u, reads.taylor, seeds)
+        for turn in range(n_blocks):
+            number = n_blocks - 1 - turn
+            n_of_block = np.int32(min(block, n - number * block))
+            handed_on = place + number * block * n_rows * n_lanes
+            # All that a block takes from memory at once, since each waits as long as a sample takes.
+            if is_replayed:
+                load_begin(u, tape.states, begin_of_states + number * n_states * n_lanes, lane, n_lanes)
+            for i in range(block):
+                at, there = lane + i * row_of_tape, handed_on + i * n_rows * n_lanes
+                if is_replayed and entry < 0:
+                    entering = begin + number * block + min(np.int32(i), n_of_block - np.int32(1))
+                    samples[np.uint64(at + first * n_lanes)] = x[entering]
+                elif is_replayed:
+                    samples[np.uint64(at + first * n_lanes)] = tape.samples[there + entry * n_lanes]
+                if not is_first:
+                    samples[np.uint64(at + last * n_lanes)] = tape.samples[there + flow * n_lanes]
+            at = lane
+            for _ in range(n_of_block):
+                if is_replayed:
+                    leave(f, u, reads.taylor, samples, at)
+                at, handed_on = at + row_of_tape, handed_on + n_rows * n_lanes
             shift(u)
-            if not is_last:
-                tape.samples[place + flow] = bar
-            elif takes_channels:
-                if is_there:
-                    bars.x[(row * n_channels + channel) * n_samples + start + v] = bar
-            else:
-                bar = bar if is_there else real(0)
-                for e in range(doublings):
-                    bar = bar + cuda.shfl_down_sync(ALL, bar, n_lanes >> (e + 1))
-                if lane == 0:
-                    bars.x[own * n_samples + start + v] = bar
+            for _ in range(n_of_block):
+                within -= 1
+                if within < 0:
+                    frame, within = frame - 1, frame_samples - 1
+                    seed(seeds, bars.value, reads, sizes, row, frame, channel)
+                at, handed_on, bar_at = at - row_of_tape, handed_on - n_rows * n_lanes, bar_at - 1
+                load_before(u, samples, at, 0, n_lanes)
+                bar = real(0) if is_first else samples[np.uint64(at + last * n_lanes)]
+                bar = go_back(bar, at, samples, f, f_bar, z_bar, u, reads.taylor, seeds)
+                shift(u)
+                if not is_last:
+                    tape.samples[handed_on + flow * n_lanes] = bar
+                elif takes_channels:
+                    if is_there:
+                        bars.x[bar_at] = bar
+                else:
+                    bar = bar if is_there else real(0)
+                    for e in range(doublings):
+                        bar = bar + cuda.shfl_down_sync(ALL, bar, n_lanes >> (e + 1))
+                    if lane == 0:
+                        bars.x[bar_at] = bar
         store(z_bar, bars.states, own * n_states * n_lanes, lane, n_lanes)
         if wanted:
             add_up(f_bar, bars.coefficients, own * n_coefficients * n_lanes, lane)
@@ -297,16 +387,15 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, *, is_first: bool, is_
     return back
 
 
-def reverse_kernel(shape: Shape, wanted: bool) -> Callable:
-    """Kernel of the adjoint of a run from rest, with or without bars of coefficients."""
+def reverse_kernel(shape: Shape, wanted: bool, block: int) -> Callable:
+    """Kernel of the adjoint of a run from rest, with or without bars of coefficients; blocks of so many samples."""
     links, filters = stretches_of(shape, wanted)
-    n_lanes, takes_channels = shape.n_lanes, shape.takes_channels
-    replay = replay_of(shape, wanted)
-    backwards = [*filters, *(own[::-1] for own in links[::-1])]
-    last = len(backwards) - 1
+    n_lanes, takes_channels, real = shape.n_lanes, shape.takes_channels, np.dtype(shape.dtype).type
+    replay, backwards = replay_of(shape, wanted, block), [*filters, *links[::-1]]
+    last, n_shared = len(backwards) - 1, max(1, max(own.n_on_tape for own in backwards) * block * n_lanes)
     go_back = in_turn(
-        [back_of(shape, own, wanted, is_first=i == 0, is_last=i == last) for i, own in enumerate(backwards)],
-        "start, n, row, lane, warp, channel, is_there, reads, sizes, tape, bars",
+        [back_of(shape, own, wanted, block, is_first=i == 0, is_last=i == last) for i, own in enumerate(backwards)],
+        "start, n, x, begin, row, lane, warp, channel, is_there, reads, sizes, tape, samples, bars",
     )
 
     def reverse(x, lengths, reads, sizes, tape, bars):
@@ -316,7 +405,7 @@ def reverse_kernel(shape: Shape, wanted: bool) -> Callable:
         channel = warp * n_lanes + lane
         is_there = channel < n_channels
         channel = min(channel, n_channels - 1)
-        length = lengths[row]
+        length, samples = lengths[row], cuda.shared.array(n_shared, real)
         n_segments = (length + segment - 1) // segment
         for turn in range(n_segments):
             k = n_segments - 1 - turn
@@ -324,6 +413,6 @@ def reverse_kernel(shape: Shape, wanted: bool) -> Callable:
             begin = (row * n_channels + channel if takes_channels else row) * sizes.n_samples + start
             own = row * n_warps + warp
             replay(n, x, begin, own, warp, lane, k * sizes.n_rows * n_warps + own, reads, sizes, tape)
-            go_back(start, n, row, lane, warp, channel, is_there, reads, sizes, tape, bars)
+            go_back(start, n, x, begin, row, lane, warp, channel, is_there, reads, sizes, tape, samples, bars)
 
     return reverse
