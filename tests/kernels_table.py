@@ -22,7 +22,7 @@ SHARED_BYTES, CHARGED_BYTES = 228 * 2**10, 2**10
 # Bytes a second of device memory and the caches before it, as tapes that lay there were measured: in 25 MB, where what
 # CARFAC's kernels keep there fits, and in more.
 MEMORY_RATES = {"CARFAC": 2.6e12, "chain": 2.0e12}
-BLOCK, SEGMENT = 8, 32  # samples that go back together, and between checkpoints of a chain
+SEGMENT = 32  # samples between checkpoints of a chain
 RATES_HZ = {"CARFAC": 22050, "chain": 44100}
 LANES = {"CARFAC": 24, "chain": 31}  # threads of a warp that have channels
 UPDATE = {
@@ -39,6 +39,7 @@ class Row(NamedTuple):
     registers: dict[str, int]
     spilled: dict[str, tuple[int, int, int]]
     shared_bytes: int
+    block: int  # samples that go back together
     loops: list[sass.Loop]
     of_block: list[sass.Instruction]
     of_segment: list[sass.Instruction]
@@ -50,7 +51,7 @@ class Row(NamedTuple):
     def average(self, count: Callable[[list[sass.Instruction]], float]) -> float:
         """A sample's part of what is counted of rare instructions, and of those around blocks and segments."""
         rare = sum(count(own.rare) for own in self.loops) / UPDATE[self.case.group]
-        return rare + count(self.of_block) / BLOCK + count(self.of_segment) / SEGMENT
+        return rare + count(self.of_block) / self.block + count(self.of_segment) / SEGMENT
 
     @property
     def instructions(self) -> float:
@@ -61,8 +62,8 @@ class Row(NamedTuple):
     def cycles(self) -> float:
         """Of a sample, where a warp has its scheduler to itself; a tape in device memory comes from a cache."""
         memories = [sass.FROM_L1, *[sass.FROM_L2] * (len(self.loops) - 1)]
-        around = len(self.of_block) / BLOCK + len(self.of_segment) / SEGMENT
-        waits = sass.FROM_L2 * (len(self.loops) // 2 / BLOCK + len(self.loops) // 2 / SEGMENT)
+        around = len(self.of_block) / self.block + len(self.of_segment) / SEGMENT
+        waits = sass.FROM_L2 * (len(self.loops) // 2 / self.block + len(self.loops) // 2 / SEGMENT)
         return sum(own.cycles(memory) for own, memory in zip(self.loops, memories)) + around + waits
 
     @property
@@ -100,7 +101,8 @@ def row_of(case: Case, assembler: str, disassembler: str) -> Row:
         loops, of_block, of_segment = program.loops() if program else ([], [], [])
     registers, shared = {own.target: own.registers for own in codes}, codes[-1].shared
     spilled = {own.target: own.spilled for own in codes}
-    return Row(case, registers, spilled, shared, loops, of_block, of_segment)
+    block = next((own for own in launch.own.switches if type(own) is int), 1)
+    return Row(case, registers, spilled, shared, block, loops, of_block, of_segment)
 
 
 def lines_of(head: str, rows: list[str]) -> str:
