@@ -1,6 +1,7 @@
 """`skaud features`: a model's features of sound files, a row a file."""
 
 import argparse
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -96,7 +97,8 @@ def _prepare(options: argparse.Namespace) -> tuple[Path, Any, Any, dict[str, Any
     output = _check_options(options)
     search = Search(options.paths, options.outside)
     if n_processes(options, list(search.files)) > 1:
-        begin_server()
+        with contextlib.suppress(OSError):  # it is said when there is something to do
+            begin_server()
     from skaud.command.running import prepare
 
     model = make_model(options)

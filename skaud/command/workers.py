@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skaud.command.errors import UsageError
+from skaud.command.terminal import say
 
 MOST_WORKERS = 1024  # of this machine
 # From which on other processes compute: what these take to begin, a second or two of one, is then the smaller part.
@@ -50,7 +51,7 @@ def open_workers(options: argparse.Namespace, paths: Sequence[bytes]) -> Iterato
     elif (n := n_processes(options, paths)) > 1:
         opened = _open_processes(n, options.quiet)
     else:
-        opened = contextlib.nullcontext(Workers("--jobs 1", _Here(), True, lambda: 1))
+        opened = contextlib.nullcontext(_here())
     with opened as workers:
         yield workers
 
@@ -108,8 +109,19 @@ def _n_local(option: str, address: str) -> int | None:
 def _open_processes(n: int, quiet: bool) -> Iterator[Workers]:
     from skaud.command.processes import Processes
 
-    with Processes(n, quiet=quiet) as executor:
-        yield Workers(f"--jobs {n}", executor, False, lambda: n, renew=executor.renew)
+    with contextlib.ExitStack() as stack:
+        try:
+            executor = stack.enter_context(Processes(n, quiet=quiet))
+            executor.submit(os.getpid)  # which begins the first
+            workers = Workers(f"--jobs {n}", executor, False, lambda: n, renew=executor.renew)
+        except (OSError, NotImplementedError, ImportError) as error:  # no semaphores, no sockets, no more processes
+            say(f"skaud features: --jobs {n}: this system begins no processes ({error}); one computes.")
+            workers = _here()
+        yield workers
+
+
+def _here() -> Workers:
+    return Workers("--jobs 1", _Here(), True, lambda: 1)
 
 
 @contextlib.contextmanager
