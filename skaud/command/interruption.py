@@ -8,6 +8,8 @@ from typing import Any
 
 ASKING_TO_END = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+_asked: list[int] = []  # numbers of signals that have asked to end
+
 
 class Interrupted(KeyboardInterrupt):
     """A signal asked the command to end.
@@ -25,10 +27,28 @@ def signals_interrupt() -> Iterator[None]:
     """Raise Interrupted where a signal asks to end; one that the process was started to ignore stays ignored."""
 
     def interrupt(number: int, frame: Any) -> None:
+        _asked.append(number)
         raise Interrupted(number)
 
+    _asked.clear()
     with _handlers(interrupt, ASKING_TO_END):
         yield
+
+
+def raise_if_asked() -> None:
+    """Raise Interrupted where a signal has asked to end, in vain, as callbacks and finalizers let no error through."""
+    if _asked:
+        raise Interrupted(_asked[-1])
+
+
+@contextlib.contextmanager
+def postponed() -> Iterator[None]:
+    """Let signals wait for the end of what must not be torn, such as the start of a process."""
+    came: list[int] = []
+    with _handlers(lambda number, frame: came.append(number), ASKING_TO_END):
+        yield
+    if came:
+        signal.raise_signal(came[-1])
 
 
 @contextlib.contextmanager

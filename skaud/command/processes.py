@@ -11,7 +11,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from typing import Any
 
 from skaud.command.compiling import compilation_said
-from skaud.command.interruption import uninterrupted
+from skaud.command.interruption import postponed, uninterrupted
 
 _PRELOADED = "skaud.command.preloaded"
 # What a terminal sends to all that it has begun: they are ended by the one that the user began.
@@ -43,9 +43,11 @@ def begin_server() -> None:
 @contextlib.contextmanager
 def process_pool(n: int, *, quiet: bool = False) -> Iterator[ProcessPoolExecutor]:
     """Pool of n processes, that do not outlive this one, and end at once where what is within is interrupted."""
-    begin_server()
     others = multiprocessing.active_children()
-    with ProcessPoolExecutor(n, context(), _begin, (n, quiet)) as pool:
+    with postponed():
+        begin_server()
+        pool = ProcessPoolExecutor(n, context(), _begin, (n, quiet))
+    with pool:
         try:
             yield pool
         except BaseException:
@@ -75,7 +77,8 @@ class Processes(Executor):
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """Run a function in one of them; where that cannot be, as one of them has died, the result tells."""
         try:
-            return self._pool.submit(fn, *args, **kwargs)
+            with postponed():  # it may begin a process
+                return self._pool.submit(fn, *args, **kwargs)
         except BrokenExecutor as error:
             lost: Future = Future()
             lost.set_exception(error)

@@ -15,6 +15,7 @@ from skaud.command.computing import Batch, Computed, OtherVersionError, Work, co
 from skaud.command.errors import UsageError
 from skaud.command.files import File, Search
 from skaud.command.fingerprint import fingerprint
+from skaud.command.interruption import raise_if_asked
 from skaud.command.journal import Journal
 from skaud.command.models import fit, front, level_of_one, parameters_of
 from skaud.command.names import path_text
@@ -67,6 +68,7 @@ def compute(options: argparse.Namespace, work: Work, search: Search, journal: Jo
         open_workers(options, [identity for identity, _ in todo]) as workers,
     ):
         for batch, computed in _in_order(work, todo, workers):
+            raise_if_asked()
             for kind, name, text in computed.noticed:
                 notes.add(kind, name, text)
             for (identity, file), row in zip(batch, computed.rows):

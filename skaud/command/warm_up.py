@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from skaud.command.errors import ALL_FINE, FAILED, UsageError
+from skaud.command.interruption import postponed
 from skaud.command.terminal import say
 
 DTYPES = ("float32", "float64")
@@ -97,11 +98,12 @@ def run(options: argparse.Namespace) -> int:
     jobs = dict.fromkeys(job for model in options.models for job in JOBS[model])
     dtypes, n_failed = dict.fromkeys(options.dtypes), 0
     with process_pool(n_processes) as pool:
-        running: dict[str, Future] = {
-            f"{name} {dtype} {call.__name__.strip('_')}": pool.submit(compile_for, name, call, dtype)
-            for dtype in dtypes
-            for name, call in jobs
-        }
+        with postponed():  # while processes are begun
+            running: dict[str, Future] = {
+                f"{name} {dtype} {call.__name__.strip('_')}": pool.submit(compile_for, name, call, dtype)
+                for dtype in dtypes
+                for name, call in jobs
+            }
         for job, future in running.items():
             if error := future.exception():
                 n_failed += 1

@@ -164,3 +164,18 @@ def test_no_process_outlives_a_run_that_is_ended(tmp_path, number):
     while any(map(is_running, below)) and time.monotonic() - begin_s < 20:
         time.sleep(0.05)
     assert not [pid for pid in below if is_running(pid)]
+
+
+@pytest.mark.slow
+@ON_LINUX
+@pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.1, 0.15, 0.2, 0.3])
+def test_a_run_that_is_ended_while_it_begins_processes_ends_in_order(tmp_path, sounds, delay_s):
+    output = tmp_path / "x.csv"
+    process = start(sounds, "-o", output, "--jobs", 2, start_new_session=True)
+    while process.poll() is None and not output.with_name("x.csv.journal").exists():
+        time.sleep(0.002)
+    time.sleep(delay_s)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert "Traceback" not in said
+    assert process.returncode == 130 or f" of {workers.MANY_FILES} files, 284 features" in said  # it was done
