@@ -58,14 +58,16 @@ def open_workers(options: argparse.Namespace, paths: Sequence[bytes]) -> Iterato
 
 def n_processes(options: argparse.Namespace, paths: Sequence[bytes]) -> int:
     """How many processes of this machine compute: this one alone where others would take longer to begin."""
-    from joblib import cpu_count  # as affinity and container have it
-
     if options.dask is not None or options.ray is not None or options.jobs == 1:
         return 1
-    n = min(cpu_count() if options.jobs is None else options.jobs, len(paths))
-    if len(paths) >= MANY_FILES or sum(map(_size, paths)) >= MANY_BYTES:
-        return max(1, n)
-    return 1
+    if len(paths) < MANY_FILES and sum(map(_size, paths)) < MANY_BYTES:
+        return 1
+    n = options.jobs
+    if n is None:
+        from joblib import cpu_count  # as affinity and container have it
+
+        n = cpu_count()
+    return max(1, min(n, len(paths)))
 
 
 def _size(path: bytes) -> int:
