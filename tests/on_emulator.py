@@ -12,7 +12,7 @@ from skaud.engines import carfac, carfac_cuda, chain, chain_cuda, fir_cuda
 from skaud.engines.carfac_outputs import LACKING, ROWS
 from skaud.kernels import _compile, device
 from skaud.kernels.carfac import adjoint, cuda_layout
-from skaud.kernels.chain import cuda_adjoint
+from skaud.kernels.chain import cuda_stretches
 
 LIMIT = {"float64": 1e-12, "float32": 1e-5}  # of the largest number
 # Of sums over all samples and channels, which cancel: the CPU's own are up to 1e-4 of the largest off those that it
@@ -96,7 +96,7 @@ def install(monkeypatch, warp=4):
         monkeypatch.setattr(module, name, lambda *_: SEGMENT)
     for name in ("LONGEST_BLOCK", "SHORTEST_BLOCK"):
         monkeypatch.setattr(cuda_layout, name, BLOCK)
-    monkeypatch.setattr(cuda_adjoint, "LONGEST_BLOCK", BLOCK)
+    monkeypatch.setattr(cuda_stretches, "LONGEST_BLOCK", BLOCK)
     return own
 
 

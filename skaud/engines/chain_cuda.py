@@ -13,7 +13,8 @@ from skaud.engines.engine import Engine, Responses
 from skaud.kernels import device
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, rows_beside, to_numpy, zeros
 from skaud.kernels.chain import cuda, layout
-from skaud.kernels.chain.cuda_adjoint import Bars, Tape, block_of, n_handed_on, reverse_kernel
+from skaud.kernels.chain.cuda_adjoint import Bars, Tape, reverse_kernel
+from skaud.kernels.chain.cuda_stretches import block_of, n_handed_on
 from skaud.kernels.chain.kind import Part
 from skaud.kernels.device import contiguous, kernel
 from skaud.kernels.pointwise import TAYLOR
