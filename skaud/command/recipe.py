@@ -6,7 +6,16 @@ from typing import Any
 from skaud.command.errors import UsageError
 
 NAMES = ("best", "carfac_cepstra", "strf_cepstra", "modulation_cepstra", "auditory_spectrogram_cepstra")
-_LEFT_OUT = ("n_jobs", "verbose", "memory", "transform_input", "signals_at_once", "steps", "transformer_list")
+_LEFT_OUT = (
+    "n_jobs",
+    "verbose",
+    "memory",
+    "transform_input",
+    "signals_at_once",
+    "plain_sample_rate",
+    "steps",
+    "transformer_list",
+)
 
 
 def make_recipe(options: argparse.Namespace, parameters: dict[str, Any]) -> Any:

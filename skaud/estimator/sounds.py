@@ -121,7 +121,7 @@ def check_kind(dtype: np.dtype, name: str) -> None:
     kind = getattr(dtype, "kind", "O")
     if kind == "c":
         raise ValueError(f"Complex data not supported: {name} is {dtype}; pass its real part or its magnitude.")
-    if kind not in "fiub":
+    if kind not in "fiu":
         raise TypeError(
             f"{name} holds {dtype} data, not samples of sound; read files with skaud.audio.read and pass arrays of "
             "numbers."

@@ -48,6 +48,10 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
 
     Notes
     -----
+    A 2-D X is frames of one channel, (n_signals, n_frames); rows of features, such as those of a model that pools,
+    would be pooled over features. In a scikit-learn Pipeline columns of a data frame have the numbers of channels, as
+    no step is told the names of what it takes; those of `skaud.FeaturePipeline` are its ``get_feature_names_out``.
+
     Inside a model, the mean, std, min and max, and those of differences, are accumulated, so that the memory does not
     grow with the length of a clip; any other statistic beside them needs all frames at once.
 

@@ -16,6 +16,7 @@ from skaud.models.osses2021 import Osses2021
 from skaud.pooling.temporal import TemporalPooling
 from skaud.recipes.pipeline import FeaturePipeline
 from skaud.recipes.steps import Step
+from skaud.sound import check_rate
 from skaud.stages.cortical import CorticalSTRF
 
 __all__ = ["auditory_spectrogram_cepstra", "best", "carfac_cepstra", "modulation_cepstra", "strf_cepstra"]
@@ -31,7 +32,7 @@ def best(sample_rate: float = 16000) -> FeaturePipeline:
     Parameters
     ----------
     sample_rate : float, default=16000
-        Rate of the clips in Hz.
+        Rate of the clips in Hz; those that do not know theirs are taken to be at it.
 
     Returns
     -------
@@ -50,7 +51,7 @@ def best(sample_rate: float = 16000) -> FeaturePipeline:
         ("log", _pipeline(("compression", LogCompression(0.01)), ("cepstra", CepstralCoefficients(16)))),
         ("strf", _pipeline(*_strf_steps(**_CARFAC_STRF))),
     ]
-    return FeaturePipeline([("carfac", _carfac(sample_rate)), ("features", FeatureUnion(branches))])
+    return _recipe(sample_rate, ("carfac", _carfac(sample_rate)), ("features", FeatureUnion(branches)))
 
 
 def strf_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
@@ -59,7 +60,7 @@ def strf_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
     Parameters
     ----------
     sample_rate : float, default=16000
-        Rate of the clips in Hz.
+        Rate of the clips in Hz; those that do not know theirs are taken to be at it.
 
     Returns
     -------
@@ -72,7 +73,7 @@ def strf_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
     >>> recipes.strf_cepstra().set_params(carfac__ohc_health=0.5, strf__n_strfs=16).steps[1]
     ('strf', CorticalSTRF(channels_per_octave=10.6, n_strfs=16, response='magnitude'))
     """
-    return FeaturePipeline([("carfac", _carfac(sample_rate)), *_strf_steps(**_CARFAC_STRF), ("pooling", _course())])
+    return _recipe(sample_rate, ("carfac", _carfac(sample_rate)), *_strf_steps(**_CARFAC_STRF), ("pooling", _course()))
 
 
 def carfac_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
@@ -83,7 +84,7 @@ def carfac_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
     Parameters
     ----------
     sample_rate : float, default=16000
-        Rate of the clips in Hz.
+        Rate of the clips in Hz; those that do not know theirs are taken to be at it.
 
     Returns
     -------
@@ -94,7 +95,7 @@ def carfac_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
         ("linear", _pipeline(("cepstra", CepstralCoefficients(16)))),
         ("log", _pipeline(("compression", LogCompression(0.01)), ("cepstra", CepstralCoefficients(16)))),
     ]
-    return FeaturePipeline([("carfac", _carfac(sample_rate)), ("features", FeatureUnion(branches))])
+    return _recipe(sample_rate, ("carfac", _carfac(sample_rate)), ("features", FeatureUnion(branches)))
 
 
 def modulation_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
@@ -103,7 +104,7 @@ def modulation_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
     Parameters
     ----------
     sample_rate : float, default=16000
-        Rate of the clips in Hz; channels go as far as they do.
+        Rate of the clips in Hz, as far as which channels go; those that do not know theirs are taken to be at it.
 
     Returns
     -------
@@ -124,7 +125,7 @@ def modulation_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
         ("spectrum", _pipeline(("modulation", spectrum), ("cepstra", CepstralCoefficients(12)))),
         ("strf", _pipeline(*_strf_steps(frame_rate_hz=100, channels_per_octave=5, floor=10.0))),  # in model units
     ]
-    return FeaturePipeline([("osses2021", model), ("features", FeatureUnion(branches))])
+    return _recipe(sample_rate, ("osses2021", model), ("features", FeatureUnion(branches)))
 
 
 def auditory_spectrogram_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
@@ -133,31 +134,34 @@ def auditory_spectrogram_cepstra(sample_rate: float = 16000) -> FeaturePipeline:
     Parameters
     ----------
     sample_rate : float, default=16000
-        Rate of the clips in Hz.
+        Rate of the clips in Hz; those that do not know theirs are taken to be at it.
 
     Returns
     -------
     FeaturePipeline
         Steps "biomimetic", "compression", "cepstra", "pooling".
     """
-    return FeaturePipeline(
-        [
-            ("biomimetic", BiomimeticFrontend(model_rate(sample_rate), response="magnitude", pooling=None)),
-            ("compression", LogCompression(2.2e-3)),
-            ("cepstra", CepstralCoefficients(8)),
-            ("pooling", _course()),
-        ]
+    return _recipe(
+        sample_rate,
+        ("biomimetic", BiomimeticFrontend(model_rate(sample_rate), response="magnitude", pooling=None)),
+        ("compression", LogCompression(2.2e-3)),
+        ("cepstra", CepstralCoefficients(8)),
+        ("pooling", _course()),
     )
 
 
 def model_rate(sample_rate: float) -> int:
     """Rate to run a model at: not below 16 kHz, since at 8 kHz CARFAC's cascade would begin at 3.4 kHz."""
-    return 16000 if sample_rate <= 16000 else 22050
+    return 16000 if check_rate("sample_rate", sample_rate) <= 16000 else 22050
 
 
 def highest_hz(sample_rate: float) -> float:
     """Highest channel of Osses2021: up to 8 kHz, or as far as the clips go."""
     return min(8000.0, 0.475 * sample_rate)
+
+
+def _recipe(sample_rate: float, *steps: tuple[str, Step]) -> FeaturePipeline:
+    return FeaturePipeline([*steps], plain_sample_rate=sample_rate)
 
 
 def _carfac(sample_rate: float) -> CARFAC:

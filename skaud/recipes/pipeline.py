@@ -37,6 +37,7 @@ from skaud.recipes.gradients import differentiable, vjp_of
 from skaud.recipes.movable_pipeline import MovablePipeline
 from skaud.recipes.steps import (
     Step,
+    check_rates,
     fit_through,
     go_through,
     is_there,
@@ -45,7 +46,8 @@ from skaud.recipes.steps import (
     side_by_side,
     steps_of,
 )
-from skaud.sound.clips import is_empty_column
+from skaud.sound import check_rate
+from skaud.sound.clips import as_list, is_empty_column, take_apart
 from skaud.stages.stage import ChannelStage
 
 SIGNALS_AT_ONCE = 16
@@ -85,6 +87,8 @@ class FeaturePipeline(Pipeline):
     signals_at_once : int or None, default=None
         Signals whose frames are held at a time; None for 16, and on a device, which computes them side by side, for
         1024, or as many as its memory holds.
+    plain_sample_rate : float or None, default=None
+        Rate in Hz of clips that do not know theirs, which the model resamples; None for the model's.
     transform_input, memory, verbose : object
         As in scikit-learn; steps are so cheap beside the model that none is cached.
 
@@ -114,6 +118,7 @@ class FeaturePipeline(Pipeline):
         *,
         learn: str | Sequence[str] | Learn | None = None,
         signals_at_once: int | None = None,
+        plain_sample_rate: float | None = None,
         transform_input: list[str] | None = None,
         memory: str | Memory | None = None,
         verbose: bool = False,
@@ -121,6 +126,7 @@ class FeaturePipeline(Pipeline):
         super().__init__(steps, transform_input=transform_input, memory=memory, verbose=verbose)
         self.learn = learn
         self.signals_at_once = signals_at_once
+        self.plain_sample_rate = plain_sample_rate
 
     @where_it_lies
     def fit(self, X: Signals, y: Targets = None, sample_rate: Rates = None) -> Self:
@@ -153,6 +159,7 @@ class FeaturePipeline(Pipeline):
         """
         forget(self)
         self._check_steps()
+        sample_rate = self._told(X, sample_rate)
         X, place = take(X)
         with config_context(transform_output="default"):
             model = self._model.fit(X, y, sample_rate=sample_rate)
@@ -163,6 +170,7 @@ class FeaturePipeline(Pipeline):
                 frames = np.asarray(frames) if place.on_host else np.zeros((1, *clip_of(frames, 0).shape), model.dtype)
             for step in steps_of(self)[1:]:
                 frames = fit_through(step, frames)
+            check_rates(Pipeline(self.steps[1:]), model.frame_rate_hz_)
         if self.learn is not None:
             self._learn(X, y, sample_rate, a_frame=isinstance(frames, list) or np.ndim(frames) > 2)
         return self
@@ -207,6 +215,7 @@ class FeaturePipeline(Pipeline):
         check_is_fitted(self)
         if is_empty_column(X):
             return no_rows(self, X, self.steps[0][1].dtype)
+        sample_rate = self._told(X, sample_rate)
         X, place = take(X)
         with config_context(transform_output="default"):
             done = self._in_batches(X, sample_rate, place)
@@ -259,6 +268,11 @@ class FeaturePipeline(Pipeline):
         """
         check_is_fitted(self)
         names = check_wrt(self, wrt, differentiable(self))
+        if self._told(X, None) is not None:
+            raise ValueError(
+                f"X are plain samples at {self.plain_sample_rate:g} Hz, and derivatives are those by samples at the "
+                f"model's rate, {self.sample_rate:g} Hz; resample them, and pass them as skaud.Sound."
+            )
         X, place = take(X)
         with config_context(transform_output="default"):
             value, pull = vjp_of(self, X, names)
@@ -283,8 +297,18 @@ class FeaturePipeline(Pipeline):
         -------
         PipelineState
             For `transform_chunk`.
+
+        Raises
+        ------
+        ValueError
+            If plain samples are at another rate than the model's, at which the chunks of a stream are.
         """
         check_is_fitted(self)
+        if self.plain_sample_rate not in (None, self.sample_rate):
+            raise ValueError(
+                f"plain_sample_rate={self.plain_sample_rate:g} is not the model's rate, {self.sample_rate:g} Hz, at "
+                "which a stream takes its chunks; resample them as they come, and set plain_sample_rate=None."
+            )
         model = self._model
         first = model.initial_state(n_signals, n_ears=model.n_ears_in_)
         rest = [_start(step, n_signals, model.n_ears_in_) for step in _up_to_pooling(steps_of(self)[1:])]
@@ -328,7 +352,14 @@ class FeaturePipeline(Pipeline):
             raise ValueError(f"signals_at_once={at_once!r} must be an integer of at least 1, or None.")
         if at_once is not None and at_once < 1:
             raise ValueError(f"signals_at_once={at_once} must be at least 1, or None.")
+        if self.plain_sample_rate is not None:
+            check_rate("plain_sample_rate", self.plain_sample_rate)
         self._validate_names([name for name, _ in self.steps])
+        if steps_of(self)[1:] and getattr(self._model, "pooling", None) is not None:
+            raise ValueError(
+                f"step {self.steps[0][0]!r} pools its frames, pooling={self._model.pooling!r}, and steps follow that "
+                f"take frames; set {self.steps[0][0]}__pooling=None."
+            )
         for name, step in self.steps[1:]:
             if (other := _other_than_steps(step)) is not None:
                 raise ValueError(
@@ -342,6 +373,15 @@ class FeaturePipeline(Pipeline):
         """The first step."""
         model: AudioTransformer = self.steps[0][1]
         return model
+
+    def _told(self, X: Signals, sample_rate: Rates) -> Rates:
+        """Rates that the model is told: where nobody tells any, that of plain samples."""
+        if sample_rate is not None or self.plain_sample_rate in (None, self.sample_rate):
+            return sample_rate
+        clips, _ = as_list(X)
+        if clips and take_apart(clips[0], "X[0]").sample_rate is not None:
+            return None
+        return self.plain_sample_rate
 
     def _learn(self, X: Signals, y: Targets, sample_rate: Rates, *, a_frame: bool) -> None:
         """Train the parameters that `learn` names through a softmax head."""

@@ -14,6 +14,8 @@ from skaud._types import Estimator, Features
 from skaud.kernels.array_api import Array, array_namespace, is_foreign
 from skaud.pooling.temporal import TemporalPooling
 
+RATES_ALIKE = 0.02
+
 Step: TypeAlias = Estimator | str | None  # a place in a pipeline, which may be left free
 
 
@@ -73,7 +75,36 @@ def fit_through(step: Step, frames: np.ndarray) -> np.ndarray:
         step._validate_transformers()
         step._validate_transformer_weights()
         return side_by_side(step, [fit_through(branch, frames) for branch in parts_of(step)])
-    return step.fit(frames).transform(frames) if is_there(step) else frames
+    return _without_frame(step.fit(frames).transform(frames)) if is_there(step) else frames
+
+
+def check_rates(step: Step, rate_hz: float, name: str = "") -> float:
+    """Refuse a fitted step, or one within it, that is for another rate than that of what it takes; rate of its output.
+
+    Frames have a whole number of samples, so that rates are equal to a fiftieth.
+    """
+    if isinstance(step, (Pipeline, FeatureUnion)):
+        rates = [rate_hz]
+        for part, own in step.steps if isinstance(step, Pipeline) else branches_of(step):
+            before = rates[-1] if isinstance(step, Pipeline) else rate_hz
+            rates.append(check_rates(own, before, f"{name}__{part}" if name else part))
+        return rates[-1]
+    if not is_there(step):
+        return rate_hz
+    parameters = step.get_params(deep=False)
+    for parameter in [own for own in ("sample_rate", "frame_rate_hz") if own in parameters][:1]:
+        own_hz = parameters[parameter]
+        if abs(own_hz - rate_hz) > RATES_ALIKE * rate_hz:
+            raise ValueError(
+                f"step {name!r} has {parameter}={own_hz:g}, and what it takes comes {rate_hz:g} times a second; set "
+                f"{name}__{parameter}={rate_hz:g}, or change what stands before it."
+            )
+    return float(getattr(step, "frame_rate_hz_", rate_hz))
+
+
+def _without_frame(found: Features) -> Features:
+    """Rows of features of a step that was told for itself to return a data frame, as an array."""
+    return found.to_numpy() if hasattr(found, "to_numpy") else found
 
 
 def go_through(step: Step, X: Features) -> Features:
@@ -87,7 +118,7 @@ def go_through(step: Step, X: Features) -> Features:
         n_jobs = 1 if is_foreign(X[0] if isinstance(X, list) else X) else step.n_jobs
         found = Parallel(n_jobs=n_jobs, prefer="threads")(delayed(go_through)(own, X) for own in parts_of(step))
         return side_by_side(step, found)
-    return step.transform(X) if is_there(step) else X
+    return _without_frame(step.transform(X)) if is_there(step) else X
 
 
 def side_by_side(union: FeatureUnion, found: list[Features]) -> Features:

@@ -22,8 +22,11 @@ from skaud import (
     Deltas,
     FeaturePipeline,
     GammatoneFilterbank,
+    HairCellEnvelope,
     Learn,
     LogCompression,
+    ModulationSpectrum,
+    Pitchogram,
     Sound,
     TemporalPooling,
 )
@@ -305,3 +308,72 @@ def test_what_a_pipeline_cannot_learn_is_refused(learn, y, told):
     X, labels = vowels()
     with error(ValueError, *told):
         chain(learn=learn).fit(X, labels if y == "labels" else y)
+
+
+# --- rates ---
+
+
+def test_plain_samples_are_at_the_rate_that_the_pipeline_was_told():
+    model = CARFAC(16000, pooling=None)
+    told = FeaturePipeline([("carfac", model), ("pooling", clone(COURSE))], plain_sample_rate=RATE)
+    own = clips()
+    wanted = told.fit(own).transform(own)
+    plain = [clip.samples for clip in own]
+    np.testing.assert_array_equal(told.transform(plain), wanted)
+    np.testing.assert_array_equal(told.fit(plain).transform(plain), wanted)
+    np.testing.assert_array_equal(told.fit(plain).transform(own), wanted)
+    at_16 = [clip.samples for clip in clips(rate=16000)]
+    assert not np.array_equal(told.transform(at_16, sample_rate=16000), told.transform(at_16))
+    with error(ValueError, "plain samples at 8000 Hz", "16000 Hz", "skaud.Sound"):
+        told.vjp(plain)
+    with error(ValueError, "plain_sample_rate=8000 is not the model's rate, 16000 Hz", "plain_sample_rate=None"):
+        told.initial_state()
+    with error(ValueError, "plain_sample_rate=-1"):
+        clone(told).set_params(plain_sample_rate=-1).fit(own)
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        (
+            [("model", GammatoneFilterbank(16000)), ("hair", HairCellEnvelope())],
+            ("'hair' has sample_rate=44100", "16000"),
+        ),
+        ([("model", AuditorySpectrogram(pooling=None)), ("m", ModulationSpectrum())], ("m__frame_rate_hz=200",)),
+        (
+            [
+                ("model", CARFAC(16000, pooling=None)),
+                ("both", FeatureUnion([("s", make_pipeline(CorticalSTRF(), COURSE))])),
+            ],
+            ("step 'both__s__corticalstrf' has frame_rate_hz=200", "both__s__corticalstrf__frame_rate_hz=100"),
+        ),
+        (
+            [("model", CARFAC(16000, pooling=None)), ("pitch", Pitchogram(16000))],
+            ("'pitch' has sample_rate=16000", "100"),
+        ),
+    ],
+    ids=["stage", "spectrum", "union", "image"],
+)
+def test_a_step_for_another_rate_than_what_it_takes_is_refused(steps, words):
+    with error(ValueError, *words):
+        FeaturePipeline(steps).fit(np.random.default_rng(0).standard_normal((1, 3200)) * 0.02)
+
+
+def test_a_rate_that_whole_samples_a_frame_leave_a_little_off_is_taken():
+    model = CARFAC(22050, pooling=None, frame_length=0.005)
+    assert model.fit().frame_rate_hz_ != 200
+    FeaturePipeline([("carfac", model), ("m", ModulationSpectrum(frame_rate_hz=200))]).fit(np.full((1, 4000), 0.01))
+
+
+def test_a_model_that_pools_before_steps_that_take_frames_is_refused():
+    with error(ValueError, "step 'carfac' pools its frames", "carfac__pooling=None"):
+        FeaturePipeline([("carfac", CARFAC(RATE)), ("pooling", clone(COURSE))]).fit(clips())
+
+
+def test_a_step_that_was_told_to_return_data_frames_gives_its_rows_all_the_same():
+    features = chain().fit(clips())
+    wanted = features.transform(clips())
+    features.named_steps["pooling"].set_output(transform="pandas")
+    np.testing.assert_array_equal(features.transform(clips()), wanted)
+    np.testing.assert_array_equal(features.fit(clips()).transform(clips()), wanted)
+    assert list(features.set_output(transform="pandas").transform(clips())) == list(features.get_feature_names_out())

@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from skaud import datasets, recipes
+from skaud import Sound, datasets, recipes
 
 NAMES = pytest.mark.parametrize("name", recipes.__all__)
 VOWELS = datasets.make_vowels(2, n_takes=1, sample_rate=8000, random_state=0)
@@ -59,10 +59,10 @@ def test_an_ear_of_a_recipe_is_that_ear_alone():
 
 def test_gradients_of_a_recipe_reach_the_sound_and_the_models_parameters():
     features = recipes.strf_cepstra(8000).fit(CLIPS[:1])
-    x = [np.asarray(CLIPS[0].samples[:4000])]
+    x = [Sound(CLIPS[0].samples[:4000], features.sample_rate)]
     value, pullback = features.vjp(x)
     grads = pullback(np.ones_like(value))
-    assert grads["X"][0].shape == x[0].shape
+    assert grads["X"][0].shape == x[0].samples.shape
     assert {"carfac__ohc_health", "strf__rates_hz", "compression__floor"} <= grads.keys()
 
 
