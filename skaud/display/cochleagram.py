@@ -11,8 +11,8 @@ from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
 from skaud._types import Estimator, Plot
 from skaud.display.frequency_axis import edges_hz, healthy_frequencies_hz, scale_frequencies
+from skaud.display.one_clip import one_clip
 from skaud.sound import Sound
-from skaud.sound.clips import take_apart
 
 
 class CochleagramDisplay:
@@ -107,10 +107,11 @@ class CochleagramDisplay:
             If x is not one signal, or `ear` none of its ears.
         """
         model = fitted_copy(model)
-        shape_of_x, n_ears = np.shape(take_apart(x, "x").samples), getattr(model, "n_ears_in_", None)
-        if len(shape_of_x) != (1 if n_ears is None else 2):
-            shape = "(n_samples,)" if n_ears is None else f"({n_ears}, n_samples) of a model fitted on {n_ears} ears"
-            raise ValueError(f"x has shape {shape_of_x}; a cochleagram shows one signal, {shape}: pass x[0], say.")
+        n_ears = getattr(model, "n_ears_in_", None)
+        if n_ears is None:
+            one_clip(x, "(n_samples,)")
+        else:
+            one_clip(x, f"({n_ears}, n_samples) of a model fitted on {n_ears} ears", 2)
         if ear not in ((None,) if n_ears is None else range(n_ears)):
             known = (
                 "without an axis of ears; leave ear=None" if n_ears is None else f"on ears 0 to {n_ears - 1}; choose"
@@ -120,6 +121,12 @@ class CochleagramDisplay:
         response = unpooled.transform([x], sample_rate=sample_rate)[0]
         if ear is not None:
             response = response[ear]
+        if len(response) != (n_channels := len(frequencies_hz(model))):
+            raise ValueError(
+                f"output={model.output!r} has {len(response)} responses of {n_channels} channels, and a "
+                f"cochleagram shows one of each: set output, among {model.check_outputs(None)}, or see "
+                "skaud.display.StagesDisplay."
+            )
         return cls.from_response(
             response,
             frequencies_hz=frequencies_hz(model),

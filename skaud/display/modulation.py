@@ -11,8 +11,8 @@ from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
 from skaud._types import Estimator, Plot
 from skaud.display.frequency_axis import edges_hz, scale_frequencies
+from skaud.display.one_clip import one_clip
 from skaud.sound import Sound
-from skaud.sound.clips import take_apart
 
 
 class ModulationDisplay:
@@ -96,13 +96,9 @@ class ModulationDisplay:
             If the model has no modulation filters, or x is not one signal of one ear.
         """
         model = fitted_copy(model)
-        shape = np.shape(take_apart(x, "x").samples)
         if model.output != "modulation":
             raise ValueError(f"model has output={model.output!r}; it must be 'modulation': set it and fit again.")
-        if len(shape) != 1:
-            raise ValueError(
-                f"x has shape {shape}; a modulation spectrum shows one signal, (n_samples,): pass x[0], say."
-            )
+        one_clip(x, "(n_samples,)")
         if getattr(model, "n_ears_in_", None) is not None:
             raise ValueError(f"model was fitted on {model.n_ears_in_} ears; fit it on signals without an axis of ears.")
         pooled = fitted_copy(model, pooling=("mean", "std"))

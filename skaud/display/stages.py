@@ -12,8 +12,8 @@ from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
 from skaud._types import Estimator, Plot
 from skaud.display.cochleagram import CochleagramDisplay, frequencies_hz
+from skaud.display.one_clip import one_clip
 from skaud.sound import Sound
-from skaud.sound.clips import take_apart
 
 
 class StagesDisplay:
@@ -108,12 +108,8 @@ class StagesDisplay:
             If x is not one signal of one ear, or a response has more axes than can be drawn.
         """
         model = fitted_copy(model)
-        clip = take_apart(x, "x")
+        clip = one_clip(x, "(n_samples,)")
         samples = np.asarray(clip.samples)
-        if samples.ndim != 1:
-            raise ValueError(
-                f"x has shape {samples.shape}; the picture shows one signal, (n_samples,): pass x[0], say."
-            )
         if getattr(model, "n_ears_in_", None) is not None:
             raise ValueError(f"model was fitted on {model.n_ears_in_} ears; fit it on signals without an axis of ears.")
         responses = {name: clips[0] for name, clips in model.simulate([x], outputs, sample_rate).items()}
