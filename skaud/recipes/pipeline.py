@@ -128,6 +128,13 @@ class FeaturePipeline(Pipeline):
         self.signals_at_once = signals_at_once
         self.plain_sample_rate = plain_sample_rate
 
+    def __getitem__(self, ind: int | str | slice) -> Any:
+        """A step, or a pipeline of some, that takes clips as this one does."""
+        part = super().__getitem__(ind)
+        if isinstance(part, FeaturePipeline) and isinstance(ind, slice):
+            part.signals_at_once, part.plain_sample_rate = self.signals_at_once, self.plain_sample_rate
+        return part
+
     @where_it_lies
     def fit(self, X: Signals, y: Targets = None, sample_rate: Rates = None) -> Self:
         """Fit the model on all signals, and the steps on the frames of the first; learn what `learn` names.
