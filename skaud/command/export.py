@@ -7,13 +7,14 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from skaud.command.errors import UsageError
 from skaud.command.names import cell_text
 
 SUFFIXES = (".parquet", ".csv", ".npz")
@@ -39,6 +40,17 @@ class Rows(NamedTuple):
     paths: list[str]
     columns: dict[str, list[str]]
     features: list[np.ndarray]
+
+
+def check_columns(manifests: Mapping[str, str], feature_names: Sequence[str]) -> None:
+    """Refuse columns, each with the manifest it is of, that are named as features are."""
+    twice = [name for name in feature_names if name in manifests]
+    if twice:
+        more = f" and {len(twice) - 3} more" * (len(twice) > 3)
+        raise UsageError(
+            f"{manifests[twice[0]]} has columns named as features are, {', '.join(twice[:3])}{more}: no column "
+            "may be there twice. Rename them, or leave them out of the table."
+        )
 
 
 def can_write_parquet() -> bool:

@@ -33,7 +33,7 @@ def add_parser(subcommands: Any) -> None:
         nargs="+",
         metavar="PATH",
         help="sound file; folder of such; pattern such as '*.wav'; table.csv with a column path, whose other columns "
-        "are carried over; or - for a list of paths on the standard input",
+        "are carried over, and named otherwise than features; or - for a list of paths on the standard input",
     )
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="features.parquet, .csv or .npz")
     add_arguments(parser)
@@ -41,7 +41,10 @@ def add_parser(subcommands: Any) -> None:
     channels.add_argument("--ears", action="store_true", help="keep the channels of a file as ears (default: average)")
     channels.add_argument("--channel", type=int, metavar="N", help="take one channel of a file, 1 the first")
     parser.add_argument(
-        "--level-db-spl", type=float, metavar="L", help="set every file to this level (default: as its samples say)"
+        "--level-db-spl",
+        type=float,
+        metavar="L",
+        help="set every file to this level, its ears together (default: as its samples say)",
     )
     parser.add_argument(
         "--max-duration",
@@ -89,6 +92,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _prepare(options: argparse.Namespace) -> tuple[Path, Any, Any, dict[str, Any]]:
     """Refuse what cannot be done, and fit the model, before anything is written."""
+    from skaud.command.export import check_columns
     from skaud.command.files import Search
     from skaud.command.processes import begin_server
     from skaud.command.resuming import check_output
@@ -105,7 +109,9 @@ def _prepare(options: argparse.Namespace) -> tuple[Path, Any, Any, dict[str, Any
     check_output(output, options.resume, options.overwrite, options.part is not None)
     if not search.files:
         raise UsageError(_nothing_found(options, search))
-    return output, search, *prepare(options, model, search)
+    work, about = prepare(options, model, search)
+    check_columns(search.columns, about["features"])
+    return output, search, work, about
 
 
 def _begin(options: argparse.Namespace, output: Path, search: Any, work: Any, about: dict[str, Any]) -> int:

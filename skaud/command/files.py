@@ -1,5 +1,6 @@
 """Which files a command is about: named, below folders, matched by patterns, in lists and in manifests."""
 
+import contextlib
 import csv
 import glob
 import os
@@ -9,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from skaud.command.errors import UsageError
+from skaud.command.names import text_path
 from skaud.sound.files import leaves_folder, sound_suffixes
 
 
@@ -23,6 +25,7 @@ class Search:
     """Files that were named, each once.
 
     files : dict of File by identity, the absolute path without links
+    columns : dict of str by name, the first manifest that has it
     missing : list of str, names that lead nowhere
     unreadable : list of (str, OSError), folders that could not be looked into
     skipped : Counter of the suffixes of files below folders that are no sounds, and of what else is left out
@@ -30,6 +33,7 @@ class Search:
 
     def __init__(self, paths: Sequence[str], outside: bool = False) -> None:
         self.files: dict[bytes, File] = {}
+        self.columns: dict[str, str] = {}
         self.missing: list[str] = []
         self.unreadable: list[tuple[str, OSError]] = []
         self.skipped: Counter[str] = Counter()
@@ -98,16 +102,32 @@ class Search:
                 raise UsageError(
                     f"{manifest} has no path in row {number} below the header; fill it, or remove the row."
                 )
-            if leaves_folder(name) and not self._outside:
+            for column in row if number == 1 else ():
+                self.columns.setdefault(column, manifest)
+            paths = [os.path.join(os.path.dirname(manifest), own) for own in self._readings(manifest, name)]
+            found = [path for path in paths if os.path.lexists(path)]
+            if len(found) > 1:
                 raise UsageError(
-                    f"{manifest} names {name!r}, which leaves its folder; move the file there, or allow it with "
-                    "--outside if you trust the manifest."
+                    f"{manifest} names {name!r}, and there is such a file, and one at the path that it stands for in a "
+                    "table of skaud features; rename one of them."
                 )
-            path = os.path.join(os.path.dirname(manifest), name)
-            if os.path.lexists(path):
-                self._add_file(path, os.path.realpath(path), row)
+            if found:
+                self._add_file(found[0], os.path.realpath(found[0]), row)
             else:
-                self.missing.append(path)
+                self.missing.append(paths[0])
+
+    def _readings(self, manifest: str, name: str) -> list[str]:
+        r"""A path as a manifest has it, and the one that it stands for if a command wrote it, with \xHH for bytes."""
+        readings = [name]
+        with contextlib.suppress(UnicodeDecodeError):  # on Windows, whose paths are text
+            readings = list(dict.fromkeys([name, os.fsdecode(text_path(name))]))
+        readings = [reading for reading in readings if self._outside or not leaves_folder(reading)]
+        if not readings:
+            raise UsageError(
+                f"{manifest} names {name!r}, which leaves its folder; move the file there, or allow it with "
+                "--outside if you trust the manifest."
+            )
+        return readings
 
     def skipped_words(self) -> str:
         """How many files were skipped, of what kinds."""
@@ -124,8 +144,12 @@ def _clean(name: str) -> str:
 
 
 def _listed(content: bytes) -> list[str]:
-    """Paths in a list, a line each, or with NUL between them, as `find -print0` writes it."""
-    parts = content.split(b"\0") if b"\0" in content else content.split(b"\n")
+    """Paths in a list, a line each, which may end as on Windows, or with NUL between them, as `find -print0` has it."""
+    if b"\0" in content:
+        parts = content.split(b"\0")
+    else:
+        lines = content.split(b"\n")
+        parts = [line[:-1] if line.endswith(b"\r") and not os.path.lexists(line) else line for line in lines]
     return [os.fsdecode(part) for part in parts if part]
 
 

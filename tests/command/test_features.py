@@ -166,6 +166,39 @@ def test_a_wrong_call_is_told_so_and_writes_nothing(sounds, tmp_path, capfd, arg
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_columns_named_as_features_are_a_wrong_call(sounds, tmp_path, suffix, capfd):
+    assert skaud_features(sounds / "b.wav", "-o", sounds / "first.csv") == 0
+    frame = pd.read_csv(sounds / "first.csv").assign(path="b.wav", speaker="a")
+    first, second = frame.columns[1], frame.columns[2]
+    frame.to_csv(sounds / "table.csv", index=False)
+    output = tmp_path / f"x.{suffix}"
+    try:
+        capfd.readouterr()
+        assert skaud_features(sounds / "table.csv", "-o", output, "--param", "ohc_health=0.5") == 2
+        said = capfd.readouterr().err
+        assert f"{sounds / 'table.csv'} has columns named as features are, {first}, {second}, " in said
+        assert "and 281 more" in said
+        assert "Rename them, or leave them out" in said
+        assert not list(tmp_path.iterdir())
+        frame[["path", "speaker"]].to_csv(sounds / "table.csv", index=False)
+        assert skaud_features(sounds / "table.csv", "-o", output) == 0
+    finally:
+        for path in (sounds / "table.csv", sounds / "first.csv", sounds / "first.csv.journal"):
+            path.unlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+def test_a_table_that_was_written_goes_in_again_whatever_its_paths_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(make_sounds(tmp_path / "in", 1))
+    name = "=new\nline\\x41.wav"
+    os.rename("000.wav", name)
+    assert skaud_features(name, "-o", "first.csv") == 0
+    pd.read_csv("first.csv")[["path"]].to_csv("table.csv", index=False)
+    assert skaud_features("table.csv", "-o", "second.csv") == 0
+    assert Path("second.csv").read_bytes() == Path("first.csv").read_bytes()
+
+
 def test_an_unknown_format_and_a_folder_without_sounds_are_wrong_calls(sounds, tmp_path, capfd):
     assert skaud_features(sounds, "-o", tmp_path / "features.txt") == 2
     assert ".parquet, .csv, .npz" in capfd.readouterr().err

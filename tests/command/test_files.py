@@ -9,6 +9,7 @@ import soundfile
 from skaud.command import main
 from skaud.command.errors import UsageError
 from skaud.command.files import Search
+from skaud.command.names import path_text
 from skaud.sound.files import sound_suffixes
 
 
@@ -82,6 +83,40 @@ def test_a_list_of_paths_comes_on_the_standard_input(folder, monkeypatch, separa
     ]  # fmt: skip
 
 
+def test_lines_of_a_list_may_end_as_on_windows(folder, monkeypatch):
+    (folder / "in" / "b.wav\r").touch()
+    listed = b"in/a.wav\r\nin/deeper/b.sph\r\n\r\nin/b.wav\r\n"  # the last path ends so itself
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(listed)))
+    search = Search(["-"])
+    assert names(search) == ["in/a.wav", "in/deeper/b.sph", "in/b.wav\r"]
+    assert search.missing == []
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"in/a.wav\r\0")))
+    assert Search(["-"]).missing == ["in/a.wav\r"]
+
+
+NAMES = [b"new\nline.wav", b"\xff.wav", rb"literal\x0a.wav", b"=1.wav", "sep\u2028.wav".encode(), b"a.wav"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+def test_paths_that_a_table_has_escaped_lead_to_their_files(folder):
+    (folder / "own").mkdir()
+    for name in NAMES:
+        (folder / "own" / os.fsdecode(name)).touch()
+    (folder / "own" / "table.csv").write_text("\n".join(["path", *map(path_text, NAMES)]), "utf-8")
+    search = Search(["own/table.csv"])
+    assert search.missing == []
+    assert list(search.files) == [os.path.join(os.fsencode(folder), b"own", name) for name in NAMES]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+def test_an_escaped_path_that_may_be_either_of_two_files_is_a_wrong_call(folder):
+    for name in ("a\nb.wav", "a\\x0ab.wav"):
+        (folder / "in" / name).touch()
+    (folder / "in" / "table.csv").write_text("path\na\\x0ab.wav\n")
+    with pytest.raises(UsageError, match="rename one of them"):
+        Search(["in/table.csv"])
+
+
 def test_a_manifest_gives_its_files_and_its_other_columns(folder):
     (folder / "in" / "table.csv").write_text(
         '\ufeffpath,word\na.wav,"zero, one"\ndeeper/b.sph,two\nz.wav,three\n', "utf-8"
@@ -94,7 +129,10 @@ def test_a_manifest_gives_its_files_and_its_other_columns(folder):
     assert search.missing == ["in/z.wav"]
 
 
-@pytest.mark.parametrize("outside", ["../b.wav", "/etc/b.wav", "deeper/../../b.wav", "C:\\b.wav", "..\\b.wav"])
+@pytest.mark.parametrize(
+    "outside",
+    ["\\x2e./b.wav", "\\x2fetc/b.wav", "../b.wav", "/etc/b.wav", "deeper/../../b.wav", "C:\\b.wav", "..\\b.wav"],
+)
 def test_a_manifest_leaves_its_folder_only_when_allowed(folder, outside):
     (folder / "in" / "table.csv").write_text(f"path\n{outside}\n")
     (folder / "b.wav").touch()
@@ -108,6 +146,7 @@ def test_a_manifest_leaves_its_folder_only_when_allowed(folder, outside):
     [
         ("file\na.wav\n", "one column path"),
         ("path,x,x\na.wav,1,2\n", "no column twice"),
+        ("path,path\na.wav,a.wav\n", "one column path"),
         ("path,x\na.wav,1,2\n", "3 cells in line 2"),
         ("path,x\n,1\n", "no path in row 1"),
         ("", "one column path"),
