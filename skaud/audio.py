@@ -9,8 +9,7 @@ units in which an RMS of 1.0 stands for `rms_one_db_spl` dB SPL: in pascals, unl
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from numbers import Real
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,10 +25,13 @@ from skaud.sound import (
     check_samples,
     check_scale,
     level_db,
+    real,
     resampled_length,
     rms,
+    sound_of_own,
 )
 from skaud.sound.clips import Clip, as_list, take_apart
+from skaud.sound.noise import RandomState, check_color, colored_noise, draw_seed, generator
 from skaud.sound.refused import refuse_masked
 
 __all__ = [
@@ -44,12 +46,10 @@ __all__ = [
     "to_mono",
 ]
 
-RandomState = int | np.random.RandomState | None
 Axis = int | tuple[int, ...] | None
 Clips = Any  # samples or a Sound, or several of them in a list or a column: what comes back has the same form
 Files = Any  # a path or an open file, or several of them in a list
 
-_NOISE_EXPONENT = {"white": 0.0, "pink": -0.5, "brown": -1.0}  # amplitude goes with frequency to this power
 _LONGEST_NOISE = 1 << 40  # samples, more than a memory holds
 _BLOCK = 1 << 20  # samples that are resampled at a time
 _CANCELLED_DB = 20.0  # by how much a mean of ears lies below them where they cancel
@@ -71,7 +71,7 @@ def read(
     sample_rate : int, optional
         Sample rate in Hz to resample to; by default the file's own.
     mono : bool, default=False
-        Average the channels, as `to_mono` does.
+        Average the channels, as `to_mono` does, also those of a file that has fewer samples than channels.
     dtype : {"float32", "float64"}, default="float32"
         Type of the samples. Integer files are scaled by their type's range, as `from_pcm` does.
     rms_one_db_spl : float, default=93.98
@@ -88,6 +88,8 @@ def read(
     ------
     FileNotFoundError
         If there is no such file.
+    TypeError
+        If `path` is neither a path nor a file object.
     ValueError
         If it holds no samples, or samples that are not finite, or is no file, or libsndfile cannot read it; the message
         has the path and libsndfile's words.
@@ -110,28 +112,39 @@ def read(
     scale = check_scale("rms_one_db_spl", rms_one_db_spl)
     if sample_rate is not None and check_rate("sample_rate", sample_rate) % 1:
         raise ValueError(f"sample_rate={sample_rate} must be a whole number of Hz; round it, or resample later.")
-    paths, _ = as_list(path)
+    if not isinstance(mono, (bool, np.bool_)):
+        raise ValueError(f"mono={mono!r} must be True or False.")
+    paths = _several(path, "path")
     if paths is not None:
-        return [_read(each, sample_rate, mono, dtype, scale) for each in paths]
-    return _read(path, sample_rate, mono, dtype, scale)
+        return [_read(each, f"path[{i}]", sample_rate, bool(mono), dtype, scale) for i, each in enumerate(paths)]
+    return _read(path, "path", sample_rate, bool(mono), dtype, scale)
 
 
-def _read(path: Files, sample_rate: float | None, mono: bool, dtype: np.dtype, scale: float) -> Sound:
+def _read(path: Files, parameter: str, sample_rate: float | None, mono: bool, dtype: np.dtype, scale: float) -> Sound:
     from skaud.sound.files import read_frames
 
+    if not (isinstance(path, (str, bytes, os.PathLike)) or hasattr(path, "read")):
+        raise TypeError(f"{parameter}={path!r} is no path; pass a path, an open binary file, or a list of these.")
     name = str(getattr(path, "name", path)) if hasattr(path, "read") else os.fsdecode(path)
     frames, file_rate, missing = read_frames(path, dtype.name)
     if missing:
         warn_caller(f"path={name!r}: {missing}. Copy it anew, or leave it out.")
-    if frames.shape[1] > MOST_EARS:
+    n_samples, n_channels = frames.shape
+    if n_channels > MOST_EARS:
         raise ValueError(
-            f"path={name!r} has {frames.shape[1]} channels, more than {MOST_EARS} ears; write those that are meant to "
+            f"path={name!r} has {n_channels} channels, more than {MOST_EARS} ears; write those that are meant to "
             "a file of their own."
         )
-    samples = frames[:, 0] if frames.shape[1] == 1 else frames.T
+    if n_channels > n_samples and not mono:
+        raise ValueError(
+            f"path={name!r} has {n_channels} channels of {n_samples} samples, which no ears hear; average them with "
+            "mono=True, or leave it out."
+        )
+    samples = frames[:, 0] if n_channels == 1 else frames.T
+    if mono and n_channels > 1:
+        samples = _mean_of_ears(samples, f"path={name!r}")
     try:
         sound = Sound(samples, file_rate, scale)
-        sound = to_mono(sound) if mono else sound
         return sound if sample_rate is None else resample(sound, sample_rate)
     except ValueError as error:
         raise ValueError(f"path={name!r}: {error}") from error
@@ -251,19 +264,21 @@ def to_mono(x: Clips) -> Clips:
     """
 
     def averaged(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
-        if samples.ndim == 1:
-            return samples, clip.sample_rate
-        with np.errstate(over="ignore"):
-            mean = _representable(samples.mean(axis=-2), samples.dtype, name, "its ears averaged")
-        loss_db = level_db(samples, 0.0, axis=None) - level_db(mean, 0.0, axis=None)
-        if np.isfinite(level_db(samples, 0.0, axis=None)) and loss_db > _CANCELLED_DB:
-            warn_caller(
-                f"{name}: the mean of its ears lies {loss_db:.0f} dB below them, which cancel each other; take one "
-                "with skaud.audio.ear, or turn the sign of one."
-            )
-        return mean, clip.sample_rate
+        return (samples if samples.ndim == 1 else _mean_of_ears(samples, name)), clip.sample_rate
 
     return _apply(x, averaged)
+
+
+def _mean_of_ears(samples: np.ndarray, name: str) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        mean = _representable(samples.mean(axis=-2), samples.dtype, name, "its ears averaged")
+    loss_db = level_db(samples, 0.0, axis=None) - level_db(mean, 0.0, axis=None)
+    if np.isfinite(level_db(samples, 0.0, axis=None)) and loss_db > _CANCELLED_DB:
+        warn_caller(
+            f"{name}: the mean of its ears lies {loss_db:.0f} dB below them, which cancel each other; take one "
+            "with skaud.audio.ear, or turn the sign of one."
+        )
+    return mean
 
 
 def ear(x: Clips, which: int | str) -> Clips:
@@ -293,14 +308,14 @@ def ear(x: Clips, which: int | str) -> Clips:
     >>> audio.ear(np.array([[1.0, 2.0], [3.0, 4.0]]), "right")
     array([3., 4.])
     """
-    is_number = isinstance(which, Real) and not isinstance(which, bool) and 0 <= which < MOST_EARS and which % 1 == 0
-    if not is_number and not (isinstance(which, str) and which in ("left", "right")):
+    is_side = isinstance(which, str) and which in ("left", "right")
+    if not is_side and not (0 <= real(which) < MOST_EARS and real(which) % 1 == 0):
         raise ValueError(f"which={which!r} must be a number from 0, or 'left' or 'right'.")
 
     def chosen(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
         n_ears = samples.shape[-2] if samples.ndim > 1 else 0
-        number = int(which) if which not in ("left", "right") else ("left", "right").index(str(which))
-        if number >= n_ears or (isinstance(which, str) and n_ears != 2):
+        number = ("left", "right").index(str(which)) if is_side else int(real(which))
+        if number >= n_ears or (is_side and n_ears != 2):
             raise ValueError(f"{name} has shape {samples.shape}, {n_ears} ears: which={which!r} is not among them.")
         return np.ascontiguousarray(samples[..., number, :]), clip.sample_rate
 
@@ -314,7 +329,8 @@ def from_pcm(x: npt.ArrayLike, dtype: npt.DTypeLike = "float32") -> np.ndarray:
     ----------
     x : array-like of integers
         Samples as a sound card or `scipy.io.wavfile.read` gives them. Signed types have silence at 0, unsigned ones
-        (8-bit wav files) in the middle of their range. 24-bit samples must lie in the upper bytes of int32.
+        (8-bit wav files) in the middle of their range. 24-bit samples must lie in the upper bytes of int32. Of lists
+        and columns of data frames, whose integers are of 64 bits, say the type, ``numpy.asarray(x, "int16")``.
     dtype : {"float32", "float64"}, default="float32"
         Type of the result.
 
@@ -327,6 +343,8 @@ def from_pcm(x: npt.ArrayLike, dtype: npt.DTypeLike = "float32") -> np.ndarray:
     ------
     TypeError
         If `x` holds floating-point numbers or booleans, which have no range to scale by.
+    ValueError
+        If `x` holds integers of 64 bits of which 32 would do, also where all are 0: no recording has them.
 
     Examples
     --------
@@ -339,10 +357,19 @@ def from_pcm(x: npt.ArrayLike, dtype: npt.DTypeLike = "float32") -> np.ndarray:
     """
     dtype = _float_type(dtype)
     refuse_masked(x, "x")
-    x = np.asarray(x)
+    try:
+        x = np.asarray(x)
+    except ValueError as error:
+        raise ValueError(f"x holds arrays of different lengths ({error}); scale them one by one.") from error
     if x.dtype.kind not in "iu":
         raise TypeError(
             f"x holds {x.dtype}, from_pcm takes integers; use floating-point samples as they are, or set_level on them."
+        )
+    if x.dtype.itemsize == 8 and (not x.size or (x.min() >= -(2**31) and x.max() < 2**32)):
+        raise ValueError(
+            f"x holds {x.dtype} that 32 bits would hold, as Python's integers become: the range of its samples is not "
+            "known. Say what they were recorded in, such as numpy.asarray(x, 'int16'); 24-bit ones are shifted, "
+            "numpy.asarray(x, 'int32') << 8."
         )
     half_range = 2.0 ** (8 * x.dtype.itemsize - 1)
     silence = half_range if x.dtype.kind == "u" else 0.0
@@ -395,20 +422,21 @@ def rms_db_spl(x: Clips, rms_one_db_spl: float = PASCALS_DB_SPL, axis: Axis = -1
     return _each(x, level)
 
 
-def set_level(x: Clips, db_spl: float, rms_one_db_spl: float = PASCALS_DB_SPL, axis: Axis = -1) -> Clips:
-    """Scale a sound to a level in dB SPL.
+def set_level(x: Clips, db_spl: float, rms_one_db_spl: float = PASCALS_DB_SPL, axis: Axis = None) -> Clips:
+    """Scale a sound to a level in dB SPL, its ears together.
 
     Parameters
     ----------
     x : Sound, or array of shape (n_samples,) or (n_ears, n_samples), or list of these
-        Sound, float32 or float64.
+        Sound, float32 or float64. A two-dimensional array is one clip with a row an ear; for one clip a row give
+        ``list(x)``.
     db_spl : float
         Level in dB SPL.
     rms_one_db_spl : float, default=93.98
         Level in dB SPL that an RMS of 1.0 stands for in arrays, 93.98 for pascals; a Sound knows its own.
-    axis : int, tuple of int or None, default=-1
-        Axes that the level is taken over. By default each ear gets the level by itself; ``(-2, -1)`` scales the ears
-        of a signal together and so keeps the level difference between them.
+    axis : int, tuple of int or None, default=None
+        Axes that the level is taken over. By default one gain brings the RMS over all samples and ears of a clip to
+        the level, and level differences between ears stay; -1 gives each ear the level by itself.
 
     Returns
     -------
@@ -420,28 +448,50 @@ def set_level(x: Clips, db_spl: float, rms_one_db_spl: float = PASCALS_DB_SPL, a
     TypeError
         If `x` holds anything but float32 or float64.
     ValueError
-        If `x` is empty, not finite or silent, or `db_spl` is not one finite number.
+        If `x` is empty, not finite or silent, or of more than two axes without `axis`; if `db_spl` is not one finite
+        number.
+
+    Warns
+    -----
+    UserWarning
+        If an array has more than two rows, and `axis` does not say what these are.
 
     Examples
     --------
     >>> import numpy as np
     >>> from skaud import Sound, audio
-    >>> audio.set_level(Sound(np.sin(np.arange(16000.0)), 16000), 60)
+    >>> left = np.sin(np.arange(16000.0))
+    >>> audio.set_level(Sound(left, 16000), 60)
     Sound(1 s, 16000 Hz, 60.0 dB SPL)
+    >>> audio.set_level(Sound(np.stack([left, left / 2]), 16000), 60)
+    Sound(1 s, 2 ears, 16000 Hz, 62.0/56.0 dB SPL)
     """
     scale = check_scale("rms_one_db_spl", rms_one_db_spl)
-    if np.ndim(db_spl) or not np.isfinite(db_spl):
-        raise ValueError(f"db_spl={db_spl} must be one finite number; for silence use numpy.zeros_like.")
+    level = real(db_spl)
+    if not np.isfinite(level):
+        raise ValueError(f"db_spl={db_spl!r} must be one finite number; for silence use numpy.zeros_like.")
 
     def at_level(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
+        if axis is None:
+            _check_rows(clip, samples, name)
         rms_now = rms(samples, axis, keepdims=True)
         if not rms_now.all():
-            raise ValueError(f"{name} is silent, no gain brings it to db_spl={db_spl}; leave silent sounds out.")
+            raise ValueError(f"{name} is silent, no gain brings it to db_spl={level:g}; leave silent sounds out.")
         with np.errstate(over="ignore", invalid="ignore"):  # found below
-            scaled = samples * (_ratio(db_spl - _scale(clip, scale, name)) / rms_now)
-        return _representable(scaled, samples.dtype, name, f"db_spl={db_spl}"), clip.sample_rate
+            scaled = samples * (_ratio(level - _scale(clip, scale, name)) / rms_now)
+        return _representable(scaled, samples.dtype, name, f"db_spl={level:g}"), clip.sample_rate
 
     return _apply(x, at_level, scale)
+
+
+def _check_rows(clip: Clip, samples: np.ndarray, name: str) -> None:
+    """Rows of an array are ears, and scaled together; where they may well be clips, it is said."""
+    _check_one_clip(samples, name)
+    if samples.ndim == 2 and clip.sample_rate is None and len(samples) > 2:
+        warn_caller(
+            f"{name} has {len(samples)} rows, taken for the ears of one clip, which one gain scales; for a clip a row "
+            f"pass list({name}), for ears axis=(-2, -1)."
+        )
 
 
 def make_noise(
@@ -477,9 +527,11 @@ def make_noise(
     (16000,)
     """
     dtype = _float_type(dtype)
-    if not isinstance(n_samples, Real) or not 2 <= n_samples < _LONGEST_NOISE or n_samples % 1:
-        raise ValueError(f"n_samples={n_samples} must be a whole number of at least 2; ask for a longer noise.")
-    return _noise(generator(draw_seed(random_state), "noise"), int(n_samples), color).astype(dtype)
+    n = real(n_samples)
+    if not 2 <= n < _LONGEST_NOISE or n % 1:
+        raise ValueError(f"n_samples={n_samples!r} must be a whole number of at least 2; ask for a longer noise.")
+    color = check_color(color)
+    return colored_noise(generator(draw_seed(random_state), "noise"), int(n), color).astype(dtype)
 
 
 def add_noise(x: Clips, snr_db: float, color: str = "pink", random_state: RandomState = None) -> Clips:
@@ -507,7 +559,8 @@ def add_noise(x: Clips, snr_db: float, color: str = "pink", random_state: Random
     TypeError
         If a clip holds anything but float32 or float64.
     ValueError
-        If a clip is empty, silent, not finite or of more than two axes, or `snr_db` is NaN or -inf.
+        If a clip is empty, silent, not finite, of more than two axes, or of one sample where the noise is coloured; if
+        `snr_db` is no number, NaN or -inf, or `color` unknown.
 
     Examples
     --------
@@ -516,52 +569,34 @@ def add_noise(x: Clips, snr_db: float, color: str = "pink", random_state: Random
     >>> [len(noisy) for noisy in audio.add_noise([np.ones(300), np.ones(500)], snr_db=10, random_state=0)]
     [300, 500]
     """
-    seed = draw_seed(random_state)
-    if not snr_db > -np.inf:
-        raise ValueError(f"snr_db={snr_db} must be a number of dB or inf; for noise alone use make_noise.")
+    seed, color, ratio_db = draw_seed(random_state), check_color(color), real(snr_db)
+    if not ratio_db > -np.inf:
+        raise ValueError(f"snr_db={snr_db!r} must be a number of dB or inf; for noise alone use make_noise.")
     numbers = iter(range(2**31))
 
     def noisy(clip: Clip, samples: np.ndarray, name: str) -> tuple[np.ndarray, float | None]:
         random = generator(seed, "added noise", next(numbers))
-        if samples.ndim > 2:
-            raise ValueError(
-                f"{name} has shape {samples.shape}, not (n_samples,) or (n_ears, n_samples); give list({name})."
-            )
-        if snr_db == np.inf:
+        _check_one_clip(samples, name)
+        if ratio_db == np.inf:
             return samples.copy(), clip.sample_rate
-        rms_now = rms(samples, None)
+        n_samples, rms_now = samples.shape[-1], rms(samples, None)
         if not rms_now:
-            raise ValueError(f"{name} is silent, no noise lies snr_db={snr_db} below it; leave silent clips out.")
-        noise = np.stack([_noise(random, samples.shape[-1], color) for _ in range(samples.size // samples.shape[-1])])
+            raise ValueError(f"{name} is silent, no noise lies snr_db={ratio_db:g} below it; leave silent clips out.")
+        if n_samples < 2 and color != "white":
+            raise ValueError(f"{name} has 1 sample, {color} noise has at least 2; leave it out, or take color='white'.")
+        noise = np.stack([colored_noise(random, n_samples, color) for _ in range(samples.size // n_samples)])
         with np.errstate(over="ignore", invalid="ignore"):  # found below
-            sum_ = samples + noise.reshape(samples.shape) * (rms_now * _ratio(-snr_db))
-        return _representable(sum_, samples.dtype, name, f"snr_db={snr_db}"), clip.sample_rate
+            sum_ = samples + noise.reshape(samples.shape) * (rms_now * _ratio(-ratio_db))
+        return _representable(sum_, samples.dtype, name, f"snr_db={ratio_db:g}"), clip.sample_rate
 
     return _apply(x, noisy)
 
 
-def _noise(random: np.random.Generator, n_samples: int, color: str) -> np.ndarray:
-    if color not in _NOISE_EXPONENT:
-        raise ValueError(f"color={color!r} must be one of {sorted(_NOISE_EXPONENT)}; choose one of them.")
-    noise = random.standard_normal(n_samples)
-    if color != "white":
-        cycles = np.arange(n_samples // 2 + 1)  # a clip
-        gain = np.zeros(cycles.size)
-        gain[1:] = cycles[1:] ** _NOISE_EXPONENT[color]
-        noise = np.fft.irfft(np.fft.rfft(noise) * gain, n_samples)
-    return noise / np.sqrt(np.mean(noise**2))
-
-
-def draw_seed(random_state: RandomState) -> int:
-    """Draw a seed as scikit-learn's estimators do: an int gives the same one each time."""
-    from sklearn.utils import check_random_state
-
-    return int(check_random_state(random_state).randint(2**31 - 1))
-
-
-def generator(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
-    """Make the generator of one purpose and item, so that random_state=0 in two functions gives unrelated numbers."""
-    return np.random.default_rng([seed, *purpose.encode(), *numbers])
+def _check_one_clip(samples: np.ndarray, name: str) -> None:
+    if samples.ndim > 2:
+        raise ValueError(
+            f"{name} has shape {samples.shape}, not (n_samples,) or (n_ears, n_samples); give list({name})."
+        )
 
 
 # --- one sound or several ---
@@ -569,10 +604,17 @@ def generator(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
 
 def _each(x: Clips, function: Callable[[Clip, np.ndarray, str], Any]) -> Clips:
     """The function's result for a clip, its checked samples and its name in errors; a list of them for several."""
-    clips, _ = as_list(x)
+    clips = _several(x, "x")
     if clips is None:
         return _one(x, "x", function)
     return [_one(clip, f"x[{i}]", function) for i, clip in enumerate(clips)]
+
+
+def _several(x: Any, name: str) -> list[object] | None:
+    """What is in a list or a column; None where x is no such thing."""
+    if isinstance(x, Iterator) and not hasattr(x, "read"):
+        raise TypeError(f"{name} is a {type(x).__name__}, which gives its items only once; pass list({name}).")
+    return as_list(x)[0]
 
 
 def _one(x: Clips, name: str, function: Callable[[Clip, np.ndarray, str], Any]) -> Clips:
@@ -596,9 +638,8 @@ def _apply(
         changed, rate = function(clip, samples, name)
         if clip.sample_rate is None or rate is None:  # whoever works in place on it does not change x
             return changed.copy() if np.may_share_memory(changed, samples) else changed
-        if changed is not samples:
-            changed.flags.writeable = False  # nobody else has it: a Sound may have it without a copy
-        return Sound(changed, rate, scale if clip.rms_one_db_spl is None else clip.rms_one_db_spl)
+        make = Sound if np.may_share_memory(changed, samples) else sound_of_own
+        return make(changed, rate, scale if clip.rms_one_db_spl is None else clip.rms_one_db_spl)
 
     return _each(x, sound)
 
@@ -631,7 +672,10 @@ def _ratio(db: float) -> np.floating:
 
 
 def _float_type(dtype: npt.DTypeLike) -> np.dtype:
-    dtype = np.dtype(dtype)
-    if dtype not in (np.float32, np.float64):
+    try:
+        of_name = np.dtype(dtype)
+    except TypeError as error:
+        raise ValueError(f"dtype={dtype!r} must be float32 or float64; choose one of them.") from error
+    if dtype is None or of_name not in (np.float32, np.float64):
         raise ValueError(f"dtype={dtype} must be float32 or float64; choose one of them.")
-    return dtype
+    return of_name

@@ -3,8 +3,10 @@ import re
 import subprocess
 import sys
 import warnings
+from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from scipy import signal
@@ -81,6 +83,43 @@ def test_a_list_of_files_gives_a_list_and_a_file_object_a_sound(tmp_path):
     assert audio.read(io.BytesIO(paths[1].read_bytes())) == sounds[1]
     with error(FileNotFoundError, "gone.wav"):
         audio.read([paths[0], tmp_path / "gone.wav"])
+
+
+@pytest.mark.parametrize("n_samples", [1, 2])
+def test_a_file_of_fewer_samples_than_channels_is_read_as_their_mean_alone(tmp_path, n_samples):
+    soundfile.write(tmp_path / "short.wav", np.full((n_samples, 3), [0.1, 0.2, 0.6]), 8000, subtype="FLOAT")
+    assert audio.read(tmp_path / "short.wav", mono=True) == Sound(np.full(n_samples, 0.3, "float32"), 8000)
+    with error(ValueError, "short.wav' has 3 channels", f"{n_samples} samples", "mono=True") as caught:
+        audio.read(tmp_path / "short.wav")
+    assert "transpose" not in str(caught.value)
+
+
+def test_channels_that_cancel_are_named_with_their_file(tmp_path):
+    soundfile.write(tmp_path / "x.wav", np.stack([tone(), -tone()], axis=1), 22050)
+    with pytest.warns(UserWarning, match=r"x\.wav': the mean of its ears lies"):
+        audio.read(tmp_path / "x.wav", mono=True)
+
+
+@pytest.mark.parametrize("path", [None, 3, 1.5, True, np.array(["a.wav"]), {"a.wav"}])
+def test_what_is_no_path_is_named(path):
+    with error(TypeError, f"path={path!r} is no path", "a list of these"):
+        audio.read(path)
+    with error(TypeError, "path[0]=[", "is no path"):
+        audio.read([[path]])
+
+
+def test_what_gives_its_items_once_is_to_be_made_a_list_of(tmp_path):
+    with error(TypeError, "path is a", "pass list(path)"):
+        audio.read(tmp_path.glob("*.wav"))
+    for call in (audio.rms_db_spl, audio.to_mono, lambda x: audio.set_level(x, 60), lambda x: audio.add_noise(x, 60)):
+        with error(TypeError, "x is a generator", "pass list(x)"):
+            call(np.ones(9) for _ in range(2))
+
+
+@pytest.mark.parametrize("mono", ["False", None, 1, [True]])
+def test_mono_is_true_or_false(tmp_path, mono):
+    with error(ValueError, f"mono={mono!r}", "True or False"):
+        audio.read(tmp_path / "x.wav", mono=mono)
 
 
 def test_the_level_of_a_recording_can_be_told(tmp_path):
@@ -181,6 +220,10 @@ def test_equal_rates_return_the_same_samples():
         (8000, np.nan, ("new_sample_rate=nan", "a number of Hz")),
         (np.inf, 8000, ("sample_rate=inf", "a number of Hz")),
         (True, 8000, ("sample_rate=True", "a number of Hz")),
+        ([8000, 8000], 8000, ("sample_rate=[8000, 8000]", "a number of Hz")),
+        (8000, "16000", ("new_sample_rate='16000'", "a number of Hz")),
+        (8000, None, ("new_sample_rate=None", "a number of Hz")),
+        (8000, 10**400, ("new_sample_rate=1000", "a number of Hz")),
         (44.1, 8000, ("sample_rate=44.1", "44100 Hz, in kHz?")),
         (8000, 2e6, ("new_sample_rate=2000000.0", "1e+06 Hz")),
         (None, 8000, ("x is an array", "sample_rate", "skaud.Sound")),
@@ -247,6 +290,32 @@ def test_integers_are_scaled_as_in_files(tmp_path):
     np.testing.assert_array_equal(audio.from_pcm(x, "float64"), audio.read(path, dtype="float64").samples)
 
 
+@pytest.mark.parametrize(
+    "x",
+    [
+        [0, 16384, -32768],
+        pd.Series([0, 16384, -32768]),
+        np.array([[0, -(2**31)], [2**31 - 1, 5]]),
+        np.array([0, 2**32 - 1], np.uint64),
+        np.zeros(3, np.int64),
+        np.zeros(0, np.uint64),
+    ],
+)
+def test_integers_whose_type_is_not_that_of_the_recording_are_refused(x):
+    with error(
+        ValueError, f"x holds {np.asarray(x).dtype} that 32 bits would hold", "numpy.asarray(x, 'int16')", "<< 8"
+    ):
+        audio.from_pcm(x)
+
+
+def test_integers_whose_type_is_told_are_scaled_by_it():
+    np.testing.assert_array_equal(audio.from_pcm(np.asarray([0, 16384, -32768], "int16")), [0, 0.5, -1])
+    np.testing.assert_array_equal(audio.from_pcm(np.asarray([0, 2**22, -(2**23)], "int32") << 8), [0, 0.5, -1])
+    np.testing.assert_array_equal(audio.from_pcm([np.int16([0, 16384]), np.int16([-32768, 0])]), [[0, 0.5], [-1, 0]])
+    with error(ValueError, "x holds arrays of different lengths", "one by one"):
+        audio.from_pcm([np.int16([0, 1]), np.int16([0])])
+
+
 @pytest.mark.parametrize("x", [np.zeros(3), np.zeros(3, bool), np.zeros(3, complex)])
 def test_only_integers_are_pcm(x):
     with error(TypeError, f"x holds {x.dtype}", "takes integers", "set_level"):
@@ -279,26 +348,63 @@ def test_set_level_gives_the_level(dtype, tolerance_db):
     x = np.random.default_rng(0).standard_normal((3, 5000)).astype(dtype) * [[1e-6], [1], [1e6]]
     x = x.astype(dtype)
     before = x.copy()
-    y = audio.set_level(x, 63.21, rms_one_db_spl=100)
+    y = audio.set_level(x, 63.21, rms_one_db_spl=100, axis=-1)
     assert y.dtype == dtype
     np.testing.assert_allclose(audio.rms_db_spl(y, 100), 63.21, atol=tolerance_db)
     np.testing.assert_array_equal(x, before)
 
 
-def test_ears_scaled_together_keep_their_level_difference():
-    ears = np.stack([tone(), 0.5 * tone()])
-    assert np.ptp(audio.rms_db_spl(audio.set_level(ears, 60))) == pytest.approx(0, abs=1e-9)
-    together = audio.set_level(ears, 60, axis=(-2, -1))
+@pytest.mark.parametrize("form", [np.asarray, lambda ears: Sound(ears, 22050), lambda ears: Sound(ears, 22050, 107)])
+def test_ears_keep_their_level_difference_unless_axis_says_otherwise(form):
+    ears = form(np.stack([tone(), 0.5 * tone()]))
+    together = audio.set_level(ears, 60)
     assert np.ptp(audio.rms_db_spl(together)) == pytest.approx(20 * np.log10(2), abs=1e-9)
     assert audio.rms_db_spl(together, axis=None) == pytest.approx(60, abs=1e-9)
+    np.testing.assert_allclose(audio.rms_db_spl(audio.set_level(ears, 60, axis=-1)), [60, 60], atol=1e-9)
+
+
+def test_a_silent_ear_stays_silent_beside_one_that_is_not():
+    y = audio.set_level(np.stack([tone(), 0 * tone()]), 60)
+    assert audio.rms_db_spl(y, axis=None) == pytest.approx(60)
+    assert not y[1].any()
+
+
+def test_rows_that_may_be_clips_are_named_where_the_level_is_set():
+    clips = np.stack([tone(), 0.1 * tone(), 10 * tone()])
+    with pytest.warns(UserWarning, match=r"x has 3 rows, .* pass list\(x\)") as caught:
+        audio.set_level(clips, 60)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        audio.set_level(clips, 60, axis=(-2, -1))
+        audio.set_level(Sound(clips, 22050), 60)
+        audio.set_level(clips[:2], 60)
+        assert audio.rms_db_spl(audio.set_level(list(clips), 60)) == pytest.approx([60, 60, 60])
+    with error(ValueError, "x has shape (2, 2, 9)", "list(x)"):
+        audio.set_level(np.ones((2, 2, 9)), 60)
+    assert audio.set_level(np.ones((2, 2, 9)), 60, axis=-1).shape == (2, 2, 9)
 
 
 def test_levels_that_cannot_be_set_are_named():
     with error(ValueError, "x is silent", "db_spl=60"):
-        audio.set_level(np.stack([tone(), 0 * tone()]), 60)
-    for db_spl in (np.inf, np.nan, np.array([60.0, 70.0])):
-        with error(ValueError, "db_spl=", "one finite number"):
+        audio.set_level(np.stack([tone(), 0 * tone()]), 60, axis=-1)
+    for db_spl in (
+        np.inf,
+        np.nan,
+        np.array([60.0, 70.0]),
+        "60",
+        None,
+        True,
+        np.True_,
+        [60],
+        10**400,
+        60j,
+        np.array("6"),
+    ):
+        with error(ValueError, f"db_spl={db_spl!r}", "one finite number"):
             audio.set_level(tone(), db_spl)
+    for db_spl in (60, np.float32(60), np.array(60), Fraction(120, 2)):
+        assert audio.rms_db_spl(audio.set_level(tone(), db_spl)) == pytest.approx(60)
 
 
 # Noise
@@ -381,18 +487,40 @@ def test_an_array_that_comes_out_is_apart_from_that_which_went_in(function):
 
 
 def test_noise_that_cannot_be_made_is_named():
-    for snr_db in (np.nan, -np.inf):
-        with error(ValueError, f"snr_db={snr_db}", "make_noise"):
+    for snr_db in (np.nan, -np.inf, "10", None, True, [10, 20], np.array([10, 20]), {}):
+        with error(ValueError, f"snr_db={snr_db!r}", "a number of dB", "make_noise"):
             audio.add_noise(tone(), snr_db)
+    for color in (["pink"], None, 3, "red", {"pink"}):
+        for call in (lambda: audio.add_noise(tone(), np.inf, color), lambda: audio.make_noise(100, color)):  # noqa: B023
+            with error(ValueError, f"color={color!r}", "['brown', 'pink', 'white']"):
+                call()
+    for random_state in ("0", -1, [1.5], np.random.default_rng(0)):
+        with error(ValueError, "random_state=", "is no seed", "an integer from 0"):
+            audio.add_noise(tone(), 10, random_state=random_state)
     with error(ValueError, "x[1] is silent", "snr_db=3"):
         audio.add_noise([tone(), np.zeros(10)], 3)
     with error(ValueError, "x has shape (2, 2, 9)", "list(x)"):
         audio.add_noise(np.ones((2, 2, 9)), 3)
     with error(ValueError, "color='green'", "['brown', 'pink', 'white']"):
         audio.make_noise(100, "green")
-    for n_samples in (1, 10.5, -3, np.inf, np.nan, 2**70, None, "3"):
-        with error(ValueError, f"n_samples={n_samples}", "at least 2"):
+    for n_samples in (1, 10.5, -3, np.inf, np.nan, 2**70, None, "3", True, [3]):
+        with error(ValueError, f"n_samples={n_samples!r}", "at least 2"):
             audio.make_noise(n_samples)
+    for dtype in (None, "int16", "float", "double precision", ["float32"]):
+        if dtype != "float":  # which is float64
+            with error(ValueError, f"dtype={dtype!r}" if dtype != "int16" else "dtype=int16", "float32 or float64"):
+                audio.make_noise(10, dtype=dtype)
+
+
+@pytest.mark.parametrize("color", ["pink", "brown"])
+def test_a_sample_alone_has_no_coloured_noise(color):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with error(ValueError, "x has 1 sample", color, "color='white'"):
+            audio.add_noise(np.ones(1), 10, color)
+        with error(ValueError, "x[1] has 1 sample"):
+            audio.add_noise([np.ones(2), np.ones((1, 1))], 10, color)
+        assert abs(audio.add_noise(np.ones(1), 0, "white") - 1) == pytest.approx(1)
 
 
 # Sounds and lists of them
@@ -461,7 +589,7 @@ def test_an_ear_that_is_not_there_is_named():
         audio.ear(np.ones((3, 9)), "left")
     with error(ValueError, "which='middle'", "'left' or 'right'"):
         audio.ear(np.ones((2, 9)), "middle")
-    for which in (np.inf, np.nan, 2**70, 0.5, -1, None, True):
+    for which in (np.inf, np.nan, 2**70, 10**400, 0.5, -1, None, True, [0], ("left",)):
         with error(ValueError, f"which={which}", "'left' or 'right'"):
             audio.ear(np.ones((2, 9)), which)
     with error(ValueError, "x has shape (9,)", "0 ears"):
@@ -476,6 +604,9 @@ def test_samples_before_ears_are_refused(call):
         call(np.ones((22050, 2)))
     with error(ValueError, "x[0]", "(3, 2)", "3 ears, more than its 2 samples"):
         call([np.ones((3, 2))])
+    with error(ValueError, "x has shape (20, 100)", "20 ears, more than 16", "pass list(x)") as caught:
+        call(np.ones((20, 100)))
+    assert "transpose" not in str(caught.value)
 
 
 def test_what_a_dtype_cannot_hold_is_an_error_and_not_infinity():
@@ -552,9 +683,17 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before - y.nbytes // 
 
 
 @pytest.mark.parametrize(
-    ("axis", "kind"), [(5, ValueError), (2**70, ValueError), (1.5, TypeError), ("time", TypeError)]
+    ("axis", "kind"),
+    [
+        (5, ValueError),
+        ((0, 0), ValueError),
+        (2**70, ValueError),
+        (1.5, TypeError),
+        ("time", TypeError),
+        ([0], TypeError),
+    ],
 )
 @pytest.mark.parametrize("function", [audio.rms_db_spl, lambda x, axis: audio.set_level(x, 60, axis=axis)])
 def test_an_axis_that_is_none_is_named(function, axis, kind):
-    with pytest.raises(kind, match="axis"):
+    with error(kind, f"axis={axis!r} is no axis of samples of shape (2, 100)"):
         function(np.ones((2, 100)), axis=axis)

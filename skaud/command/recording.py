@@ -86,7 +86,7 @@ def read_clip(path: bytes, take: Take, note: Note) -> tuple["np.ndarray | LongCl
     if _is_mean(frames.samples.shape[1], take):
         _note_mean(frames.samples.shape[1], *_powers(frames.samples, clip), note)
     if take.level_db_spl is not None:
-        clip = audio.set_level(clip, take.level_db_spl, take.rms_one_db_spl, axis=None)
+        clip = audio.set_level(clip, take.level_db_spl, take.rms_one_db_spl)
     return clip, frames.sample_rate
 
 

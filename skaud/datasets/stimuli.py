@@ -7,8 +7,8 @@ import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len
 
 from skaud import audio
-from skaud.audio import RandomState, draw_seed, generator
 from skaud.sound import PASCALS_DB_SPL, Sound, check_rate
+from skaud.sound.noise import RandomState, draw_seed, generator
 
 _PERIODS = 16  # of its bandwidth, in the noise that a narrow-band noise is cut from
 

@@ -7,8 +7,8 @@ from scipy.signal import sosfilt
 from sklearn.utils import Bunch
 
 from skaud import audio
-from skaud.audio import RandomState, draw_seed, generator
 from skaud.sound import PASCALS_DB_SPL, Sound, check_rate
+from skaud.sound.noise import RandomState, draw_seed, generator
 
 # Mean F0, F1, F2, F3 in Hz in heed, hid, head, had, hod, hawed, hood, who'd, hud, heard, spoken by 33 men, 28 women and
 # 15 children: Peterson & Barney 1952, Table II. Labels as in the ARPABET.

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from skaud._fitted import fitted_copy
 from skaud._types import Estimator, Seed
 from skaud._warnings import warn_caller
-from skaud.audio import draw_seed
+from skaud.sound.noise import draw_seed
 
 # From a level and a RandomState to the intervals of a trial, of which the first has the signal.
 MakeTrial = Callable[[float, np.random.RandomState], Sequence[object]]

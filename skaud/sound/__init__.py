@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
+from math import isfinite, nan
+from mmap import mmap
 from numbers import Real
 from typing import Any
 
@@ -29,7 +30,8 @@ class Sound:
     Parameters
     ----------
     samples : array-like of shape (n_samples,) or (n_ears, n_samples)
-        Samples, float32 or float64; they are copied, unless they own their memory and are marked as not writeable.
+        Samples, float32 or float64; they are copied, unless they lie where nobody can write: in bytes, or in a memory
+        map of a file that was opened to be read.
     sample_rate : float
         Rate of the samples in Hz, 1000 to 1000000.
     rms_one_db_spl : float, default=93.98
@@ -63,9 +65,12 @@ class Sound:
     __slots__ = ("_rms_one_db_spl", "_sample_rate", "_samples")
 
     def __init__(self, samples: npt.ArrayLike, sample_rate: float, rms_one_db_spl: float = PASCALS_DB_SPL) -> None:
+        self._begin(samples, sample_rate, rms_one_db_spl, is_own=False)
+
+    def _begin(self, samples: npt.ArrayLike, sample_rate: float, rms_one_db_spl: float, *, is_own: bool) -> None:
         checked = check_samples(samples, "samples")
         check_ears("samples", checked.shape)
-        self._samples = _frozen(checked)
+        self._samples = _frozen(checked, is_own)
         rate = check_rate("sample_rate", sample_rate)
         self._sample_rate = int(rate) if rate.is_integer() else rate
         self._rms_one_db_spl = check_scale("rms_one_db_spl", rms_one_db_spl)
@@ -137,6 +142,13 @@ class Sound:
         return f"Sound({', '.join([f'{self.duration_s:.4g} s', *ears, f'{self._sample_rate:g} Hz', levels])} dB SPL)"
 
 
+def sound_of_own(samples: np.ndarray, sample_rate: float, rms_one_db_spl: float) -> Sound:
+    """A Sound of samples that nobody else has, which are not copied."""
+    sound = Sound.__new__(Sound)
+    sound._begin(np.ascontiguousarray(samples), sample_rate, rms_one_db_spl, is_own=True)
+    return sound
+
+
 def level_db(samples: np.ndarray, rms_one_db_spl: float, axis: int | tuple[int, ...] | None = -1) -> Any:
     """Level in dB SPL, from the RMS along axis; -inf for silence."""
     with np.errstate(divide="ignore"):
@@ -154,8 +166,8 @@ def rms(samples: np.ndarray, axis: int | tuple[int, ...] | None = -1, keepdims: 
     scaled = samples if peak == 1.0 else samples / peak
     try:
         mean_square = np.mean(np.square(scaled, dtype=np.float64), axis=axis, keepdims=keepdims)
-    except (OverflowError, TypeError) as error:
-        kind = ValueError if isinstance(error, OverflowError) else TypeError
+    except (OverflowError, ValueError, TypeError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
             f"axis={axis!r} is no axis of samples of shape {samples.shape}; it must be an integer, several, or None."
         ) from error
@@ -219,17 +231,31 @@ def check_ears(name: str, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{name} has shape {shape}; a clip is (n_samples,), or (n_ears, n_samples). Reshape it.")
     if len(shape) == 2 and (shape[0] > MOST_EARS or shape[0] > shape[1]):
         limit = f"{MOST_EARS}" if shape[0] > MOST_EARS else f"its {shape[1]} samples"
-        raise ValueError(
-            f"{name} has shape {shape}, {shape[0]} ears, more than {limit}; ears come before samples, (n_ears, "
-            "n_samples): transpose it, or read the file with skaud.audio.read."
-        )
+        remedy = f"rows that are clips of their own belong in a list: pass list({name})."
+        if shape[0] > shape[1]:
+            remedy = (
+                "ears come before samples, (n_ears, n_samples): transpose it, or read the file with skaud.audio.read; "
+                + remedy
+            )
+        raise ValueError(f"{name} has shape {shape}, {shape[0]} ears, more than {limit}; {remedy}")
+
+
+def real(value: object) -> float:
+    """A real number, also an array's without axes, as a float; NaN where it is none: a text, a list, True."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if getattr(value, "ndim", None) == 0:  # of any library
+        is_number = any(kind in str(getattr(value, "dtype", "")) for kind in ("int", "float"))
+    try:
+        return float(value) if is_number else nan  # type: ignore[arg-type]
+    except OverflowError:
+        return nan
 
 
 def check_rate(name: str, value: object) -> float:
     """Sample rate in Hz; an error where it cannot be meant."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not np.isfinite(float(value)):
+    rate = real(value)
+    if not isfinite(rate):
         raise ValueError(f"{name}={value!r} must be a number of Hz; give the rate of the recording.")
-    rate = float(value)
     if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
         guess = f" ({rate * 1000:g} Hz, in kHz?)" if LOWEST_RATE_HZ <= rate * 1000 <= HIGHEST_RATE_HZ else ""
         raise ValueError(
@@ -241,16 +267,33 @@ def check_rate(name: str, value: object) -> float:
 
 def check_scale(name: str, value: object) -> float:
     """Level in dB SPL that an RMS of 1.0 stands for; an error where it cannot be meant."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real) or not -300 <= float(value) <= 300:
+    scale = real(value)
+    if not -300 <= scale <= 300:
         raise ValueError(
             f"{name}={value!r} must be a number of dB SPL from -300 to 300; samples in pascals have {PASCALS_DB_SPL}."
         )
-    return float(value)
+    return scale
 
 
-def _frozen(samples: np.ndarray) -> np.ndarray:
+def _frozen(samples: np.ndarray, is_own: bool) -> np.ndarray:
     """The samples, read-only: a copy, unless nobody can write to them as they are."""
-    if samples.flags.writeable or samples.base is not None or type(samples) is not np.ndarray:
-        samples = np.array(samples, order="C", subok=False)
-        samples.flags.writeable = False
-    return samples.view()  # of what cannot be written to, nobody can make a view that can
+    if not is_own and not _is_immutable(samples):
+        samples, is_own = np.array(samples, order="C", subok=False), True
+    if is_own:
+        owner: object = samples
+        while isinstance(owner, np.ndarray):  # while the owner of memory can be written to, so could a view of it be
+            owner.flags.writeable = False
+            owner = owner.base
+    return samples.view(np.ndarray)
+
+
+def _is_immutable(samples: np.ndarray) -> bool:
+    """Whether nobody can write to an array; the owner of memory may write where a view of it is read-only."""
+    if samples.flags.writeable or not (samples.flags.c_contiguous and samples.flags.aligned):
+        return False
+    owner: object = samples
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if isinstance(owner, memoryview):
+        owner = owner.obj
+    return isinstance(owner, bytes) or (isinstance(owner, mmap) and memoryview(owner).readonly)

@@ -78,6 +78,17 @@ def test_every_file_is_set_to_the_level(tmp_path):
     np.testing.assert_allclose(row(tmp_path, "--level-db-spl", 70, "--param", "pooling=max"), wanted, rtol=1e-4)
 
 
+def test_ears_are_set_to_the_level_as_the_library_sets_it(tmp_path):
+    ears = np.stack([noise(), 0.1 * noise(seed=1)], 1)
+    write(tmp_path / "x.wav", ears)
+    clip = audio.set_level(audio.read(tmp_path / "x.wav"), 70).samples
+    wanted = features_of(clip, pooling="max")
+    assert np.ptp(audio.rms_db_spl(clip)) == pytest.approx(20, abs=0.5)
+    np.testing.assert_allclose(
+        row(tmp_path, "--ears", "--level-db-spl", 70, "--param", "pooling=max"), wanted, rtol=1e-4
+    )
+
+
 def test_segments_pool_the_models_statistics_in_parts(tmp_path):
     write(tmp_path / "x.wav", noise())
     wanted = features_of(noise(), pooling=TemporalPooling(("mean", "std"), segments=5))

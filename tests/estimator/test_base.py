@@ -321,7 +321,7 @@ BAD_SOUNDS = {
     "samples before ears": ([np.zeros((400, 2))], ValueError, ("X[0]", "400 ears, more than 16", "transpose")),
     "samples before ears in an array": (np.zeros((1, 400, 2)), ValueError, ("(400, 2)", "400 ears", "transpose")),
     "more ears than samples": ([np.zeros((3, 2))], ValueError, ("X[0]", "3 ears", "its 2 samples", "audio.read")),
-    "17 ears": (np.zeros((1, 17, 100)), ValueError, ("17 ears, more than 16", "transpose")),
+    "17 ears": (np.zeros((1, 17, 100)), ValueError, ("17 ears, more than 16", "list(X")),
     "masked clip": ([np.ma.masked_less(TONE, 0)], TypeError, ("X[0] is a masked array", "filled(0)")),
     "masked array": (np.ma.masked_less(TONE[None], 0), TypeError, ("X is a masked array", "filled(0)")),
     "sparse": (sparse.csr_array(TONE[None]), TypeError, ("Sparse X", "X.toarray()")),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skaud import Sound
+from skaud import Sound, audio
 
 NOISE = 0.02 * np.random.default_rng(0).standard_normal(800)
 
@@ -53,13 +53,71 @@ def test_it_cannot_be_changed():
             setattr(sound, name, 1)
 
 
-def test_samples_that_nobody_can_write_to_are_not_copied():
-    own = NOISE.copy()
-    own.flags.writeable = False
-    assert np.shares_memory(Sound(own, 16000).samples, own)
-    view = NOISE.copy()[:400]
-    view.flags.writeable = False
-    assert not np.shares_memory(Sound(view, 16000).samples, view)
+def read_only(array):
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize("kind", ["owner", "view", "view of owner", "bytearray", "map to write", "subclass"])
+def test_samples_that_somebody_can_write_to_later_are_copied(kind, tmp_path):
+    if kind == "bytearray":
+        owner = np.frombuffer(memoryview(content := bytearray(NOISE.tobytes())).toreadonly())
+        given, writable = owner, np.frombuffer(content)
+    elif kind == "map to write":
+        np.save(tmp_path / "x.npy", NOISE)
+        writable = np.load(tmp_path / "x.npy", mmap_mode="r+")
+        given = read_only(writable[:])
+    else:
+        writable = NOISE.copy()
+        given = {
+            "owner": lambda: read_only(writable),
+            "view": lambda: read_only(writable[:]),
+            "view of owner": lambda: read_only(writable)[:],
+            "subclass": lambda: read_only(writable.view(np.recarray)),
+        }[kind]()
+    sound = Sound(given, 16000)
+    before = hash(sound)
+    if not writable.flags.writeable:
+        writable.flags.writeable = True  # it owns its memory
+    writable[0] = 5
+    assert sound.samples[0] == NOISE[0]
+    assert hash(sound) == before
+    assert sound == Sound(NOISE, 16000)
+
+
+def test_samples_that_nobody_can_write_to_are_not_copied(tmp_path):
+    np.save(tmp_path / "x.npy", NOISE)
+    for samples in (np.load(tmp_path / "x.npy", mmap_mode="r"), np.frombuffer(NOISE.tobytes())):
+        for own in (samples, samples[:400], samples.reshape(2, 400)):
+            sound = Sound(own, 16000)
+            assert np.shares_memory(sound.samples, samples)
+            assert type(sound.samples) is np.ndarray
+            with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
+                sound.samples.flags.writeable = True
+    unaligned = np.frombuffer(b" " + NOISE.tobytes(), offset=1)
+    assert Sound(unaligned, 16000).samples.flags.aligned
+    assert Sound(np.frombuffer(NOISE.tobytes()).reshape(400, 2).T, 16000).samples.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: audio.resample(x, 8000),
+        lambda x: audio.set_level(x, 60),
+        lambda x: audio.add_noise(x, 10),
+        audio.to_mono,
+        lambda x: audio.ear(x, 0),
+        lambda x: audio.resample(x, 16000),
+    ],
+)
+def test_a_sound_that_a_function_makes_cannot_be_changed(change):
+    samples = np.stack([NOISE, NOISE])
+    sound = change({"array": samples, "sampling_rate": 16000})
+    before = sound.samples.copy()
+    samples[:] = 7
+    np.testing.assert_array_equal(sound.samples, before)
+    with pytest.raises(ValueError, match="cannot set WRITEABLE flag"):
+        sound.samples.flags.writeable = True
 
 
 def test_equal_sounds_are_equal_and_hash_alike():
