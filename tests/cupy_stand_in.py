@@ -252,8 +252,8 @@ class Module:
         return launched
 
 
-def install(monkeypatch, *, stream=7, free=100 * 2**20):
-    """Let `import cupy` find the stand-in; it works on that stream, with so many bytes free."""
+def install(monkeypatch, *, stream=7, free=100 * 2**20, total=2**40):
+    """Let `import cupy` find the stand-in; it works on that stream, with so many bytes free of all."""
     cupy = ModuleType("cupy")
     cupy.asarray = asarray
     cupy.from_dlpack = lambda x: ndarray(np.from_dlpack(x))
@@ -261,7 +261,7 @@ def install(monkeypatch, *, stream=7, free=100 * 2**20):
     cupy.ndarray = type("other", (), {})
     cupy.cuda = SimpleNamespace(
         get_current_stream=lambda: SimpleNamespace(ptr=stream),
-        runtime=SimpleNamespace(memGetInfo=lambda: (free // 4, 2**40)),
+        runtime=SimpleNamespace(memGetInfo=lambda: (free // 4, total)),
         Device=Device,
     )
     cupy.cuda.Stream = Stream

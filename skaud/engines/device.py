@@ -12,9 +12,8 @@ from math import ceil, sqrt
 from skaud.engines.engine import Engine
 from skaud.engines.series import Series
 from skaud.kernels.array_api import Array, Place, place_of
-from skaud.kernels.on_device import REMEDY, SHARE, free_bytes, memory_of
+from skaud.kernels.on_device import CHECKPOINTS_SHARE, REMEDY, SHARE, free_bytes, memory_of
 
-CHECKPOINTS_SHARE = 1 / 4
 UNTOLD_BYTES = 2**30  # where a library does not tell what is free
 
 

@@ -31,6 +31,7 @@ NO_DRIVER = (
     "cannotre-initializecuda",
 )
 SHARE = 0.6  # of the free memory, that estimates may be off and a device's memory in pieces
+CHECKPOINTS_SHARE = 1 / 4  # of all memory, that checkpoints may take which need not be so many
 INSTALL = "install it with: pip install 'skaud[gpu-cu13]', or 'skaud[gpu-cu12]'"
 
 
@@ -77,7 +78,7 @@ def on_device(place: Place, who: str, n_signals: int, bytes_of_signal: int = 0) 
 
     bytes_of_signal : of the device's memory, that a signal takes; 0 where nobody knows
     """
-    free = free_bytes(place) if bytes_of_signal else None  # before anything lies there
+    told = memory_of(place) if bytes_of_signal else None  # before anything lies there
     try:
         with device_context(place):
             yield
@@ -89,15 +90,20 @@ def on_device(place: Place, who: str, n_signals: int, bytes_of_signal: int = 0) 
         ) from error
     except Exception as error:
         n_fit = n_signals // 2
-        if free is not None and int(SHARE * free) // bytes_of_signal < n_signals:
-            n_fit = int(SHARE * free) // bytes_of_signal
-        told = _told(error, place, who, n_signals, n_fit)
-        if told is None:
+        if told is not None and room_for_signals(*told) // bytes_of_signal < n_signals:
+            n_fit = room_for_signals(*told) // bytes_of_signal
+        named = _named(error, place, who, n_signals, n_fit)
+        if named is None:
             raise
-        raise told from error
+        raise named from error
 
 
-def _told(error: Exception, place: Place, who: str, n_signals: int, n_fit: int) -> Exception | None:
+def room_for_signals(free: int, total: int) -> int:
+    """Bytes of a device for what signals must have, beside as many checkpoints as they may have."""
+    return int(min(SHARE * free, max(free - CHECKPOINTS_SHARE * total, SHARE * free / 8)))
+
+
+def _named(error: Exception, place: Place, who: str, n_signals: int, n_fit: int) -> Exception | None:
     """What an error of a device means; None where it is none, or is told already."""
     if place.on_host or isinstance(error, Told):
         return None

@@ -13,7 +13,7 @@ from skaud.engines import device
 from skaud.engines.device import NotOnDevice, engine_for, memory_at, segment_of
 from skaud.kernels import on_device as on_device_module
 from skaud.kernels.array_api import HOST, Place, place_of
-from skaud.kernels.on_device import free_bytes, on_device, refuse_worker
+from skaud.kernels.on_device import free_bytes, on_device, refuse_worker, room_for_signals
 
 CUPY = place_of(cupy_stand_in.ndarray(np.zeros(3)))
 ENGINE = CARFAC(erb_per_step=4.0).fit().engine_
@@ -148,3 +148,8 @@ def test_arrays_of_a_device_in_workers_of_joblib_are_refused_with_what_to_do(mon
     for step in (LogCompression(), TemporalPooling("mean")):
         with error(RuntimeError, "worker process", "n_jobs=1"):
             step.fit(np.ones((2, 3, 4))).transform(frames)
+
+
+@pytest.mark.parametrize(("free", "room"), [(80, 48), (48, 28), (40, 20), (24, 4), (20, 1), (8, 0)])
+def test_the_batch_that_an_error_names_leaves_room_for_the_checkpoints_that_it_may_have(free, room):
+    assert room_for_signals(free, 80) == room

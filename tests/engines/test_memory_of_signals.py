@@ -65,7 +65,7 @@ def test_signals_take_what_is_said_of_them(name, frame_samples, monkeypatch):
 
 
 def test_the_error_names_the_batch_that_fits(monkeypatch):
-    cupy_stand_in.install(monkeypatch, free=100 * 2**20)
+    cupy_stand_in.install(monkeypatch, free=100 * 2**20, total=100 * 2**20)
     named = error(MemoryError, "4096 signals", "100 MiB are free", "about 60 a call")
     with named, on_device(CUPY, "CARFAC", 4096, 2**20):
         raise MemoryError("out of memory")
