@@ -226,7 +226,6 @@ def kinds_of_x() -> Iterator[tuple[str, Any, bool]]:
         "u2",
         "u4",
         "u8",
-        "?",
         ">f4",
         "<f8",
         ">f8",
@@ -236,7 +235,7 @@ def kinds_of_x() -> Iterator[tuple[str, Any, bool]]:
         yield f"dtype {dtype}", _in_dtype(x, dtype), True
         yield f"3-D {dtype}", _in_dtype(x, dtype).reshape(1, 2, 700), True
         yield f"list of {dtype}", list(_in_dtype(x, dtype)), True
-    for dtype in ("c8", "c16", "S3", "U3", "M8[s]", "m8[s]", "V4", "O"):
+    for dtype in ("?", "c8", "c16", "S3", "U3", "M8[s]", "m8[s]", "V4", "O"):
         for shape in ((2, 700), (1, 2, 700)):
             yield f"dtype {dtype} of {shape}", np.zeros(shape, dtype), dtype == "O" and len(shape) == 2
         yield f"list of dtype {dtype}", [np.zeros(700, dtype)], False

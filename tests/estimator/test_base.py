@@ -503,3 +503,9 @@ def test_a_stream_needs_a_state(model):
     for arguments in ({"n_signals": 0}, {"n_signals": 1.5}, {"n_ears": 0}):
         with error(ValueError, f"{next(iter(arguments))}=", "integer of at least 1"):
             model.initial_state(**arguments)
+
+
+@pytest.mark.parametrize("X", [np.ones((2, 100), bool), [np.ones(100, bool)]], ids=["array", "list"])
+def test_sound_of_booleans_is_refused(X):
+    with error(TypeError, "holds bool data, not samples of sound"):
+        CARFAC(16000).fit(X)
