@@ -104,3 +104,15 @@ def state_mover(move: Callable, switches: on.Switches, *, own: bool = False) -> 
         move(pending, 0, values, begin + (n_states + n_stages) * row, n_stages, lane, n_channels)
 
     return move_state
+
+
+def either_memory(is_shared: bool) -> Callable:
+    """Function that takes an array of the device's memory and a shared one, and gives the one that is used."""
+
+    def in_memory(memory, shared):
+        return memory
+
+    def in_shared(memory, shared):
+        return shared
+
+    return in_shared if is_shared else in_memory

@@ -11,7 +11,14 @@ from skaud.kernels.carfac.cuda_adjoint import respond_adjoint_of
 from skaud.kernels.carfac.cuda_agc import advance_of
 from skaud.kernels.carfac.cuda_agc_adjoint import AgcAdjoint
 from skaud.kernels.carfac.cuda_layout import N_COEFFICIENTS
-from skaud.kernels.carfac.cuda_memory import load_for, load_own_for, parking_for, state_mover, store_own_for
+from skaud.kernels.carfac.cuda_memory import (
+    either_memory,
+    load_for,
+    load_own_for,
+    parking_for,
+    state_mover,
+    store_own_for,
+)
 from skaud.kernels.carfac.hair_cells import TWO_CAP_WITH_SYN
 from skaud.kernels.carfac.layout import N_COLUMNS, N_CONSTANTS
 from skaud.kernels.carfac.steps import ramp_step_adjoint
@@ -33,7 +40,7 @@ def reverse_kernel(
     hand_on_adjoint, smooth_due_adjoint = back.hand_on, back.smooth_due
     share_due_adjoint, aim_adjoint = back.share_due, back.aim
     per_thread, n_stages, n_ears, closed = switches.per_thread, switches.n_stages, switches.n_ears, switches.closed
-    n_lanes, real = switches.n_lanes, np.dtype(switches.dtype).type
+    n_lanes, real, tape_in = switches.n_lanes, np.dtype(switches.dtype).type, either_memory(is_shared)
     load_design, load, store = load_for(switches), load_own_for(switches), store_own_for(switches)
     load_state, (park, take_back) = state_mover(load, switches, own=True), parking_for(switches)
     park_all, take_all_back = (state_mover(move, switches, own=True) for move in (park, take_back))
@@ -43,14 +50,6 @@ def reverse_kernel(
     n_parked, parks = on.n_parked(switches), switches.style == TWO_CAP_WITH_SYN
     n_of_sample = on.n_on_tape(switches) * width
     n_shared = n_ears * block * n_of_sample if is_shared else 1
-
-    def in_memory(memory, shared):
-        return memory
-
-    def in_shared(memory, shared):
-        return shared
-
-    tape_of = in_shared if is_shared else in_memory
 
     def load_seeds(seeds, value_bar, row, frame, n_frames, lane, n_channels):
         """Bars of what the samples of a frame give."""
@@ -126,7 +125,7 @@ def reverse_kernel(
         own_bar, total = cuda.local.array((n_bars, per_thread), real), cuda.local.array(N_CONSTANTS, real)
         own_kept = cuda.local.array((n_kept, per_thread), real)
         shared = cuda.shared.array((n_ears, width), real)
-        samples = tape_of(tape.samples, cuda.shared.array(n_shared, real))
+        samples = tape_in(tape.samples, cuda.shared.array(n_shared, real))
         own_samples = (ear if is_shared else row) * block * n_of_sample
         own_design = (ear % design.n_designs) * N_COEFFICIENTS * n_channels
         load_design(f, 0, design.coefficients, own_design, N_COEFFICIENTS, lane, n_channels)
