@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skaud._warnings import warn_caller
+from skaud.design.limits import real
 from skaud.sound import (
     MOST_EARS,
     PASCALS_DB_SPL,
@@ -25,7 +26,6 @@ from skaud.sound import (
     check_samples,
     check_scale,
     level_db,
-    real,
     resampled_length,
     rms,
     sound_of_own,

@@ -16,7 +16,7 @@ from sklearn.utils import Bunch
 from skaud import audio
 from skaud.datasets.stimuli import make_am_noise, make_tone, make_tone_complex, make_tone_in_noise
 from skaud.datasets.vowels import VOWEL_TABLE, make_vowels
-from skaud.sound import PASCALS_DB_SPL
+from skaud.sound import PASCALS_DB_SPL, check_rate, check_scale
 from skaud.sound.files import leaves_folder, sound_suffixes
 
 __all__ = [
@@ -74,6 +74,8 @@ def load_folder(
 
     Raises
     ------
+    TypeError
+        If `path` is no path.
     FileNotFoundError
         If there is no such folder.
     ValueError
@@ -94,11 +96,16 @@ def load_folder(
     >>> recordings.clips[0]
     Sound(0.1 s, 8000 Hz, -inf dB SPL)
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path={path!r:.80} must be text or a path; give that of a folder.")
     folder = Path(path)
     if not folder.is_dir():
         raise FileNotFoundError(
             f"path={str(folder)!r}: there is no such folder; check the path (now in {os.getcwd()!r})."
         )
+    if sample_rate is not None:
+        check_rate("sample_rate", sample_rate)
+    check_scale("rms_one_db_spl", rms_one_db_spl)
     manifest = folder / "manifest.csv"
     frame = _read_manifest(manifest) if manifest.is_file() else _list_classes(folder)
     group = _group_column(frame)

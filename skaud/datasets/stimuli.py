@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy.fft import irfft, next_fast_len
 
 from skaud import audio
-from skaud.sound import PASCALS_DB_SPL, Sound, check_rate
+from skaud.design.limits import check_number, check_numbers, check_size
+from skaud.sound import (
+    LOUDEST_DB,
+    PASCALS_DB_SPL,
+    Sound,
+    check_level,
+    check_rate,
+    check_scale,
+)
 from skaud.sound.noise import RandomState, draw_seed, generator
 
 _PERIODS = 16  # of its bandwidth, in the noise that a narrow-band noise is cut from
+_LONGEST_CUT = 1 << 28  # samples of it, 2 GB
+_LONGEST_SOUND = 1 << 32  # samples, a day at 44.1 kHz
 
 
 def make_tone(
@@ -55,8 +67,8 @@ def make_tone(
     [Sound(0.1 s, 44100 Hz, 60.0 dB SPL), Sound(0.1 s, 44100 Hz, 60.0 dB SPL)]
     """
     frequency = _frequencies("frequency_hz", frequency_hz, sample_rate)
-    time = _time(duration_s, sample_rate)
-    peak = np.sqrt(2) * 10.0 ** ((db_spl - rms_one_db_spl) / 20)
+    time = _time("duration_s", duration_s, sample_rate)
+    peak = _peak(check_level("db_spl", db_spl, -np.inf), rms_one_db_spl)
     tones = peak * np.sin(2 * np.pi * frequency[:, None] * time) * _ramps(time.size, ramp_s, sample_rate)
     return [Sound(tone, sample_rate, rms_one_db_spl) for tone in tones]
 
@@ -118,15 +130,25 @@ def make_tone_complex(
         raise ValueError(
             f"frequencies_hz={frequencies_hz!r} has a frequency twice; give one tone with the sum's level."
         )
-    for name, value in (("levels_db", levels_db), ("phases_rad", phases_rad)):
-        if np.ndim(value) and np.shape(value) != frequency.shape:
+    levels, phases = check_numbers("levels_db", levels_db), check_numbers("phases_rad", phases_rad)
+    for name, value in (("levels_db", levels), ("phases_rad", phases)):
+        if value.ndim and value.shape != frequency.shape:
             raise ValueError(
-                f"{name} has shape {np.shape(value)}, frequencies_hz has {frequency.shape}; give one or one a tone."
+                f"{name} has shape {value.shape}, frequencies_hz has {frequency.shape}; give one or one a tone."
             )
-    time = _time(duration_s, sample_rate)
-    amplitude = np.broadcast_to(10.0 ** (np.asarray(levels_db, dtype=float) / 20), frequency.shape)
-    amplitude = amplitude * np.sqrt(2 / np.sum(amplitude**2)) * 10.0 ** ((db_spl - rms_one_db_spl) / 20)
-    phase = 2 * np.pi * frequency[:, None] * time + np.reshape(phases_rad, (-1, 1))
+    if not (levels <= LOUDEST_DB).all() or not (levels > -LOUDEST_DB).any():
+        raise ValueError(
+            f"levels_db={levels_db!r:.80} must be numbers of dB up to {LOUDEST_DB:g}, of which one at least is above "
+            f"-{LOUDEST_DB:g}; give levels relative to the strongest tone, and the level of the whole in db_spl."
+        )
+    if not np.isfinite(phases).all():
+        raise ValueError(f"phases_rad={phases_rad!r:.80} must be finite numbers of radians; 0 is sine phase.")
+    time = _time("duration_s", duration_s, sample_rate)
+    amplitude = np.broadcast_to(10.0 ** (levels / 20), frequency.shape)
+    amplitude = (
+        amplitude / np.sqrt(np.sum(amplitude**2)) * _peak(check_level("db_spl", db_spl, -np.inf), rms_one_db_spl)
+    )
+    phase = 2 * np.pi * frequency[:, None] * time + phases.reshape(-1, 1)
     samples = amplitude @ np.sin(phase) * _ramps(time.size, ramp_s, sample_rate)
     return [Sound(samples, sample_rate, rms_one_db_spl)]
 
@@ -188,20 +210,21 @@ def make_am_noise(
     >>> trial = make_am_noise(8, depth=[0.5, 0, 0], band_hz=(4984.5, 5015.5), ramp_s=0.05, random_state=0)
     """
     modulation = _frequencies("modulation_hz", modulation_hz, sample_rate, zero=True)
-    depths = np.atleast_1d(np.asarray(depth, dtype=float))
+    depths = np.atleast_1d(check_numbers("depth", depth))
     if not ((depths >= 0) & (depths <= 1)).all():
         raise ValueError(
             f"depth={depth!r} must lie between 0 and 1; for deeper modulation multiply the noise yourself."
         )
     modulation, depths = _one_each("modulation_hz", modulation, "depth", depths)
-    time, seed = _time(duration_s, sample_rate), draw_seed(random_state)
+    time, seed = _time("duration_s", duration_s, sample_rate), draw_seed(random_state)
+    level_db = check_level("db_spl", db_spl)
     randoms = [generator(seed, "am noise", i) for i in range(modulation.size)]
     if band_hz is None:
         noise = np.stack([random.standard_normal(time.size) for random in randoms])
     else:
         noise = np.stack([_band_noise(time.size, band_hz, sample_rate, random) for random in randoms])
     noise *= 1 + depths[:, None] * np.sin(2 * np.pi * modulation[:, None] * time)
-    sounds = audio.set_level([Sound(own, sample_rate, rms_one_db_spl) for own in noise], db_spl)
+    sounds = audio.set_level([Sound(own, sample_rate, rms_one_db_spl) for own in noise], level_db)
     gain = _ramps(time.size, ramp_s, sample_rate)
     return [Sound(sound.samples * gain, sample_rate, rms_one_db_spl) for sound in sounds]
 
@@ -262,18 +285,25 @@ def make_tone_in_noise(
     [Sound(0.5 s, 44100 Hz, 75.3 dB SPL), Sound(0.5 s, 44100 Hz, 64.9 dB SPL)]
     """
     frequency = _frequencies("frequency_hz", frequency_hz, sample_rate)
-    levels_db = np.atleast_1d(np.asarray(tone_db_spl, dtype=float))
-    if not (levels_db < np.inf).all():
-        raise ValueError(f"tone_db_spl={tone_db_spl!r} must be numbers of dB SPL; -inf is noise without a tone.")
+    levels_db = np.atleast_1d(check_numbers("tone_db_spl", tone_db_spl))
+    if not (levels_db <= LOUDEST_DB).all():
+        raise ValueError(
+            f"tone_db_spl={tone_db_spl!r:.80} must be numbers of dB SPL up to {LOUDEST_DB:g}; -inf is noise without a "
+            "tone."
+        )
     frequency, levels_db = _one_each("frequency_hz", frequency, "tone_db_spl", levels_db)
-    time, seed = _time(duration_s, sample_rate), draw_seed(random_state)
-    own = time if tone_s is None else _time(tone_s, sample_rate)
+    time, seed = _time("duration_s", duration_s, sample_rate), draw_seed(random_state)
+    own = time if tone_s is None else _time("tone_s", tone_s, sample_rate)
     if own.size > time.size:
         raise ValueError(f"tone_s={tone_s} must not be longer than the noise, duration_s={duration_s}; shorten it.")
+    masker_db = check_level("noise_db_spl", noise_db_spl)
     noise = [_band_noise(time.size, band_hz, sample_rate, generator(seed, "masker", i)) for i in range(frequency.size)]
-    maskers = audio.set_level([Sound(one, sample_rate, rms_one_db_spl) for one in noise], noise_db_spl)
-    peaks = np.sqrt(2) * 10.0 ** ((levels_db - rms_one_db_spl) / 20)
-    tones = peaks[:, None] * np.sin(2 * np.pi * frequency[:, None] * own) * _ramps(own.size, ramp_s, sample_rate)
+    maskers = audio.set_level([Sound(one, sample_rate, rms_one_db_spl) for one in noise], masker_db)
+    tones = (
+        _peak(levels_db, rms_one_db_spl)[:, None]
+        * np.sin(2 * np.pi * frequency[:, None] * own)
+        * _ramps(own.size, ramp_s, sample_rate)
+    )
     before = (time.size - own.size) // 2
     samples = np.stack([masker.samples for masker in maskers]) * _ramps(time.size, ramp_s, sample_rate)
     samples[:, before : before + own.size] += tones
@@ -282,7 +312,7 @@ def make_tone_in_noise(
 
 def _frequencies(name: str, value: npt.ArrayLike, sample_rate: float, zero: bool = False) -> np.ndarray:
     check_rate("sample_rate", sample_rate)
-    frequency = np.atleast_1d(np.asarray(value, dtype=float))
+    frequency = np.atleast_1d(check_numbers(name, value))
     if frequency.ndim > 1 or not frequency.size:
         raise ValueError(f"{name} has shape {frequency.shape}; give one number or a list of them.")
     good = ((frequency >= 0) if zero else (frequency > 0)) & (frequency < sample_rate / 2)
@@ -294,13 +324,21 @@ def _frequencies(name: str, value: npt.ArrayLike, sample_rate: float, zero: bool
     return frequency
 
 
-def _time(duration_s: float, sample_rate: float) -> np.ndarray:
-    if not 1 <= duration_s * sample_rate < np.inf:
-        raise ValueError(f"duration_s={duration_s} at sample_rate={sample_rate} Hz is not one sample; make it longer.")
-    return np.arange(round(duration_s * sample_rate)) / sample_rate
+def _time(name: str, seconds: float, sample_rate: float) -> np.ndarray:
+    n_samples = check_number(name, seconds, "one number of s; call once a length") * sample_rate
+    if n_samples < 1:
+        raise ValueError(f"{name}={seconds} at sample_rate={sample_rate} Hz is not one sample; make it longer.")
+    check_size(name, seconds, n_samples, _LONGEST_SOUND, "samples", "make it shorter: it is in s")
+    return np.arange(round(n_samples)) / sample_rate
+
+
+def _peak(level_db: Any, rms_one_db_spl: float) -> Any:
+    """Of a sine of this level, in the units of the samples."""
+    return np.sqrt(2) * 10.0 ** ((level_db - check_scale("rms_one_db_spl", rms_one_db_spl)) / 20)
 
 
 def _ramps(n_samples: int, ramp_s: float, sample_rate: float) -> np.ndarray:
+    ramp_s = check_number("ramp_s", ramp_s, "one number of s, 0 or more")
     if not 0 <= 2 * ramp_s * sample_rate <= n_samples:
         raise ValueError(
             f"ramp_s={ramp_s} must lie between 0 and half the duration, {n_samples / sample_rate / 2} s; shorten it."
@@ -325,12 +363,14 @@ def _band_noise(
     n_samples: int, band_hz: tuple[float, float], sample_rate: float, random: np.random.Generator
 ) -> np.ndarray:
     """Gaussian noise with no component outside of the band, cut from a longer one, so that it is not periodic."""
-    if np.shape(band_hz) != (2,) or not 0 <= band_hz[0] < band_hz[1] <= sample_rate / 2:
+    if check_numbers("band_hz", band_hz).shape != (2,) or not 0 <= band_hz[0] < band_hz[1] <= sample_rate / 2:
         raise ValueError(
             f"band_hz={band_hz!r} must be a lowest and a highest frequency, from 0 to half the sample rate, "
             f"{sample_rate / 2} Hz; give two numbers, or raise sample_rate."
         )
-    n_long = next_fast_len(max(n_samples, int(_PERIODS * sample_rate / (band_hz[1] - band_hz[0]))), real=True)
+    to_cut = _PERIODS * sample_rate / (band_hz[1] - band_hz[0])
+    check_size("band_hz", band_hz, to_cut, _LONGEST_CUT, "samples of noise to cut from", "widen it")
+    n_long = next_fast_len(max(n_samples, int(to_cut)), real=True)
     first, last = (edge * n_long / sample_rate for edge in band_hz)
     bins = np.arange(int(np.ceil(first)), int(np.floor(last)) + 1)
     spectrum = np.zeros(n_long // 2 + 1, dtype=complex)

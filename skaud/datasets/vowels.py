@@ -7,7 +7,14 @@ from scipy.signal import sosfilt
 from sklearn.utils import Bunch
 
 from skaud import audio
-from skaud.sound import PASCALS_DB_SPL, Sound, check_rate
+from skaud.design.limits import check_count, check_number, check_numbers
+from skaud.sound import (
+    PASCALS_DB_SPL,
+    Sound,
+    check_level,
+    check_rate,
+    check_scale,
+)
 from skaud.sound.noise import RandomState, draw_seed, generator
 
 # Mean F0, F1, F2, F3 in Hz in heed, hid, head, had, hod, hawed, hood, who'd, hud, heard, spoken by 33 men, 28 women and
@@ -124,15 +131,21 @@ def make_vowels(
     (30, 'iy', 'man01')
     """
     for name, count in (("n_speakers", n_speakers), ("n_takes", n_takes)):
-        if count != int(count) or count < 1:
-            raise ValueError(f"{name}={count} must be a whole number of at least 1; ask for one or more.")
+        check_count(name, count, 1)
     if check_rate("sample_rate", sample_rate) % 1 or sample_rate < 8000:
         raise ValueError(f"sample_rate={sample_rate} must be a whole number of at least 8000 Hz; resample afterwards.")
-    if np.shape(duration_s) != (2,) or not 2 * _RAMP_S < duration_s[0] <= duration_s[1] < np.inf:
+    if (
+        check_numbers("duration_s", duration_s).shape != (2,)
+        or not 2 * _RAMP_S < duration_s[0] <= duration_s[1] < np.inf
+    ):
         raise ValueError(
-            f"duration_s={duration_s} must be the shortest and the longest duration, above {2 * _RAMP_S} s; "
+            f"duration_s={duration_s!r:.80} must be the shortest and the longest duration, above {2 * _RAMP_S} s; "
             "give two numbers."
         )
+    check_level("db_spl", db_spl)
+    check_scale("rms_one_db_spl", rms_one_db_spl)
+    if noise_snr_db is not None:
+        check_number("noise_snr_db", noise_snr_db, "a number of dB, or None or inf for no noise", highest=np.inf)
     seed = draw_seed(random_state)
     clips, target, groups, f0_hz, formants_hz = [], [], [], [], []
     for i in range(int(n_speakers)):
@@ -158,7 +171,7 @@ def make_vowels(
         f0_hz=np.array(f0_hz),
         formants_hz=np.array(formants_hz),
         target_names=list(VOWELS),
-        DESCR=f"{len(clips)} synthetic vowels of {n_speakers} speakers, formants after Peterson & Barney (1952).",
+        DESCR=f"{len(clips)} synthetic vowels of {int(n_speakers)} speakers, formants after Peterson & Barney (1952).",
     )
 
 

@@ -1,4 +1,7 @@
-"""How large a design may become: what asks for more is named before it takes memory or time; numbers of any size."""
+"""What numbers may be: how large a design may become, before it takes memory or time; numbers of any size; none."""
+
+from math import nan
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +17,8 @@ LONGEST_LAG = 20_000  # samples: 0.9 s at 22.05 kHz
 LONGEST_WINDOW = 100_000  # samples of a window of triggers
 MOST_PITCHES = 10_000
 LONGEST_PERIOD = 1_000_000  # samples from one frame of a leaky integration to the next
+_LARGEST = float(np.finfo(np.float64).max)
+_MOST = 1 << 53  # what is counted: float64 knows whole numbers up to here
 
 
 def check_size(name: str, value: object, size: float, most: float, of: str, remedy: str) -> None:
@@ -27,3 +32,51 @@ def as_numbers(values: ArrayLike) -> np.ndarray:
     """Float64 array, also of whole numbers beyond 64 bits; complex128 where a complex step asks for a derivative."""
     array = np.asarray(values)
     return array.astype(np.complex128 if array.dtype.kind == "c" else np.float64)
+
+
+def real(value: object) -> float:
+    """A real number, also an array's without axes, as a float; NaN where it is none: a text, a list, True."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if getattr(value, "ndim", None) == 0:  # of any library
+        is_number = any(kind in str(getattr(value, "dtype", "")) for kind in ("int", "float"))
+    try:
+        return float(value) if is_number else nan  # type: ignore[arg-type]
+    except OverflowError:
+        return nan
+
+
+def check_number(name: str, value: object, meant: str, lowest: float = -_LARGEST, highest: float = _LARGEST) -> float:
+    """Number from lowest to highest; an error that says what is meant otherwise."""
+    number = real(value)
+    if not lowest <= number <= highest:
+        raise ValueError(f"{name}={value!r:.80} must be {meant}.")
+    return number
+
+
+def check_count(name: str, value: object, fewest: int, remedy: str = "ask for one or more") -> int:
+    """Whole number of at least fewest."""
+    number = check_number(name, value, f"a whole number of at least {fewest}; {remedy}", fewest, _MOST)
+    if number % 1:
+        raise ValueError(f"{name}={value!r} must be a whole number of at least {fewest}; round it.")
+    return int(number)
+
+
+def check_numbers(name: str, values: object) -> np.ndarray:
+    """Array of real numbers in float64, also of whole ones beyond 64 bits; an error where it holds anything else."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, and every number counts; pass one without a mask.")
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "O":  # such as whole numbers beyond 64 bits
+            others = [entry for entry in array.flat if not isinstance(entry, Real) or isinstance(entry, bool)]
+        else:
+            others = [] if array.dtype.kind in "iuf" else array.ravel()[:1].tolist()
+        numbers = array if others else array.astype(np.float64)
+    except (ValueError, OverflowError) as error:  # rows of different lengths, or a number beyond float64
+        raise ValueError(f"{name}={values!r:.80} is not an array of numbers ({error}); pass those alone.") from error
+    if others:
+        kind = type(others[0]).__name__
+        raise ValueError(
+            f"{name}={values!r:.80} must hold real numbers, and has {others[0]!r:.80}, {kind}; pass those."
+        )
+    return numbers

@@ -3,11 +3,12 @@
 import copy
 from collections.abc import Iterable
 from inspect import signature
-from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+
+from skaud.design.limits import check_numbers
 
 
 def check_constraints(estimator: BaseEstimator) -> None:
@@ -17,23 +18,7 @@ def check_constraints(estimator: BaseEstimator) -> None:
         constraints = estimator._parameter_constraints.get(name)
         holds_numbers = isinstance(constraints, list) and "array-like" in constraints and str not in constraints
         if holds_numbers and value is not None and not callable(value):
-            _check_numbers(name, value)
-
-
-def _check_numbers(name: str, value: object) -> None:
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, and every number counts; pass one without a mask.")
-    try:
-        array = np.asarray(value)
-        if array.dtype.kind == "O":  # such as whole numbers beyond 64 bits
-            others = [entry for entry in array.flat if not isinstance(entry, Real) or isinstance(entry, bool)]
-        else:
-            others = [] if array.dtype.kind in "iuf" else array.ravel()[:1].tolist()
-    except ValueError as error:  # rows of different lengths
-        raise ValueError(f"{name}={short(value)} is not an array of numbers ({error}); pass those alone.") from error
-    if others:
-        kind = type(others[0]).__name__
-        raise ValueError(f"{name}={short(value)} must hold real numbers, and has {others[0]!r}, {kind}; pass those.")
+            check_numbers(name, value)
 
 
 def design_within_limits(estimator: BaseEstimator) -> None:

@@ -7,10 +7,11 @@ from sklearn.base import clone
 
 from skaud._types import Estimator
 from skaud.datasets import make_tone
+from skaud.design.limits import check_number
 from skaud.models.dau1997 import Dau1997
 from skaud.psychoacoustics.forced_choice import d_prime
 from skaud.psychoacoustics.representation import check_trials, correlate, make_template, rate_of
-from skaud.sound import check_rate
+from skaud.sound import check_level, check_rate
 
 _BESIDE = 1.1  # ratio of frequencies, about half a channel: a tone farther off is outside
 _DEFAULT_RATE_HZ = 44100.0
@@ -81,8 +82,11 @@ def calibrated_noise_variance(
     ... )
     """
     model = Dau1997(pooling=None) if model is None else model
+    frequency_hz = check_number("frequency_hz", frequency_hz, "one number of Hz; call once a frequency")
+    check_level("db_spl", db_spl)
+    proportion = check_number("proportion", proportion, "one number, above chance and below 1")
     for name, value in {"increment_db": increment_db, "template_increment_db": template_increment_db}.items():
-        if not 0 < value < np.inf:
+        if check_number(name, value, "one number of dB above 0") <= 0:
             raise ValueError(f"{name}={value} must be above 0 dB; threshold is where a tone is heard to be louder.")
     distance = d_prime(proportion, n_intervals)
     rate = rate_of(model)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
+from skaud.design.limits import check_count, check_numbers
+
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(101)  # exact to 1e-12 up to 10 intervals
 _HIGHEST_D_PRIME = 30.0
+_NEEDED = "a choice needs them"
 
 
 def choice_probabilities(values: npt.ArrayLike, noise_std: float) -> np.ndarray:
@@ -59,7 +64,7 @@ def proportion_correct(d_prime: npt.ArrayLike, n_intervals: int = 3) -> np.ndarr
     Raises
     ------
     ValueError
-        If there are fewer than 2 intervals.
+        If there are fewer than 2 intervals, or a distance is no number.
 
     Notes
     -----
@@ -77,49 +82,56 @@ def proportion_correct(d_prime: npt.ArrayLike, n_intervals: int = 3) -> np.ndarr
     >>> proportion_correct([0, 1.2648, 3]).round(3)
     array([0.333, 0.707, 0.969])
     """
-    d = np.asarray(d_prime, float)
-    values = np.zeros((d.size, _check_intervals(n_intervals)))
+    d = check_numbers("d_prime", d_prime)
+    if np.isnan(d).any():
+        raise ValueError(f"d_prime={d_prime!r:.80} holds NaN; leave out what is not known.")
+    values = np.zeros((d.size, check_count("n_intervals", n_intervals, 2, _NEEDED)))
     values[:, 0] = d.ravel()
     return choice_probabilities(values, 1.0)[:, 0].reshape(d.shape)
 
 
-def d_prime(proportion: float, n_intervals: int = 3) -> float:
+def d_prime(proportion: npt.ArrayLike, n_intervals: int = 3) -> Any:
     """Distance of the means at which an unbiased observer reaches a proportion of correct answers.
 
     Parameters
     ----------
-    proportion : float
+    proportion : float or array-like
         Proportion of correct answers, above chance, ``1 / n_intervals``, or equal to it, and below 1.
     n_intervals : int, default=3
         Intervals to choose from.
 
     Returns
     -------
-    float
-        Distance in standard deviations of the decision variable; `proportion_correct` of it is `proportion`.
+    float or ndarray
+        Distance in standard deviations of the decision variable, shaped as proportion; `proportion_correct` of it is
+        `proportion`.
 
     Raises
     ------
     ValueError
-        If there are fewer than 2 intervals, or the proportion is below chance, or 1.
+        If there are fewer than 2 intervals, or a proportion is below chance, or 1.
 
     Examples
     --------
     >>> from skaud.psychoacoustics import d_prime
     >>> round(d_prime(0.5**0.5), 3)
     1.265
+    >>> d_prime([1 / 3, 0.75, 0.9]).round(3)
+    array([0.   , 1.434, 2.23 ])
     """
-    chance = 1 / _check_intervals(n_intervals)
-    if not chance <= proportion < 1:
+    chance = 1 / check_count("n_intervals", n_intervals, 2, _NEEDED)
+    proportions = check_numbers("proportion", proportion)
+    possible = (proportions >= chance) & (proportions < 1)
+    if not possible.all():
         raise ValueError(
-            f"proportion={proportion} must lie from chance, {chance:.4g} with n_intervals={n_intervals}, to below 1."
+            f"proportion={proportions[~possible].flat[0]} must lie from chance, {chance:.4g} with "
+            f"n_intervals={n_intervals}, to below 1."
         )
+    found = np.array([_distance(one, chance, n_intervals) for one in proportions.flat]).reshape(proportions.shape)
+    return found if found.ndim else float(found)
+
+
+def _distance(proportion: float, chance: float, n_intervals: int) -> float:
     if proportion == chance:
         return 0.0
     return float(brentq(lambda d: proportion_correct(d, n_intervals) - proportion, -1e-6, _HIGHEST_D_PRIME))
-
-
-def _check_intervals(n_intervals: int) -> int:
-    if int(n_intervals) != n_intervals or n_intervals < 2:
-        raise ValueError(f"n_intervals={n_intervals} must be a whole number of at least 2; a choice needs them.")
-    return int(n_intervals)

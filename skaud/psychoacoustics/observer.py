@@ -46,7 +46,8 @@ class TemplateObserver(ClassifierMixin, BaseEstimator):
     template_ : ndarray of shape (n_features, n_frames)
         The template; the sum of its squares, times `frame_s_`, is 1. Channels, filters and ears are its rows.
     frame_s_ : float
-        Length of a frame in s.
+        Length of a frame in s: that of the model's frames, in whole samples, where it has ``frame_rate_hz_``; otherwise
+        the length of an interval over its frames.
     internal_noise_variance_ : float
         Variance of the internal noise.
     classes_ : ndarray of shape (n_intervals,)

@@ -147,7 +147,7 @@ def make_template(model: Estimator, trials: Trials, places: np.ndarray) -> tuple
     has_signal = places[:, np.newaxis] == np.arange(trials.n_intervals)
     weights = has_signal / len(trials) - ~has_signal / (len(trials) * (trials.n_intervals - 1))
     difference = np.sum([np.tensordot(weights[some], R, 2) for some, R in represent(model, trials)], axis=0)
-    frame_s = trials.duration_s / difference.shape[-1]
+    frame_s = _frame_s(model, trials.duration_s, difference.shape[-1])
     norm = np.sqrt(np.sum(difference**2) * frame_s)
     if not norm > 0:
         raise ValueError(
@@ -155,6 +155,22 @@ def make_template(model: Estimator, trials: Trials, places: np.ndarray) -> tuple
             "of the signal, or look whether y counts from 0, and the model's channels reach the signal."
         )
     return difference / norm, frame_s
+
+
+def _frame_s(model: Estimator, duration_s: float, n_frames: int) -> float:
+    """Length of a frame in s: the model's, which leaves out a last one that is not whole."""
+    rate_hz = _frame_rate_hz(model)
+    if rate_hz is not None and abs(duration_s * rate_hz - n_frames) <= 1:  # no step behind it takes frames together
+        return 1 / rate_hz
+    return duration_s / n_frames
+
+
+def _frame_rate_hz(model: Any) -> float | None:
+    """Frames a second of a fitted model, or of the last step of a pipeline that says so."""
+    for _, step in reversed(getattr(model, "steps", [])):
+        if (found := _frame_rate_hz(step)) is not None:
+            return found
+    return getattr(model, "frame_rate_hz_", None)
 
 
 def correlate(model: Estimator, trials: Trials, template: np.ndarray, frame_s: float) -> np.ndarray:

@@ -11,6 +11,8 @@ from sklearn.utils import check_random_state
 from skaud._fitted import fitted_copy
 from skaud._types import Estimator, Seed
 from skaud._warnings import warn_caller
+from skaud.design.limits import check_count, check_number
+from skaud.sound import Sound
 from skaud.sound.noise import draw_seed
 
 # From a level and a RandomState to the intervals of a trial, of which the first has the signal.
@@ -118,7 +120,7 @@ def make_trials(
     Raises
     ------
     ValueError
-        If make_trial gives fewer than two intervals.
+        If `n_trials` is below 1, or make_trial gives fewer than two intervals.
 
     Examples
     --------
@@ -131,14 +133,23 @@ def make_trials(
     (4, 2, array([1, 0, 1, 1]))
     """
     random = check_random_state(random_state)
+    n_trials = check_count("n_trials", n_trials, 1)
     trials = [_one_trial(make_trial, level, random) for _ in range(n_trials)]
     return [trial for trial, _ in trials], np.array([place for _, place in trials], dtype=int)
 
 
 def _one_trial(make_trial: MakeTrial, level: float, random: np.random.RandomState) -> tuple[list[object], int]:
-    signal, *others = make_trial(level, random)
-    if not others:
-        raise ValueError(f"make_trial gave one interval at level={level}; it must give at least 2, the signal first.")
+    given = make_trial(level, random)
+    if isinstance(given, (Sound, str)) or not hasattr(given, "__len__") or len(given) < 2:
+        what = (
+            f"{len(given)} interval{'s' * (len(given) != 1)}"
+            if isinstance(given, (list, tuple))
+            else type(given).__name__
+        )
+        raise ValueError(
+            f"make_trial gave {what} at level={level}; it must give a list of at least 2 intervals, the signal first."
+        )
+    signal, *others = given
     place = int(random.randint(len(others) + 1))
     return [*others[:place], signal, *others[place:]], place
 
@@ -221,7 +232,12 @@ def adaptive_track(
     >>> 42 < found.threshold < 48
     True
     """
-    _check_numbers(start, n_tracks, step, smallest_step, n_down, n_reversals, lowest, highest)
+    start = _check_numbers(start, step, smallest_step, lowest, highest)
+    n_tracks, n_down = check_count("n_tracks", n_tracks, 1), check_count("n_down", n_down, 1)
+    max_trials = check_count("max_trials", max_trials, 1)
+    n_reversals = check_count("n_reversals", n_reversals, 2, "8, say")
+    if n_reversals % 2:
+        raise ValueError(f"n_reversals={n_reversals} must be even, so that upper and lower ones balance; 8, say.")
     random = check_random_state(random_state)
     listener = fitted_copy(observer, random_state=random) if hasattr(observer, "random_state") else observer
     rule = _Rule(step, smallest_step, n_down, n_reversals, lowest, highest, max_trials)
@@ -229,6 +245,11 @@ def adaptive_track(
     while running := [staircase for staircase in staircases if not staircase.is_done]:
         presented = [_one_trial(make_trial, staircase.level, staircase.random) for staircase in running]
         answers = listener.predict([trial for trial, _ in presented])
+        if np.shape(answers) != (len(running),):
+            raise ValueError(
+                f"observer gave answers of shape {np.shape(answers)} to {len(running)} trials; predict must give the "
+                "interval of each."
+            )
         for staircase, (_, place), answer in zip(running, presented, answers):
             staircase.take(bool(answer == place))
     found = AdaptiveThreshold(tuple(staircase.track() for staircase in staircases), n_down)
@@ -306,22 +327,14 @@ class _Staircase:
         self.level = level
 
 
-def _check_numbers(
-    start: float,
-    n_tracks: int,
-    step: float,
-    smallest_step: float,
-    n_down: int,
-    n_reversals: int,
-    lowest: float,
-    highest: float,
-) -> None:
-    if not lowest <= start <= highest or not np.isfinite(start):
-        raise ValueError(f"start={start} must be a number from lowest={lowest} to highest={highest}.")
-    if not 0 < smallest_step <= step < np.inf:
+def _check_numbers(start: float, step: float, smallest_step: float, lowest: float, highest: float) -> float:
+    """Refuse levels and steps that are none; the first level."""
+    for name, limit in {"lowest": lowest, "highest": highest}.items():
+        check_number(name, limit, "a number, or infinite for no limit", -np.inf, np.inf)
+    for name, size in {"step": step, "smallest_step": smallest_step}.items():
+        check_number(name, size, "a number above 0, in the unit of the level")
+    if not 0 < smallest_step <= step:
         raise ValueError(f"smallest_step={smallest_step} must be above 0 and at most step={step}.")
-    for name, count in {"n_tracks": n_tracks, "n_down": n_down}.items():
-        if count != int(count) or count < 1:
-            raise ValueError(f"{name}={count} must be a whole number of at least 1.")
-    if n_reversals != int(n_reversals) or n_reversals < 2 or n_reversals % 2:
-        raise ValueError(f"n_reversals={n_reversals} must be even, so that upper and lower ones balance; 8, say.")
+    within = f"a number from lowest={lowest} to highest={highest}"
+    check_number("start", start, within, lowest, highest)
+    return check_number("start", start, within)  # which is finite

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite, nan
+from math import isfinite
 from mmap import mmap
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import ArrayLike
 
+from skaud.design.limits import check_number
 from skaud.kernels.array_api import host_view, is_array
 from skaud.sound.refused import refuse_masked
 
 PASCALS_DB_SPL = 93.98  # level of an RMS of 1 Pa, 20 log10(1 / 20 µPa), to the two decimals of the AMT
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1e3, 1e6
 MOST_EARS = 16
+LOUDEST_DB = 300.0  # SPL, no sound comes near it; where numbers are no pressure they may
 _NUMBERS_OF_A_THREAD = 8192
 
 
@@ -240,22 +241,9 @@ def check_ears(name: str, shape: tuple[int, ...]) -> None:
         raise ValueError(f"{name} has shape {shape}, {shape[0]} ears, more than {limit}; {remedy}")
 
 
-def real(value: object) -> float:
-    """A real number, also an array's without axes, as a float; NaN where it is none: a text, a list, True."""
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if getattr(value, "ndim", None) == 0:  # of any library
-        is_number = any(kind in str(getattr(value, "dtype", "")) for kind in ("int", "float"))
-    try:
-        return float(value) if is_number else nan  # type: ignore[arg-type]
-    except OverflowError:
-        return nan
-
-
 def check_rate(name: str, value: object) -> float:
     """Sample rate in Hz; an error where it cannot be meant."""
-    rate = real(value)
-    if not isfinite(rate):
-        raise ValueError(f"{name}={value!r} must be a number of Hz; give the rate of the recording.")
+    rate = check_number(name, value, "a number of Hz; give the rate of the recording")
     if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
         guess = f" ({rate * 1000:g} Hz, in kHz?)" if LOWEST_RATE_HZ <= rate * 1000 <= HIGHEST_RATE_HZ else ""
         raise ValueError(
@@ -267,12 +255,14 @@ def check_rate(name: str, value: object) -> float:
 
 def check_scale(name: str, value: object) -> float:
     """Level in dB SPL that an RMS of 1.0 stands for; an error where it cannot be meant."""
-    scale = real(value)
-    if not -300 <= scale <= 300:
-        raise ValueError(
-            f"{name}={value!r} must be a number of dB SPL from -300 to 300; samples in pascals have {PASCALS_DB_SPL}."
-        )
-    return scale
+    meant = f"a number of dB SPL from -{LOUDEST_DB:g} to {LOUDEST_DB:g}; samples in pascals have {PASCALS_DB_SPL}"
+    return check_number(name, value, meant, -LOUDEST_DB, LOUDEST_DB)
+
+
+def check_level(name: str, value: object, lowest: float = -LOUDEST_DB) -> float:
+    """Level of a sound in dB SPL."""
+    meant = f"one number of dB SPL from {lowest:g} to {LOUDEST_DB:g}; call once a level"
+    return check_number(name, value, meant, lowest, LOUDEST_DB)
 
 
 def _frozen(samples: np.ndarray, is_own: bool) -> np.ndarray:

@@ -81,6 +81,64 @@ def test_tones_that_cannot_be_made_are_named():
         make_tone(500, duration_s=0)
 
 
+NO_NUMBERS = ("500", "a", None, True, 1j, 10**400)
+MAKERS = [
+    (make_tone, ("frequency_hz",), ("duration_s", "sample_rate", "db_spl", "rms_one_db_spl", "ramp_s")),
+    (
+        make_tone_complex,
+        ("frequencies_hz", "levels_db", "phases_rad"),
+        ("duration_s", "sample_rate", "db_spl", "rms_one_db_spl", "ramp_s"),
+    ),
+    (
+        make_am_noise,
+        ("modulation_hz", "depth", "band_hz"),
+        ("duration_s", "sample_rate", "db_spl", "rms_one_db_spl", "ramp_s"),
+    ),
+    (
+        make_tone_in_noise,
+        ("frequency_hz", "tone_db_spl", "band_hz"),
+        ("noise_db_spl", "duration_s", "tone_s", "sample_rate", "rms_one_db_spl", "ramp_s"),
+    ),
+    (
+        make_vowels,
+        ("duration_s",),
+        ("n_speakers", "n_takes", "sample_rate", "db_spl", "rms_one_db_spl", "noise_snr_db"),
+    ),
+]
+MAY_BE_NONE = {"tone_s", "band_hz", "noise_snr_db"}
+
+
+@pytest.mark.parametrize(("make", "several", "single"), MAKERS, ids=lambda of: getattr(of, "__name__", ""))
+def test_what_is_no_number_is_named(make, several, single):
+    first = {} if make is make_vowels else {several[0]: 500}
+    for name in (*several, *single):
+        wrong = [
+            *NO_NUMBERS,
+            np.nan,
+            *([[60, 61], np.inf] if name in single else [["a"], [1, [2, 3]], np.inf, [np.nan]]),
+        ]
+        for value in wrong:
+            if value is None and name in MAY_BE_NONE - ({"band_hz"} if make is make_tone_in_noise else set()):
+                continue
+            if value == np.inf and name == "noise_snr_db":
+                continue
+            with pytest.raises(ValueError, match=rf"^{name}(=| has shape)"):
+                make(**first | {name: value})
+
+
+def test_levels_and_lengths_beyond_all_sound_are_named():
+    for db_spl in (301, 1e5):
+        with error(ValueError, f"db_spl={db_spl} must be one number of dB SPL from -inf to 300"):
+            make_tone(500, db_spl=db_spl)
+    with error(ValueError, "levels_db=[-inf, -inf]", "one at least"):
+        make_tone_complex([500, 600], [-np.inf, -np.inf])
+    with error(ValueError, "duration_s=1000000.0 asks for 4.41e+10 samples"):
+        make_tone(500, 1e6)
+    with error(ValueError, "band_hz=(100, 100.0001) asks for", "widen it"):
+        make_am_noise(4, band_hz=(100, 100.0001))
+    assert make_tone(500, db_spl=-np.inf)[0].db_spl == -np.inf  # silence
+
+
 def test_a_tone_complex_has_the_levels_of_its_tones_and_of_the_whole():
     x = samples(
         make_tone_complex([500, 1500, 2500], [0, -10, -20], duration_s=1, sample_rate=16000, db_spl=65, ramp_s=0.01)
@@ -412,6 +470,14 @@ def test_all_unreadable_files_are_listed(folder):
     write_manifest(folder, "path,label\ncat/b.wav,a\ndog/bad.wav,a\ndog/gone.wav,a\n")
     with error(ValueError, "2 of the 3 files in", "bad.wav", "libsndfile says", "gone.wav", "no such file"):
         load_folder(folder)
+
+
+def test_parameters_of_a_folder_are_named_before_its_files(folder):
+    for options, name in (({"sample_rate": "x"}, "sample_rate='x'"), ({"rms_one_db_spl": None}, "rms_one_db_spl=None")):
+        with pytest.raises(ValueError, match=f"^{name} must be a number"):
+            load_folder(folder, **options)
+    with error(TypeError, "path=None must be text or a path"):
+        load_folder(None)
 
 
 def test_folders_without_recordings_are_named(folder, tmp_path_factory):

@@ -79,6 +79,18 @@ def test_what_cannot_be_calibrated_is_named():
         calibrated_noise_variance(Samples(), template_increment_db=-3)
     with error(ValueError, "frequency_hz=4000.0", "1000 to 1000 Hz"):
         calibrated_noise_variance(Dau1997(**ONE_CHANNEL), frequency_hz=4000.0)
+    for name in (
+        "frequency_hz",
+        "db_spl",
+        "increment_db",
+        "template_increment_db",
+        "proportion",
+        "duration_s",
+        "ramp_s",
+    ):
+        for value in ("60", None, True, np.nan, [1.0, 2.0]):
+            with error(ValueError, f"{name}={value!r} must be one number"):
+                calibrated_noise_variance(Samples(), **{name: value})
     pipeline = FeaturePipeline([("carfac", CARFAC(16000, pooling=None)), ("log", LogCompression())])
     with error(ValueError, "frequency_hz=20", "channels, "):
         calibrated_noise_variance(pipeline, frequency_hz=20)

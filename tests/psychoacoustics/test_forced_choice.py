@@ -35,6 +35,15 @@ def test_d_prime_and_proportion_are_inverse():
         assert proportion_correct(d_prime(proportion, 3), 3) == pytest.approx(proportion, abs=1e-10)
 
 
+def test_d_prime_of_several_proportions_is_that_of_each():
+    proportions = np.array([[1 / 3, 0.75], [0.9, 0.99]])
+    found = d_prime(proportions)
+    assert found.shape == (2, 2)
+    np.testing.assert_array_equal(found.ravel(), [d_prime(one) for one in proportions.flat])
+    np.testing.assert_allclose(proportion_correct(found), proportions, atol=1e-10)
+    assert isinstance(d_prime(0.75), float)
+
+
 def test_choices_are_as_probable_as_they_are_frequent():
     values, n = np.array([[0.3, -0.2, 1.0, 0.0]]), 200_000
     drawn = (values + 0.7 * np.random.default_rng(0).standard_normal((n, 4))).argmax(axis=1)
@@ -55,3 +64,16 @@ def test_what_no_observer_can_do_is_named():
         d_prime(0.2)
     with error(ValueError, "proportion=1", "below 1"):
         d_prime(1)
+    with error(ValueError, "proportion=1.2", "below 1"):
+        d_prime([0.9, 1.2])
+    for wrong in ("0.9", True, None, ["a"], [[0.9], [0.8, 0.7]]):
+        with error(ValueError, "proportion=", "numbers"):
+            d_prime(wrong)
+        with error(ValueError, "d_prime=", "numbers"):
+            proportion_correct(wrong)
+    with error(ValueError, "d_prime=[1.0, nan]", "NaN"):
+        proportion_correct([1.0, np.nan])
+    for wrong in (2.5, True, "3", np.nan, np.inf, None, [2, 3]):
+        for of in (d_prime, proportion_correct):
+            with error(ValueError, f"n_intervals={wrong!r}", "whole number of at least 2"):
+                of(0.9, wrong)

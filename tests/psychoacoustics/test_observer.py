@@ -11,6 +11,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -84,6 +85,31 @@ def test_the_length_of_a_frame_is_no_part_of_the_answer():
     whole, framed = (TemplateObserver(Samples(frame), internal_noise_variance=1.0).fit(X, [0] * 4) for frame in (1, 8))
     assert framed.template_.shape == (1, N_SAMPLES // 8)
     np.testing.assert_allclose(framed.correlate(X), whole.correlate(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("seconds", [0.019, 0.02, 0.0215])
+@pytest.mark.parametrize("is_in_pipeline", [False, True])
+def test_a_last_frame_that_is_not_whole_does_not_stretch_time(seconds, is_in_pipeline):
+    model = Dau1997(22050, pooling=None, frame_length=0.01)
+    if is_in_pipeline:
+        model = make_pipeline(model, FunctionTransformer())
+    n_samples = round(seconds * 22050)
+    X = np.zeros((1, 2, n_samples))
+    X[0, 0] = 0.1 * np.sin(np.arange(n_samples))
+    fitted = TemplateObserver(model, internal_noise_variance=1.0).fit(X, [0])
+    assert fitted.template_.shape[-1] == n_samples // 220
+    assert fitted.frame_s_ == pytest.approx(220 / 22050, rel=1e-12)  # 10 ms in whole samples
+    assert np.sum(fitted.template_**2) * fitted.frame_s_ == pytest.approx(1, rel=1e-6)
+
+
+def test_frames_that_a_step_behind_the_model_takes_together_are_as_long_as_they_are():
+    model = Dau1997(16000, pooling=None, frame_length=0.01)
+    by_four = FunctionTransformer(lambda X: X.reshape(*X.shape[:-1], -1, 4).mean(axis=-1))
+    X = np.zeros((1, 2, 16000 * 8 // 100))
+    X[0, 0] = 0.1 * np.sin(np.arange(X.shape[-1]))
+    fitted = TemplateObserver(make_pipeline(model, by_four), internal_noise_variance=1.0).fit(X, [0])
+    assert fitted.template_.shape[-1] == 2
+    assert fitted.frame_s_ == pytest.approx(0.04, rel=1e-12)
 
 
 def test_predict_draws_from_predict_proba():

@@ -5,7 +5,7 @@ import pytest
 from audio_checks import error
 from listeners import PATTERN, Listener, Samples, trials
 
-from skaud import Dau1997, TemplateObserver, datasets
+from skaud import Dau1997, Sound, TemplateObserver, datasets
 from skaud.psychoacoustics import (
     AdaptiveThreshold,
     Track,
@@ -14,6 +14,8 @@ from skaud.psychoacoustics import (
     d_prime,
     make_trials,
 )
+
+SOUND = Sound(np.zeros((2, 8)), 8000)  # of two ears, which are no intervals
 
 
 def three(level, random_state):
@@ -160,8 +162,41 @@ def test_numbers_out_of_range_are_named():
     ):
         with error(ValueError, *words):
             adaptive_track(Clairvoyant(), three, 5.0, **options)
-    with error(ValueError, "make_trial gave one interval at level=5.0", "at least 2"):
-        adaptive_track(Clairvoyant(), lambda level, random_state: [level], 5.0)
+    for given, said in (([5.0], "1 interval"), ([], "0 intervals"), (5.0, "float"), (SOUND, "Sound"), ("abc", "str")):
+        with error(ValueError, f"make_trial gave {said} at level=5.0", "at least 2"):
+            adaptive_track(Clairvoyant(), lambda level, random_state, given=given: given, 5.0)
+
+
+def test_numbers_that_are_none_are_named():
+    wrong = ("3", True, None, np.nan, [3.0], 1j)
+    for value in wrong:
+        for name in ("start", "step", "smallest_step", "lowest", "highest"):
+            with error(ValueError, f"{name}={value!r} must be a number"):
+                adaptive_track(Clairvoyant(), three, **{"start": 5.0} | {name: value})
+    for value in (*wrong, 0, -1, 2.5, np.inf):
+        for name in ("n_tracks", "n_down", "n_reversals", "max_trials"):
+            with error(ValueError, f"{name}={value!r} must be a whole number of at least "):
+                adaptive_track(Clairvoyant(), three, 5.0, **{name: value})
+        with error(ValueError, f"n_trials={value!r} must be a whole number of at least 1"):
+            make_trials(three, 5.0, value)
+    for start in (np.inf, -np.inf):
+        with error(ValueError, f"start={start} must be a number from lowest=-inf to highest=inf"):
+            adaptive_track(Clairvoyant(), three, start)
+
+
+def test_whole_numbers_may_be_floats():
+    found = adaptive_track(Listener(0), three, 3.0, n_tracks=2.0, n_down=2.0, n_reversals=4.0, random_state=0)
+    assert (len(found.tracks), found.n_down) == (2, 2)
+    assert len(make_trials(three, 5.0, 3.0)[0]) == 3
+
+
+def test_answers_that_are_too_few_are_named():
+    class Absent:
+        def predict(self, X):
+            return [0] * (len(X) - 1)
+
+    with error(ValueError, "observer gave answers of shape (3,) to 4 trials"):
+        adaptive_track(Absent(), three, 5.0)
 
 
 def test_tracks_say_their_threshold():
