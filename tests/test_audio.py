@@ -12,6 +12,7 @@ import soundfile
 from scipy import signal
 
 from skaud import Sound, audio
+from skaud.sound import resampling
 
 
 def tone(frequency_hz=1000.3, sample_rate=22050, seconds=1.0, dtype="float64"):
@@ -663,7 +664,7 @@ def test_resampling_in_blocks_gives_what_the_whole_gives(monkeypatch, dtype, old
     x = np.random.default_rng(0).standard_normal(5000).astype(dtype)
     wanted = soxr.resample(x, old, new, quality="VHQ")
     for block in (1 << 20, 1000, 77):
-        monkeypatch.setattr(audio, "_BLOCK", block)
+        monkeypatch.setattr(resampling, "_BLOCK", block)
         np.testing.assert_array_equal(audio.resample(x, new, sample_rate=old), wanted)
 
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skaud import audio
 from skaud.command.files import File
 from skaud.command.fingerprint import fingerprint
 from skaud.command.journal import Row
@@ -17,6 +16,7 @@ from skaud.command.names import path_text
 from skaud.command.noticing import warnings_noticed
 from skaud.command.recording import CHANGED, LongClip, Take, content_hash, read_clip, stamp
 from skaud.sound import resampled_length
+from skaud.sound.resampling import resample_array
 
 HEARD_AT_ONCE = 1 << 20  # samples of a batch's clips, at the model's rate
 
@@ -86,7 +86,7 @@ class Work:
             raise ValueError(CHANGED)
         if not isinstance(clip, LongClip):
             # As transform would do, without threads for many clips and without checking once more what has been read.
-            clip = audio.resample_array(clip, rate, self.model.sample_rate, "it")
+            clip = resample_array(clip, rate, self.model.sample_rate, "it")
         return Row(os.fsencode(file.name), min(before, after), content, file.columns), clip
 
     def _hear(self, batch: Batch, clips: dict[int, Any], rows: list[Row | str], noticed: list[Noticed]) -> None:

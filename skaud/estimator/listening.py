@@ -10,12 +10,12 @@ from joblib import Parallel, delayed, effective_n_jobs
 
 from skaud._types import Features, Rates, Signals, Targets
 from skaud._warnings import warn_caller
-from skaud.audio import resample_array
 from skaud.estimator.device_clips import as_clips, mean_squares, stand_in
 from skaud.estimator.protocol import Model
 from skaud.estimator.sounds import Sounds, warn_of_levels, warn_of_powers
 from skaud.kernels.array_api import Array, array_namespace, of_host, take
 from skaud.kernels.on_device import REMEDY
+from skaud.sound.resampling import resample_array
 
 _LONG_FRAME_S = 1.0
 

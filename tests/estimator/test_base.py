@@ -15,9 +15,10 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skaud import CARFAC, Sound, TemporalPooling, audio
+from skaud import CARFAC, Sound, TemporalPooling
 from skaud.engines.engine import Engine, frame_means, frame_means_adjoint, respond
 from skaud.estimator.base import AudioTransformer
+from skaud.sound.resampling import resample_array
 
 RATE = 22050
 
@@ -210,7 +211,7 @@ def test_clips_are_resampled_in_threads(monkeypatch):
 
     def resample(*arguments):
         both.wait()  # for another clip that is being resampled at the same time
-        return audio.resample_array(*arguments)
+        return resample_array(*arguments)
 
     model = LeakyEnergy().fit(clips)
     wanted = model.transform(clips, sample_rate=8000)
