@@ -99,7 +99,7 @@ def spikes(
     >>> bool(95 < trains.sum(axis=1).mean() < 105)
     True
     """
-    sample_rate = check_number("sample_rate", sample_rate, "a number of Hz above 0", float(np.nextafter(0, 1)))
+    sample_rate = check_number("sample_rate", sample_rate, "a number of Hz from 1 to 1e9", 1, 1e9)
     n_trains = check_count("n_trains", n_trains, 1)
     meant = f"a time in s from 0 to {_LONGEST_S:g}, such as 0.00075"
     dead = _DeadTime(

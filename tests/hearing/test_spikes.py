@@ -182,6 +182,7 @@ def test_fibres_of_carfac_fire_at_its_rates_from_the_onset_of_a_tone(recwarn):
         ([1.0], {"n_trains": True}, "n_trains=True must be a whole number"),
         ([1.0], {"sample_rate": "x"}, "sample_rate='x' must be a number of Hz"),
         ([1.0], {"sample_rate": np.inf}, "sample_rate=inf must be a number of Hz"),
+        ([1.0], {"sample_rate": 0}, "sample_rate=0 must be a number of Hz from 1"),
     ],
 )
 def test_errors_name_what_is_wrong(rates, options, named):
