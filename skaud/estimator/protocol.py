@@ -231,7 +231,9 @@ class Model(ABC):
 
     def source_of(self, output: str) -> Source:
         """Where "features", or a response at full rate, comes from; an error where there is none of that name."""
-        as_names("output", (output,), ("features", *self.available_outputs()))
+        if not isinstance(output, str):
+            known = ("features", *self.available_outputs())
+            raise TypeError(f"output is a {type(output).__name__}; it must be one name, among {known}.")
         if output == "features":
             return Source(self.output, self.frame_samples(), self.pooling is not None)
         self.check_outputs((output,))

@@ -42,7 +42,7 @@ def test_what_is_no_name_of_a_parameter_or_a_response_is_refused_with_the_names(
     model = CARFAC().fit(CLIP)
     with error(TypeError, "wrt has a", "must be a name or several", "'X'", "'ohc_health'"):
         model.vjp(CLIP, no_name)
-    with error(TypeError, "output has a", "'features'", "'nap'"):
+    with error(TypeError, "output is a", "one name", "'features'", "'nap'"):
         model.vjp(CLIP, output=no_name)
     with error(TypeError, "outputs has a", "'nap'"):
         model.simulate(CLIP, no_name)
