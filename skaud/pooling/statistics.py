@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -43,55 +42,49 @@ class Column(NamedTuple):
 
 def columns(statistics: Statistics, segments: int = 1) -> list[Column]:
     """Blocks of features in order: part by part; with parts that each statistic has of its own, statistic by it."""
-    try:
-        return list(_columns(statistics, segments))
-    except TypeError:  # such as a dict, which has no hash
-        return list(_columns.__wrapped__(statistics, segments))
-
-
-@lru_cache(maxsize=64)  # asked for with every short clip
-def _columns(statistics: Any, segments: int) -> list[Column]:
-    resolved = resolve_statistics(statistics)
-    if _tells_parts(statistics):
-        return [
-            Column(name, function, part, n_parts)
-            for (name, function), (_, n_parts) in zip(resolved, _items(statistics))
-            for part in range(n_parts)
-        ]
-    return [Column(name, function, part, segments) for part in range(segments) for name, function in resolved]
+    resolved, parts = resolve_statistics(statistics)
+    if parts is None:
+        return [Column(name, function, part, segments) for part in range(segments) for name, function in resolved]
+    return [
+        Column(name, function, part, n_parts)
+        for (name, function), n_parts in zip(resolved, parts)
+        for part in range(n_parts)
+    ]
 
 
 def several(statistics: Statistics) -> list[Statistic]:
     """Statistics, without their parts; one may stand alone."""
-    return [statistic for statistic, _ in _items(statistics)]
+    return _take_apart(statistics)[0]
 
 
-def _items(statistics: Any) -> list[tuple[Any, Any]]:
-    """Every statistic, and in how many parts it is taken: None where that is not told."""
+def _take_apart(statistics: Any) -> tuple[list[Any], list[Any] | None]:
+    """Statistics, and in how many parts each is taken: None where that is not told."""
     if isinstance(statistics, Mapping):
-        return list(statistics.items())
+        return list(statistics), list(statistics.values())
     if isinstance(statistics, np.ndarray):
         statistics = statistics.tolist()  # of an array without axes, the name itself
     if isinstance(statistics, str) or callable(statistics):
-        return [(statistics, None)]
+        return [statistics], None
     statistics = list(statistics)
     if statistics and all(isinstance(own, (list, tuple)) and len(own) == 2 for own in statistics):
-        return [(statistic, n_parts) for statistic, n_parts in statistics]  # as dict.items() has them
-    return [(statistic, None) for statistic in statistics]
+        return [own[0] for own in statistics], [own[1] for own in statistics]  # as dict.items() has them
+    return statistics, None
 
 
-def _tells_parts(statistics: Statistics) -> bool:
-    return isinstance(statistics, Mapping) or any(n_parts is not None for _, n_parts in _items(statistics))
+def resolve_statistics(
+    statistics: Statistics, parameter: str = "statistics"
+) -> tuple[list[tuple[str, Function | None]], list[int] | None]:
+    """Names of the statistics with the caller's functions ``f(frames, axis=-1)``, and in how many parts each is taken.
 
-
-def resolve_statistics(statistics: Statistics, parameter: str = "statistics") -> list[tuple[str, Function | None]]:
-    """Names of the statistics, and the caller's functions ``f(frames, axis=-1)``; an error that names the parameter."""
-    if not len(several(statistics)):
+    Raises an error that names the parameter.
+    """
+    alone, parts = _take_apart(statistics)
+    if not alone:
         raise ValueError(
             f"{parameter}={statistics!r} is empty; name at least one statistic, such as 'mean', or use pooling=None "
             "for frames."
         )
-    resolved = [_resolve(statistic, parameter) for statistic in several(statistics)]
+    resolved = [_resolve(statistic, parameter) for statistic in alone]
     names = [name for name, _ in resolved]
     for name in names:
         if names.count(name) > 1:
@@ -99,7 +92,7 @@ def resolve_statistics(statistics: Statistics, parameter: str = "statistics") ->
                 f"{parameter} has {name!r} {names.count(name)} times, and features need names of their own; leave one "
                 "out, or give the functions different names, f.__name__."
             )
-    return resolved
+    return resolved, parts
 
 
 def part_slice(n_frames: int, part: int, n_parts: int) -> slice:
@@ -110,9 +103,10 @@ def part_slice(n_frames: int, part: int, n_parts: int) -> slice:
 
 def check_parts(statistics: Statistics, segments: int, parameter: str = "statistics") -> None:
     """Refuse parts of single statistics that are no numbers of them, or stand beside parts of all."""
-    if not _tells_parts(statistics):
+    alone, parts = _take_apart(statistics)
+    if parts is None:
         return
-    for statistic, n_parts in _items(statistics):
+    for statistic, n_parts in zip(alone, parts):
         if isinstance(n_parts, bool) or not isinstance(n_parts, Integral) or not 1 <= int(n_parts) <= MOST_SEGMENTS:
             raise ValueError(
                 f"{parameter} has {n_parts!r} parts for {statistic!r}; it must be an integer from 1 to {MOST_SEGMENTS}."

@@ -123,6 +123,7 @@ def test_statistics_and_their_parts_may_be_items_of_a_dict(segments):
     [
         ((("mean", 0),), "0 parts for 'mean'"),
         ((("mean", True),), "True parts for 'mean'"),
+        ((("mean", None),), "None parts for 'mean'"),
         ((("mean", "std"),), "'std' parts for 'mean'"),
         ((("mean", 2), ("mean", 3)), "'mean' 2 times"),
         ((("mean", 2), "std"), "('mean', 2)"),
