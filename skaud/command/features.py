@@ -138,7 +138,7 @@ def _run(options: argparse.Namespace, output: Path, search: Any, work: Any, abou
     journal = Journal(journal_path(output))
     n_failed, nothing = 0, False
     try:
-        begin(journal, output, about, options.resume, options.overwrite, options.part is not None)
+        begin(journal, output, about, search, options.resume, options.overwrite, options.part is not None)
         try:
             n_failed = compute(options, work, search, journal)
         except Interrupted as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from skaud.command.errors import UsageError
-from skaud.command.export import is_of_parts, output_hash, remove_parts
+from skaud.command.export import check_columns, is_of_parts, output_hash, remove_parts
 from skaud.command.files import File, Search
 from skaud.command.journal import Journal, journal_path
 from skaud.command.names import path_text
@@ -36,7 +36,9 @@ def check_output(output: Path, resume: bool, overwrite: bool, in_parts: bool) ->
         )
 
 
-def begin(journal: Journal, output: Path, about: dict[str, Any], resume: bool, overwrite: bool, in_parts: bool) -> None:
+def begin(
+    journal: Journal, output: Path, about: dict[str, Any], search: Search, resume: bool, overwrite: bool, in_parts: bool
+) -> None:
     """Take over what the journal has, or begin it."""
     check_output(output, resume, overwrite, in_parts)  # again: nobody else can change it now
     remove_parts(output)
@@ -55,8 +57,15 @@ def begin(journal: Journal, output: Path, about: dict[str, Any], resume: bool, o
             "writes it anew from its journal; or begin anew with --overwrite."
         )
     if before != about:
+        check_columns(_columns_kept(journal, search), about["features"])  # which another version may name otherwise
         say(f"{output} was made by another version of skaud, or with other constants: all its rows are computed anew.")
         journal.begin_anew(about)
+
+
+def _columns_kept(journal: Journal, search: Search) -> dict[str, str]:
+    """Columns that are in the journal alone, as the tables that they are of are not named now."""
+    of = f"{journal.path} (from a table to be named again)"
+    return {name: of for identity, row in journal.rows() if identity not in search.files for name in row.columns}
 
 
 def to_do(journal: Journal, search: Search) -> Iterator[tuple[bytes, File]]:

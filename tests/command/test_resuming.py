@@ -1,5 +1,6 @@
 """What --resume and --overwrite keep, compute anew and refuse."""
 
+import csv
 import os
 import resource
 import shutil
@@ -101,6 +102,31 @@ def test_another_version_or_other_constants_compute_all_rows_anew(
     computed.clear()
     assert skaud_features(sounds, "-o", output, "--resume") == 0
     assert computed == []
+
+
+def test_columns_of_a_table_that_is_not_named_again_are_no_features_of_another_version(
+    sounds, tmp_path, monkeypatch, capfd
+):
+    output, table = tmp_path / "x.csv", sounds / "table.csv"
+    table.write_text("path,speaker\n000.wav,a\n")
+    assert skaud_features(table, "-o", output) == 0
+    names_before = skaud.CARFAC.get_feature_names_out
+
+    def names(model, input_features=None):
+        return np.append(names_before(model, input_features)[:-1], "speaker").astype(object)
+
+    monkeypatch.setattr(skaud.CARFAC, "get_feature_names_out", names)
+    before = output.read_bytes(), journal_path(output).read_bytes()
+    capfd.readouterr()
+    assert skaud_features(sounds / "001.wav", "-o", output, "--resume") == 2
+    said = capfd.readouterr().err
+    assert "x.csv.journal (from a table to be named again) has columns named as features are, speaker" in said
+    assert (output.read_bytes(), journal_path(output).read_bytes()) == before
+    table.write_text("path,who\n000.wav,a\n")
+    assert skaud_features(table, sounds / "001.wav", "-o", output, "--resume") == 0
+    with output.open(newline="") as file:
+        header = next(csv.reader(file))
+    assert ("who" in header, header.count("speaker")) == (True, 1)
 
 
 def test_the_fingerprint_is_of_the_files_that_decide_what_features_are():
