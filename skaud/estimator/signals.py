@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_array, validate_data
 from skaud._types import Rates, Signals
 from skaud._warnings import warn_caller
 from skaud.estimator.sounds import Sounds, as_float, check_kind, warn_integers
-from skaud.kernels.array_api import host_view, is_array
+from skaud.kernels.array_api import host_view, in_native_order, is_array
 from skaud.sound import Sound, all_finite, check_ears, check_rate, resampled_length
 from skaud.sound.clips import Clip, as_list, take_apart
 from skaud.sound.refused import refuse_masked, refuse_text
@@ -58,7 +58,7 @@ def check_sounds(
             estimator, [take_apart(item, f"X[{i}]") for i, item in enumerate(items)], sample_rate, index
         )
     refuse_masked(X, "X")
-    array = X if hasattr(X, "iloc") else np.asarray(X)
+    array = X if hasattr(X, "iloc") else in_native_order(np.asarray(X))
     if array.ndim == 0 and np.iterable(X):  # a generator, a set, a dict's values
         raise TypeError(f"X is a {type(X).__name__}, whose clips have no numbers; pass them as a list, list(X).")
     if array.ndim == 1:
@@ -111,6 +111,7 @@ def _check_matrix(estimator: Listener, array: Signals, sample_rate: Rates, reset
             raise ValueError(_another_length(estimator, array.shape[1], rates[0], "X has another length"))
     else:  # of any length, or as long as in fit at another rate
         values = check_array(array, estimator=estimator, **options)
+    values = in_native_order(values)  # which those of a data frame may not be
     if not all_finite(values):
         for i, clip in enumerate(values):
             as_float(clip, f"X[{i}]")  # names it
@@ -174,7 +175,7 @@ def _check_clips(estimator: Listener, items: list[Clip], sample_rate: Rates, ind
     for i, (item, _, _) in enumerate(items):
         refuse_masked(item, f"X[{i}]")
         try:
-            clip = host_view(item, f"X[{i}]") if is_array(item) else np.asarray(item)
+            clip = in_native_order(host_view(item, f"X[{i}]") if is_array(item) else np.asarray(item))
         except ValueError as error:
             raise ValueError(
                 f"X[{i}], a {type(item).__name__}, is not an array of samples ({error}); pass (n_samples,) or (n_ears, "

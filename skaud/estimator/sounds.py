@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils import InputTags
 
 from skaud._warnings import warn_caller
-from skaud.kernels.array_api import HOST, Place
+from skaud.kernels.array_api import HOST, Place, in_native_order
 from skaud.kernels.batches import clip_of
 from skaud.sound import all_finite, energy
 
@@ -109,7 +109,8 @@ def check_samples(X: np.ndarray, name: str) -> np.ndarray:
 
 def check_real(X: np.ndarray, name: str) -> np.ndarray:
     """Samples of any shape in float64, or float32 where they were; an error where they are not real numbers."""
-    if X.dtype.char in "fd" and X.dtype.isnative:  # streams ask often
+    X = in_native_order(X)
+    if X.dtype.char in "fd":  # streams ask often
         return X
     check_kind(X.dtype, name)
     warn_integers([X.dtype])

@@ -20,7 +20,18 @@ from skaud.estimator.results import check_container, take_value_bar
 from skaud.estimator.stream_state import StreamState
 from skaud.estimator.vjp import check_wrt
 from skaud.fitting.movable import Bounds, Gradients, Pullback
-from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, floating, is_foreign, take, to_numpy, zeros
+from skaud.kernels.array_api import (
+    Array,
+    Place,
+    array_namespace,
+    as_dtype,
+    floating,
+    in_native_order,
+    is_foreign,
+    take,
+    to_numpy,
+    zeros,
+)
 from skaud.kernels.batches import all_finite, clip_of, gather, groups_of, in_order, zeros_of_no_size
 from skaud.kernels.on_device import on_device, where_it_lies
 from skaud.sound.refused import refuse_masked
@@ -378,7 +389,7 @@ def _as_frames(frames: Array, i: int) -> Array:
     foreign = is_foreign(frames)
     if not foreign:
         refuse_masked(frames, f"X[{i}]")
-        frames = np.asarray(frames)
+        frames = in_native_order(np.asarray(frames))
         if frames.dtype.kind in "iub":
             frames = frames.astype(np.float64)
     elif array_namespace(frames).isdtype(frames.dtype, ("bool", "integral")):

@@ -207,6 +207,11 @@ def host_view(x: Array, name: str = "X") -> np.ndarray:
     return array
 
 
+def in_native_order(x: np.ndarray) -> np.ndarray:
+    """The same numbers in the byte order of this machine, as SciPy, numba and soxr take them alone."""
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+
+
 def _taken(x: Array, place: Place, name: str) -> Array:
     if place.on_host:
         return host_view(x, name)

@@ -18,7 +18,7 @@ from sklearn.utils.validation import _check_feature_names_in, validate_data
 from skaud._fitted import as_fitted, remember_parameters
 from skaud._types import Features, Targets
 from skaud.design.limits import MOST_SEGMENTS
-from skaud.kernels.array_api import Array, array_namespace, as_dtype, floating, take, to_numpy
+from skaud.kernels.array_api import Array, array_namespace, as_dtype, floating, in_native_order, take, to_numpy
 from skaud.kernels.batches import all_finite, clip_of, groups_of, rows_in_order, zeros_of_no_size
 from skaud.kernels.on_device import where_it_lies
 from skaud.pooling.arrays import pool, pool_arrays
@@ -206,8 +206,8 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
 
     def _check(self, X: Features, *, reset: bool) -> list[np.ndarray]:
         """Frames of every signal, in floats; with reset, their channels become those of fit."""
-        if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
-            X = list(X)
+        if isinstance(X, np.ndarray):
+            X = list(X) if X.dtype.kind == "O" and X.ndim == 1 else in_native_order(X)
         is_list = isinstance(X, (list, tuple)) and (not X or isinstance(X[0], np.ndarray) or np.ndim(X[0]) > 1)
         if is_list or getattr(X, "ndim", 0) in (3, 4, 5):
             if reset and hasattr(self, "n_features_in_"):
@@ -249,7 +249,7 @@ def check_pooling(pooling: Pooling) -> None:
 def _as_frames(frames: ArrayLike, i: int) -> np.ndarray:
     """Frames of one signal, in floats; an error where they are not real and finite."""
     refuse_masked(frames, f"X[{i}]")
-    frames = np.asarray(frames)
+    frames = in_native_order(np.asarray(frames))
     if frames.ndim not in (1, 2, 3, 4) or frames.size == 0 or frames.dtype.kind not in "fiub":
         raise ValueError(
             f"X[{i}] is {frames.dtype} of shape {frames.shape}; it must be real, (n_frames,), (n_channels, n_frames) "

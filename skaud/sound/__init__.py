@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from skaud.design.limits import check_number
-from skaud.kernels.array_api import host_view, is_array
+from skaud.kernels.array_api import host_view, in_native_order, is_array
 from skaud.sound.refused import refuse_masked
 
 PASCALS_DB_SPL = 93.98  # level of an RMS of 1 Pa, 20 log10(1 / 20 µPa), to the two decimals of the AMT
@@ -212,6 +212,7 @@ def check_samples(samples: ArrayLike, name: str) -> np.ndarray:
         samples = host_view(samples, name) if is_array(samples) else np.asarray(samples)
     except ValueError:
         raise ValueError(f"{name} is a list of sounds of different lengths; give them one by one.") from None
+    samples = in_native_order(samples)
     if samples.dtype == np.float16:
         samples = samples.astype(np.float32)
     if samples.dtype not in (np.float32, np.float64):

@@ -151,6 +151,7 @@ def check_forms_of_X_agree(estimator: Estimator) -> None:
         "pandas column": pd.DataFrame({"sound": clips}),
         "nested lists": [clip.tolist() for clip in clips],
         "clips that are strided": [np.repeat(clip, 2)[::2] for clip in clips],
+        "clips in another byte order": [clip.astype(clip.dtype.newbyteorder()) for clip in clips],
     }
     for name, form in ragged.items():
         for a, b in zip(model.transform(form), wanted, strict=True):

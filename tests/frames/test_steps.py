@@ -100,6 +100,16 @@ def test_arrays_lists_and_ears_agree(step):
     np.testing.assert_array_equal(together[:, 0], one_ear)
 
 
+@pytest.mark.parametrize("step", [*STEPS, TemporalPooling()], ids=str)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_frames_in_another_byte_order_are_the_same_numbers(step, dtype):
+    frames = noise(2, 5, 12).astype(dtype)
+    swapped = frames.astype(frames.dtype.newbyteorder())
+    wanted = step.fit(frames).transform(frames)
+    for found in (step.transform(swapped), np.stack(step.transform(list(swapped))), step.fit_transform(swapped)):
+        np.testing.assert_array_equal(found, wanted, strict=True)
+
+
 @ONE
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_arrays_of_another_library_are_computed_by_it_to_the_same_numbers(step, dtype):

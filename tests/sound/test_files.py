@@ -69,6 +69,18 @@ def test_a_cut_file_is_named_and_a_whole_one_is_not(tmp_path, suffix):
     assert any(path.name in str(warning.message) and "it is cut" in str(warning.message) for warning in said)
 
 
+@pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT", "DOUBLE"])
+@pytest.mark.parametrize("suffix", ["wav", "au", "caf"])
+def test_a_file_of_another_byte_order_is_the_same_sound(tmp_path, suffix, subtype):
+    read = []
+    for endian in ("LITTLE", "BIG"):
+        path = tmp_path / f"{endian}.{suffix}"
+        soundfile.write(path, SOUND, 8000, format=suffix.upper(), subtype=subtype, endian=endian)
+        read.append(audio.read(path).samples)
+    assert (tmp_path / f"LITTLE.{suffix}").read_bytes() != (tmp_path / f"BIG.{suffix}").read_bytes()
+    np.testing.assert_array_equal(*read, strict=True)
+
+
 def test_samples_that_are_not_finite_are_refused_by_name(tmp_path):
     soundfile.write(tmp_path / "x.wav", np.array([0.0, np.nan, np.inf]), 8000, subtype="FLOAT")
     with pytest.raises(ValueError, match=r"x\.wav' has 2 samples that are NaN or infinite"):

@@ -53,6 +53,19 @@ def test_it_cannot_be_changed():
             setattr(sound, name, 1)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_samples_in_another_byte_order_are_the_same_sound_in_that_of_the_machine(dtype):
+    samples = NOISE.astype(dtype)
+    swapped = samples.astype(samples.dtype.newbyteorder())
+    sound = Sound(swapped, 16000)
+    assert (sound.samples.dtype, sound.samples.dtype.isnative) == (dtype, True)
+    assert (sound, hash(sound)) == (Sound(samples, 16000), hash(Sound(samples, 16000)))
+    assert audio.rms_db_spl(swapped) == audio.rms_db_spl(samples)
+    np.testing.assert_array_equal(audio.set_level(swapped, 60), audio.set_level(samples, 60))
+    resampled = audio.resample(swapped, 16000, sample_rate=8000)
+    np.testing.assert_array_equal(resampled, audio.resample(samples, 16000, sample_rate=8000))
+
+
 def read_only(array):
     array.flags.writeable = False
     return array
