@@ -97,6 +97,8 @@ def check_weights(sample_weight: ArrayLike, n_signals: int) -> np.ndarray:
 class SoftmaxObjective:
     """Weighted mean cross-entropy of the rows of features of some clips, plus l2 / 2 times the head's squared weights.
 
+    The weights of some clips add up to what as many of all would: a batch of heavy ones counts more than one of light.
+
     A head is a vector: weights (n_features, n_classes) times the root of n_features, so that a step moves the logits no
     further where there are more features, and biases. Features are standardised as those of the model before it learns.
     """
@@ -121,11 +123,14 @@ class SoftmaxObjective:
 
         u = self.parameters.start()
         self._design(u)
-        scaler = StandardScaler()
+        scaler, n_rows, total = StandardScaler(), 0, 0.0
         for part in self._parts(indices):
             value, _ = self._vjp(part, ())
             rows = [self._rows(v) for v in value]
-            scaler.partial_fit(np.concatenate(rows).astype(float), sample_weight=self._row_weights(part, rows))
+            weights = self._row_weights(part, rows)
+            scaler.partial_fit(np.concatenate(rows).astype(float), sample_weight=weights)
+            n_rows, total = n_rows + len(weights), total + weights.sum()
+        self.mean_weight = total / n_rows
         # What is all but silent is not blown up.
         scale = np.maximum(scaler.scale_, SMALLEST_SCALE * scaler.scale_.max())
         self.mean, self.scale = scaler.mean_, scale * np.sqrt(len(scale))
@@ -192,7 +197,8 @@ class SoftmaxObjective:
             codes = np.concatenate([self.labels.of_rows(i, len(r)) for i, r in zip(part, rows)])
             weights = self._row_weights(part, rows)
             part_loss, part_head_bar, z_bar = self._head_loss(np.concatenate(rows), codes, weights, head)
-            loss, total, head_bar = loss + part_loss, total + weights.sum(), head_bar + part_head_bar
+            loss, head_bar = loss + part_loss, head_bar + part_head_bar
+            total += self.mean_weight * len(weights)
             # z = (rows - mean) / scale
             rows_bars = np.split(z_bar / self.scale, np.cumsum([len(r) for r in rows])[:-1])
             grads = pullback([_from_rows(bar, v) for bar, v in zip(rows_bars, value)])

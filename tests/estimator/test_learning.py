@@ -115,6 +115,20 @@ def test_the_derivative_of_the_weighted_loss_follows_differences(solver):
     assert difference == pytest.approx(2 * evaluate(x, indices)[1] @ step, rel=1e-4)
 
 
+def test_batches_of_weighted_clips_have_the_loss_of_all_on_average():
+    model = cochlea(dtype="float64", learn=None).fit(CLIPS)
+    labels = Labels(Y, 12, a_frame=False, weights=np.linspace(0.1, 2, 12))
+    movable, indices = MovableModel(model, hear(model, CLIPS)), np.arange(12)
+    objective = SoftmaxObjective(movable, BoundedParameters(movable, ("max_zeta",)), labels, l2=0.1, signals_at_once=5)
+    x = objective.begin(indices)
+    x = np.append(x, np.random.default_rng(1).standard_normal(objective.n_head))
+    loss, gradient = objective.joint(x, indices)
+    for size in (1, 4):  # of one clip, too, whose weight alone would be that of the batch
+        batches = [objective.joint(x, batch) for batch in indices.reshape(-1, size)]
+        assert np.mean([own for own, _ in batches]) == pytest.approx(loss)
+        np.testing.assert_allclose(np.mean([own for _, own in batches], axis=0), gradient, rtol=1e-7, atol=1e-12)
+
+
 def test_weights_pass_through_a_pipeline():
     weights = np.arange(12.0)
     pipeline = make_pipeline(cochlea(max_iter=2), StandardScaler(), LogisticRegression())
