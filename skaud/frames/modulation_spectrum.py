@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval
 
 from skaud.design.limits import MOST_FILTERS, check_size
+from skaud.estimator.naming import told_apart
 from skaud.fitting.movable import Gradients
 from skaud.frames.base import FrameTransformer, Heard
 from skaud.kernels.array_api import Array, array_namespace
@@ -106,4 +107,5 @@ class ModulationSpectrum(FrameTransformer):
         return resonate_adjoint(magnitude_adjoint(y_bar, resonate(x, poles)), poles, x), {}
 
     def names_after(self, names: list[str]) -> list[str]:
-        return [f"modulation{hz:g}hz_{name}" for hz in self.modulation_hz_ for name in names]
+        filters = told_apart(lambda n: [f"modulation{hz:.{n}g}hz" for hz in self.modulation_hz_], range(6, 18))
+        return [f"{own}_{name}" for own in filters for name in names]

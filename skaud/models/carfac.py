@@ -19,6 +19,7 @@ from skaud.design.carfac_limits import check_coefficients, check_ranges, resolve
 from skaud.engines.carfac import Cascade, channels_bar, health_bar
 from skaud.engines.carfac_outputs import LACKING
 from skaud.estimator.callbacks import FitProgress
+from skaud.estimator.naming import told_apart
 from skaud.fitting.audiograms import (
     audiograms_of,
     check_audiograms,
@@ -496,9 +497,7 @@ class CARFAC(CascadeResponse):
         return resolved
 
     def channel_names(self) -> list[str]:
-        # 1055hz; channels closer than 1 Hz get decimals
-        ways = ([f"{hz:.{digits}f}hz" for hz in self.pole_frequencies_hz_] for digits in range(16))
-        return next(names for names in ways if len(set(names)) == len(names))
+        return told_apart(lambda n: [f"{hz:.{n}f}hz" for hz in self.pole_frequencies_hz_], range(16))  # 1055hz
 
     def check_ears(self, n_ears: int) -> None:
         label = getattr(getattr(self, "predicted_audiogram_", None), "ear", None)

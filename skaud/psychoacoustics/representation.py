@@ -112,9 +112,12 @@ def _known(sample_rate: float | None) -> float:
 
 
 def rate_of(model: Estimator) -> float | None:
-    """Rate of plain samples in Hz: the model's, or of the first step of a pipeline; None where it has none."""
-    first = model.steps[0][1] if hasattr(model, "steps") else model
-    return getattr(first, "sample_rate", None)
+    """Rate of plain samples in Hz: what a `FeaturePipeline` takes them at, or the rate of a model, or of a pipeline's
+    first step; None where there is none.
+    """
+    if getattr(model, "plain_sample_rate", None) is not None:
+        return float(model.plain_sample_rate)
+    return rate_of(model.steps[0][1]) if hasattr(model, "steps") else getattr(model, "sample_rate", None)
 
 
 def represent(model: Estimator, trials: Trials) -> Iterator[tuple[slice, np.ndarray]]:

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval
 from skaud.design import auditory_image as design
 from skaud.design.limits import LONGEST_LAG, LONGEST_WINDOW, MOST_PITCHES, check_size
 from skaud.engines.auditory_image import AuditoryImage
+from skaud.estimator.naming import told_apart
 from skaud.fitting.movable import Parameters
 from skaud.pooling.temporal import Pooling
 from skaud.stages.response import NamedStage, ResponseStage
@@ -337,9 +338,5 @@ class Pitchogram(ImageStage):
 
 
 def lag_names(lags_s: np.ndarray) -> list[str]:
-    """Names such as lag9.07ms, with as many digits as tell them apart."""
-    for digits in range(2, 10):
-        names = [f"lag{1000 * lag:.{digits}f}ms" for lag in lags_s]
-        if len(set(names)) == len(names):
-            break
-    return names
+    """Names such as lag9.07ms."""
+    return told_apart(lambda n: [f"lag{1000 * lag:.{n}f}ms" for lag in lags_s], range(2, 10))

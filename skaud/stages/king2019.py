@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud.design import king2019 as design
 from skaud.design.limits import MOST_FILTERS, MOST_OCTAVES, check_size
+from skaud.estimator.naming import told_apart
 from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.kind import Part, table_of
 from skaud.kernels.chain.king2019 import BandEnvelope, Compress, HighPass, SignedBand
@@ -408,8 +409,5 @@ class ModulationBandpass(ChannelStage, ChainStage):
         return {name: bounds[name] for name in self.differentiable()}
 
     def names_after(self, names: list[str]) -> list[str]:
-        for digits in range(3, 16):  # mf5.24; filters closer than that get more digits
-            filters = [f"mf{hz:.{digits}g}" for hz in self.modulation_frequencies_hz_]
-            if len(set(filters)) == len(filters):
-                break
+        filters = told_apart(lambda n: [f"mf{hz:.{n}g}" for hz in self.modulation_frequencies_hz_], range(3, 16))
         return [f"{name}_{own}" for name in names for own in filters]

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skaud.design import modulation as design
 from skaud.design.one_pole import low_pass
+from skaud.estimator.naming import told_apart
 from skaud.fitting.movable import Parameters
 from skaud.kernels.chain.hair_cell import LowPass
 from skaud.kernels.chain.kind import Kind, Part, table_of
@@ -260,5 +261,5 @@ def filter_parts(stage: str, kind: type[Kind], coefficients: np.ndarray, n_filte
 
 
 def modulation_names(index: pd.MultiIndex) -> list[str]:
-    """Names such as fc1055_mf5."""
-    return [f"fc{fc:.0f}_mf{mf:.0f}" for fc, mf in index]
+    """Names such as fc1055_mf5; filters closer than 1 Hz get decimals."""
+    return told_apart(lambda n: [f"fc{fc:.0f}_mf{mf:.{n}f}" for fc, mf in index], range(16))

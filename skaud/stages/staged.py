@@ -50,8 +50,20 @@ class StagedTransformer(LearningTransformer):
 
     def check_parameters(self) -> None:
         super().check_parameters()
+        self._refuse_of_no_stage()
         for stage in self.make_stages().values():
             stage.check_parameters()
+
+    def _refuse_of_no_stage(self) -> None:
+        """Refuse what is given to a stage that is left out."""
+        there = self.available_outputs()
+        left_out = {theirs: name for name, own in self.renamed.items() if name not in there for theirs in own.values()}
+        for theirs, name in left_out.items():
+            if getattr(self, theirs, None) is not None:
+                raise ValueError(
+                    f"{theirs} is given, and {name}={getattr(self, name)!r} leaves that filter out; change {name}, or "
+                    f"set {theirs}=None."
+                )
 
     def make_stages(self) -> Bunch:
         """The stages, each with those of the model's parameters that it has, and those that a fit found; not fitted."""

@@ -192,6 +192,11 @@ def test_names_tell_channel_coefficient_statistic_and_part_with_frequencies():
     assert list(names) == wanted
 
 
+def test_modulation_rates_that_are_near_have_names_of_their_own():
+    step = ModulationSpectrum((2, 2.0000001)).fit(np.zeros((1, 1, 3)))
+    assert list(step.get_feature_names_out(["nap"])) == ["modulation2hz_nap", "modulation2.0000001hz_nap"]
+
+
 def test_filters_and_ears_stand_outside_channels_in_names():
     frames = noise(1, 2, 3, 20)
     step = ModulationSpectrum([4.0, 50.0]).fit(frames)

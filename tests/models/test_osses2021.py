@@ -241,6 +241,13 @@ def test_gains_are_named_as_the_model_has_them():
             Osses2021(**{f"{ear}_gains_db": [1, 2]}).fit(np.zeros((1, 9)))
 
 
+def test_gains_of_a_filter_that_is_left_out_are_refused():
+    with error(ValueError, "headphone_gains_db is given", "headphone=False"):
+        Osses2021(headphone=False, headphone_gains_db=np.zeros(22)).fit()
+    with error(ValueError, "middle_ear_gains_db is given", "middle_ear=None"):
+        Osses2021(middle_ear=None, middle_ear_gains_db=np.zeros(22)).fit()
+
+
 def test_samples_that_are_not_finite_are_refused():
     X = np.zeros((1, 100))
     X[0, 3] = np.nan

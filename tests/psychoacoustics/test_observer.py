@@ -102,6 +102,20 @@ def test_a_last_frame_that_is_not_whole_does_not_stretch_time(seconds, is_in_pip
     assert np.sum(fitted.template_**2) * fitted.frame_s_ == pytest.approx(1, rel=1e-6)
 
 
+@pytest.mark.parametrize("is_in_pipeline", [False, True])
+def test_plain_samples_of_a_recipe_last_as_long_as_the_same_sounds(is_in_pipeline):
+    model = FeaturePipeline([("dau1997", Dau1997(16000, pooling=None))], plain_sample_rate=8000)
+    if is_in_pipeline:
+        model = make_pipeline(model, FunctionTransformer())
+    samples = np.zeros((1, 2, 1600))
+    samples[0, 0] = 0.1 * np.sin(np.arange(1600))
+    sounds = [[Sound(own, 8000) for own in trial] for trial in samples]
+    observer = TemplateObserver(model, internal_noise_variance=1.0)
+    of_samples, of_sounds = (clone(observer).fit(X, [0]) for X in (samples, sounds))
+    assert of_samples.frame_s_ == of_sounds.frame_s_ == 0.01
+    np.testing.assert_allclose(of_samples.correlate(samples), of_sounds.correlate(sounds), rtol=1e-6)
+
+
 def test_frames_that_a_step_behind_the_model_takes_together_are_as_long_as_they_are():
     model = Dau1997(16000, pooling=None, frame_length=0.01)
     by_four = FunctionTransformer(lambda X: X.reshape(*X.shape[:-1], -1, 4).mean(axis=-1))

@@ -110,6 +110,13 @@ def test_stages_in_a_pipeline_are_the_model(rms_one_db_spl):
     assert_near(make_pipeline(*stages).fit_transform(half), found, 1e-5, "the pipeline on Sounds of another scale")
 
 
+def test_filters_of_a_high_q_have_names_of_their_own():
+    bank = ModulationFilterbank(RATE, low_hz=1000, high_hz=1000, modulation_q=40)
+    names = bank.fit(np.zeros((1, 1, 10))).get_feature_names_out()
+    assert len(set(names)) == len(names) == len(bank.modulation_index_)
+    assert names[3] == "modulation_fc1000_mf12.7"
+
+
 def test_a_pipeline_names_its_features():
     X = noise(2, 400)
     stages = (EARS[0], EARS[1], STAGES[3], CHANNELS[0], CHANNELS[2], CHANNELS[3])
