@@ -18,7 +18,7 @@ from skaud.estimator.base import AudioTransformer
 from skaud.estimator.movable_model import MovableModel
 from skaud.fitting.movable import Bounds, Value
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
-from skaud.kernels.array_api import array_namespace, place_of
+from skaud.kernels.array_api import array_namespace, host_view, place_of
 
 __all__ = ["as_module"]
 
@@ -136,12 +136,12 @@ class _Run:
         """What the model takes of a tensor: itself where the model computes on its device, else a copy on the CPU."""
         x, place = x.detach(), place_of(x)
         if place.on_host:
-            return x.numpy()
+            return host_view(x, "x")
         try:
             engine_for(self.model.engine_, place, type(self.model).__name__)
         except NotOnDevice as error:
             warn_caller(f"x is copied from {place.device} to the CPU and the response back: {error}")
-            return x.cpu().numpy()
+            return host_view(x.cpu(), "x")
         return x
 
     def respond(self, signals: Any, wrt: tuple[str, ...], output: str) -> tuple[Any, Any]:
@@ -244,7 +244,7 @@ def _module_class() -> type:
                 low, high = (torch.as_tensor(b[part]).to(position) for b in (self._bounded.low, self._bounded.high))
                 if bool(((position < low) | (position > high)).any()):
                     position.copy_(torch.minimum(torch.maximum(position, low), high))
-                parts.append(position.detach().cpu().numpy().astype(float))
+                parts.append(position.detach().cpu().double().numpy())
             return np.concatenate(parts) if parts else np.zeros(0)
 
         def _run(self) -> _Run:

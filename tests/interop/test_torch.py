@@ -191,6 +191,24 @@ def test_what_does_not_fit_is_said(carfac, biomimetic):
         grad.sum().backward()
 
 
+def test_samples_that_numpy_cannot_read_are_refused_by_name(carfac):
+    with pytest.raises(TypeError, match=r"x, a Tensor of torch\.bfloat16.*float32 or float64"):
+        as_module(carfac)(tensor(X).bfloat16())
+
+
+def test_modules_of_any_precision_compute_in_that_of_the_model(carfac):
+    x = tensor(X / 30)
+    module = as_module(carfac, "velocity_scale", bounds={"velocity_scale": (0.05, 0.15)})  # at 0.5, which bfloat16 has
+    expected = module(x).detach()
+    for cast in (torch.nn.Module.half, torch.nn.Module.bfloat16):
+        own = cast(copy.deepcopy(module))
+        y = own(x)
+        y.sum().backward()
+        assert torch.equal(y, expected)
+        assert own.positions["velocity_scale"].grad.isfinite()
+    assert torch.equal(module(torch._neg_view(-x)), expected)  # as the imaginary part of a conjugate is
+
+
 def test_torch_is_loaded_only_when_asked_for():
     code = "import sys, skaud, skaud.interop.torch; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
