@@ -65,7 +65,7 @@ def fitted_copy(estimator: BaseEstimator, **changed: object) -> Any:
 
 def designed_copy(estimator: BaseEstimator, X: Signals = None) -> Any:
     """The fitted estimator; one without a fit designs itself, for a call that takes X or, with None, nothing."""
-    return fitted_copy(estimator) if is_fitted(estimator) else estimator.designed_for(X)
+    return fitted_copy(estimator if is_fitted(estimator) else estimator.designed_for(X))
 
 
 def as_fitted(method: Method) -> Method:

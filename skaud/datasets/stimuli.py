@@ -66,6 +66,7 @@ def make_tone(
     >>> make_tone([500, 1000], duration_s=0.1, ramp_s=0)
     [Sound(0.1 s, 44100 Hz, 60.0 dB SPL), Sound(0.1 s, 44100 Hz, 60.0 dB SPL)]
     """
+    sample_rate = check_rate("sample_rate", sample_rate)
     frequency = _frequencies("frequency_hz", frequency_hz, sample_rate)
     time = _time("duration_s", duration_s, sample_rate)
     peak = _peak(check_level("db_spl", db_spl, -np.inf), rms_one_db_spl)
@@ -125,6 +126,7 @@ def make_tone_complex(
     >>> make_tone_complex(200 * harmonic, levels_db=-20 * np.log10(harmonic), ramp_s=0)
     [Sound(0.5 s, 44100 Hz, 60.0 dB SPL)]
     """
+    sample_rate = check_rate("sample_rate", sample_rate)
     frequency = _frequencies("frequencies_hz", frequencies_hz, sample_rate)
     if np.unique(frequency).size < frequency.size:
         raise ValueError(
@@ -209,6 +211,7 @@ def make_am_noise(
 
     >>> trial = make_am_noise(8, depth=[0.5, 0, 0], band_hz=(4984.5, 5015.5), ramp_s=0.05, random_state=0)
     """
+    sample_rate = check_rate("sample_rate", sample_rate)
     modulation = _frequencies("modulation_hz", modulation_hz, sample_rate, zero=True)
     depths = np.atleast_1d(check_numbers("depth", depth))
     if not ((depths >= 0) & (depths <= 1)).all():
@@ -284,6 +287,7 @@ def make_tone_in_noise(
     >>> make_tone_in_noise(2000, [75, -np.inf], noise_db_spl=65, random_state=0)
     [Sound(0.5 s, 44100 Hz, 75.3 dB SPL), Sound(0.5 s, 44100 Hz, 64.9 dB SPL)]
     """
+    sample_rate = check_rate("sample_rate", sample_rate)
     frequency = _frequencies("frequency_hz", frequency_hz, sample_rate)
     levels_db = np.atleast_1d(check_numbers("tone_db_spl", tone_db_spl))
     if not (levels_db <= LOUDEST_DB).all():
@@ -311,7 +315,6 @@ def make_tone_in_noise(
 
 
 def _frequencies(name: str, value: npt.ArrayLike, sample_rate: float, zero: bool = False) -> np.ndarray:
-    check_rate("sample_rate", sample_rate)
     frequency = np.atleast_1d(check_numbers(name, value))
     if frequency.ndim > 1 or not frequency.size:
         raise ValueError(f"{name} has shape {frequency.shape}; give one number or a list of them.")
@@ -363,15 +366,16 @@ def _band_noise(
     n_samples: int, band_hz: tuple[float, float], sample_rate: float, random: np.random.Generator
 ) -> np.ndarray:
     """Gaussian noise with no component outside of the band, cut from a longer one, so that it is not periodic."""
-    if check_numbers("band_hz", band_hz).shape != (2,) or not 0 <= band_hz[0] < band_hz[1] <= sample_rate / 2:
+    edges = check_numbers("band_hz", band_hz)
+    if edges.shape != (2,) or not 0 <= edges[0] < edges[1] <= sample_rate / 2:
         raise ValueError(
             f"band_hz={band_hz!r} must be a lowest and a highest frequency, from 0 to half the sample rate, "
             f"{sample_rate / 2} Hz; give two numbers, or raise sample_rate."
         )
-    to_cut = _PERIODS * sample_rate / (band_hz[1] - band_hz[0])
+    to_cut = _PERIODS * sample_rate / float(edges[1] - edges[0])
     check_size("band_hz", band_hz, to_cut, _LONGEST_CUT, "samples of noise to cut from", "widen it")
     n_long = next_fast_len(max(n_samples, int(to_cut)), real=True)
-    first, last = (edge * n_long / sample_rate for edge in band_hz)
+    first, last = edges * n_long / sample_rate
     bins = np.arange(int(np.ceil(first)), int(np.floor(last)) + 1)
     spectrum = np.zeros(n_long // 2 + 1, dtype=complex)
     spectrum[bins] = random.standard_normal(bins.size) + 1j * random.standard_normal(bins.size)

@@ -1,7 +1,8 @@
 """What numbers may be: how large a design may become, before it takes memory or time; numbers of any size; none."""
 
 from math import nan
-from numbers import Real
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -43,6 +44,20 @@ def real(value: object) -> float:
         return float(value) if is_number else nan  # type: ignore[arg-type]
     except OverflowError:
         return nan
+
+
+def plain_number(value: Any) -> Any:
+    """A number of NumPy, a fraction, or an array without axes as Python's own; all else as it is.
+
+    A number of NumPy would bring its precision, or its range, into all that is computed with it.
+    """
+    if type(value) in (int, float, bool):
+        return value
+    if isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype.kind in "iuf":
+        value = value[()]
+    if isinstance(value, Integral):
+        return int(value)
+    return real(value) if isinstance(value, Real) else value
 
 
 def check_number(name: str, value: object, meant: str, lowest: float = -_LARGEST, highest: float = _LARGEST) -> float:

@@ -12,11 +12,20 @@ from sklearn.utils import Bunch, InputTags, Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in
 
-from skaud._fitted import as_designed, as_fitted, forget, parameter_names, remember_parameters, unfitted_on_failure
+from skaud._fitted import (
+    as_designed,
+    as_fitted,
+    fitted_copy,
+    forget,
+    parameter_names,
+    remember_parameters,
+    unfitted_on_failure,
+)
+from skaud._parameters import check_constraints, with_plain_numbers
 from skaud._types import Features, Rates, Signals, Targets
 from skaud._warnings import each_once
 from skaud.estimator.device import simulate_on_device, transform_on_device
-from skaud.estimator.faults import check_constraints, design_within_limits
+from skaud.estimator.faults import design_within_limits
 from skaud.estimator.listening import at_level, hear, listen, refuse_unmeant, take_sounds
 from skaud.estimator.movable_model import MovableModel
 from skaud.estimator.protocol import Model
@@ -75,6 +84,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
     # --- scikit-learn's methods ---
 
     @where_it_lies
+    @with_plain_numbers
     def fit(self, X: Signals = None, y: Targets = None, sample_rate: Rates = None) -> Self:
         """Design the model from its parameters.
 
@@ -382,8 +392,7 @@ class AudioTransformer(Model, TransformerMixin, BaseEstimator, auto_wrap_output_
         MovableModel
             Its attribute `model` is the clone.
         """
-        model = clone(self)
-        AudioTransformer.fit(model, X, sample_rate=sample_rate)
+        model = fitted_copy(AudioTransformer.fit(clone(self), X, sample_rate=sample_rate))
         sounds = hear(model, X, sample_rate)
         if fixed is None:
             model.find(sounds.place)

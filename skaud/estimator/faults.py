@@ -8,18 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 
-from skaud.design.limits import check_numbers
-
-
-def check_constraints(estimator: BaseEstimator) -> None:
-    """Refuse parameters that are not as `_parameter_constraints` says, and lists that hold anything but numbers."""
-    estimator._validate_params()
-    for name, value in estimator.get_params(deep=False).items():
-        constraints = estimator._parameter_constraints.get(name)
-        holds_numbers = isinstance(constraints, list) and "array-like" in constraints and str not in constraints
-        if holds_numbers and value is not None and not callable(value):
-            check_numbers(name, value)
-
 
 def design_within_limits(estimator: BaseEstimator) -> None:
     """Let an estimator design itself; an error that names the parameter where a number overflows or is no number."""

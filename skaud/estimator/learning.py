@@ -11,6 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _num_samples
 
 from skaud._fitted import unfitted_on_failure
+from skaud._parameters import check_constraints, with_plain_numbers
 from skaud._types import Features, Rates, Signals, Targets
 from skaud._warnings import each_once
 from skaud.estimator.base import AudioTransformer
@@ -19,7 +20,7 @@ from skaud.estimator.listening import hear
 from skaud.estimator.movable_model import MovableModel
 from skaud.estimator.sounds import Sounds
 from skaud.fitting.classification import Labels, check_weights
-from skaud.fitting.learn import Learn
+from skaud.fitting.learn import Learn, as_learn
 from skaud.fitting.movable import Value
 from skaud.fitting.parameters import names_to_learn
 from skaud.fitting.solvers import warn_unless_converged
@@ -40,6 +41,7 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
 
     @where_it_lies
     @with_callbacks
+    @with_plain_numbers
     def fit(
         self, X: Signals = None, y: Targets = None, sample_rate: Rates = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -125,11 +127,11 @@ class LearningTransformer(CallbackSupportMixin, AudioTransformer):
 
     def how_to_learn(self) -> Learn:
         """What `learn` asks for, with the defaults where it names parameters alone."""
-        return self.learn if isinstance(self.learn, Learn) else Learn(self.learn)
+        return as_learn(self.learn)
 
     def check_parameters(self) -> None:
         super().check_parameters()
-        self.how_to_learn()._validate_params()
+        check_constraints(self.how_to_learn())
 
     def most_iterations(self) -> int | None:
         """Iterations that fit may take, 0 if it only designs; None where their number is not known."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral
-
 import numpy as np
 
 from skaud._fitted import designed_copy
+from skaud.design.limits import check_count
 from skaud.engines.engine import State
 from skaud.estimator.device import transform_chunk_on_device
 from skaud.estimator.listening import to_level
@@ -19,14 +18,13 @@ from skaud.kernels.array_api import take
 
 def start(model: Model, n_signals: int, n_ears: int | None) -> StreamState:
     """State of a stream before its first sample."""
-    for name, value in (("n_signals", n_signals), ("n_ears", 1 if n_ears is None else n_ears)):
-        if not isinstance(value, Integral) or value < 1:
-            raise ValueError(f"{name}={value!r} must be an integer of at least 1.")
+    n_signals = check_count("n_signals", n_signals, 1)
+    n_ears = None if n_ears is None else check_count("n_ears", n_ears, 1)
     if reason := model.why_no_chunks():
         raise ValueError(reason)
     model.check_ears(n_ears or 1)
-    arrays = [model.engine_.start(1, int(n_ears or 1)) for _ in range(n_signals)]
-    return StreamState(_key(model), int(n_signals), n_ears, arrays, model)
+    arrays = [model.engine_.start(1, n_ears or 1) for _ in range(n_signals)]
+    return StreamState(_key(model), n_signals, n_ears, arrays, model)
 
 
 def go_on(estimator: Model, X: np.ndarray, state: StreamState) -> tuple[np.ndarray, StreamState]:

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skaud._types import Seed
+from skaud.design.limits import plain_number
 
 
 class Learn(BaseEstimator):
@@ -104,3 +105,9 @@ class Learn(BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.random_state = random_state
         self.verbose = verbose
+
+
+def as_learn(learn: str | Sequence[str] | Learn | None) -> Learn:
+    """What `learn` asks for, with the defaults where it names parameters alone; its numbers are Python's."""
+    given = learn.get_params() if isinstance(learn, Learn) else {"names": learn}
+    return Learn(**{name: plain_number(value) for name, value in given.items()})

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from math import prod
-from numbers import Integral
 from typing import Self
 
 import numpy as np
@@ -14,8 +13,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import _check_feature_names_in
 
 from skaud._fitted import as_fitted, forget, remember_parameters, unfitted_on_failure
+from skaud._parameters import check_constraints, with_plain_numbers
 from skaud._types import Features, Targets
-from skaud.estimator.faults import check_constraints, short
+from skaud.design.limits import check_count
+from skaud.estimator.faults import short
 from skaud.estimator.results import check_container, take_value_bar
 from skaud.estimator.stream_state import StreamState
 from skaud.estimator.vjp import check_wrt
@@ -53,6 +54,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)  # frames are no data frames
 
     @where_it_lies
+    @with_plain_numbers
     def fit(self, X: Features, y: Targets = None) -> Self:
         """Check the parameters and remember the channels of X.
 
@@ -174,8 +176,7 @@ class FrameTransformer(TransformerMixin, BaseEstimator, ABC, auto_wrap_output_ke
         StreamState
             For `transform_chunk`.
         """
-        if not isinstance(n_signals, Integral) or n_signals < 1:
-            raise ValueError(f"n_signals={n_signals!r} must be an integer of at least 1.")
+        n_signals = check_count("n_signals", n_signals, 1)
         return StreamState(self._stream_key(), n_signals, None, [None] * n_signals, self)
 
     @where_it_lies

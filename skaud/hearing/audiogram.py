@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from skaud._types import Plot
+from skaud.design.limits import check_number
 from skaud.hearing import reading
 
 if TYPE_CHECKING:
@@ -318,8 +319,8 @@ class Audiogram:
         >>> Audiogram.standard("N1").thresholds_at([2000, 2449.49, 8000]).round(2)
         array([15. , 17.5, 40. ])
         """
-        if not extend_octaves >= 0:
-            raise ValueError(f"extend_octaves={extend_octaves} must be 0 or more; 0 refuses to extend the audiogram.")
+        meant = "0 or more; 0 refuses to extend the audiogram"
+        extend_octaves = check_number("extend_octaves", extend_octaves, meant, 0, np.inf)
         frequency = np.asarray(frequencies_hz, dtype=float)
         known = self.frequencies_hz[self.measured]
         reach = 2.0 ** min(extend_octaves + 1e-9, 64)  # with rounding, the ends themselves are within reach

@@ -44,10 +44,11 @@ def columns(statistics: Statistics, segments: int = 1) -> list[Column]:
     """Blocks of features in order: part by part; with parts that each statistic has of its own, statistic by it."""
     resolved, parts = resolve_statistics(statistics)
     if parts is None:
+        segments = int(segments)  # of NumPy, it would hold as many frames as its range has
         return [Column(name, function, part, segments) for part in range(segments) for name, function in resolved]
     return [
         Column(name, function, part, n_parts)
-        for (name, function), n_parts in zip(resolved, parts)
+        for (name, function), n_parts in zip(resolved, map(int, parts))
         for part in range(n_parts)
     ]
 

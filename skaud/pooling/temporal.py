@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import _check_feature_names_in, validate_data
 
 from skaud._fitted import as_fitted, remember_parameters
+from skaud._parameters import check_constraints, with_plain_numbers
 from skaud._types import Features, Targets
 from skaud.design.limits import MOST_SEGMENTS
 from skaud.kernels.array_api import Array, array_namespace, as_dtype, floating, in_native_order, take, to_numpy
@@ -75,6 +76,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         self.segments = segments
 
     @where_it_lies
+    @with_plain_numbers
     def fit(self, X: Features, y: Targets = None) -> Self:
         """Check the parameters and remember the channels of X.
 
@@ -95,7 +97,7 @@ class TemporalPooling(TransformerMixin, BaseEstimator):
         ValueError
             If a statistic is unknown, or X is empty or not finite.
         """
-        self._validate_params()
+        check_constraints(self)
         self._check_parameters()
         remember_parameters(self)
         X, place = take(X)
@@ -239,7 +241,7 @@ Pooling = Statistics | TemporalPooling | None  # what models take as `pooling`; 
 def check_pooling(pooling: Pooling) -> None:
     """Refuse a parameter `pooling` that names no statistics, or parts that there cannot be."""
     if isinstance(pooling, TemporalPooling):
-        pooling._validate_params()
+        check_constraints(pooling)
         pooling._check_parameters("pooling")
     elif pooling is not None:
         resolve_statistics(pooling, "pooling")

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import InputTags, Tags, check_random_state
-from sklearn.utils._param_validation import HasMethods, Interval, validate_parameter_constraints
+from sklearn.utils._param_validation import HasMethods, Interval
 
 from skaud._fitted import as_fitted, forget, remember_parameters, unfitted_on_failure
+from skaud._parameters import check_constraints, with_plain_numbers
 from skaud._types import Estimator, Seed, Signals, Targets
 from skaud.estimator.sounds import AudioInputTags
 from skaud.models.dau1997 import Dau1997
@@ -112,6 +113,7 @@ class TemplateObserver(ClassifierMixin, BaseEstimator):
         self.internal_noise_variance = internal_noise_variance
         self.random_state = random_state
 
+    @with_plain_numbers
     def fit(self, X: Signals, y: Targets) -> Self:
         """Make the template from trials whose signal is clearly audible.
 
@@ -133,9 +135,7 @@ class TemplateObserver(ClassifierMixin, BaseEstimator):
             If a parameter, X or y is not what the observer can work with, or the signal makes no difference; the
             message says what to change.
         """
-        validate_parameter_constraints(
-            self._parameter_constraints, self.get_params(deep=False), caller_name=type(self).__name__
-        )
+        check_constraints(self)
         with unfitted_on_failure(self):
             forget(self)
             remember_parameters(self)

@@ -17,13 +17,14 @@ from sklearn.utils import Tags, _safe_indexing
 from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skaud._fitted import forget
+from skaud._parameters import check_constraints
 from skaud._types import Estimator, Features, Rates, Signals, Targets
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.listening import hear
 from skaud.estimator.results import as_container, choose_container, no_rows, take_value_bar
 from skaud.estimator.vjp import check_wrt
 from skaud.fitting.classification import Labels
-from skaud.fitting.learn import Learn
+from skaud.fitting.learn import Learn, as_learn
 from skaud.fitting.movable import Gradients, Pullback, Value
 from skaud.fitting.parameters import names_to_learn
 from skaud.fitting.solvers import warn_unless_converged
@@ -392,8 +393,8 @@ class FeaturePipeline(Pipeline):
 
     def _learn(self, X: Signals, y: Targets, sample_rate: Rates, *, a_frame: bool) -> None:
         """Train the parameters that `learn` names through a softmax head."""
-        how = self.learn if isinstance(self.learn, Learn) else Learn(self.learn)
-        how._validate_params()
+        how = as_learn(self.learn)
+        check_constraints(how)
         sounds = hear(self._model, X, sample_rate)
         movable = MovablePipeline(self, sounds)
         names = () if how.names is None else names_to_learn(movable, how.names, movable.known())

@@ -1,4 +1,5 @@
 import re
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -50,6 +51,20 @@ def test_tones_have_their_frequency_and_level_between_the_ramps():
     for row, frequency_hz in zip(x, [250, 1002, 7000]):
         frequency, amplitude = spectrum(row, 16000)
         assert frequency[np.argmax(amplitude)] == pytest.approx(frequency_hz, abs=0.5)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.longdouble, np.uint16, Fraction, np.array])
+def test_a_rate_or_a_band_of_any_kind_is_the_same_number(kind):
+    def make(rate, low_hz, high_hz):
+        band = {"sample_rate": rate, "band_hz": (low_hz, high_hz), "random_state": 0}
+        return [
+            *make_tone(500, 0.1, rate),
+            *make_tone_complex([500, 700], 0.1, rate),
+            *make_am_noise(20, 0.5, 0.1, **band),
+            *make_tone_in_noise(500, 60, duration_s=0.1, **band),
+        ]
+
+    assert make(*map(kind, (16000, 300, 700))) == make(16000, 300, 700)
 
 
 def test_a_tone_begins_and_ends_in_silence_and_rises_like_a_cosine():

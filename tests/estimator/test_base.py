@@ -364,7 +364,7 @@ def test_bad_rate_of_a_clip_is_refused(rate, words, method, model):
 
 BAD_PARAMETERS = {
     "sample_rate in kHz": ({"sample_rate": 44.1}, ("sample_rate=44.1", "44100 Hz, in kHz?")),
-    "sample_rate True": ({"sample_rate": True}, ("sample_rate=True", "a number of Hz")),
+    "sample_rate True": ({"sample_rate": True}, ("sample_rate=True", "must be a number")),
     "sample_rate 0": ({"sample_rate": 0}, ("'sample_rate'", "(0.0, inf)", "Got 0")),
     "output": ({"output": "spikes"}, ("output='spikes'", "('nap', 'bm'")),
     "frame_length 0": ({"frame_length": 0}, ("'frame_length'", "(0.0, inf)", "Got 0")),
@@ -502,7 +502,7 @@ def test_a_stream_needs_a_state(model):
     with error(TypeError, "state is dict", "initial_state or transform_chunk"):
         model.transform_chunk(np.zeros((1, 50)), {})
     for arguments in ({"n_signals": 0}, {"n_signals": 1.5}, {"n_ears": 0}):
-        with error(ValueError, f"{next(iter(arguments))}=", "integer of at least 1"):
+        with error(ValueError, f"{next(iter(arguments))}=", "a whole number of at least 1"):
             model.initial_state(**arguments)
 
 

@@ -264,6 +264,18 @@ def test_values_outside_the_bounds_begin_at_the_next_bound():
 # Labels
 
 
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_settings_of_any_kind_are_the_same_numbers(solver):
+    settings = {"max_iter": 3, "tol": 0.0, "l2": 0.01, "batch_size": 8, "learning_rate": 0.01}
+    given = {name: (np.int16 if type(own) is int else np.float32)(own) for name, own in settings.items()}
+    plain = {name: own.item() for name, own in given.items()}
+    fits = [cochlea(solver=solver, random_state=0, **own).fit(CLIPS, Y) for own in (given, plain)]
+    assert fits[0].velocity_scale_ == fits[1].velocity_scale_
+    assert fits[0].learn.learning_rate is given["learning_rate"]
+    with error(ValueError, "max_iter=True must be a number"):
+        cochlea(max_iter=True).fit(CLIPS, Y)
+
+
 def test_labels_may_be_anything_that_classifiers_take():
     found = [
         cochlea(max_iter=3).fit(CLIPS, labels).velocity_scale_

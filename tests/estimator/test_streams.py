@@ -45,6 +45,19 @@ def test_a_chunk_of_foreign_byte_order_is_the_same_sound():
     np.testing.assert_array_equal(native, swapped)
 
 
+def test_a_stream_is_of_a_whole_number_of_signals_of_any_kind():
+    model = CARFAC().fit()
+    wanted, _ = model.transform_chunk(CHUNK, model.initial_state(1))
+    for one in (np.float32(1), np.uint8(1), np.array(1)):
+        found, _ = model.transform_chunk(CHUNK, model.initial_state(one))
+        np.testing.assert_array_equal(found, wanted)
+        assert model.initial_state(n_ears=one).n_ears == 1
+    for value in (True, 0, 1.5, "1"):
+        for name in ("n_signals", "n_ears"):
+            with error(ValueError, f"{name}={value!r} must be a whole number of at least 1"):
+                model.initial_state(**{name: value})
+
+
 def test_a_state_goes_on_in_any_fit_of_the_same_design_and_in_no_other():
     model = CARFAC().fit()
     state = model.initial_state()

@@ -80,6 +80,15 @@ def test_it_returns_a_fitted_clone():
     assert not hasattr(found.set_params(learn=None).fit(SOUNDS), "velocity_scale_")
 
 
+def test_it_begins_at_a_number_of_numpys_as_at_pythons():
+    X = [0.02 * np.random.default_rng(0).standard_normal(800)]
+    target = AuditorySpectrogram(integration_s=0.01, pooling=None).fit().transform(X)
+    starts = (np.float32(0.009), float(np.float32(0.009)))
+    models = [AuditorySpectrogram(16000.0, integration_s=own, pooling=None) for own in starts]
+    fits = [fit_response(own, X, target, learn="integration_s", max_iter=2) for own in models]
+    assert fits[0].integration_s_ == fits[1].integration_s_
+
+
 def test_a_prior_holds_parameters_where_they_start():
     target = respond(small_cochlea(ohc_health=PROFILES["ramp"](PLACE)), SOUNDS[3:4], "bm")
     start = small_cochlea(ohc_health=np.full(N_CHANNELS, 0.5))

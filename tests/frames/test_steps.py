@@ -1,6 +1,7 @@
 """What steps do to frames, and what holds for all of them."""
 
 import pickle
+from fractions import Fraction
 
 import array_api_strict as strict
 import numpy as np
@@ -183,6 +184,20 @@ def test_a_signal_is_the_same_alone_and_among_others_and_the_fit_keeps_its_param
 # Names
 
 
+def test_a_number_of_any_kind_is_the_same_number_as_pythons():
+    frames = noise(2, 5, 12).astype("float32")
+    for given, plain in (
+        (LogCompression(np.float32(0.1)), LogCompression(float(np.float32(0.1)))),
+        (PowerCompression(Fraction(1, 3)), PowerCompression(1 / 3)),
+        (CepstralCoefficients(np.uint8(3)), CepstralCoefficients(3)),
+        (Deltas(np.int8(2), np.array(1)), Deltas(2, 1)),
+        (ModulationSpectrum([4, 50], frame_rate_hz=np.float16(100)), ModulationSpectrum([4, 50], frame_rate_hz=100)),
+    ):
+        np.testing.assert_array_equal(given.fit_transform(frames), plain.fit_transform(frames), strict=True)
+    with error(ValueError, "width=True must be a number"):
+        Deltas(True).fit(frames)
+
+
 def test_names_tell_channel_coefficient_statistic_and_part_with_frequencies():
     X = datasets.make_tone([500], duration_s=0.1, sample_rate=22050)
     steps = (CARFAC(pooling=None), LogCompression(), CepstralCoefficients(2), Deltas(), TemporalPooling({"mean": 2}))
@@ -268,8 +283,9 @@ def test_channels_and_names_are_those_of_fit():
         step.transform(noise(2, 3, 9))
     with error(ValueError, "input_features has 3 names"):
         step.get_feature_names_out(["a", "b", "c"])
-    with error(ValueError, "n_signals=0"):
-        step.initial_state(0)
+    for value in (0, True):
+        with error(ValueError, f"n_signals={value}"):
+            step.initial_state(value)
     with error(ValueError, "state belongs to"):
         step.transform_chunk(noise(1, 4, 9), LogCompression(2).fit(noise(2, 4, 9)).initial_state())
 

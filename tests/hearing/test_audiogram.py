@@ -123,7 +123,7 @@ def test_frequencies_that_are_none_are_refused():
     for frequency_hz in (0, -1000, np.nan, np.inf):
         with error(ValueError, f"frequencies_hz={frequency_hz:g}", "within the measured"):
             Audiogram.standard("N1").thresholds_at(frequency_hz, extend_octaves=np.inf)
-    for extend_octaves in (-0.1, np.nan):
+    for extend_octaves in (-0.1, np.nan, True):
         with error(ValueError, f"extend_octaves={extend_octaves}", "must be 0 or more"):
             Audiogram.standard("N1").thresholds_at(1000, extend_octaves)
 

@@ -106,6 +106,18 @@ def test_statistics_have_parts_of_their_own_in_their_order():
     assert list(pooling.get_feature_names_out(["a", "b"])) == names
 
 
+def test_the_number_of_parts_may_be_numpys_which_holds_fewer_than_there_are_frames():
+    frames = [np.random.default_rng(0).standard_normal((2, 1000))]
+    for kind in (np.uint8, np.int64):
+        for mine, other in (
+            (TemporalPooling(segments=kind(3)), TemporalPooling(segments=3)),
+            (TemporalPooling({"mean": kind(2)}), TemporalPooling({"mean": 2})),
+        ):
+            np.testing.assert_array_equal(mine.fit_transform(frames), other.fit_transform(frames), strict=True)
+    with error(ValueError, "segments=True"):
+        TemporalPooling(segments=True).fit(frames)
+
+
 @pytest.mark.parametrize("segments", [1, 2])
 def test_statistics_and_their_parts_may_be_items_of_a_dict(segments):
     parts = {"mean": 3, ptp: 1}
