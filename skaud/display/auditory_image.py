@@ -7,7 +7,9 @@ import numpy.typing as npt
 
 from skaud._pyplot import pyplot
 from skaud._types import Plot
+from skaud.design.limits import check_numbers
 from skaud.display.frequency_axis import edges_hz, scale_frequencies
+from skaud.display.given import above_0
 
 PITCH_TICKS_HZ = (30, 40, 50, 70, 100, 150, 200, 300, 400, 600, 1000, 2000)
 
@@ -109,7 +111,7 @@ class AuditoryImageDisplay:
         Raises
         ------
         ValueError
-            If image, lags and frequencies do not belong together.
+            If image, lags and frequencies do not belong together, or are no real numbers.
         """
         image, lags, frequencies = self._check()
         self.mean_ax_ = self.mean_line_ = None
@@ -130,8 +132,8 @@ class AuditoryImageDisplay:
 
     def _check(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Image, lags and frequencies, in the order of rising frequency."""
-        image, lags = np.asarray(self.image), np.asarray(self.lags_s, dtype=float)
-        frequencies = np.asarray(self.frequencies_hz, dtype=float)
+        image, lags = check_numbers("image", self.image), check_numbers("lags_s", self.lags_s)
+        frequencies = check_numbers("frequencies_hz", self.frequencies_hz)
         if image.ndim != 2 or image.shape != (*frequencies.shape, *lags.shape) or min(image.shape) < 2:
             raise ValueError(
                 f"image has shape {image.shape}, lags_s {lags.shape} and frequencies_hz {frequencies.shape}; they must "
@@ -242,9 +244,10 @@ class PitchogramDisplay:
         Raises
         ------
         ValueError
-            If response and lags do not belong together.
+            If response and lags do not belong together, or are no real numbers; if frame_rate_hz is not above 0.
         """
-        response, edges = np.asarray(self.response), np.asarray(self.lag_edges_s, dtype=float)
+        response, edges = check_numbers("response", self.response), check_numbers("lag_edges_s", self.lag_edges_s)
+        frame_rate_hz = above_0("frame_rate_hz", self.frame_rate_hz, "frames a second")
         if response.ndim != 2 or 0 in response.shape or edges.shape != (len(response) + 1,):
             raise ValueError(
                 f"response has shape {response.shape} and lag_edges_s {edges.shape}; they must be (n_lags, n_frames) "
@@ -254,7 +257,7 @@ class PitchogramDisplay:
             raise ValueError("lag_edges_s does not rise all along from 0 s; pass lag_edges_s_ of the Pitchogram.")
         if ax is None:
             ax = pyplot(type(self).__name__).subplots(figsize=(7, 3.6), layout="constrained")[1]
-        time, rows = np.arange(response.shape[1] + 1) / self.frame_rate_hz, np.arange(len(edges))
+        time, rows = np.arange(response.shape[1] + 1) / frame_rate_hz, np.arange(len(edges))
         style = {"cmap": "magma", "vmin": 0.0, "rasterized": True}
         self.mesh_ = ax.pcolormesh(time, rows, response, **style | kwargs)  # cells are equally high
         ticks = [hz for hz in PITCH_TICKS_HZ if edges[0] <= 1 / hz <= edges[-1]]

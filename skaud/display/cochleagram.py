@@ -10,8 +10,9 @@ import numpy.typing as npt
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
 from skaud._types import Estimator, Plot
+from skaud.design.limits import check_numbers
 from skaud.display.frequency_axis import edges_hz, healthy_frequencies_hz, scale_frequencies
-from skaud.display.one_clip import one_clip
+from skaud.display.given import above_0, fitted_model, one_clip
 from skaud.sound import Sound
 
 
@@ -106,7 +107,7 @@ class CochleagramDisplay:
         ValueError
             If x is not one signal, or `ear` none of its ears.
         """
-        model = fitted_copy(model)
+        model = fitted_model(model)
         n_ears = getattr(model, "n_ears_in_", None)
         if n_ears is None:
             one_clip(x, "(n_samples,)")
@@ -192,12 +193,13 @@ class CochleagramDisplay:
         Raises
         ------
         ValueError
-            If response and frequencies do not belong together.
+            If response and frequencies do not belong together, or are no real numbers; if frame_rate_hz is not above 0.
         """
         response, frequencies = self._check()
+        frame_rate_hz = above_0("frame_rate_hz", self.frame_rate_hz, "frames a second")
         if ax is None:
             ax = pyplot(type(self).__name__).subplots(figsize=(7, 3.6), layout="constrained")[1]
-        time = np.arange(response.shape[1] + 1) / self.frame_rate_hz
+        time = np.arange(response.shape[1] + 1) / frame_rate_hz
         low, high = float(np.min(response)), float(np.max(response))
         # A response that goes both ways, such as bm, gets a diverging map with 0 in its middle.
         both_ways = low < -0.5 * high
@@ -212,13 +214,14 @@ class CochleagramDisplay:
 
     def _check(self) -> tuple[np.ndarray, np.ndarray]:
         """Response and frequencies, in the order of rising frequency."""
-        response, frequencies = np.asarray(self.response), np.asarray(self.frequencies_hz, dtype=float)
+        response = check_numbers("response", self.response)
+        frequencies = check_numbers("frequencies_hz", self.frequencies_hz)
         if response.ndim != 2 or 0 in response.shape or frequencies.shape != response.shape[:1]:
             raise ValueError(
                 f"response has shape {response.shape} and frequencies_hz {frequencies.shape}; they must be "
                 "(n_channels, n_frames) and (n_channels,), none of them 0: pick one signal and one ear."
             )
-        if len(frequencies) < 2 or (frequencies < 0).any():
+        if len(frequencies) < 2 or not (frequencies >= 0).all():
             raise ValueError(f"frequencies_hz={frequencies} must be at least 2, none of them negative.")
         if frequencies[0] > frequencies[-1]:
             response, frequencies = response[::-1], frequencies[::-1]

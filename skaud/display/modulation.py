@@ -10,8 +10,9 @@ import numpy.typing as npt
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
 from skaud._types import Estimator, Plot
+from skaud.design.limits import check_numbers
 from skaud.display.frequency_axis import edges_hz, scale_frequencies
-from skaud.display.one_clip import one_clip
+from skaud.display.given import fitted_model, one_clip
 from skaud.sound import Sound
 
 
@@ -95,7 +96,7 @@ class ModulationDisplay:
         ValueError
             If the model has no modulation filters, or x is not one signal of one ear.
         """
-        model = fitted_copy(model)
+        model = fitted_model(model)
         if model.output != "modulation":
             raise ValueError(f"model has output={model.output!r}; it must be 'modulation': set it and fit again.")
         one_clip(x, "(n_samples,)")
@@ -182,7 +183,7 @@ class ModulationDisplay:
 
     def _cells(self) -> tuple[np.ma.MaskedArray, np.ndarray, np.ndarray]:
         """Response (n_channels, n_modulation_frequencies), masked where there is no filter, and both frequencies."""
-        response = np.asarray(self.response, dtype=float)
+        response = check_numbers("response", self.response)
         pairs = np.array([tuple(pair) for pair in np.asarray(self.modulation_index)], dtype=float)
         if response.ndim != 1 or not response.size or pairs.shape != (response.size, 2):
             raise ValueError(

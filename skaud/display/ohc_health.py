@@ -10,6 +10,7 @@ import numpy.typing as npt
 from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
 from skaud._types import Estimator, Plot
+from skaud.design.limits import check_numbers
 from skaud.display.frequency_axis import healthy_frequencies_hz, scale_frequencies
 from skaud.fitting.audiogram import labels_of_ears
 from skaud.hearing.form import ear_style
@@ -107,8 +108,8 @@ class OHCHealthDisplay:
         ValueError
             If health and frequencies do not belong together.
         """
-        frequencies = np.asarray(self.frequencies_hz, dtype=float)
-        health = np.atleast_2d(np.asarray(self.ohc_health, dtype=float))
+        frequencies = check_numbers("frequencies_hz", self.frequencies_hz)
+        health = np.atleast_2d(check_numbers("ohc_health", self.ohc_health))
         if frequencies.ndim != 1 or health.shape[1:] != frequencies.shape:
             raise ValueError(
                 f"ohc_health has shape {np.shape(self.ohc_health)} and frequencies_hz {frequencies.shape}; they must "

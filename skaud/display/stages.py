@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
 from skaud._types import Estimator, Plot
+from skaud.design.limits import check_numbers
 from skaud.display.cochleagram import CochleagramDisplay, frequencies_hz
-from skaud.display.one_clip import one_clip
+from skaud.display.given import above_0, fitted_model, one_clip
 from skaud.sound import Sound
 
 
@@ -107,7 +107,7 @@ class StagesDisplay:
         ValueError
             If x is not one signal of one ear, or a response has more axes than can be drawn.
         """
-        model = fitted_copy(model)
+        model = fitted_model(model)
         clip = one_clip(x, "(n_samples,)")
         samples = np.asarray(clip.samples)
         if getattr(model, "n_ears_in_", None) is not None:
@@ -140,9 +140,12 @@ class StagesDisplay:
         Raises
         ------
         ValueError
-            If the axes are not as many as the responses, or a response has other rows than it must have.
+            If the axes are not as many as the responses, or a response has other rows than it must have; if it is of no
+            real numbers, or a time not above 0.
         """
         responses = {name: self._check(name, response) for name, response in self.responses.items()}
+        for name in ("duration_s", "frame_length"):
+            above_0(name, getattr(self, name), "seconds")
         if axes is None:
             heights = [1 if len(response) == 1 else 2 for response in responses.values()]
             figure = pyplot(type(self).__name__).figure(figsize=(7, 0.75 * sum(heights)), layout="constrained")
@@ -154,7 +157,7 @@ class StagesDisplay:
         for (name, response), ax in zip(responses.items(), axes):
             if len(response) == 1:
                 ax.plot((np.arange(response.shape[1]) + 0.5) * self.duration_s / response.shape[1], response[0], lw=0.5)
-            elif self.modulation_index is not None and len(response) == len(self.modulation_index):
+            elif self._is_modulation(name, response):
                 self._plot_modulation(ax, response)
             else:
                 self._plot_channels(ax, response)
@@ -164,7 +167,7 @@ class StagesDisplay:
         return self
 
     def _check(self, name: str, response: npt.ArrayLike) -> np.ndarray:
-        response = np.asarray(response)
+        response = check_numbers(f"the response {name!r}", response)
         n_rows = {1, len(np.asarray(self.frequencies_hz))}
         if self.modulation_index is not None:
             n_rows.add(len(self.modulation_index))
@@ -174,6 +177,12 @@ class StagesDisplay:
                 f"{sorted(n_rows)}: choose other outputs."
             )
         return response
+
+    def _is_modulation(self, name: str, response: np.ndarray) -> bool:
+        """Whether rows are modulation filters; where every channel has one, they are as many as channels."""
+        n_filters = 0 if self.modulation_index is None else len(self.modulation_index)
+        n_channels = len(np.asarray(self.frequencies_hz))
+        return len(response) == n_filters and (n_filters != n_channels or name == "modulation")
 
     def _frames(self, response: np.ndarray, *, rms: bool = False) -> tuple[np.ndarray, float]:
         """Means over frames, or the RMS, and how many frames there are in a second."""

@@ -12,6 +12,7 @@ from skaud._fitted import fitted_copy
 from skaud._pyplot import pyplot
 from skaud._types import Estimator, Plot
 from skaud.design.cochlear import CHANNELS_PER_OCTAVE
+from skaud.design.limits import check_numbers
 from skaud.engines.cortical import Cortical, STRFs
 from skaud.engines.engine import respond
 from skaud.stages.cortical import strf_names
@@ -269,7 +270,7 @@ class STRFDisplay:
         """Scales and rates, and those before."""
         given = (self.scales_cycles_per_octave, self.rates_hz)
         before = (self.initial_scales_cycles_per_octave, self.initial_rates_hz)
-        scales, rates = (np.asarray(values, dtype=float) for values in given)
+        scales, rates = map(check_numbers, ("scales_cycles_per_octave", "rates_hz"), given)
         shapes = {np.shape(values) for values in (*given, *(values for values in before if values is not None))}
         if len(shapes) > 1 or scales.ndim != 1 or not len(scales) or (before[0] is None) != (before[1] is None):
             raise ValueError(

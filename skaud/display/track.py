@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from skaud._pyplot import pyplot
 from skaud._types import Plot
+from skaud.design.limits import check_numbers
 
 
 class TrackDisplay:
@@ -118,7 +119,7 @@ class TrackDisplay:
         ValueError
             If levels and answers are not as many, or a reversal is none of the trials.
         """
-        levels, correct = np.asarray(self.levels, float), np.asarray(self.correct, bool)
+        levels, correct = check_numbers("levels", self.levels), np.asarray(self.correct, bool)
         marked = np.asarray(self.reversals, int)
         if levels.ndim != 1 or levels.shape != correct.shape or not levels.size:
             raise ValueError(

@@ -136,6 +136,11 @@ def represent(model: Estimator, trials: Trials) -> Iterator[tuple[slice, np.ndar
                 "those of X to one rate: skaud.audio.resample(x, sample_rate)."
             )
         frames = np.stack(frames) if isinstance(frames, list) else np.asarray(frames)
+        if np.iscomplexobj(frames):
+            raise ValueError(
+                "model gives complex representations, and an observer decides by real numbers; set response='real' or "
+                "'magnitude' in it."
+            )
         if frames.ndim < 3:
             raise ValueError(
                 f"model gives features of shape {frames.shape}, which have no time axis; a template is of frames: set "

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skaud import CARFAC, Osses2021
+from skaud import CARFAC, King2019, Osses2021
 from skaud.display import StagesDisplay
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -82,6 +82,15 @@ def test_modulation_rows_are_sorted_by_modulation_frequency_then_channel(model, 
     np.testing.assert_allclose(values, response.reshape(len(order), -1, 32).mean(axis=2), atol=1e-4)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["0", "5", "10", "17", "28", "46", "77", "129"]
     assert ax.get_yticks()[0] == model.n_channels_ / 2  # the middle of the block of the low-pass
+
+
+def test_channels_are_drawn_as_channels_where_each_has_one_modulation_filter(x):
+    model = King2019(RATE, high_hz=4000, modulation_n_filters=1).fit([x])
+    display = StagesDisplay.from_estimator(model, x)
+    labels = {name: ax.get_ylabel() for name, ax in display.axes_.items()}
+    assert labels.pop("sound") == ""
+    assert labels.pop("modulation") == "modulation, Hz"
+    assert set(labels.values()) == {"kHz"}
 
 
 def test_other_models_outputs_and_rates_are_drawn_in_given_axes(x):

@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skaud import (
     CARFAC,
     AuditorySpectrogram,
+    BiomimeticFrontend,
     Dau1997,
     FeaturePipeline,
     King2019,
@@ -114,6 +115,13 @@ def test_plain_samples_of_a_recipe_last_as_long_as_the_same_sounds(is_in_pipelin
     of_samples, of_sounds = (clone(observer).fit(X, [0]) for X in (samples, sounds))
     assert of_samples.frame_s_ == of_sounds.frame_s_ == 0.01
     np.testing.assert_allclose(of_samples.correlate(samples), of_sounds.correlate(sounds), rtol=1e-6)
+
+
+def test_complex_representations_are_refused():
+    model = BiomimeticFrontend(n_strfs=8, response="complex", pooling=None)
+    X = np.stack([np.zeros((1, 1600)), 0.1 * np.ones((1, 1600))], axis=1)
+    with error(ValueError, "complex representations", "response='real'"):
+        TemplateObserver(model, internal_noise_variance=1.0).fit(X, [1])
 
 
 def test_frames_that_a_step_behind_the_model_takes_together_are_as_long_as_they_are():

@@ -1,11 +1,29 @@
-"""One clip, as pictures of a model take it."""
+"""What pictures are given, checked: a model, one clip, numbers a second or of seconds."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
+from skaud._fitted import fitted_copy
+from skaud._types import Estimator
+from skaud.design.limits import check_number
 from skaud.sound import Sound
 from skaud.sound.clips import Clip, take_apart
+
+
+def fitted_model(model: object) -> Estimator:
+    """The model with the parameters of its fit; an error where it is none that a picture can run."""
+    if not hasattr(model, "simulate"):
+        raise TypeError(
+            f"model is a {type(model).__name__}, which has no responses to draw; pass a fitted model, such as CARFAC, "
+            "of a pipeline its first step, model[0]."
+        )
+    return fitted_copy(model)
+
+
+def above_0(name: str, value: object, of: str) -> float:
+    """A finite number above 0."""
+    return check_number(name, value, f"a number of {of} above 0", np.finfo(float).tiny)
 
 
 def one_clip(x: object, shape: str, n_axes: int = 1) -> Clip:
