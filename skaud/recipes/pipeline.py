@@ -167,6 +167,7 @@ class FeaturePipeline(Pipeline):
         """
         forget(self)
         self._check_steps()
+        forget(self._model)  # whether it was told rates in an earlier fit
         sample_rate = self._told(X, sample_rate)
         X, place = take(X)
         with config_context(transform_output="default"):
@@ -276,7 +277,7 @@ class FeaturePipeline(Pipeline):
         """
         check_is_fitted(self)
         names = check_wrt(self, wrt, differentiable(self))
-        if self._told(X, None) is not None:
+        if self._told(X, None) not in (None, self.sample_rate):
             raise ValueError(
                 f"X are plain samples at {self.plain_sample_rate:g} Hz, and derivatives are those by samples at the "
                 f"model's rate, {self.sample_rate:g} Hz; resample them, and pass them as skaud.Sound."
@@ -362,7 +363,14 @@ class FeaturePipeline(Pipeline):
             raise ValueError(f"signals_at_once={at_once} must be at least 1, or None.")
         if self.plain_sample_rate is not None:
             check_rate("plain_sample_rate", self.plain_sample_rate)
+        if not isinstance(self.steps, (list, tuple)) or not self.steps:
+            raise ValueError(f"steps={self.steps!r:.80} must be a list of (name, step), the model first.")
         self._validate_names([name for name, _ in self.steps])
+        if not isinstance(self._model, AudioTransformer):
+            raise ValueError(
+                f"step {self.steps[0][0]!r} is {self._model!r:.80}, and the first takes sound; put a model there, such "
+                "as CARFAC(pooling=None), and what works on sound before the pipeline."
+            )
         if steps_of(self)[1:] and getattr(self._model, "pooling", None) is not None:
             raise ValueError(
                 f"step {self.steps[0][0]!r} pools its frames, pooling={self._model.pooling!r}, and steps follow that "
@@ -384,7 +392,8 @@ class FeaturePipeline(Pipeline):
 
     def _told(self, X: Signals, sample_rate: Rates) -> Rates:
         """Rates that the model is told: where nobody tells any, that of plain samples."""
-        if sample_rate is not None or self.plain_sample_rate in (None, self.sample_rate):
+        is_models = self.plain_sample_rate in (None, self.sample_rate)
+        if sample_rate is not None or (is_models and not getattr(self._model, "rates_told_", False)):
             return sample_rate
         clips, _ = as_list(X)
         if clips and take_apart(clips[0], "X[0]").sample_rate is not None:

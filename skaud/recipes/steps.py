@@ -74,6 +74,10 @@ def fit_through(step: Step, frames: np.ndarray) -> np.ndarray:
     if isinstance(step, FeatureUnion):
         step._validate_transformers()
         step._validate_transformer_weights()
+        if not branches_of(step):
+            raise ValueError(
+                f"a union drops all of its branches, {[name for name, _ in step.transformer_list]}; keep one."
+            )
         return side_by_side(step, [fit_through(branch, frames) for branch in parts_of(step)])
     return _without_frame(step.fit(frames).transform(frames)) if is_there(step) else frames
 

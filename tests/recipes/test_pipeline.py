@@ -330,6 +330,10 @@ def test_plain_samples_are_at_the_rate_that_the_pipeline_was_told():
         told.vjp(plain)
     with error(ValueError, "plain_sample_rate=8000 is not the model's rate, 16000 Hz", "plain_sample_rate=None"):
         told.initial_state()
+    own_rate = clone(told).set_params(plain_sample_rate=16000)
+    at_own = own_rate.fit(own).transform([x.samples for x in own])
+    own_rate.fit([Sound(x.samples, RATE) for x in own])  # at another rate, so that the model asks for those of others
+    np.testing.assert_array_equal(own_rate.transform([x.samples for x in own]), at_own)
     with error(ValueError, "plain_sample_rate=-1"):
         clone(told).set_params(plain_sample_rate=-1).fit(own)
 
@@ -365,6 +369,23 @@ def test_a_rate_that_whole_samples_a_frame_leave_a_little_off_is_taken():
     model = CARFAC(22050, pooling=None, frame_length=0.005)
     assert model.fit().frame_rate_hz_ != 200
     FeaturePipeline([("carfac", model), ("m", ModulationSpectrum(frame_rate_hz=200))]).fit(np.full((1, 4000), 0.01))
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([], ("steps=[] must be a list",)),
+        (CARFAC(), ("steps=CARFAC() must be a list",)),
+        ([("log", LogCompression())], ("step 'log' is LogCompression()", "takes sound")),
+        ([("carfac", CARFAC)], ("step 'carfac' is <class", "put a model there")),
+        ([("free", "passthrough")], ("step 'free' is 'passthrough'",)),
+        ([("all", FeaturePipeline([("carfac", CARFAC())]))], ("step 'all' is FeaturePipeline",)),
+        ([("carfac", CARFAC(pooling=None)), ("none", FeatureUnion([("a", "drop")]))], ("drops all", "['a']")),
+    ],
+)
+def test_what_is_no_model_and_steps_behind_it_is_named(steps, words):
+    with error(ValueError, *words):
+        FeaturePipeline(steps).fit(clips())
 
 
 def test_a_model_that_pools_before_steps_that_take_frames_is_refused():
