@@ -220,6 +220,10 @@ class Series(Engine):
         """Those of every engine."""
         return tuple(array for engine in self.engines for array in engine.coefficients())
 
+    def switches(self) -> tuple[Hashable, ...]:
+        """Those of every engine."""
+        return tuple(engine.switches() for engine in self.engines)
+
     def _taken(self, i: int, response: np.ndarray) -> np.ndarray:
         """What engine i takes of the response before it: channels, or the one there is as sound."""
         if self.engines[i].takes_channels:

@@ -6,8 +6,9 @@ import warnings
 import numpy as np
 import pytest
 from audio_checks import error, make_clips
+from sklearn.base import clone
 
-from skaud import CARFAC, AdaptationLoops
+from skaud import CARFAC, AdaptationLoops, BiomimeticFrontend
 
 CHUNK = make_clips((0.01,))[0][np.newaxis]
 
@@ -56,6 +57,16 @@ def test_a_stream_is_of_a_whole_number_of_signals_of_any_kind():
         for name in ("n_signals", "n_ears"):
             with error(ValueError, f"{name}={value!r} must be a whole number of at least 1"):
                 model.initial_state(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "other", [{"response": "magnitude"}, {"filters": (np.ones((129, 2)), np.tile([1.0, 0.5], (129, 1)))}]
+)
+def test_engines_in_series_tell_designs_of_equal_coefficients_apart(other):
+    front = BiomimeticFrontend(n_strfs=8, pooling=None)
+    state = front.fit().initial_state()
+    with error(ValueError, "state belongs to 'BiomimeticFrontend", "begin a new stream"):
+        clone(front).set_params(**other).fit().transform_chunk(np.zeros((1, 160)), state)
 
 
 def test_a_state_goes_on_in_any_fit_of_the_same_design_and_in_no_other():
