@@ -25,7 +25,7 @@ class CascadeResponse(LearningTransformer):
 
     @property
     def characteristic_gains_db_(self) -> np.ndarray:
-        """Gain at the peak of every channel's transfer function."""
+        """Gain at the peak of every channel's transfer function, on the scale of the published program."""
         return of_ears([ear.gain_db for ear in self._find_peaks()])
 
     @property
@@ -59,7 +59,8 @@ class CascadeResponse(LearningTransformer):
         Returns
         -------
         ndarray of complex of shape (n_channels_, n_frequencies)
-            Response to a unit sinusoid.
+            Response to a sinusoid of amplitude 1 on the scale of the published program, where an RMS of 1.0 is 107 dB
+            SPL, whatever `rms_one_db_spl`; to one of 1 Pa it is 13.02 dB less.
 
         Raises
         ------

@@ -192,6 +192,10 @@ def test_transfer_function_is_the_spectrum_of_the_impulse_response(parameters):
     spectrum = np.fft.rfft(model.simulate(impulse, "bm").bm[0])
     transfer = model.transfer_function(np.fft.rfftfreq(2**14, 1 / model.sample_rate))
     assert np.abs(spectrum - transfer).max() < 1e-6 * np.abs(transfer).max()
+    pascals = clone(model).set_params(rms_one_db_spl=93.98).fit()
+    np.testing.assert_allclose(pascals.transfer_function([1000]), model.transfer_function([1000]))
+    bm, of_pascals = (own.simulate(impulse, "bm").bm for own in (model, pascals))
+    assert 20 * np.log10(np.abs(bm).max() / np.abs(of_pascals).max()) == pytest.approx(13.02)
 
 
 def test_a_transfer_function_needs_no_fit_that_would_find_nothing():
