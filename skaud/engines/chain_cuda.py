@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skaud.engines.chain import Chain
-from skaud.engines.device import longest_segment, segment_of
+from skaud.engines.device import longest_segment, room_of_tape, segment_of
 from skaud.engines.engine import Engine, Responses
 from skaud.kernels import device
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, rows_beside, to_numpy, zeros
 from skaud.kernels.chain import cuda, layout
 from skaud.kernels.chain.cuda_adjoint import Bars, Tape, reverse_kernel
-from skaud.kernels.chain.cuda_stretches import block_of, n_handed_on
+from skaud.kernels.chain.cuda_stretches import block_of, entries_of, n_handed_on
 from skaud.kernels.chain.kind import Part
 from skaud.kernels.device import contiguous, kernel
 from skaud.kernels.pointwise import TAYLOR
@@ -43,12 +43,17 @@ class DeviceState(NamedTuple):
 
 
 class DeviceTape(NamedTuple):
-    """What a reverse run must know of a run; arrays on the device."""
+    """What a reverse run must know of a run; arrays on the device.
+
+    segment : samples that go back stretch by stretch, states : where blocks begin, samples : what enters stretches;
+    where that would take too much, None, and states are those where segments begin
+    """
 
     output: str
     x: Array
     segment: int
-    checkpoints: Array
+    states: Array
+    samples: Array | None
     frame_samples: int
 
 
@@ -107,29 +112,39 @@ class ChainOnDevice(Engine):
         self, x: Array, state: DeviceState, outputs: Sequence[str], frame_samples: int | None
     ) -> tuple[Responses, DeviceState]:
         """Run the next samples through all stages up to the last that is asked for."""
-        responses, after, _ = self._run(x, state, outputs, frame_samples, 0)
+        responses, after, _ = self._run(x, state, outputs, frame_samples)
         return responses, after
 
     def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, DeviceTape]:
-        """Response to whole clips, and checkpoints on the way."""
-        own = self.stretch_to(output)
-        width = x.shape[0] * x.shape[1] * self._n_warps(own) * own.shape.n_lanes
-        segment = segment_of(x, width * own.shape.n_states * np.dtype(self.dtype).itemsize, SHORTEST_SEGMENT)
-        responses, _, checkpoints = self._run(x, self.start(*x.shape[:2]), (output,), frame_samples, segment)
-        return responses[output], DeviceTape(output, x, segment, checkpoints, frame_samples or 1)
+        """Response to whole clips, and a tape: all that the adjoint must know where there is room, else checkpoints."""
+        own, n_samples = self.stretch_to(output), x.shape[-1]
+        block, n_states = block_of(own.shape), own.shape.n_states
+        shortest = ceil(SHORTEST_SEGMENT / block) * block
+        of_number = x.shape[0] * x.shape[1] * self._n_warps(own) * own.shape.n_lanes * np.dtype(self.dtype).itemsize
+        n_bytes = of_number * ceil(n_samples / block) * (n_states + block * n_handed_on(own.shape))
+        is_whole = n_bytes <= room_of_tape(x)
+        segment = shortest if is_whole else segment_of(x, of_number * n_states, shortest)
+        before = self.start(*x.shape[:2])
+        responses, _, left = self._run(
+            x, before, (output,), frame_samples, block if is_whole else segment, is_whole=is_whole
+        )
+        tape = DeviceTape(output, x, segment, left.states, left.samples if is_whole else None, frame_samples or 1)
+        return responses[output], tape
 
     def pull_back(self, tape: DeviceTape, bar: Array, wanted: Sequence[str]) -> tuple[Array, tuple[np.ndarray, ...]]:
         """Bars of x, where it lies, and of the coefficients, as NumPy's: segment by segment, the last one first."""
         x, own, segment = tape.x, self.stretch_to(tape.output), tape.segment
         n_rows, n_samples = x.shape[0] * x.shape[1], x.shape[-1]
         n_warps, n_lanes = self._n_warps(own), own.shape.n_lanes
-        by_warp, block = (n_rows, n_warps), block_of(own.shape, bool(wanted))
-        by_block = *by_warp, ceil(segment / block)
+        by_warp, block, is_whole = (n_rows, n_warps), block_of(own.shape), tape.samples is not None
+        by_block = *by_warp, segment // block
         value_bar, xp = as_dtype(bar, self.dtype) / tape.frame_samples, array_namespace(x)
         kept = Tape(
-            checkpoints=tape.checkpoints,
-            states=empty((*by_block, own.shape.n_states, n_lanes), x),
-            samples=empty((*by_block, block, n_handed_on(own.shape, bool(wanted)), n_lanes), x),
+            checkpoints=tape.states,
+            states=tape.states if is_whole else empty((*by_block, own.shape.n_states, n_lanes), x),
+            samples=tape.samples if is_whole else empty((*by_block, block, n_handed_on(own.shape), n_lanes), x),
+            n_blocks=np.int32(tape.states.shape[2] if is_whole else segment // block),
+            step=np.int32(segment // block if is_whole else 0),
         )
         bars = Bars(
             value=contiguous(value_bar, self.dtype),
@@ -143,7 +158,7 @@ class ChainOnDevice(Engine):
             contiguous(x, self.dtype),
             self._lengths(x),
             self._reads(own, x),
-            self._sizes(own, x, tape.frame_samples, value_bar.shape[-1], segment),
+            self._sizes(own, x, tape.frame_samples, value_bar.shape[-1], segment, tape.states.shape[2]),
             kept,
             bars,
         )
@@ -170,8 +185,9 @@ class ChainOnDevice(Engine):
             3 * (own.shape.n_states + len(own.shape.cells)) * self.n_channels + 2 * n_in * n_samples + 2 * response
         )
         if backwards:
-            segment, block = longest_segment(n_samples, SHORTEST_SEGMENT), block_of(own.shape, wanted=True)
-            of_tape = ceil(segment / block) * (block * n_handed_on(own.shape, wanted=True) + own.shape.n_states)
+            block = block_of(own.shape)
+            segment = longest_segment(n_samples, ceil(SHORTEST_SEGMENT / block) * block)
+            of_tape = segment // block * (block * n_handed_on(own.shape) + own.shape.n_states)
             of_bars = own.shape.n_coefficients * 2 + own.shape.n_states
             numbers += (-(-n_samples // segment) * own.shape.n_states + of_tape + of_bars) * width
             numbers += n_samples * (n_in if self.takes_channels else self._n_warps(own) + 1) + 2 * response
@@ -186,9 +202,16 @@ class ChainOnDevice(Engine):
         return self.host.switches()
 
     def _run(
-        self, x: Array, state: DeviceState, outputs: Sequence[str], frame_samples: int | None, segment: int
-    ) -> tuple[Responses, DeviceState, Array]:
-        """As run, with checkpoints every `segment` samples, unless that is 0."""
+        self,
+        x: Array,
+        state: DeviceState,
+        outputs: Sequence[str],
+        frame_samples: int | None,
+        segment: int = 0,
+        *,
+        is_whole: bool = False,
+    ) -> tuple[Responses, DeviceState, cuda.Left]:
+        """As run, and states every `segment` samples, unless that is 0; with what enters stretches, if it is whole."""
         last = max(outputs, key=self.outputs.index)
         own, n_rows, n_samples, xp = self.stretch_to(last), x.shape[0] * x.shape[1], x.shape[-1], array_namespace(x)
         n_states, n_cells = own.shape.n_states, len(own.shape.cells)
@@ -199,9 +222,12 @@ class ChainOnDevice(Engine):
         joined = xp.concat([values[:, :n_states, ...], sums[:, :n_cells, ...]], axis=1)
         responses = self._empty((len(at_full_rate), n_rows, self.n_channels, n_samples), x)
         frames = self._empty((n_rows, own.n_features, n_frames), x)
-        n_checkpoints, n_lanes = ceil(n_samples / segment) if segment else 0, own.shape.n_lanes
-        checkpoints = empty((n_checkpoints, n_rows, self._n_warps(own), n_states, n_lanes), x)
-        kernel(cuda.run_kernel, own.shape, self._taps(own, at_full_rate), framed, segment > 0)(
+        n_times, n_lanes = ceil(n_samples / segment) if segment else 0, own.shape.n_lanes
+        entries = entries_of(own.shape) if is_whole else (-1,) * (len(own.shape.links) + 1)
+        by_time, n_kept = (n_rows, self._n_warps(own), n_times), n_handed_on(own.shape) if is_whole else 0
+        states, samples = (empty((*by_time, *shape, n_lanes), x) for shape in ((n_states,), (segment, n_kept)))
+        left = cuda.Left(states, samples, responses, frames)
+        kernel(cuda.run_kernel, own.shape, self._taps(own, at_full_rate), framed, segment > 0, entries)(
             n_rows * self._n_warps(own),
             (n_lanes, 1),
             contiguous(x, self.dtype),
@@ -209,8 +235,8 @@ class ChainOnDevice(Engine):
             joined,
             np.int32(state.filled),
             self._reads(own, x),
-            self._sizes(own, x, frame, n_frames, segment or 1),
-            cuda.Left(checkpoints, responses, frames),
+            self._sizes(own, x, frame, n_frames, segment or 1, n_times),
+            left,
         )
         found: Responses = {}
         for name in outputs:
@@ -221,7 +247,7 @@ class ChainOnDevice(Engine):
             xp.concat([joined[:, n_states:, ...], sums[:, n_cells:, ...]], axis=1),
             (state.filled + n_samples) % frame if framed else state.filled,
         )
-        return found, after, checkpoints
+        return found, after, left
 
     def _taps(self, own: Stretch, at_full_rate: Sequence[str]) -> tuple[int, ...]:
         """Number of the response that every link leaves, or -1."""
@@ -255,9 +281,11 @@ class ChainOnDevice(Engine):
         coefficients, firsts, counts = (beside(array, x) for array in (own.coefficients, own.firsts, own.counts))
         return cuda.Reads(coefficients, self._taylor, firsts, counts)
 
-    def _sizes(self, own: Stretch, x: Array, frame_samples: int, n_frames: int, segment: int) -> cuda.Sizes:
+    def _sizes(
+        self, own: Stretch, x: Array, frame_samples: int, n_frames: int, segment: int, n_times: int
+    ) -> cuda.Sizes:
         sizes = (self._n_warps(own), x.shape[0] * x.shape[1], x.shape[-1], self.n_channels, own.n_features)
-        return cuda.Sizes(*map(np.int32, (*sizes, frame_samples, n_frames, segment)))
+        return cuda.Sizes(*map(np.int32, (*sizes, frame_samples, n_frames, segment, n_times)))
 
     def _coefficient_bars(
         self, own: Stretch, bars: np.ndarray, state_bars: np.ndarray

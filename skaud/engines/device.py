@@ -60,12 +60,15 @@ def segment_of(x: Array, n_bytes: int, block: int) -> int:
     quarter of a device's memory, up to the root of the number of samples. What is free does not matter, so that sums
     over blocks are the same bits in every run.
     """
-    told, n_samples = memory_of(place_of(x)), x.shape[-1]
-    longest = longest_segment(n_samples, block)
-    if told is None:
-        return longest
-    n_checkpoints = max(1, int(CHECKPOINTS_SHARE * told[1]) // max(1, n_bytes))
-    return min(max(1, ceil(n_samples / n_checkpoints / block)) * block, longest)
+    n_samples = x.shape[-1]
+    n_checkpoints = max(1, room_of_tape(x) // max(1, n_bytes))
+    return min(max(1, ceil(n_samples / n_checkpoints / block)) * block, longest_segment(n_samples, block))
+
+
+def room_of_tape(x: Array) -> int:
+    """Bytes that may be kept of a run which need not be, for a faster adjoint; 0 where nobody tells what there is."""
+    told = memory_of(place_of(x))
+    return 0 if told is None else int(CHECKPOINTS_SHARE * told[1])
 
 
 def longest_segment(n_samples: int, block: int) -> int:

@@ -16,6 +16,7 @@ from on_emulator import (
 )
 
 from skaud import Dau1997, King2019, Osses2021
+from skaud.engines import chain_cuda
 from skaud.engines.chain import Chain
 from skaud.engines.chain_cuda import ChainOnDevice
 from skaud.engines.engine import respond
@@ -29,6 +30,8 @@ KINDS = FIRST + sorted(set(Kind.__subclasses__()) - set(FIRST), key=lambda kind:
 CHAINS = {kind.__name__: [kind] for kind in KINDS} | {"all": KINDS}
 N_CHANNELS = 5
 N_SAMPLES = 2 * SEGMENT + 3
+# Bytes that there are for all that the adjoint must know, or else for checkpoints, from which a segment is run again.
+ROOMS = {"whole": 2**40, "segments": 0}
 
 pytestmark = pytest.mark.usefixtures("emulator", "cpu")
 
@@ -91,6 +94,10 @@ def test_rows_of_a_state_go_on_alone(dtype):
 # --- backwards ---
 
 
+def give_room(monkeypatch, kept):
+    monkeypatch.setattr(chain_cuda, "room_of_tape", lambda x: ROOMS[kept])
+
+
 def assert_same_bars(found, expected, host, *, wanted=True, n_parts=None):
     """Every part's own bars, of the first n_parts; of others there are none. The last part's are the largest by far."""
     limit = LIMIT[host.dtype]
@@ -110,10 +117,11 @@ def assert_same_bars(found, expected, host, *, wanted=True, n_parts=None):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "takes_channels", "name", "frame_samples", "wanted"),
-    thinned(DTYPES, (True, False), CHAINS, (None, 4), (True, False), keep=2),
+    ("dtype", "takes_channels", "name", "frame_samples", "wanted", "kept"),
+    thinned(DTYPES, (True, False), CHAINS, (None, 4), (True, False), ROOMS, keep=4),
 )
-def test_bars_of_every_kind_are_those_of_the_cpu(dtype, takes_channels, name, frame_samples, wanted):
+def test_bars_of_every_kind_are_those_of_the_cpu(dtype, takes_channels, name, frame_samples, wanted, kept, monkeypatch):
+    give_room(monkeypatch, kept)
     host, on_device = chains(name, dtype, takes_channels=takes_channels)
     x, last = sound(host, 1, 2, N_SAMPLES), host.outputs[-1]
     parts = host.parts if wanted else ()
@@ -130,9 +138,12 @@ def test_bars_of_a_stage_on_the_way_are_those_of_the_cpu(dtype):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "takes_channels", "frame_samples"), thinned(DTYPES, (True, False), (None, 4), keep=1)
+    ("dtype", "takes_channels", "frame_samples", "kept"), thinned(DTYPES, (True, False), (None, 4), ROOMS, keep=2)
 )
-def test_clips_of_several_lengths_and_their_bars_are_those_of_the_cpu(dtype, takes_channels, frame_samples):
+def test_clips_of_several_lengths_and_their_bars_are_those_of_the_cpu(
+    dtype, takes_channels, frame_samples, kept, monkeypatch
+):
+    give_room(monkeypatch, kept)
     host, on_device = chains("all", dtype, takes_channels=takes_channels)
     x, lengths, last = sound(host, 3, 1, N_SAMPLES), (N_SAMPLES, 6, 10), host.outputs[-1]
     response, tape = on_device.of_lengths(lengths).record(x, last, frame_samples)
@@ -149,8 +160,9 @@ def test_clips_of_several_lengths_and_their_bars_are_those_of_the_cpu(dtype, tak
     assert_same_bars(found, (of_all, summed), host)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_bars_are_the_same_bits_in_every_run(dtype):
+@pytest.mark.parametrize(("dtype", "kept"), thinned(DTYPES, ROOMS, keep=1))
+def test_bars_are_the_same_bits_in_every_run(dtype, kept, monkeypatch):
+    give_room(monkeypatch, kept)
     host, on_device = chains("all", dtype, takes_channels=False)
     x = sound(host, 2, 1, N_SAMPLES)
     first, again = (bars_of(on_device, x, host.outputs[-1]) for _ in range(2))  # threads take turns in another order
@@ -158,12 +170,13 @@ def test_bars_are_the_same_bits_in_every_run(dtype):
     assert all((own == other).all() for own, other in zip(first[1], again[1]))
 
 
-@pytest.mark.parametrize("wanted", [True, False])
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("model", [Osses2021(), Dau1997(), King2019()], ids=lambda model: type(model).__name__)
-def test_the_chain_of_a_published_model_and_its_bars_are_those_of_the_cpu(model, dtype, wanted, monkeypatch):
+@pytest.mark.parametrize(
+    ("model", "dtype", "wanted", "kept"), thinned((Osses2021, Dau1997, King2019), DTYPES, (True, False), ROOMS, keep=2)
+)
+def test_the_chain_of_a_published_model_and_its_bars_are_those_of_the_cpu(model, dtype, wanted, kept, monkeypatch):
     install(monkeypatch, warp=32)
-    engine = model.set_params(dtype=dtype).fit().engine_
+    give_room(monkeypatch, kept)
+    engine = model(dtype=dtype).fit().engine_
     host = next(own for own in getattr(engine, "engines", (engine,)) if isinstance(own, Chain))
     x = (np.random.default_rng(0).standard_normal((1, 1, SEGMENT + 1)) * 0.1).astype(dtype)
     last, on_device = host.outputs[-1], ChainOnDevice(host)

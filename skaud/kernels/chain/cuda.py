@@ -89,7 +89,7 @@ class Reads(NamedTuple):
 
 
 class Sizes(NamedTuple):
-    """Of a run; segment : samples between checkpoints."""
+    """Of a run; segment : samples from one time that states are left to the next, n_times : how often that is."""
 
     n_warps: Any
     n_rows: Any
@@ -99,16 +99,19 @@ class Sizes(NamedTuple):
     frame_samples: Any
     n_frames: Any
     segment: Any
+    n_times: Any
 
 
 class Left(NamedTuple):
     """What a run leaves, besides its state.
 
-    checkpoints : (n_checkpoints, n_rows, n_warps, n_states, n_lanes), the states every segment, responses : (n_taps,
-    n_rows, n_channels, n_samples), frames : (n_rows, n_features, n_frames)
+    states : (n_rows, n_warps, n_times, n_states, n_lanes), every segment, samples : (n_rows, n_warps, n_times, segment,
+    n_handed_on, n_lanes), what enters stretches of the adjoint, responses : (n_taps, n_rows, n_channels, n_samples),
+    frames : (n_rows, n_features, n_frames)
     """
 
-    checkpoints: Any
+    states: Any
+    samples: Any
     responses: Any
     frames: Any
 
@@ -195,12 +198,24 @@ def store_slot(slot: Slot) -> Callable:
     return store
 
 
-def link_of(slot: Slot, tap: int) -> Callable:
-    """Function for a sample through a slot; it leaves the sample in response number `tap`, unless that is -1."""
+def keep_of(slot: Slot, row: int, n_lanes: int) -> Callable:
+    """Function that takes a sample through a slot and leaves it, as it enters, in a row; -1 for none."""
     sample, at = slot.kind.sample, slot.at
 
-    def go_through(x, f, z, taylor, responses, stride, place, is_there):
-        y = sample(x, at, f, z, taylor)
+    def go_through(x, f, z, taylor, samples, place):
+        if row >= 0:
+            samples[np.uint64(place + row * n_lanes)] = x
+        return sample(x, at, f, z, taylor)
+
+    return go_through
+
+
+def link_of(slot: Slot, tap: int, row: int, n_lanes: int) -> Callable:
+    """Function that does so, and leaves what comes out in response number `tap`, unless that is -1."""
+    keep = keep_of(slot, row, n_lanes)
+
+    def go_through(x, f, z, taylor, samples, kept_at, responses, stride, place, is_there):
+        y = keep(x, f, z, taylor, samples, kept_at)
         if tap >= 0 and is_there:
             responses[tap * stride + place] = y
         return y
@@ -235,18 +250,25 @@ COEFFICIENTS = "f, coefficients, begin, lane"
 STATES = "z, states, begin, channel, n_channels"
 
 
-def run_kernel(shape: Shape, taps: tuple[int, ...], framed: bool, checkpointed: bool) -> Callable:
-    """Kernel of a run; taps : number of the response that each link leaves, or -1; framed : whether filters respond."""
+def run_kernel(
+    shape: Shape, taps: tuple[int, ...], framed: bool, leaves_states: bool, entries: tuple[int, ...]
+) -> Callable:
+    """Kernel of a run.
+
+    taps : number of the response that each link leaves, or -1, framed : whether filters respond, entries : row of what
+    enters each link, and of what enters filters, as it is left for the adjoint; -1 for none
+    """
     slots, n_links, n_cells = shape.slots, len(shape.links), len(shape.cells)
     links, cells = slots[:n_links], slots[n_links:]
     real, n_lanes, size, n_states = np.dtype(shape.dtype).type, shape.n_lanes, shape.size, shape.n_states
     takes_channels, n_rows_of_state, n_coefficients = shape.takes_channels, n_states + n_cells, shape.n_coefficients
+    of_filters, n_kept = entries[-1], max(entries) + 2
     load = in_turn([load_coefficients(slot, n_lanes) for slot in slots], COEFFICIENTS)
     load_state = in_turn([load_states(slot, 0) for slot in slots], STATES)
     store = in_turn([store_slot(slot) for slot in slots], STATES)
     go_through = in_turn(
-        [link_of(slot, tap) for slot, tap in zip(links, taps, strict=True)],
-        "x, f, z, taylor, responses, stride, place, is_there",
+        [link_of(slot, tap, row, n_lanes) for slot, tap, row in zip(links, taps, entries[:-1], strict=True)],
+        "x, f, z, taylor, samples, kept_at, responses, stride, place, is_there",
         "x",
     )
     filter_all = in_turn([filter_of(slot, j) for j, slot in enumerate(cells)], "x, f, z, total, taylor")
@@ -272,24 +294,30 @@ def run_kernel(shape: Shape, taps: tuple[int, ...], framed: bool, checkpointed: 
         load_state(z, state, begin, channel, n_channels)
         for j in range(n_cells):
             total[j] = state[begin + (n_states + j) * n_channels + channel]
-        frame, until_checkpoint, checkpoint = 0, 0, cuda.blockIdx.x
+        frame, until, time = 0, 0, cuda.blockIdx.x * sizes.n_times
+        kept_at = time * sizes.segment * n_kept * n_lanes + lane
         for t in range(lengths[row]):
-            if checkpointed:  # counted: a division takes as long as a part of the chain
-                if until_checkpoint == 0:
-                    store(z, left.checkpoints, checkpoint * n_states * n_lanes, lane, n_lanes)
-                    until_checkpoint, checkpoint = sizes.segment, checkpoint + n_rows * n_warps
-                until_checkpoint -= 1
+            if leaves_states:  # counted: a division takes as long as a part of the chain
+                if until == 0:
+                    store(z, left.states, time * n_states * n_lanes, lane, n_lanes)
+                    until, time = sizes.segment, time + 1
+                until -= 1
             place = (row * n_channels + channel) * n_samples + t
             y = go_through(
                 x[place if takes_channels else row * n_samples + t],
                 f,
                 z,
                 reads.taylor,
+                left.samples,
+                kept_at,
                 left.responses,
                 n_rows * n_channels * n_samples,
                 place,
                 is_there,
             )
+            if of_filters >= 0:
+                left.samples[kept_at + of_filters * n_lanes] = y
+            kept_at += n_kept * n_lanes
             if framed:
                 filter_all(y, f, z, total, reads.taylor)
                 filled += 1

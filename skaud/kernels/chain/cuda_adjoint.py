@@ -1,11 +1,11 @@
 """Adjoint of chains on a GPU: a thread a channel, a segment at a time, the last one first.
 
-A segment is run forwards once more from its checkpoint and leaves in device memory what enters each stretch of a few
-slots, no more than registers hold, and the states with which its blocks begin. Then it goes backwards through one
-stretch after the other, block by block: a stretch is run forwards through a block once more, which leaves a tape in
-shared memory, goes back, and hands the bar of every sample to the stretch before it in device memory. What a channel's
-bars add up to moves to double precision after every segment; bars of a sound are added over the channels of a warp by
-shuffles: they are the same bits in every run.
+In device memory lie what enters each stretch of a few slots, no more than registers hold, and the states with which
+blocks begin: the run has left them, or, where that would take too much, a segment is run forwards once more from its
+checkpoint and leaves them. Then it goes backwards through one stretch after the other, block by block: a stretch is run
+forwards through a block once more, which leaves a tape in shared memory, goes back, and hands the bar of every sample
+to the stretch before it in device memory. What a channel's bars add up to moves to double precision after every
+segment; bars of a sound are added over the channels of a warp by shuffles: they are the same bits in every run.
 """
 
 from collections.abc import Callable
@@ -19,26 +19,30 @@ from skaud.kernels.chain.cuda import (
     Shape,
     Slot,
     in_turn,
+    keep_of,
     load_coefficients,
     load_states,
     store_slot,
 )
-from skaud.kernels.chain.cuda_stretches import Stretch, n_handed_on, stretches_of
+from skaud.kernels.chain.cuda_stretches import Stretch, entries_of, n_handed_on, stretches_of
 from skaud.kernels.device import ALL, add_at, cuda
 from skaud.kernels.lanes import LANES
 
 
 class Tape(NamedTuple):
-    """What a reverse run knows of a segment, warp by warp, and what it hands on.
+    """What a reverse run knows of a run, or of a segment of it, warp by warp, and what it hands on.
 
-    checkpoints : those of the run, states : (n_rows, n_warps, n_blocks, n_states, n_lanes), where blocks begin,
-    samples : (n_rows, n_warps, n_blocks, block, n_handed_on, n_lanes), what enters every stretch but the first, and the
-    bar that goes from one to the next
+    checkpoints : (n_rows, n_warps, n_segments, n_states, n_lanes), of the run, states : (n_rows, n_warps, n_blocks,
+    n_states, n_lanes), where blocks begin, samples : (n_rows, n_warps, n_blocks, block, n_handed_on, n_lanes), what
+    enters every stretch but the first, and the bar that goes from one to the next, step : blocks from one segment to
+    the next, where they have those of the run, 0 where they have those of a segment, which is run once more
     """
 
     checkpoints: Any
     states: Any
     samples: Any
+    n_blocks: Any
+    step: Any
 
 
 class Bars(NamedTuple):
@@ -53,18 +57,6 @@ class Bars(NamedTuple):
     coefficients: Any
     states: Any
     x: Any
-
-
-def keep_of(slot: Slot, row: int, n_lanes: int) -> Callable:
-    """Function that takes a sample through a slot and leaves it, as it enters, in a row; -1 for none."""
-    sample, at = slot.kind.sample, slot.at
-
-    def go_through(x, f, z, taylor, samples, place):
-        if row >= 0:
-            samples[np.uint64(place + row * n_lanes)] = x
-        return sample(x, at, f, z, taylor)
-
-    return go_through
 
 
 def advance_of(slot: Slot) -> Callable:
@@ -154,22 +146,20 @@ def replay_of(shape: Shape, wanted: bool, block: int) -> Callable:
     """Function that runs a segment from its checkpoint, and leaves what enters stretches and the states of blocks."""
     n_links, size, real = len(shape.links), shape.size, np.dtype(shape.dtype).type
     n_lanes, n_states, n_coefficients = shape.n_lanes, shape.n_states, shape.n_coefficients
-    (of_links, of_filters), n_rows = stretches_of(shape, wanted), n_handed_on(shape, wanted)
-    entries = {stretch.slots[0]: stretch.entry for stretch in of_links}
-    links, filters = shape.slots[:n_links], [slot for stretch in of_filters for slot in stretch.taped]
+    entries, n_rows = entries_of(shape), n_handed_on(shape)
+    links, filters = shape.slots[:n_links], [slot for own in stretches_of(shape, wanted)[1] for slot in own.taped]
     load = in_turn([load_coefficients(slot, n_lanes) for slot in (*links, *filters)], COEFFICIENTS)
     load_state = in_turn([load_states(slot, 0) for slot in (*links, *filters)], STATES)
     store = in_turn([store_slot(slot) for slot in (*links, *filters)], STATES)
     go_through = in_turn(
-        [keep_of(slot, entries.get(slot, -1), n_lanes) for slot in links], "x, f, z, taylor, samples, place", "x"
+        [keep_of(slot, row, n_lanes) for slot, row in zip(links, entries)], "x, f, z, taylor, samples, place", "x"
     )
     filter_all = in_turn([advance_of(slot) for slot in filters], "x, f, z, taylor")
 
-    def replay(n, x, begin, own, warp, lane, checkpoint, reads, sizes, tape):
+    def replay(n, x, begin, first_block, warp, lane, checkpoint, reads, tape):
         f, z = cuda.local.array(size, real), cuda.local.array(size, real)
         load(f, reads.coefficients, warp * n_coefficients * n_lanes, lane)
         load_state(z, tape.checkpoints, checkpoint * n_states * n_lanes, lane, n_lanes)
-        first_block = own * ((sizes.segment + block - 1) // block)
         place, of_block, until_block = (
             first_block * block * n_rows * n_lanes + lane,
             first_block * n_states * n_lanes,
@@ -181,8 +171,8 @@ def replay_of(shape: Shape, wanted: bool, block: int) -> Callable:
                 until_block, of_block = block, of_block + n_states * n_lanes
             until_block -= 1
             y = go_through(x[begin + v], f, z, reads.taylor, tape.samples, place)
-            if n_rows > 1:
-                tape.samples[place + (n_rows - 2) * n_lanes] = y
+            if entries[-1] >= 0:
+                tape.samples[place + entries[-1] * n_lanes] = y
             filter_all(y, f, z, reads.taylor)
             place += n_rows * n_lanes
 
@@ -215,7 +205,7 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, block: int, *, is_firs
     """Function that takes a segment back through a stretch; the last of these functions leaves the bar of x."""
     n_links, dtype, size = len(shape.links), shape.dtype, shape.size
     real, n_lanes, n_states, n_coefficients = np.dtype(dtype).type, shape.n_lanes, shape.n_states, shape.n_coefficients
-    takes_channels, doublings, n_rows = shape.takes_channels, n_lanes.bit_length() - 1, n_handed_on(shape, wanted)
+    takes_channels, doublings, n_rows = shape.takes_channels, n_lanes.bit_length() - 1, n_handed_on(shape)
     flow, entry, row_of_tape, first = n_rows - 1, stretch.entry, stretch.n_on_tape * n_lanes, stretch.n_taped
     slots, kept = list(stretch.slots), list(stretch.taped.values())
     cells, n_cells = list(shape.slots[n_links:]), len(shape.cells)
@@ -244,7 +234,7 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, block: int, *, is_firs
     clear = in_turn([clear_of(slot, dtype) for slot in slots], "f_bar")
     add_up = in_turn([add_of(slot, n_lanes) for slot in slots], "f_bar, bars, begin, lane")
 
-    def back(start, n, x, begin, row, lane, warp, channel, is_there, reads, sizes, tape, samples, bars):
+    def back(start, n, x, begin, first_block, row, lane, warp, channel, is_there, reads, sizes, tape, samples, bars):
         """The n samples of the segment that begins at `start`, in x at `begin`."""
         n_samples, n_channels, frame_samples = sizes.n_samples, sizes.n_channels, sizes.frame_samples
         f, f_bar, z_bar = cuda.local.array(size, real), cuda.local.array(size, real), cuda.local.array(size, real)
@@ -255,7 +245,6 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, block: int, *, is_firs
         clear(f_bar)
         within, n_blocks = start + n - frame * frame_samples, (n + block - 1) // block
         # Counted from sample to sample, since a product of long numbers takes as long as half a filter.
-        first_block = own * ((sizes.segment + block - 1) // block)
         place, begin_of_states = first_block * block * n_rows * n_lanes + lane, first_block * n_states * n_lanes
         bar_at = (row * n_channels + channel if takes_channels else own) * n_samples + start + n
         seed(seeds, bars.value, reads, sizes, row, frame, channel)
@@ -317,11 +306,11 @@ def reverse_kernel(shape: Shape, wanted: bool, block: int) -> Callable:
     last, n_shared = len(backwards) - 1, max(1, max(own.n_on_tape for own in backwards) * block * n_lanes)
     go_back = in_turn(
         [back_of(shape, own, wanted, block, is_first=i == 0, is_last=i == last) for i, own in enumerate(backwards)],
-        "start, n, x, begin, row, lane, warp, channel, is_there, reads, sizes, tape, samples, bars",
+        "start, n, x, begin, first_block, row, lane, warp, channel, is_there, reads, sizes, tape, samples, bars",
     )
 
     def reverse(x, lengths, reads, sizes, tape, bars):
-        """Adjoint of run, from its checkpoints."""
+        """Adjoint of run, from what it left."""
         n_warps, n_channels, segment = sizes.n_warps, sizes.n_channels, sizes.segment
         row, warp, lane = cuda.blockIdx.x // n_warps, cuda.blockIdx.x % n_warps, cuda.threadIdx.x
         channel = warp * n_lanes + lane
@@ -333,8 +322,11 @@ def reverse_kernel(shape: Shape, wanted: bool, block: int) -> Callable:
             k = n_segments - 1 - turn
             start, n = k * segment, min(segment, length - k * segment)
             begin = (row * n_channels + channel if takes_channels else row) * sizes.n_samples + start
-            own = row * n_warps + warp
-            replay(n, x, begin, own, warp, lane, k * sizes.n_rows * n_warps + own, reads, sizes, tape)
-            go_back(start, n, x, begin, row, lane, warp, channel, is_there, reads, sizes, tape, samples, bars)
+            first_block = cuda.blockIdx.x * tape.n_blocks + k * tape.step
+            if tape.step == 0:
+                replay(n, x, begin, first_block, warp, lane, cuda.blockIdx.x * sizes.n_times + k, reads, tape)
+            go_back(
+                start, n, x, begin, first_block, row, lane, warp, channel, is_there, reads, sizes, tape, samples, bars
+            )
 
     return reverse

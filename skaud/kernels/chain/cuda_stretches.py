@@ -1,4 +1,8 @@
-"""How the adjoint of a chain on a GPU takes it apart: stretches for registers, blocks for shared memory."""
+"""How the adjoint of a chain on a GPU takes it apart: stretches for registers, blocks for shared memory.
+
+They are those that bars of all coefficients need, also where only that of the sound is wanted: a run that leaves what
+enters stretches does not know yet what for.
+"""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -46,19 +50,26 @@ class Stretch(NamedTuple):
 def stretches_of(shape: Shape, wanted: bool) -> tuple[list[Stretch], list[Stretch]]:
     """Links, from the first to the last, and filters, in stretches of like size that fit in registers."""
     n_links = len(shape.links)
-    links, filters = _in_parts(shape.slots[:n_links], wanted), _in_parts(shape.slots[n_links:], wanted)
+    links, filters = _in_parts(shape.slots[:n_links]), _in_parts(shape.slots[n_links:])
     of_links = [Stretch(slots, i - 1, _taped_of(slots, wanted)) for i, slots in enumerate(links)]
     return of_links, [Stretch(slots, len(links) - 1, _taped_of(slots, wanted)) for slots in filters]
 
 
-def n_handed_on(shape: Shape, wanted: bool) -> int:
-    """Numbers that go from stretch to stretch in a sample."""
-    return len(stretches_of(shape, wanted)[0]) + 1
+def n_handed_on(shape: Shape) -> int:
+    """Numbers that go from stretch to stretch in a sample: what enters all but the first, and a bar."""
+    return len(stretches_of(shape, wanted=True)[0]) + 1
 
 
-def block_of(shape: Shape, wanted: bool) -> int:
+def entries_of(shape: Shape) -> tuple[int, ...]:
+    """Row of what enters each link, of what is handed on, -1 for none, and of what enters the filters."""
+    links, _ = stretches_of(shape, wanted=True)
+    rows = {stretch.slots[0]: stretch.entry for stretch in links}
+    return *(rows.get(slot, -1) for slot in shape.slots[: len(shape.links)]), len(links) - 1
+
+
+def block_of(shape: Shape) -> int:
     """Samples that go back together."""
-    most = max(stretch.n_on_tape for stretches in stretches_of(shape, wanted) for stretch in stretches)
+    most = max(own.n_on_tape for stretches in stretches_of(shape, wanted=True) for own in stretches)
     sample = max(1, most) * shape.n_lanes * np.dtype(shape.dtype).itemsize
     return max(1, min(LONGEST_BLOCK, MOST_SHARED_BYTES // sample))
 
@@ -73,15 +84,11 @@ def _taped_of(slots: Sequence[Slot], wanted: bool) -> dict[Slot, Slot]:
     return found
 
 
-def _in_parts(slots: Sequence[Slot], wanted: bool) -> list[tuple[Slot, ...]]:
+def _in_parts(slots: Sequence[Slot]) -> list[tuple[Slot, ...]]:
     """Equal ones: loops around few slots would be unrolled, for which registers do not suffice."""
-    sizes = [_n_numbers(slot, wanted) for slot in slots]
+    sizes = [slot.kind.n_coefficients * 2 + slot.kind.n_states * 3 for slot in slots]
     n_parts = -(-sum(sizes) // MOST_NUMBERS)
     ends = np.cumsum(sizes) - np.array(sizes) / 2
     numbers = np.minimum(ends * n_parts // max(1, sum(sizes)), n_parts - 1) if n_parts else np.zeros(len(slots))
     found = (tuple(own for own, number in zip(slots, numbers) if number == part) for part in range(max(1, n_parts)))
     return [own for own in found if own]
-
-
-def _n_numbers(slot: Slot, wanted: bool) -> int:
-    return slot.kind.n_coefficients * (1 + wanted) + slot.kind.n_states * 3
