@@ -13,6 +13,9 @@ from typing import NamedTuple
 import sass
 from machine_code import TARGETS, Case, Launch, assemble, cases, launch_of, ptx_of, tool
 
+from skaud.kernels.chain.cuda_adjoint import Tape
+from skaud.kernels.device import WARP
+
 PAGE = Path(__file__).parent.parent / "docs" / "development" / "kernels.md"
 WORDS = Path(__file__).with_suffix(".md")  # what the page says around its tables
 # An H100: schedulers, Hz, registers of a scheduler, bytes of shared memory of a multiprocessor, and of those what each
@@ -30,6 +33,8 @@ UPDATE = {
     "chain": 441,
 }  # samples for each time that all that is rare happens: half of an update's stages
 BATCHES = (1, 1024, 4096)
+GRADIENTS_OF = (256, 1024)
+TAPE_BYTES = 80e9 / 4  # that a chain's tape may take of the memory; else its segments are run once more
 
 
 class Row(NamedTuple):
@@ -43,6 +48,7 @@ class Row(NamedTuple):
     loops: list[sass.Loop]
     of_block: list[sass.Instruction]
     of_segment: list[sass.Instruction]
+    tape_bytes: float  # of a chain's warp and sample, where its run leaves all that the adjoint must know
 
     @property
     def is_reverse(self) -> bool:
@@ -83,6 +89,11 @@ class Row(NamedTuple):
         of_loops = sum(own.bytes for own in self.loops) - 8  # a sound and its bar, which a warp's threads share
         return (of_loops + self.average(lambda code: sum(own.bytes for own in code))) * LANES[self.case.group] + 8
 
+    def for_batch(self, n_signals: int) -> "Row":
+        """Without the loop that runs a chain's segments once more, where there is room for all that it would leave."""
+        n_bytes = n_signals * RATES_HZ[self.case.group] * self.tape_bytes
+        return self._replace(loops=self.loops[1:]) if 0 < n_bytes <= TAPE_BYTES else self
+
     def seconds(self, n_signals: int) -> float:
         """Of signals of a second, a warp each, by what binds: latency, schedulers or device memory."""
         left, total, n_samples = ceil(n_signals / SCHEDULERS), 0.0, RATES_HZ[self.case.group]
@@ -101,8 +112,11 @@ def row_of(case: Case, assembler: str, disassembler: str) -> Row:
         loops, of_block, of_segment = program.loops() if program else ([], [], [])
     registers, shared = {own.target: own.registers for own in codes}, codes[-1].shared
     spilled = {own.target: own.spilled for own in codes}
-    block = next((own for own in launch.own.switches if type(own) is int), 1)
-    return Row(case, registers, spilled, shared, block, loops, of_block, of_segment)
+    block, tape_bytes = next((own for own in launch.own.switches if type(own) is int), 1), 0.0
+    for own in launch.arguments:
+        if isinstance(own, Tape):
+            tape_bytes = (own.samples.shape[-2] + own.states.shape[-2] / block) * own.states.itemsize * WARP
+    return Row(case, registers, spilled, shared, block, loops, of_block, of_segment, tape_bytes)
 
 
 def lines_of(head: str, rows: list[str]) -> str:
@@ -136,12 +150,13 @@ def times_table(rows: list[Row]) -> str:
     for forward in (own for own in rows if not own.is_reverse):
         backwards = [own for own in rows if own.case.name.startswith(forward.case.name + ", backwards")]
         cells = [f"{1e3 * forward.seconds(n):.0f}" for n in BATCHES]
-        for own in backwards:
-            ratio = 1 + own.seconds(1024) / forward.seconds(1024)
+        for n, own in ((n, own.for_batch(n)) for n in GRADIENTS_OF for own in backwards):
+            there, back = forward.seconds(n), own.seconds(n)
             counted = 1 + own.instructions / forward.instructions
-            cells.append(f"{1e3 * (forward.seconds(1024) + own.seconds(1024)):.0f}, {ratio:.1f} times ({counted:.1f})")
+            cells.append(f"{1e3 * (there + back):.0f}, {1 + back / there:.1f} times ({counted:.1f})")
         found.append(" | ".join([forward.case.name, *cells]))
-    heads = ["signals of 1 s, ms", *(str(n) for n in BATCHES), "1024, gradients by X", "by all"]
+    gradients = [head for n in GRADIENTS_OF for head in (f"{n}, gradients by X", "by all")]
+    heads = ["signals of 1 s, ms", *(str(n) for n in BATCHES), *gradients]
     return lines_of(" | ".join(heads), found)
 
 

@@ -17,6 +17,7 @@ from unittest import mock
 import numpy as np
 
 import skaud
+from skaud.engines import chain_cuda
 from skaud.engines.carfac import Cascade
 from skaud.engines.carfac_cuda import CascadeOnDevice
 from skaud.engines.chain import Chain
@@ -84,6 +85,12 @@ def reverse(engine, n_ears=1, *, by_all=True):
     output = last_of(engine)
     response, tape = engine.record(sound(engine, n_ears), output, FRAME)
     engine.pull_back(tape, np.zeros_like(response), engine.parts if by_all else ())
+
+
+def with_tape(engine):
+    """Launch a run that leaves all that its adjoint must know."""
+    with mock.patch.object(chain_cuda, "room_of_tape", return_value=2**40):
+        engine.record(sound(engine, 1), last_of(engine), FRAME)
 
 
 def sound(engine, n_ears):
@@ -175,6 +182,7 @@ def chain_cases(kind, what: str, settings: dict) -> Iterator[Case]:
     if is_model:
         made = lambda: engine_in(ChainOnDevice, kind, settings)  # noqa: E731
         yield Case(f"{kind.__name__}, every stage", "chain", lambda: run(own := made(), 1, own.outputs, None))
+        yield Case(f"{kind.__name__}, with a tape", "chain", lambda: with_tape(made()))
 
 
 def cases() -> list[Case]:

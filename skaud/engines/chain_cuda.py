@@ -14,7 +14,7 @@ from skaud.kernels import device
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, rows_beside, to_numpy, zeros
 from skaud.kernels.chain import cuda, layout
 from skaud.kernels.chain.cuda_adjoint import Bars, Tape, reverse_kernel
-from skaud.kernels.chain.cuda_stretches import block_of, entries_of, n_handed_on
+from skaud.kernels.chain.cuda_stretches import block_of, entries_of, n_entries
 from skaud.kernels.chain.kind import Part
 from skaud.kernels.device import contiguous, kernel
 from skaud.kernels.pointwise import TAYLOR
@@ -121,15 +121,13 @@ class ChainOnDevice(Engine):
         block, n_states = block_of(own.shape), own.shape.n_states
         shortest = ceil(SHORTEST_SEGMENT / block) * block
         of_number = x.shape[0] * x.shape[1] * self._n_warps(own) * own.shape.n_lanes * np.dtype(self.dtype).itemsize
-        n_bytes = of_number * ceil(n_samples / block) * (n_states + block * n_handed_on(own.shape))
-        is_whole = n_bytes <= room_of_tape(x)
+        n_bytes = of_number * ceil(n_samples / block) * (n_states + block * n_entries(own.shape))
+        before, is_whole = self.start(*x.shape[:2]), n_bytes <= room_of_tape(x)
         segment = shortest if is_whole else segment_of(x, of_number * n_states, shortest)
-        before = self.start(*x.shape[:2])
-        responses, _, left = self._run(
-            x, before, (output,), frame_samples, block if is_whole else segment, is_whole=is_whole
-        )
-        tape = DeviceTape(output, x, segment, left.states, left.samples if is_whole else None, frame_samples or 1)
-        return responses[output], tape
+        every = block if is_whole else segment
+        responses, _, left = self._run(x, before, (output,), frame_samples, every, is_whole=is_whole)
+        samples = left.samples if is_whole else None
+        return responses[output], DeviceTape(output, x, segment, left.states, samples, frame_samples or 1)
 
     def pull_back(self, tape: DeviceTape, bar: Array, wanted: Sequence[str]) -> tuple[Array, tuple[np.ndarray, ...]]:
         """Bars of x, where it lies, and of the coefficients, as NumPy's: segment by segment, the last one first."""
@@ -142,9 +140,10 @@ class ChainOnDevice(Engine):
         kept = Tape(
             checkpoints=tape.states,
             states=tape.states if is_whole else empty((*by_block, own.shape.n_states, n_lanes), x),
-            samples=tape.samples if is_whole else empty((*by_block, block, n_handed_on(own.shape), n_lanes), x),
+            samples=tape.samples if is_whole else empty((*by_block, block, n_entries(own.shape), n_lanes), x),
             n_blocks=np.int32(tape.states.shape[2] if is_whole else segment // block),
             step=np.int32(segment // block if is_whole else 0),
+            handed=empty((*by_warp, segment, n_lanes), x),
         )
         bars = Bars(
             value=contiguous(value_bar, self.dtype),
@@ -187,7 +186,7 @@ class ChainOnDevice(Engine):
         if backwards:
             block = block_of(own.shape)
             segment = longest_segment(n_samples, ceil(SHORTEST_SEGMENT / block) * block)
-            of_tape = segment // block * (block * n_handed_on(own.shape) + own.shape.n_states)
+            of_tape = segment // block * (block * (n_entries(own.shape) + 1) + own.shape.n_states)
             of_bars = own.shape.n_coefficients * 2 + own.shape.n_states
             numbers += (-(-n_samples // segment) * own.shape.n_states + of_tape + of_bars) * width
             numbers += n_samples * (n_in if self.takes_channels else self._n_warps(own) + 1) + 2 * response
@@ -224,8 +223,8 @@ class ChainOnDevice(Engine):
         frames = self._empty((n_rows, own.n_features, n_frames), x)
         n_times, n_lanes = ceil(n_samples / segment) if segment else 0, own.shape.n_lanes
         entries = entries_of(own.shape) if is_whole else (-1,) * (len(own.shape.links) + 1)
-        by_time, n_kept = (n_rows, self._n_warps(own), n_times), n_handed_on(own.shape) if is_whole else 0
-        states, samples = (empty((*by_time, *shape, n_lanes), x) for shape in ((n_states,), (segment, n_kept)))
+        by_time, of_sample = (n_rows, self._n_warps(own), n_times), n_entries(own.shape) if is_whole else 0
+        states, samples = (empty((*by_time, *shape, n_lanes), x) for shape in ((n_states,), (segment, of_sample)))
         left = cuda.Left(states, samples, responses, frames)
         kernel(cuda.run_kernel, own.shape, self._taps(own, at_full_rate), framed, segment > 0, entries)(
             n_rows * self._n_warps(own),

@@ -170,6 +170,17 @@ def test_bars_are_the_same_bits_in_every_run(dtype, kept, monkeypatch):
     assert all((own == other).all() for own, other in zip(first[1], again[1]))
 
 
+@pytest.mark.parametrize("kept", ROOMS)
+def test_a_tape_is_read_as_often_as_one_likes(kept, monkeypatch):
+    give_room(monkeypatch, kept)
+    host, on_device = chains("all", "float64", takes_channels=False)
+    response, tape = on_device.record(sound(host, 2, 1, N_SAMPLES), host.outputs[-1], 4)
+    bars = np.ones_like(response)
+    first, _, again = (on_device.pull_back(tape, own, host.parts) for own in (bars, 2 * bars, bars))
+    assert (first[0] == again[0]).all()
+    assert all((own == other).all() for own, other in zip(first[1], again[1]))
+
+
 @pytest.mark.parametrize(
     ("model", "dtype", "wanted", "kept"), thinned((Osses2021, Dau1997, King2019), DTYPES, (True, False), ROOMS, keep=2)
 )

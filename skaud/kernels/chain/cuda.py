@@ -106,7 +106,7 @@ class Left(NamedTuple):
     """What a run leaves, besides its state.
 
     states : (n_rows, n_warps, n_times, n_states, n_lanes), every segment, samples : (n_rows, n_warps, n_times, segment,
-    n_handed_on, n_lanes), what enters stretches of the adjoint, responses : (n_taps, n_rows, n_channels, n_samples),
+    n_entries, n_lanes), what enters stretches of the adjoint, responses : (n_taps, n_rows, n_channels, n_samples),
     frames : (n_rows, n_features, n_frames)
     """
 
@@ -262,7 +262,7 @@ def run_kernel(
     links, cells = slots[:n_links], slots[n_links:]
     real, n_lanes, size, n_states = np.dtype(shape.dtype).type, shape.n_lanes, shape.size, shape.n_states
     takes_channels, n_rows_of_state, n_coefficients = shape.takes_channels, n_states + n_cells, shape.n_coefficients
-    of_filters, n_kept = entries[-1], max(entries) + 2
+    of_filters, n_entries = entries[-1], max(entries) + 1
     load = in_turn([load_coefficients(slot, n_lanes) for slot in slots], COEFFICIENTS)
     load_state = in_turn([load_states(slot, 0) for slot in slots], STATES)
     store = in_turn([store_slot(slot) for slot in slots], STATES)
@@ -295,7 +295,7 @@ def run_kernel(
         for j in range(n_cells):
             total[j] = state[begin + (n_states + j) * n_channels + channel]
         frame, until, time = 0, 0, cuda.blockIdx.x * sizes.n_times
-        kept_at = time * sizes.segment * n_kept * n_lanes + lane
+        kept_at = time * sizes.segment * n_entries * n_lanes + lane
         for t in range(lengths[row]):
             if leaves_states:  # counted: a division takes as long as a part of the chain
                 if until == 0:
@@ -317,7 +317,7 @@ def run_kernel(
             )
             if of_filters >= 0:
                 left.samples[kept_at + of_filters * n_lanes] = y
-            kept_at += n_kept * n_lanes
+            kept_at += n_entries * n_lanes
             if framed:
                 filter_all(y, f, z, total, reads.taylor)
                 filled += 1

@@ -24,7 +24,7 @@ from skaud.kernels.chain.cuda import (
     load_states,
     store_slot,
 )
-from skaud.kernels.chain.cuda_stretches import Stretch, entries_of, n_handed_on, stretches_of
+from skaud.kernels.chain.cuda_stretches import Stretch, entries_of, n_entries, stretches_of
 from skaud.kernels.device import ALL, add_at, cuda
 from skaud.kernels.lanes import LANES
 
@@ -33,9 +33,10 @@ class Tape(NamedTuple):
     """What a reverse run knows of a run, or of a segment of it, warp by warp, and what it hands on.
 
     checkpoints : (n_rows, n_warps, n_segments, n_states, n_lanes), of the run, states : (n_rows, n_warps, n_blocks,
-    n_states, n_lanes), where blocks begin, samples : (n_rows, n_warps, n_blocks, block, n_handed_on, n_lanes), what
-    enters every stretch but the first, and the bar that goes from one to the next, step : blocks from one segment to
-    the next, where they have those of the run, 0 where they have those of a segment, which is run once more
+    n_states, n_lanes), where blocks begin, samples : (n_rows, n_warps, n_blocks, block, n_entries, n_lanes), what
+    enters every stretch but the first, step : blocks from one segment to the next, where these are of the run, 0 where
+    they are of a segment, which is run once more, handed : (n_rows, n_warps, segment, n_lanes), the bar that goes from
+    stretch to stretch
     """
 
     checkpoints: Any
@@ -43,6 +44,7 @@ class Tape(NamedTuple):
     samples: Any
     n_blocks: Any
     step: Any
+    handed: Any
 
 
 class Bars(NamedTuple):
@@ -146,7 +148,7 @@ def replay_of(shape: Shape, wanted: bool, block: int) -> Callable:
     """Function that runs a segment from its checkpoint, and leaves what enters stretches and the states of blocks."""
     n_links, size, real = len(shape.links), shape.size, np.dtype(shape.dtype).type
     n_lanes, n_states, n_coefficients = shape.n_lanes, shape.n_states, shape.n_coefficients
-    entries, n_rows = entries_of(shape), n_handed_on(shape)
+    entries, n_rows = entries_of(shape), n_entries(shape)
     links, filters = shape.slots[:n_links], [slot for own in stretches_of(shape, wanted)[1] for slot in own.taped]
     load = in_turn([load_coefficients(slot, n_lanes) for slot in (*links, *filters)], COEFFICIENTS)
     load_state = in_turn([load_states(slot, 0) for slot in (*links, *filters)], STATES)
@@ -205,8 +207,8 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, block: int, *, is_firs
     """Function that takes a segment back through a stretch; the last of these functions leaves the bar of x."""
     n_links, dtype, size = len(shape.links), shape.dtype, shape.size
     real, n_lanes, n_states, n_coefficients = np.dtype(dtype).type, shape.n_lanes, shape.n_states, shape.n_coefficients
-    takes_channels, doublings, n_rows = shape.takes_channels, n_lanes.bit_length() - 1, n_handed_on(shape)
-    flow, entry, row_of_tape, first = n_rows - 1, stretch.entry, stretch.n_on_tape * n_lanes, stretch.n_taped
+    takes_channels, doublings, n_rows = shape.takes_channels, n_lanes.bit_length() - 1, n_entries(shape)
+    entry, row_of_tape, first = stretch.entry, stretch.n_on_tape * n_lanes, stretch.n_taped
     slots, kept = list(stretch.slots), list(stretch.taped.values())
     cells, n_cells = list(shape.slots[n_links:]), len(shape.cells)
     numbers = [cells.index(slot) if slot.kind.is_filter else -1 for slot in slots]
@@ -245,43 +247,44 @@ def back_of(shape: Shape, stretch: Stretch, wanted: bool, block: int, *, is_firs
         clear(f_bar)
         within, n_blocks = start + n - frame * frame_samples, (n + block - 1) // block
         # Counted from sample to sample, since a product of long numbers takes as long as half a filter.
+        handed = own * sizes.segment * n_lanes + lane
         place, begin_of_states = first_block * block * n_rows * n_lanes + lane, first_block * n_states * n_lanes
         bar_at = (row * n_channels + channel if takes_channels else own) * n_samples + start + n
         seed(seeds, bars.value, reads, sizes, row, frame, channel)
         for turn in range(n_blocks):
             number = n_blocks - 1 - turn
             n_of_block = np.int32(min(block, n - number * block))
-            handed_on = place + number * block * n_rows * n_lanes
+            kept_at, handed_at = place + number * block * n_rows * n_lanes, handed + number * block * n_lanes
             # All that a block takes from memory at once, since each waits as long as a sample takes.
             if is_replayed:
                 load_begin(u, tape.states, begin_of_states + number * n_states * n_lanes, lane, n_lanes)
             for i in range(block):
-                at, there = lane + i * row_of_tape, handed_on + i * n_rows * n_lanes
+                at = lane + i * row_of_tape
                 if is_replayed and entry < 0:
                     entering = begin + number * block + min(np.int32(i), n_of_block - np.int32(1))
                     samples[np.uint64(at + first * n_lanes)] = x[entering]
                 elif is_replayed:
-                    samples[np.uint64(at + first * n_lanes)] = tape.samples[there + entry * n_lanes]
+                    samples[np.uint64(at + first * n_lanes)] = tape.samples[kept_at + (i * n_rows + entry) * n_lanes]
                 if not is_first:
-                    samples[np.uint64(at + last * n_lanes)] = tape.samples[there + flow * n_lanes]
+                    samples[np.uint64(at + last * n_lanes)] = tape.handed[handed_at + i * n_lanes]
             at = lane
             for _ in range(n_of_block):
                 if is_replayed:
                     leave(f, u, reads.taylor, samples, at)
-                at, handed_on = at + row_of_tape, handed_on + n_rows * n_lanes
+                at, handed_at = at + row_of_tape, handed_at + n_lanes
             shift(u)
             for _ in range(n_of_block):
                 within -= 1
                 if within < 0:
                     frame, within = frame - 1, frame_samples - 1
                     seed(seeds, bars.value, reads, sizes, row, frame, channel)
-                at, handed_on, bar_at = at - row_of_tape, handed_on - n_rows * n_lanes, bar_at - 1
+                at, handed_at, bar_at = at - row_of_tape, handed_at - n_lanes, bar_at - 1
                 load_before(u, samples, at, 0, n_lanes)
                 bar = real(0) if is_first else samples[np.uint64(at + last * n_lanes)]
                 bar = go_back(bar, at, samples, f, f_bar, z_bar, u, reads.taylor, seeds)
                 shift(u)
                 if not is_last:
-                    tape.samples[handed_on + flow * n_lanes] = bar
+                    tape.handed[handed_at] = bar
                 elif takes_channels:
                     if is_there:
                         bars.x[bar_at] = bar

@@ -19,8 +19,8 @@ LONGEST_BLOCK, MOST_SHARED_BYTES = 8, 48 * 2**10
 class Stretch(NamedTuple):
     """Slots that go back together, links in a row or filters.
 
-    entry : row of what enters it, of what is handed on; -1 for the sound, taped : each slot whose states the adjoint
-    must know, as one that knows its rows on the tape, n_taped : rows of all of them
+    entry : row of what enters it, of those that are kept of a sample; -1 for the sound, taped : each slot whose states
+    the adjoint must know, as one that knows its rows on the tape, n_taped : rows of all of them
     """
 
     slots: tuple[Slot, ...]
@@ -55,16 +55,16 @@ def stretches_of(shape: Shape, wanted: bool) -> tuple[list[Stretch], list[Stretc
     return of_links, [Stretch(slots, len(links) - 1, _taped_of(slots, wanted)) for slots in filters]
 
 
-def n_handed_on(shape: Shape) -> int:
-    """Numbers that go from stretch to stretch in a sample: what enters all but the first, and a bar."""
-    return len(stretches_of(shape, wanted=True)[0]) + 1
-
-
 def entries_of(shape: Shape) -> tuple[int, ...]:
-    """Row of what enters each link, of what is handed on, -1 for none, and of what enters the filters."""
+    """Row of what enters each link, of those that are kept of a sample, -1 for none, and of what enters the filters."""
     links, _ = stretches_of(shape, wanted=True)
     rows = {stretch.slots[0]: stretch.entry for stretch in links}
     return *(rows.get(slot, -1) for slot in shape.slots[: len(shape.links)]), len(links) - 1
+
+
+def n_entries(shape: Shape) -> int:
+    """Numbers that are kept of a sample."""
+    return max(entries_of(shape)) + 1
 
 
 def block_of(shape: Shape) -> int:
