@@ -52,6 +52,12 @@ def test_a_model_computes_what_the_cpu_does(name, checks):
     assert [check for check in gpu.guarded(partial(checks, [name])) if not check.passed] == []
 
 
+@pytest.mark.parametrize("name", gpu.MODELS)
+def test_a_model_without_room_for_a_tape_computes_what_the_cpu_does(name, monkeypatch):
+    monkeypatch.setattr("skaud.engines.device.CHECKPOINTS_SHARE", 0)  # checkpoints then are as rare as they may be
+    assert [check for check in gpu.guarded(partial(gpu.check_models, [name])) if not check.passed] == []
+
+
 @pytest.mark.parametrize("checks", [gpu.check_recipe, gpu.check_stream])
 def test_recipes_and_streams_compute_what_the_cpu_does(checks):
     assert [check for check in gpu.guarded(checks) if not check.passed] == []
