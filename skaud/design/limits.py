@@ -82,8 +82,10 @@ def check_numbers(name: str, values: object) -> np.ndarray:
         raise TypeError(f"{name} is a masked array, and every number counts; pass one without a mask.")
     try:
         array = np.asarray(values)
-        if array.dtype.kind == "O":  # such as whole numbers beyond 64 bits
-            others = [entry for entry in array.flat if not isinstance(entry, Real) or isinstance(entry, bool)]
+        if array.dtype.kind in "iuf" and isinstance(values, (list, tuple)):  # True among numbers would be 1
+            array = np.asarray(values, dtype=object)
+        if array.dtype.kind == "O":  # or whole numbers beyond 64 bits
+            others = [own for own in array.flat if not isinstance(own, Real) or isinstance(own, (bool, np.bool_))]
         else:
             others = [] if array.dtype.kind in "iuf" else array.ravel()[:1].tolist()
         numbers = array if others else array.astype(np.float64)

@@ -7,8 +7,9 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval
 
+from skaud._parameters import check_given
 from skaud._types import Estimator, Features, Signals
 from skaud.fitting.movable import Bounds, Movable
 from skaud.fitting.parameters import BoundedParameters, names_to_learn
@@ -109,7 +110,7 @@ def fit_response(
         "tol": tol,
         "verbose": verbose,
     }
-    validate_parameter_constraints(CONSTRAINTS, given, caller_name="fit_response")
+    check_given(CONSTRAINTS, given, "fit_response")
     if not hasattr(estimator, "movable"):
         raise TypeError(f"estimator is {type(estimator).__name__}, which has no vjp; pass a model that has, CARFAC().")
     model = clone(estimator).set_params(dtype="float64").movable(X, sample_rate)

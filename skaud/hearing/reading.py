@@ -18,7 +18,7 @@ def numbers(name: str, value: object) -> np.ndarray:
         value = np.ma.filled(value.astype(float), np.nan)
     try:
         kind = np.asarray(value).dtype.kind
-        if kind not in "iufO":
+        if kind not in "iufO" or any(type(own) in (bool, np.bool_) for own in np.asarray(value, dtype=object).flat):
             raise TypeError
         if kind == "O" and hasattr(value, "isna"):  # pandas' NA is a float from pandas 3 on alone
             value = np.where(np.asarray(value.isna()), np.nan, np.asarray(value, dtype=object))

@@ -8,9 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import validate_parameter_constraints
 
 from skaud._fitted import fitted_copy
+from skaud._parameters import check_given
 from skaud._types import Estimator
 from skaud._warnings import warn_caller
 from skaud.engines.device import NotOnDevice, engine_for
@@ -89,7 +89,7 @@ def as_module(
     """
     module = _module_class()
     constraints: dict = {"output": [str], "bounds": [Mapping, None]}
-    validate_parameter_constraints(constraints, {"output": output, "bounds": bounds}, caller_name="as_module")
+    check_given(constraints, {"output": output, "bounds": bounds}, "as_module")
     if not isinstance(estimator, AudioTransformer):
         raise TypeError(
             f"estimator is a {type(estimator).__name__}, which has no vjp that takes sound; pass a model such as "

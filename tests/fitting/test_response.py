@@ -130,6 +130,7 @@ def test_bounds_hold():
         ({"prior_weight": -1}, ("'prior_weight'", "[0.0, inf)", "-1")),
         ({"tol": -1}, ("'tol'", "[0.0, inf)", "-1")),
         ({"max_iter": 0}, ("'max_iter'", "[1, inf)", "0")),
+        ({"max_iter": True}, ("max_iter=True must be a number",)),
         ({"max_iter": "a"}, ("'max_iter'", "int", "'a'")),
         ({"output": 3}, ("'output'", "str", "3")),
     ],

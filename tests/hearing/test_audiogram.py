@@ -464,7 +464,9 @@ def test_lengths_and_shapes_that_do_not_match_are_refused():
         Audiogram([500, 1000], [[10, 20], [30, 40]])
 
 
-@pytest.mark.parametrize("thresholds_db_hl", [["10", "20"], [10, "NR"], [10 + 1j, 20], [True, False], {1: 2}])
+@pytest.mark.parametrize(
+    "thresholds_db_hl", [["10", "20"], [10, "NR"], [10 + 1j, 20], [True, False], [10, True], {1: 2}]
+)
 def test_thresholds_that_are_no_numbers_are_refused(thresholds_db_hl):
     with error(TypeError, "thresholds_db_hl=", "must be numbers", "use NaN"):
         Audiogram([500, 1000], thresholds_db_hl)
