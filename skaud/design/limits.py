@@ -82,12 +82,13 @@ def check_numbers(name: str, values: object) -> np.ndarray:
         raise TypeError(f"{name} is a masked array, and every number counts; pass one without a mask.")
     try:
         array = np.asarray(values)
-        if array.dtype.kind in "iuf" and isinstance(values, (list, tuple)):  # True among numbers would be 1
-            array = np.asarray(values, dtype=object)
-        if array.dtype.kind == "O":  # or whole numbers beyond 64 bits
-            others = [own for own in array.flat if not isinstance(own, Real) or isinstance(own, (bool, np.bool_))]
+        if array.dtype.kind == "O":  # such as whole numbers beyond 64 bits
+            others = [own for own in array.flat if not isinstance(own, Real) or isinstance(own, bool)]
+        elif array.dtype.kind in "iuf":  # True among numbers would be 1
+            entries = np.asarray(values, dtype=object).flat if isinstance(values, (list, tuple)) else ()
+            others = [own for own in entries if isinstance(own, (bool, np.bool_))]
         else:
-            others = [] if array.dtype.kind in "iuf" else array.ravel()[:1].tolist()
+            others = array.ravel()[:1].tolist()
         numbers = array if others else array.astype(np.float64)
     except (ValueError, OverflowError) as error:  # rows of different lengths, or a number beyond float64
         raise ValueError(f"{name}={values!r:.80} is not an array of numbers ({error}); pass those alone.") from error

@@ -589,6 +589,7 @@ BAD_PARAMETERS = {
     "health of one channel": ({"ohc_health": np.r_[np.ones(70), 3.0]}, ("ohc_health=[3.]", "clip")),
     "health far below 0": ({"ohc_health": -1.0}, ("ohc_health=[-1.]", "between 0 (passive) and 1", "clip")),
     "health NaN": ({"ohc_health": np.full(71, np.nan)}, ("ohc_health=[nan", "between 0 (passive) and 1")),
+    "health, one of which is True": ({"ohc_health": [1.0, True]}, ("ohc_health=[1.0, True]", "has True, bool")),
     "health as text": ({"ohc_health": ["a"] * 71}, ("ohc_health=['a'", "must hold real numbers")),
     "spikes": (
         {"ihc_style": "two_cap_with_syn", "output": "spikes_per_s"},
