@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from numbers import Integral
 from types import NoneType
-from typing import Any, Self, TypeGuard
+from typing import Any, Self
 
 import numpy as np
 from joblib import Memory
@@ -18,7 +18,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 
 from skaud._fitted import forget
 from skaud._parameters import check_constraints
-from skaud._types import Estimator, Features, Rates, Signals, Targets
+from skaud._types import Features, Rates, Signals, Targets
 from skaud.estimator.base import AudioTransformer
 from skaud.estimator.listening import hear
 from skaud.estimator.results import as_container, choose_container, no_rows, take_value_bar
@@ -44,9 +44,9 @@ from skaud.recipes.steps import (
     is_there,
     parts_of,
     pools,
-    side_by_side,
     steps_of,
 )
+from skaud.recipes.stream import go_on, start, up_to_pooling
 from skaud.sound import check_rate
 from skaud.sound.clips import as_list, is_empty_column, take_apart
 from skaud.stages.stage import ChannelStage
@@ -320,7 +320,7 @@ class FeaturePipeline(Pipeline):
             )
         model = self._model
         first = model.initial_state(n_signals, n_ears=model.n_ears_in_)
-        rest = [_start(step, n_signals, model.n_ears_in_) for step in _up_to_pooling(steps_of(self)[1:])]
+        rest = [start(step, n_signals, model.n_ears_in_) for step in up_to_pooling(steps_of(self)[1:])]
         return PipelineState([first, *rest])
 
     @where_it_lies
@@ -343,8 +343,8 @@ class FeaturePipeline(Pipeline):
         """
         frames, place = take(X)
         states = []
-        for step, own in zip((self._model, *_up_to_pooling(steps_of(self)[1:])), state.states):
-            frames, own = _go_on(step, frames, own)
+        for step, own in zip((self._model, *up_to_pooling(steps_of(self)[1:])), state.states):
+            frames, own = go_on(step, frames, own)
             states.append(own)
         return place.give(frames), PipelineState(states)
 
@@ -485,58 +485,3 @@ def _refuse_behind_pooling(step: Step) -> None:
             )
     for own in parts:
         _refuse_behind_pooling(own)
-
-
-# --- streams ---
-
-
-def _up_to_pooling(steps: list[Step]) -> list[Any]:
-    """Steps before a pooling step; a union whose branches pool is the last."""
-    found = []
-    for step in steps:
-        if isinstance(step, TemporalPooling):
-            break
-        found.append(step)
-        if pools(step):
-            break
-    return found
-
-
-def _start(step: Step, n_signals: int, n_ears: int | None) -> Any:
-    if isinstance(step, Pipeline):
-        return [_start(own, n_signals, n_ears) for own in _up_to_pooling(steps_of(step))]
-    if isinstance(step, FeatureUnion):
-        states = [_start(branch, n_signals, n_ears) for branch in parts_of(step)]
-        return states, [None] * len(states)
-    if isinstance(step, FrameTransformer):
-        return step.initial_state(n_signals)
-    return step.initial_state(n_signals, n_ears=n_ears) if _goes_on(step) else None
-
-
-def _go_on(step: Step, X: Features, state: Any) -> tuple[Features, Any]:
-    if isinstance(step, Pipeline):
-        states = []
-        for own, before in zip(_up_to_pooling(steps_of(step)), state):
-            X, after = _go_on(own, X, before)
-            states.append(after)
-        return X, states
-    if isinstance(step, FeatureUnion):
-        states, waiting = state
-        done = [_go_on(branch, X, own) for branch, own in zip(parts_of(step), states)]
-        states, frames = [own for _, own in done], [own for own, _ in done]
-        if pools(step):
-            return frames, (states, waiting)
-        # Branches that hear ahead are later: what the others gave waits for them.
-        held = [
-            new if old is None else array_namespace(new).concat([old, new], axis=-1)
-            for old, new in zip(waiting, frames)
-        ]
-        n_frames = min(own.shape[-1] for own in held)
-        joined = side_by_side(step, [own[..., :n_frames] for own in held])
-        return joined, (states, [own[..., n_frames:] for own in held])
-    return step.transform_chunk(X, state) if _goes_on(step) else (X, None)
-
-
-def _goes_on(step: Step) -> TypeGuard[Estimator]:
-    """Whether a step of a stream has a state; no step, or a branch that pools, hands frames on as they come."""
-    return is_there(step) and not isinstance(step, TemporalPooling)
