@@ -14,7 +14,7 @@ from skaud.kernels import device
 from skaud.kernels.array_api import Array, Place, array_namespace, as_dtype, beside, empty, rows_beside, to_numpy, zeros
 from skaud.kernels.chain import cuda, layout
 from skaud.kernels.chain.cuda_adjoint import Bars, Tape, reverse_kernel
-from skaud.kernels.chain.cuda_stretches import block_of, entries_of, n_entries
+from skaud.kernels.chain.cuda_stretches import block_of, entries_of
 from skaud.kernels.chain.kind import Part
 from skaud.kernels.device import contiguous, kernel
 from skaud.kernels.pointwise import TAYLOR
@@ -58,7 +58,10 @@ class DeviceTape(NamedTuple):
 
 
 class Stretch(NamedTuple):
-    """A chain up to a response: what its kernels are made for, and what they read."""
+    """A chain up to a response: what its kernels are made for, and what they read.
+
+    block : samples that go back together, entries : row of what enters each link, and filters, as a tape has it
+    """
 
     parts: tuple[Part, ...]
     shape: cuda.Shape
@@ -67,6 +70,18 @@ class Stretch(NamedTuple):
     firsts: np.ndarray
     counts: np.ndarray
     n_features: int
+    block: int
+    entries: tuple[int, ...]
+
+    @property
+    def n_entries(self) -> int:
+        """Numbers that a tape has of a sample."""
+        return max(self.entries) + 1
+
+    @property
+    def shortest_segment(self) -> int:
+        """Samples that go back stretch by stretch at least: a number of blocks."""
+        return ceil(SHORTEST_SEGMENT / self.block) * self.block
 
 
 class ChainOnDevice(Engine):
@@ -96,7 +111,15 @@ class ChainOnDevice(Engine):
             coefficients, start = (cuda.rows_of(parts, self.n_channels, what) for what in ("coefficients", "start"))
             by_warp, (firsts, counts) = cuda.by_warp(coefficients, shape.n_lanes), cuda.features_of(parts)
             self._stretches[output] = Stretch(
-                parts, shape, by_warp.astype(self.dtype), start.astype(self.dtype), firsts, counts, int(counts.sum())
+                parts,
+                shape,
+                by_warp.astype(self.dtype),
+                start.astype(self.dtype),
+                firsts,
+                counts,
+                int(counts.sum()),
+                block_of(shape),
+                entries_of(shape),
             )
         return self._stretches[output]
 
@@ -118,12 +141,12 @@ class ChainOnDevice(Engine):
     def record(self, x: Array, output: str, frame_samples: int | None) -> tuple[Array, DeviceTape]:
         """Response to whole clips, and a tape: all that the adjoint must know where there is room, else checkpoints."""
         own, n_samples = self.stretch_to(output), x.shape[-1]
-        block, n_states = block_of(own.shape), own.shape.n_states
-        shortest = ceil(SHORTEST_SEGMENT / block) * block
-        of_number = x.shape[0] * x.shape[1] * self._n_warps(own) * own.shape.n_lanes * np.dtype(self.dtype).itemsize
-        n_bytes = of_number * ceil(n_samples / block) * (n_states + block * n_entries(own.shape))
+        block, n_states, shortest = own.block, own.shape.n_states, own.shortest_segment
+        width = x.shape[0] * x.shape[1] * self._n_warps(own) * own.shape.n_lanes
+        bytes_of_row = width * np.dtype(self.dtype).itemsize  # of a number that every thread leaves
+        n_bytes = bytes_of_row * ceil(n_samples / block) * (n_states + block * own.n_entries)
         before, is_whole = self.start(*x.shape[:2]), n_bytes <= room_of_tape(x)
-        segment = shortest if is_whole else segment_of(x, of_number * n_states, shortest)
+        segment = shortest if is_whole else segment_of(x, bytes_of_row * n_states, shortest)
         every = block if is_whole else segment
         responses, _, left = self._run(x, before, (output,), frame_samples, every, is_whole=is_whole)
         samples = left.samples if is_whole else None
@@ -134,13 +157,13 @@ class ChainOnDevice(Engine):
         x, own, segment = tape.x, self.stretch_to(tape.output), tape.segment
         n_rows, n_samples = x.shape[0] * x.shape[1], x.shape[-1]
         n_warps, n_lanes = self._n_warps(own), own.shape.n_lanes
-        by_warp, block, is_whole = (n_rows, n_warps), block_of(own.shape), tape.samples is not None
+        by_warp, block, is_whole = (n_rows, n_warps), own.block, tape.samples is not None
         by_block = *by_warp, segment // block
         value_bar, xp = as_dtype(bar, self.dtype) / tape.frame_samples, array_namespace(x)
         kept = Tape(
             checkpoints=tape.states,
             states=tape.states if is_whole else empty((*by_block, own.shape.n_states, n_lanes), x),
-            samples=tape.samples if is_whole else empty((*by_block, block, n_entries(own.shape), n_lanes), x),
+            samples=tape.samples if is_whole else empty((*by_block, block, own.n_entries, n_lanes), x),
             n_blocks=np.int32(tape.states.shape[2] if is_whole else segment // block),
             step=np.int32(segment // block if is_whole else 0),
             handed=empty((*by_warp, segment, n_lanes), x),
@@ -184,9 +207,8 @@ class ChainOnDevice(Engine):
             3 * (own.shape.n_states + len(own.shape.cells)) * self.n_channels + 2 * n_in * n_samples + 2 * response
         )
         if backwards:
-            block = block_of(own.shape)
-            segment = longest_segment(n_samples, ceil(SHORTEST_SEGMENT / block) * block)
-            of_tape = segment // block * (block * (n_entries(own.shape) + 1) + own.shape.n_states)
+            block, segment = own.block, longest_segment(n_samples, own.shortest_segment)
+            of_tape = segment // block * (block * (own.n_entries + 1) + own.shape.n_states)
             of_bars = own.shape.n_coefficients * 2 + own.shape.n_states
             numbers += (-(-n_samples // segment) * own.shape.n_states + of_tape + of_bars) * width
             numbers += n_samples * (n_in if self.takes_channels else self._n_warps(own) + 1) + 2 * response
@@ -206,11 +228,11 @@ class ChainOnDevice(Engine):
         state: DeviceState,
         outputs: Sequence[str],
         frame_samples: int | None,
-        segment: int = 0,
+        every: int = 0,
         *,
         is_whole: bool = False,
     ) -> tuple[Responses, DeviceState, cuda.Left]:
-        """As run, and states every `segment` samples, unless that is 0; with what enters stretches, if it is whole."""
+        """As run, leaving states `every` so many samples, unless 0, and what enters stretches, if it is whole."""
         last = max(outputs, key=self.outputs.index)
         own, n_rows, n_samples, xp = self.stretch_to(last), x.shape[0] * x.shape[1], x.shape[-1], array_namespace(x)
         n_states, n_cells = own.shape.n_states, len(own.shape.cells)
@@ -221,12 +243,12 @@ class ChainOnDevice(Engine):
         joined = xp.concat([values[:, :n_states, ...], sums[:, :n_cells, ...]], axis=1)
         responses = self._empty((len(at_full_rate), n_rows, self.n_channels, n_samples), x)
         frames = self._empty((n_rows, own.n_features, n_frames), x)
-        n_times, n_lanes = ceil(n_samples / segment) if segment else 0, own.shape.n_lanes
-        entries = entries_of(own.shape) if is_whole else (-1,) * (len(own.shape.links) + 1)
-        by_time, of_sample = (n_rows, self._n_warps(own), n_times), n_entries(own.shape) if is_whole else 0
-        states, samples = (empty((*by_time, *shape, n_lanes), x) for shape in ((n_states,), (segment, of_sample)))
+        n_times, n_lanes = ceil(n_samples / every) if every else 0, own.shape.n_lanes
+        entries = own.entries if is_whole else (-1,) * (len(own.shape.links) + 1)
+        by_time, of_sample = (n_rows, self._n_warps(own), n_times), own.n_entries if is_whole else 0
+        states, samples = (empty((*by_time, *shape, n_lanes), x) for shape in ((n_states,), (every, of_sample)))
         left = cuda.Left(states, samples, responses, frames)
-        kernel(cuda.run_kernel, own.shape, self._taps(own, at_full_rate), framed, segment > 0, entries)(
+        kernel(cuda.run_kernel, own.shape, self._taps(own, at_full_rate), framed, every > 0, entries)(
             n_rows * self._n_warps(own),
             (n_lanes, 1),
             contiguous(x, self.dtype),
@@ -234,7 +256,7 @@ class ChainOnDevice(Engine):
             joined,
             np.int32(state.filled),
             self._reads(own, x),
-            self._sizes(own, x, frame, n_frames, segment or 1, n_times),
+            self._sizes(own, x, frame, n_frames, every or 1, n_times),
             left,
         )
         found: Responses = {}

@@ -170,6 +170,20 @@ def test_bars_are_the_same_bits_in_every_run(dtype, kept, monkeypatch):
     assert all((own == other).all() for own, other in zip(first[1], again[1]))
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_run_leaves_all_that_its_adjoint_must_know_as_long_as_there_is_room_for_it(dtype, monkeypatch):
+    host, on_device = chains("all", dtype, takes_channels=False)
+    x, last = sound(host, 2, 2, N_SAMPLES), host.outputs[-1]
+    give_room(monkeypatch, "whole")
+    _, tape = on_device.record(x, last, 4)
+    n_bytes = tape.states.nbytes + tape.samples.nbytes
+    for room, is_whole in ((n_bytes, True), (n_bytes - 1, False)):
+        monkeypatch.setitem(ROOMS, "whole", room)
+        _, tape = on_device.record(x, last, 4)
+        assert (tape.samples is not None) == is_whole
+    assert tape.states.nbytes < n_bytes
+
+
 @pytest.mark.parametrize("kept", ROOMS)
 def test_a_tape_is_read_as_often_as_one_likes(kept, monkeypatch):
     give_room(monkeypatch, kept)
